@@ -1,0 +1,289 @@
+"""Every option of the scripts, and the one parser.
+
+Edit a default here, or name a YAML or JSON file, or pass `--field value`; the later one wins:
+
+    python train.py configs/distilbert_masked.yaml --num_train_epochs 2
+"""
+
+import dataclasses
+import json
+import math
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import transformers
+import yaml
+from transformers import HfArgumentParser
+
+from errors import InputError, nearest
+
+LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
+
+
+def option(default: Any, help: str) -> Any:
+    """A dataclass field with its help line; a list becomes a default factory."""
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata={"help": help})
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass
+class DataArguments:
+    """What is read, which classes stay, and which sentences are repeated."""
+
+    _argument_group_name = "data"
+
+    dataset: str = option("Babelscape/multinerd", "A Hub id, a folder of JSONL or TSV files, or `sample`.")
+    languages: list[str] = option(["en"], f"One or more of {' '.join(LANGUAGES)}.")
+    max_train_sentences: int | None = option(None, "Keep this many training sentences, the same for every experiment.")
+    max_eval_sentences: int | None = option(None, "Keep this many sentences of validation and test.")
+    masked_training: bool = option(False, "Experiment B: labels outside selected_categories become O.")
+    selected_categories: list[str] = option(["PER", "ORG", "LOC", "DIS", "ANIM"], "The classes that masking keeps.")
+    upsample: bool = option(False, "Repeat the training sentences that hold one of upsample_categories.")
+    upsample_categories: list[str] = option(["DIS", "ANIM"], "The classes whose sentences are repeated.")
+    upsample_factor: int = option(2, "How many times such a sentence stands in the training data.")
+
+    def __post_init__(self) -> None:
+        for language in self.languages:
+            if language not in LANGUAGES:
+                raise InputError(f"--languages: unknown language {language!r}; expected some of {', '.join(LANGUAGES)}")
+        for name in ("languages", "selected_categories", "upsample_categories"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise InputError(f"--{name}: found {' '.join(values)}; expected each once; remove the repeated one")
+        for name in ("max_train_sentences", "max_eval_sentences", "upsample_factor"):
+            require_at_least(self, name, 1)
+        if self.masked_training and self.upsample:
+            removed = [c for c in self.upsample_categories if c not in self.selected_categories]
+            if removed:
+                raise InputError(
+                    f"--upsample_categories: masking removes {', '.join(removed)} "
+                    f"(selected_categories: {' '.join(self.selected_categories)}); "
+                    "name only classes that stay, or add them to --selected_categories"
+                )
+
+
+@dataclass
+class ModelArguments:
+    """The pre-trained encoder."""
+
+    _argument_group_name = "model"
+
+    model_checkpoint: str = option(
+        "distilbert-base-uncased", "A Hub id, a folder, or `package:NAME/FOLDER` inside an installed package."
+    )
+    max_length: int | None = option(None, "Sub-tokens a window, special ones included; default: all the model takes.")
+
+    def __post_init__(self) -> None:
+        require_at_least(self, "max_length", 4)
+
+
+@dataclass
+class TrainingArguments(transformers.TrainingArguments):
+    """transformers' training arguments with the defaults of the original experiment."""
+
+    _argument_group_name = "training (every field of transformers.TrainingArguments)"
+
+    output_dir: str = option("runs/distilbert_default", "The run folder.")
+    overwrite_output_dir: bool = option(False, "Replace the run that output_dir holds.")
+    learning_rate: float = option(2e-5, "The highest learning rate.")
+    num_train_epochs: float = option(4.0, "Passes over the training data.")
+    per_device_train_batch_size: int = option(16, "Sentences a training batch, for each process.")
+    per_device_eval_batch_size: int = option(32, "Sentences an evaluation batch, for each process.")
+    weight_decay: float = option(0.01, "AdamW's weight decay.")
+    eval_strategy: str = option("epoch", "When to score the validation data: no, steps or epoch.")
+    save_strategy: str = option("epoch", "When to save a checkpoint: no, steps, epoch or best.")
+    save_total_limit: int | None = option(1, "Checkpoints to keep for resuming, beside the best one.")
+    load_best_model_at_end: bool = option(True, "End with the best checkpoint instead of the last.")
+    metric_for_best_model: str = option("f1", "What `best` means: f1, precision, recall, macro_f1, accuracy or loss.")
+    greater_is_better: bool | None = option(None, "Whether more of that metric is better; default: unless it is loss.")
+    seed: int = option(42, "Seeds the new classifier's weights, the order of the rows, and dropout.")
+    early_stopping_patience: int | None = option(None, "Stop after this many evaluations without a better one.")
+
+    def __post_init__(self) -> None:
+        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+            require_at_least(self, name, 1)
+        require_at_least(self, "early_stopping_patience", 1)
+        require_at_least(self, "learning_rate", 0)
+        if self.max_steps < 1 and self.num_train_epochs <= 0:
+            raise InputError(f"--num_train_epochs: found {self.num_train_epochs}; expected more than 0")
+        if self.disable_tqdm is None:
+            self.disable_tqdm = not sys.stderr.isatty()
+        super().__post_init__()
+
+
+@dataclass
+class InferenceArguments:
+    """What to score or tag."""
+
+    _argument_group_name = "inference"
+
+    checkpoint: str | None = option(None, "A run folder or a Hub id; default: output_dir.")
+    split: str = option("test", "The labelled split to score: test or validation.")
+    text: str | None = option(None, "Tag this text instead of scoring.")
+    input_file: str | None = option(None, "Tag this file's lines instead of scoring; - is standard input.")
+    output_file: str | None = option(None, "Where tagged lines go; default: standard output.")
+
+    def __post_init__(self) -> None:
+        if self.split not in ("test", "validation"):
+            raise InputError(f"--split: found {self.split!r}; expected test or validation")
+        if self.text is not None and self.input_file is not None:
+            raise InputError("--text and --input_file: found both; expected one; leave one out")
+        if self.output_file is not None and self.text is None and self.input_file is None:
+            raise InputError("--output_file: found nothing to tag; expected --text or --input_file beside it")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The parsed options; `given` says for each option that is no default where it came from."""
+
+    data: DataArguments
+    model: ModelArguments
+    training: TrainingArguments
+    inference: InferenceArguments
+    given: dict[str, str]
+
+
+GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
+# How a run folder was entered, and what the screen shows, are no part of the experiment.
+NOT_RECORDED = {"overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank"}
+
+
+def require_at_least(record: Any, name: str, least: float) -> None:
+    value = getattr(record, name)
+    if value is not None and not (value >= least and math.isfinite(value)):
+        raise InputError(f"--{name}: found {value}; expected a number of at least {least}")
+
+
+class Parser(HfArgumentParser):
+    """transformers' parser for dataclasses; a wrong option raises instead of printing the usage of 150 options."""
+
+    def __init__(self, description: str):
+        super().__init__(
+            GROUPS, description=description, allow_abbrev=False, usage="%(prog)s [FILE.yaml] [--field value ...]"
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message.removeprefix('argument ')}; --help lists the options")
+
+
+def parse(argv: list[str], description: str) -> Arguments:
+    """The options of a script: default in this file < YAML or JSON file < command line.
+
+    Raises `InputError` for an unknown, abbreviated or ill-typed option, naming the nearest known one.
+    """
+    parser = Parser(description)
+    config = argv[0] if argv and not argv[0].startswith("-") else None
+    from_file = file_options(config) if config else []
+    command_line = argv[1:] if config else argv
+    known = known_options()
+    given = {}
+    for line, name, words in from_file:
+        if name not in known:
+            raise InputError(
+                f"{config}:{line}: unknown option {name!r}{nearest(name, known)}; --help lists the options"
+            )
+        try:
+            parser.parse_args(words)
+        except InputError as error:
+            raise InputError(f"{config}:{line}: {error}") from None
+        given[name] = config
+    for word in command_line:
+        if word.startswith("--"):
+            name = word[2:].partition("=")[0].replace("-", "_")
+            if name not in known and name != "help":
+                raise InputError(f"unknown option --{name}{nearest(name, known)}; --help lists the options")
+            given[known.get(name, name)] = "command line"
+    words = [word for _, _, option_words in from_file for word in option_words] + command_line
+    return Arguments(*dataclasses_from(parser, words), given)
+
+
+def dataclasses_from(parser: Parser, words: list[str]) -> tuple:
+    namespace, rest = parser.parse_known_args(words)
+    if rest:
+        raise InputError(f"found {' '.join(rest)!r}; expected FILE.yaml first, then --field value; --help lists them")
+    try:
+        return tuple(
+            group(**{f.name: getattr(namespace, f.name) for f in dataclasses.fields(group) if f.init})
+            for group in GROUPS
+        )
+    except InputError:
+        raise
+    except (ValueError, ImportError, OSError) as error:  # transformers' own checks of TrainingArguments
+        raise InputError(f"training arguments: {error}") from error
+
+
+def known_options() -> dict[str, str]:
+    """Each option's name, with the field that it sets; `no_FIELD` switches a true default off."""
+    fields = [f for group in GROUPS for f in dataclasses.fields(group) if f.init]
+    return {f.name: f.name for f in fields} | {f"no_{f.name}": f.name for f in fields if f.default is True}
+
+
+def file_options(path: str) -> list[tuple[int, str, list[str]]]:
+    """The options of a YAML or JSON file as (line, name, words of a command line).
+
+    Values stay the text that stands in the file, so that one parser reads `2e-5` the same everywhere.
+    """
+    root = config_node(path)
+    if root is None:
+        return []
+    if not isinstance(root, yaml.MappingNode):
+        raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
+    options, seen = [], set()
+    for key, value in root.value:
+        line, name = key.start_mark.line + 1, str(key.value)
+        if name in seen:
+            raise InputError(f"{path}:{line}: option {name!r} stands twice; remove one")
+        seen.add(name)
+        options.append((line, name, option_words(f"{path}:{line}", name, value)))
+    return options
+
+
+def config_node(path: str) -> yaml.Node | None:
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        if path.endswith(".json"):  # YAML refuses the tabs that JSON allows
+            text = json.dumps(json.loads(text), indent=0)
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a YAML or JSON file of options, or --field value") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as options: {' '.join(str(error).split())}") from None
+
+
+def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
+    if isinstance(node, yaml.MappingNode):
+        return [f"--{name}={json.dumps(yaml.SafeLoader('').construct_document(node))}"]
+    if isinstance(node, yaml.SequenceNode):
+        return [f"--{name}", *(str(item.value) for item in node.value)]
+    if node.tag == "tag:yaml.org,2002:null":
+        defaults = {f.name: f.default for group in GROUPS for f in dataclasses.fields(group)}
+        if defaults.get(name) is not None:
+            raise InputError(f"{place}: {name} has no value; expected one, or no such line")
+        return []
+    return [f"--{name}={node.value}"]
+
+
+def recorded(arguments: Arguments) -> dict[str, Any]:
+    """What `args.yaml` holds: this project's fields, and each training argument that differs from transformers'."""
+    ours = {f.name for f in dataclasses.fields(TrainingArguments)} & set(TrainingArguments.__annotations__)
+    base = transformers.TrainingArguments(output_dir=arguments.training.output_dir)
+    values = dataclasses.asdict(arguments.data) | dataclasses.asdict(arguments.model)
+    for f in dataclasses.fields(arguments.training):
+        value = getattr(arguments.training, f.name)
+        if f.init and (f.name in ours or value != getattr(base, f.name)):
+            values[f.name] = getattr(value, "value", value)
+    return {k: v for k, v in values.items() if k not in NOT_RECORDED and not k.endswith("_token")}
+
+
+def described(arguments: Arguments) -> str:
+    """A line for each option that is no default, with where it came from."""
+    parts = (arguments.data, arguments.model, arguments.training, arguments.inference)
+    lines = []
+    for name, source in arguments.given.items():
+        value = next(getattr(part, name) for part in parts if hasattr(part, name))
+        shown = "***" if name.endswith("_token") else getattr(value, "value", value)
+        lines.append(f"{name} = {shown}  ({source})")
+    return "\n".join(lines)

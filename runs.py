@@ -1,0 +1,118 @@
+"""The run folder: what it holds, how it is recognised, and how files get into it whole or not at all."""
+
+import json
+import platform
+import shutil
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from errors import InputError
+from labels import flat_ids, label_names
+from metrics import invalid_transitions
+from sources import Sentences
+
+PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
+# What makes a folder a run, finished or not.
+MARKS = ("args.yaml", "config.json", "model.safetensors", "checkpoint-*", "validation", "test")
+# What a new run replaces, beside those.
+LEFTOVERS = ("environment.json", "trainer_state.json", "README.md", "model-*", "model.safetensors.index.json", "onnx")
+
+
+def holds_run(folder: Path) -> bool:
+    return any(next(folder.glob(mark), None) for mark in MARKS)
+
+
+def remove_run(folder: Path) -> None:
+    """Removes a run's files and nothing else that may lie in the folder."""
+    for pattern in (*MARKS, *LEFTOVERS):
+        for path in folder.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def recorded_args(folder: Path) -> dict[str, Any]:
+    """A run's `args.yaml`, or nothing where it has none."""
+    path = folder / "args.yaml"
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+
+
+def scored(
+    split: str, sentences: Sentences, predicted: list[list[str]], scores: dict[str, Any], types: list[str]
+) -> dict[str, Any]:
+    """The content of `metrics.json`: `scores` (from the metric, with intervals) and what they were measured on."""
+    names = label_names(types)
+    return {
+        "split": split,
+        "sentences": len(sentences),
+        "tokens": int(sentences.lengths.sum()),
+        "data_fingerprint": sentences.fingerprint(),
+        "overall": scores["overall"],
+        "per_class": {t: scores["per_class"].get(t) for t in types},
+        "intervals": {
+            "overall": scores["intervals"]["overall"],
+            "per_class": {t: scores["intervals"]["per_class"].get(t) for t in types},
+        },
+        "invalid_transitions": invalid_transitions(*flat_ids(predicted, names), names),
+    }
+
+
+def write_scored(
+    folder: Path, metrics: dict[str, Any], sentences: Sentences, gold: list[list[str]], predicted: list[list[str]]
+) -> None:
+    """Writes `metrics.json` and `predictions.jsonl`, replacing the folder as a whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    new.chmod(0o755)
+    write_json(new / "metrics.json", metrics)
+    with open(new / "predictions.jsonl", "w", encoding="utf-8", newline="\n") as file:
+        rows = zip(sentences.langs, sentences.token_lists(), gold, predicted, strict=True)
+        for i, (lang, tokens, gold_tags, tags) in enumerate(rows):
+            line = {"id": i, "lang": lang, "tokens": tokens, "gold": gold_tags, "predicted": tags}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    if folder.exists():
+        shutil.rmtree(folder)
+    new.rename(folder)
+
+
+def environment() -> dict[str, Any]:
+    """Versions, hardware and git commit of this process."""
+    import torch
+
+    accelerators = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "processor": cpu_name(),
+        "threads": torch.get_num_threads(),
+        "accelerators": accelerators,
+        "git_commit": git_commit(),
+    }
+
+
+def cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def git_commit() -> str | None:
+    """The commit of this repository, `-dirty` where tracked files differ from it; None outside git."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

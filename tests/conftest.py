@@ -1,0 +1,144 @@
+"""Tiny random checkpoints with tokenizers trained on text of their own, and a small corpus with learnable classes."""
+
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: no test asks a network
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForMaskedLM,
+)
+
+from errors import run_script
+from labels import MULTINERD_TYPES, label_names
+
+NAMES = label_names(MULTINERD_TYPES)
+SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+WORDS = "a storm hit the coast while people of town said nothing new about it and then left for home by night".split()
+ENTITIES = {
+    "PER": ["Ada Moss", "Jan Brink", "Li Wei", "O'Neill"],
+    "ORG": ["Nordbank", "Union of Rail Workers", "Acme"],
+    "LOC": ["Bergen", "Lake Inari", "New Haven", "Peru"],
+    "DIS": ["rabies", "Lyme disease"],
+    "ANIM": ["grey wolf", "bats"],
+    "FOOD": ["rye bread", "coffee"],
+    "TIME": ["Middle Ages"],
+}
+TEXT = [*WORDS, *(e for names in ENTITIES.values() for e in names), "Größe naïve 1,000 . , - '"] * 5
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+def sentence(rng: random.Random) -> tuple[list[str], list[str]]:
+    """Random words with one or two entities, and their tags."""
+    tokens, tags = [], []
+    for _ in range(rng.choice((1, 1, 2))):
+        filler = rng.choices(WORDS, k=rng.randint(1, 5))
+        kind = rng.choice(list(ENTITIES))
+        entity = rng.choice(ENTITIES[kind]).split()
+        tokens += [*filler, *entity]
+        tags += ["O"] * len(filler) + [f"B-{kind}", *[f"I-{kind}"] * (len(entity) - 1)]
+    return [*tokens, "."], [*tags, "O"]
+
+
+def write_jsonl(path: Path, rows: list[dict]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def row(tokens: list[str], tags: list[str], lang: str = "en") -> dict:
+    return {"tokens": tokens, "ner_tags": [NAMES.index(t) for t in tags], "lang": lang}
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory) -> Path:
+    """A folder in MultiNERD's Hub layout: 120 / 40 / 40 sentences."""
+    folder, rng = tmp_path_factory.mktemp("corpus"), random.Random(0)
+    for split, size in (("train", 120), ("val", 40), ("test", 40)):
+        write_jsonl(folder / split / f"{split}_en.jsonl", [row(*sentence(rng)) for _ in range(size)])
+    return folder
+
+
+def wordpiece() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(TEXT, trainers.WordPieceTrainer(vocab_size=300, special_tokens=special))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    names = {f"{n}_token": f"[{n.upper()}]" for n in ("pad", "unk", "cls", "sep", "mask")}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+
+
+def byte_level() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet)
+    tokenizer.train_from_iterator([" " + line for line in TEXT], trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    names = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, mask_token="<mask>", **names)
+
+
+def save(folder: Path, kind: str) -> Path:
+    """A masked language model without a label set, as pre-trained encoders come."""
+    tokenizer = byte_level() if kind == "roberta" else wordpiece()
+    size = len(tokenizer)
+    if kind == "bert":
+        model = BertForMaskedLM(BertConfig(vocab_size=size, max_position_embeddings=64, **SIZES))
+    elif kind == "distilbert":
+        config = DistilBertConfig(
+            vocab_size=size, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=512
+        )
+        model = DistilBertForMaskedLM(config)
+    else:
+        config = RobertaConfig(vocab_size=size, max_position_embeddings=514, pad_token_id=1, **SIZES)
+        model = RobertaForMaskedLM(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    if kind == "roberta":  # as roberta-base is published: its class, and no space before a first word
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+        settings |= {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": False}
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory) -> dict[str, Path]:
+    """Folders of a tiny bert (window 64), distilbert and roberta."""
+    return {kind: save(tmp_path_factory.mktemp(kind), kind) for kind in ("bert", "distilbert", "roberta")}
+
+
+@pytest.fixture
+def fails(monkeypatch, capsys):
+    """Calls a script's main as from the command line; it must end with status 2, and its message is returned."""
+
+    def call(main, *argv: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["script", *map(str, argv)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            run_script(main)
+        printed = capsys.readouterr()
+        assert stop.value.code == 2
+        assert printed.out == ""
+        message = printed.err[printed.err.index("error: ") :]
+        assert message.count("\n") == 1, message
+        return message
+
+    return call

@@ -1,0 +1,107 @@
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from conftest import TEXT, WORDS
+
+import checkpoints
+from encoding import IGNORED, encode, sentence_windows, window_size
+from errors import InputError
+
+HARD = ["Lake", "O'Neill", "Größe", "1,000", "\u200b", "\u00ad", "", "a" * 300, "naïve", "!!", "..."]
+
+
+def random_sentences(rng: random.Random, count: int, words: list[str], longest: int) -> list[list[str]]:
+    return [rng.choices(words, k=rng.randint(0, longest)) for _ in range(count)]
+
+
+def encoded(sentences, tokenizer, window):
+    words = pa.array([w for s in sentences for w in s], type=pa.string())
+    lengths = np.array([len(s) for s in sentences])
+    return encode(words, np.arange(len(words)) % 1000, lengths, tokenizer, window), len(words)
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
+def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind):
+    _, tokenizer = checkpoints.for_training(str(encoders[kind]), ["O", "B-X", "I-X"], False, ["X"])
+    words = [w for w in (*WORDS, *HARD, *" ".join(TEXT).split()) if tokenizer.tokenize(w)]
+    sentences = [s for s in random_sentences(random.Random(1), 200, words, 12) if s]
+    result, _ = encoded(sentences, tokenizer, 10_000)
+    starts = np.concatenate([[0], np.cumsum(result.lengths)])
+    label = 0
+    for i, sentence in enumerate(sentences):
+        oracle = tokenizer(sentence, is_split_into_words=True)
+        labels, before = [], None
+        for word in oracle.word_ids():
+            new = word is not None and word != before
+            labels.append(label % 1000 if new else IGNORED)
+            label += new
+            before = word
+        ours = slice(starts[i], starts[i + 1])
+        assert result.input_ids[ours].tolist() == oracle["input_ids"]
+        assert result.labels[ours].tolist() == labels
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+@pytest.mark.parametrize("window", [5, 8, 30])
+def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind, window):
+    _, tokenizer = checkpoints.for_training(str(encoders[kind]), ["O"], False, [])
+    result, count = encoded(random_sentences(random.Random(2), 60, WORDS + HARD, 90), tokenizer, window)
+    labels = result.labels[result.labels != IGNORED]
+    assert labels.tolist() == (np.arange(count) % 1000).tolist()
+    assert result.lengths.max() <= window
+    assert result.long_sentences > 30
+    assert (result.input_ids[np.cumsum(result.lengths) - 1] == tokenizer.sep_token_id).all()
+
+
+def test_words_that_the_tokenizer_drops_stand_as_unknown(encoders):
+    _, tokenizer = checkpoints.for_training(str(encoders["bert"]), ["O"], False, [])
+    result, _ = encoded([["\u200b", "town", "\u00ad"]], tokenizer, 64)
+    unknown = tokenizer.unk_token_id
+    assert result.input_ids.tolist() == [
+        2,
+        unknown,
+        *tokenizer("town", add_special_tokens=False)["input_ids"],
+        unknown,
+        3,
+    ]
+    assert (result.labels != IGNORED).sum() == 3
+
+
+def test_a_word_is_scored_in_the_window_with_most_context():
+    rng = random.Random(3)
+    for _ in range(300):
+        room = rng.randint(4, 20)
+        bounds = np.cumsum([0, *(rng.randint(1, max(1, room // 4)) for _ in range(rng.randint(25, 60)))])
+        end = len(bounds) - 1
+        if bounds[-1] <= room:
+            continue
+        first, last, scored = sentence_windows(bounds, 0, end, room)
+        assert scored.sum() == end
+        assert (bounds[last] - bounds[first] <= room).all()
+        for word, window in enumerate(np.repeat(np.arange(len(first)), scored)):
+
+            def context(k, word=word):
+                if not first[k] <= word < last[k]:
+                    return -1
+                left = bounds[word] - bounds[first[k]] if first[k] > 0 else 10**6
+                right = bounds[last[k]] - bounds[word + 1] if last[k] < end else 10**6
+                return min(left, right)
+
+            assert context(window) == max(context(k) for k in range(len(first)))
+
+
+def test_one_endless_line_takes_linear_time():
+    bounds = np.arange(400_001)
+    first, last, scored = sentence_windows(bounds, 0, 400_000, 100)
+    assert scored.sum() == 400_000 and len(first) < 9_000 and last[-1] == 400_000
+
+
+def test_the_window_is_the_models(encoders):
+    for kind, size in (("bert", 64), ("distilbert", 512), ("roberta", 512)):
+        model, tokenizer = checkpoints.for_training(str(encoders[kind]), ["O"], False, [])
+        assert window_size(tokenizer, model, None) == size
+        assert window_size(tokenizer, model, 16) == 16
+        with pytest.raises(InputError, match=f"found 1000; expected at most {size}"):
+            window_size(tokenizer, model, 1000)

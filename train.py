@@ -1,0 +1,230 @@
+"""Fine-tune a tagger, as `arguments.py` says, and write a run folder.
+
+python train.py                                              # the defaults of arguments.py
+python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
+accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
+"""
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+import yaml
+from datasets import Dataset
+from torch.utils.data import SequentialSampler
+from transformers import (
+    DataCollatorForTokenClassification,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainerCallback,
+)
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import logging as transformers_logging
+
+import checkpoints
+from arguments import Arguments, TrainingArguments, described, parse, recorded
+from data import TrainingData, training_data
+from encoding import IGNORED, Encoded, encode, window_size
+from errors import InputError, run_script
+from labels import tag_lists, types_of
+from metrics import table
+from ner_metric import ner_metric
+from runs import environment, holds_run, remove_run, scored, write_json, write_scored
+from sources import Sentences
+from tagging import predict
+
+log = logging.getLogger("ner")
+
+
+class TaggingTrainer(Trainer):
+    """Trainer, with evaluation rows in the data's order whatever the order of training rows."""
+
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
+        return SequentialSampler(eval_dataset)
+
+
+class Progress(ProgressCallback):
+    """Progress bars and log lines on standard error; standard output is for results."""
+
+    def on_train_begin(self, args, state, control, **kwargs) -> None:
+        self.current_step = state.global_step
+        if state.is_world_process_zero and not args.disable_tqdm:
+            super().on_train_begin(args, state, control, **kwargs)
+
+    def on_step_end(self, args, state, control, **kwargs) -> None:
+        if self.training_bar is not None:
+            super().on_step_end(args, state, control, **kwargs)
+
+    def on_prediction_step(self, args, state, control, eval_dataloader=None, **kwargs) -> None:
+        if not args.disable_tqdm:
+            super().on_prediction_step(args, state, control, eval_dataloader, **kwargs)
+
+    def on_log(self, args, state, control, logs=None, **kwargs) -> None:
+        if state.is_world_process_zero:
+            shown = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in logs.items() if k != "total_flos"}
+            line = "  ".join(f"{k.removeprefix('eval_')} {v}" for k, v in shown.items())
+            self.training_bar.write(line, file=sys.stderr) if self.training_bar else print(line, file=sys.stderr)
+
+    def on_train_end(self, args, state, control, **kwargs) -> None:
+        if self.training_bar is not None:
+            super().on_train_end(args, state, control, **kwargs)
+
+
+def main(argv: list[str]) -> None:
+    arguments = parse(argv, "Fine-tune a tagger and write a run folder.")
+    transformers_logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", message=".*pin_memory.*")  # said at every evaluation where there is no GPU
+    options, run = arguments.training, Path(arguments.training.output_dir)
+    if arguments.given:
+        log.info("%s", described(arguments))
+    resumed = checkpoint_to_resume(options)
+    if holds_run(run) and not resumed and not options.overwrite_output_dir:
+        raise InputError(
+            f"--output_dir: {run} holds a run; expected a new folder; choose another, go on with "
+            "--resume_from_checkpoint true, or replace it with --overwrite_output_dir true"
+        )
+    data = training_data(arguments.data)
+    model, tokenizer = checkpoints.for_training(
+        arguments.model.model_checkpoint, data.names, arguments.data.masked_training, types_of(data.names)
+    )
+    window = window_size(tokenizer, model, arguments.model.max_length)
+    train, validation = (encoded(s, tokenizer, window, name) for s, name in (
+        (data.train, "train"), (data.validation, "validation")
+    ))  # fmt: skip
+    if resumed:
+        check_resumed(resumed, data.names)
+    with options.main_process_first(desc="clearing the run folder"):
+        if options.process_index == 0 and options.overwrite_output_dir and not resumed:
+            remove_run(run)
+
+    trainer = trainer_for(options, model, tokenizer, train, validation, data)
+    result = trainer.train(resume_from_checkpoint=resumed)
+    trainer.save_model()
+    trainer.save_state()
+    if trainer.is_world_process_zero():
+        (run / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
+        facts = {"update_steps": trainer.state.global_step, "train_seconds": round(result.metrics["train_runtime"], 1)}
+        write_run(run, arguments, data, facts)
+        print(table(score_validation(run, trainer.model, tokenizer, data, validation, options)))
+        print(f"the run is in {run}; score the test split: python inference.py --checkpoint {run}", file=sys.stderr)
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
+
+
+def checkpoint_to_resume(options: TrainingArguments) -> str | None:
+    """The folder to resume from: `true` stands for the run folder's last checkpoint."""
+    wanted = options.resume_from_checkpoint
+    if wanted is None or wanted.lower() == "false":
+        return None
+    if wanted.lower() != "true":
+        if not (Path(wanted) / "trainer_state.json").is_file():
+            raise InputError(f"--resume_from_checkpoint: {wanted} is no checkpoint; expected a folder checkpoint-N")
+        return wanted
+    last = get_last_checkpoint(options.output_dir) if Path(options.output_dir).is_dir() else None
+    if last is None:
+        raise InputError(
+            f"--resume_from_checkpoint: found no checkpoint-N in {options.output_dir}; expected one; leave it out"
+        )
+    return last
+
+
+def check_resumed(folder: str, names: list[str]) -> None:
+    found = list(checkpoints.config_of(folder, "resume_from_checkpoint").id2label.values())
+    if found != names:
+        raise InputError(
+            f"--resume_from_checkpoint: {folder} has {len(found)} labels, the data {len(names)}, or in another order; "
+            "expected the same; resume with the run's own masked_training and selected_categories"
+        )
+
+
+def encoded(sentences: Sentences, tokenizer: PreTrainedTokenizerFast, window: int, name: str) -> Encoded:
+    result = encode(sentences.words, sentences.tags, sentences.lengths, tokenizer, window)
+    if result.long_sentences:
+        log.info("%s: %d sentences are longer than %d sub-tokens and stand in several windows", name,
+                 result.long_sentences, window)  # fmt: skip
+    return result
+
+
+def trainer_for(
+    options: TrainingArguments,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    train: Encoded,
+    validation: Encoded,
+    data: TrainingData,
+) -> Trainer:
+    metric = ner_metric()
+    gold = data.validation.tag_lists()
+
+    def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
+        ids = prediction.predictions[prediction.label_ids != IGNORED]
+        tags = tag_lists(ids, data.validation.lengths, data.names)
+        return metric.compute(predictions=tags, references=gold)["overall"]
+
+    def loss(outputs, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
+        # The mean over the words of the whole batch, which several steps of accumulation or processes may share.
+        logits = outputs["logits"].flatten(0, 1).float()
+        total = torch.nn.functional.cross_entropy(
+            logits, labels.flatten(), ignore_index=IGNORED, reduction="sum",
+            label_smoothing=options.label_smoothing_factor,
+        )  # fmt: skip
+        return total / (num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum())
+
+    callbacks: list[TrainerCallback] = [Progress()]
+    if options.early_stopping_patience is not None:
+        callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
+    trainer = TaggingTrainer(
+        model=model,
+        args=options,
+        train_dataset=Dataset(train.table()),
+        eval_dataset=Dataset(validation.table()),
+        processing_class=tokenizer,
+        data_collator=DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED),
+        compute_loss_func=loss,
+        compute_metrics=compute_metrics,
+        preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.callback_handler.callbacks = [
+        c for c in trainer.callback_handler.callbacks if type(c) is not ProgressCallback
+    ]
+    return trainer
+
+
+def write_run(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, float]) -> None:
+    text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
+    (run / "args.yaml").write_text(text, encoding="utf-8")
+    processes = {"processes": arguments.training.world_size, "device": str(arguments.training.device.type)}
+    about = {"seed": arguments.training.seed, "data_fingerprint": data.fingerprint, "rows": data.rows}
+    write_json(run / "environment.json", environment() | processes | about | facts)
+
+
+def score_validation(
+    run: Path,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    data: TrainingData,
+    validation: Encoded,
+    options: TrainingArguments,
+) -> dict:
+    """Tags and scores the validation sentences, writes `validation/`, and returns its metrics."""
+    predicted = predict(
+        model.eval(), tokenizer, validation, options.per_device_eval_batch_size, not options.disable_tqdm
+    )
+    tags = tag_lists(predicted.ids, data.validation.lengths, data.names)
+    gold = data.validation.tag_lists()
+    scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
+    metrics = scored("validation", data.validation, tags, scores, types_of(data.names))
+    write_scored(run / "validation", metrics, data.validation, gold, tags)
+    return metrics
+
+
+if __name__ == "__main__":
+    run_script(main)
