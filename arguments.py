@@ -267,13 +267,12 @@ def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
 
 
 def recorded(arguments: Arguments) -> dict[str, Any]:
-    """What `args.yaml` holds: this project's fields, and each training argument that differs from transformers'."""
-    ours = {f.name for f in dataclasses.fields(TrainingArguments)} & set(TrainingArguments.__annotations__)
-    base = transformers.TrainingArguments(output_dir=arguments.training.output_dir)
+    """What `args.yaml` holds: this project's fields, and each other training argument that was given a new value."""
     values = dataclasses.asdict(arguments.data) | dataclasses.asdict(arguments.model)
-    for f in dataclasses.fields(arguments.training):
+    for f in dataclasses.fields(TrainingArguments):
         value = getattr(arguments.training, f.name)
-        if f.init and (f.name in ours or value != getattr(base, f.name)):
+        given = f.name in arguments.given and value != f.default
+        if f.init and (given or f.name in TrainingArguments.__annotations__):
             values[f.name] = getattr(value, "value", value)
     return {k: v for k, v in values.items() if k not in NOT_RECORDED and not k.endswith("_token")}
 

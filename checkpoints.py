@@ -91,13 +91,13 @@ def for_training(
         "model_checkpoint",
         id2label=dict(enumerate(names)),
         label2id={label: i for i, label in enumerate(names)},
-        masked_training=masked,
-        classes=types,
     )
+    config.masked_training, config.classes = masked, types
     model, tokenizer = loaded(location, "model_checkpoint", config)
     if has_label_set(earlier) and earlier != names:
         log.info("the checkpoint was trained for other labels: its classifier starts anew")
-        model._init_weights(model.classifier)
+        model.classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
+        model.classifier.bias.data.zero_()
     return model, tokenizer
 
 

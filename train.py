@@ -22,6 +22,7 @@ from transformers import (
     PreTrainedTokenizerFast,
     Trainer,
     TrainerCallback,
+    set_seed,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import get_last_checkpoint
@@ -90,6 +91,7 @@ def main(argv: list[str]) -> None:
             "--resume_from_checkpoint true, or replace it with --overwrite_output_dir true"
         )
     data = training_data(arguments.data)
+    set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = checkpoints.for_training(
         arguments.model.model_checkpoint, data.names, arguments.data.masked_training, types_of(data.names)
     )

@@ -1,0 +1,146 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import train
+from arguments import parse, recorded
+from errors import InputError
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+
+
+def parsed(*argv: object):
+    return parse([str(a) for a in argv], "test")
+
+
+def test_the_defaults_are_the_original_experiment():
+    a = parsed()
+    assert (a.data.dataset, a.data.languages) == ("Babelscape/multinerd", ["en"])
+    assert a.model.model_checkpoint == "distilbert-base-uncased"
+    t = a.training
+    assert (t.learning_rate, t.num_train_epochs, t.per_device_train_batch_size, t.weight_decay) == (2e-5, 4, 16, 0.01)
+    assert (t.eval_strategy, t.save_strategy, t.load_best_model_at_end) == ("epoch", "epoch", True)
+    assert (t.metric_for_best_model, t.greater_is_better) == ("f1", True)
+
+
+def test_default_then_file_then_command_line(tmp_path):
+    for name, text in (
+        (
+            "a.yaml",
+            "learning_rate: 2e-5\nseed: 7\nlanguages: [en, de]\nmax_length: null\nlr_scheduler_kwargs: {x: 1}\n",
+        ),
+        (
+            "a.json",
+            '{\n\t"learning_rate": 2e-5, "seed": 7, "languages": ["en", "de"], "lr_scheduler_kwargs": {"x": 1}}',
+        ),
+    ):
+        (tmp_path / name).write_text(text)
+        a = parsed(tmp_path / name, "--seed", 9, "--upsample", "--bf16=false")
+        assert (a.training.learning_rate, a.training.seed, a.data.languages) == (2e-5, 9, ["en", "de"])
+        assert a.training.lr_scheduler_kwargs == {"x": 1}
+        assert a.data.upsample and not a.training.bf16
+        assert a.given["learning_rate"] == str(tmp_path / name)
+        assert a.given["seed"] == "command line"
+
+
+def test_editing_a_default_works(monkeypatch):
+    source = Path(train.__file__).with_name("arguments.py").read_text()
+    edited = source.replace("learning_rate: float = option(2e-5", "learning_rate: float = option(7e-5")
+    assert edited != source
+    module = type(sys)("edited_arguments")
+    monkeypatch.setitem(sys.modules, "edited_arguments", module)
+    exec(compile(edited, "arguments.py", "exec"), module.__dict__)
+    assert module.parse([], "test").training.learning_rate == 7e-5
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--learning_rat", "1"], "unknown option --learning_rat; did you mean 'learning_rate'"),
+        (["--learn", "1"], "unknown option --learn"),
+        (["--learning_rate", "fast"], "--learning_rate.*invalid float value: 'fast'"),
+        (["--masked_training", "perhaps"], "--masked_training.*perhaps"),
+        (["--upsample_factor", "0"], "--upsample_factor: found 0; expected a number of at least 1"),
+        (["--upsample_factor", "1.5"], "--upsample_factor.*invalid int"),
+        (["--languages", "en", "xx"], "unknown language 'xx'; expected some of de, en"),
+        (["--languages"], "--languages.*expected at least one argument"),
+        (["--languages", "en", "en"], "expected each once"),
+        (["--learning_rate", "nan"], "--learning_rate: found nan"),
+        (["--per_device_train_batch_size", "0"], "--per_device_train_batch_size: found 0"),
+        (["--num_train_epochs", "0"], "--num_train_epochs: found 0"),
+        (["--eval_strategy", "sometimes"], "sometimes is not a valid"),
+        (["--split", "dev"], "--split: found 'dev'; expected test or validation"),
+        (["--text", "a", "--input_file", "b"], "found both"),
+        (["--output_file", "b"], "found nothing to tag"),
+        (["--masked_training", "true", "--upsample", "true", "--upsample_categories", "FOOD"], "masking removes FOOD"),
+        (["a", "b"], "a: no such file"),
+        (["--seed", "1", "stray"], "found 'stray'"),
+        (["-x"], "found '-x'"),
+    ],
+)
+def test_wrong_options(argv, message):
+    with pytest.raises(InputError, match=message):
+        parsed(*argv)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: 1\nlearning_rat: 1\n", ":2: unknown option 'learning_rat'; did you mean 'learning_rate'"),
+        ("seed: 1\n\nseed: 2\n", ":3: option 'seed' stands twice"),
+        ("seed: 2e-5\n", ":1: --seed: invalid int value: '2e-5'"),
+        ("seed:\n", ":1: seed has no value"),
+        ("- seed\n", "found no `field: value` lines"),
+        ("seed: [1\n", "cannot be read as options"),
+    ],
+)
+def test_wrong_files(tmp_path, text, message):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"c\.yaml.*" + message):
+        parsed(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda p: p.stem)
+def test_each_config_parses_and_lists_only_what_differs(config):
+    a, default = parsed(config), recorded(parsed())
+    options = yaml.safe_load(config.read_text())
+    assert all(str(default[k]) != str(options[k]) for k in options if config.stem != "distilbert_default")
+    assert Path(a.training.output_dir) == Path("runs") / config.stem
+
+
+def test_the_five_experiments():
+    assert len(CONFIGS) == 6
+    a = {p.stem: parsed(p) for p in CONFIGS}
+    flags = {k: (v.data.masked_training, v.data.upsample) for k, v in a.items()}
+    assert flags == {
+        "distilbert_default": (False, False), "distilbert_default_upsampled": (False, True),
+        "distilbert_masked": (True, False), "distilbert_masked_upsampled": (True, True),
+        "roberta_default": (False, False), "quickstart": (False, False),
+    }  # fmt: skip
+    assert a["roberta_default"].model.model_checkpoint == "roberta-base"
+
+
+def test_what_is_recorded_parses_to_the_same_and_holds_no_secret(tmp_path):
+    a = parsed("--learning_rate", "3e-4", "--masked_training", "--hub_token", "hf_secret", "--adam_beta1", "0.8",
+               "--lr_scheduler_type", "cosine", "--overwrite_output_dir", "true")  # fmt: skip
+    text = yaml.safe_dump(recorded(a))
+    assert "secret" not in text and "overwrite" not in text
+    assert "warmup" not in text  # equal to transformers' default
+    (tmp_path / "args.yaml").write_text(text)
+    b = parsed(tmp_path / "args.yaml")
+    assert recorded(b) == recorded(a)
+    assert json.dumps(recorded(b)["lr_scheduler_type"]) == '"cosine"'
+    assert (b.training.adam_beta1, b.training.learning_rate) == (0.8, 3e-4)
+
+
+def test_help_shows_each_option_once(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parsed("--help")
+    text = capsys.readouterr().out
+    assert stop.value.code == 0
+    for name in ("--masked_training", "--upsample_factor", "--output_dir", "--checkpoint"):
+        assert text.count(f"  {name} ") + text.count(f"  {name},") == 1
+    assert "default: 2e-05" in text

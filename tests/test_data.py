@@ -1,0 +1,135 @@
+import json
+
+import numpy as np
+import pytest
+from conftest import SHARED, row, write_jsonl
+
+import data
+from arguments import DataArguments
+from data import training_data
+from errors import InputError
+from labels import types_of
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Training rows with a duplicate, a leak into each other split, and rare classes."""
+    train = [
+        row(["rabies", "kills", "bats"], ["B-DIS", "O", "B-ANIM"]),
+        row(["Ada", "ate", "bread"], ["B-PER", "O", "B-FOOD"]),
+        row(["rabies", "kills", "bats"], ["B-DIS", "O", "B-ANIM"]),
+        row(["rabies", "kills", "bats"], ["B-DIS", "O", "O"]),
+        row(["in", "validation"], ["O", "O"]),
+        row(["in", "test"], ["O", "B-LOC"]),
+        row(["bats", "sleep"], ["B-ANIM", "O"]),
+        row(["nothing"], ["O"]),
+    ]
+    write_jsonl(tmp_path / "train" / "train_en.jsonl", train)
+    write_jsonl(tmp_path / "val" / "val_en.jsonl", [row(["in", "validation"], ["B-LOC", "B-FOOD"])])
+    write_jsonl(tmp_path / "test" / "test_en.jsonl", [row(["in", "test"], ["O", "O"])])
+    return tmp_path
+
+
+def options(folder, **changes) -> DataArguments:
+    return DataArguments(dataset=str(folder), **changes)
+
+
+def test_duplicates_and_leaks_are_dropped_and_counted(small):
+    found = training_data(options(small))
+    assert found.train.token_lists() == [
+        ["rabies", "kills", "bats"],
+        ["Ada", "ate", "bread"],
+        ["rabies", "kills", "bats"],  # the same tokens with other tags
+        ["bats", "sleep"],
+        ["nothing"],
+    ]
+    assert found.rows == {
+        "read": 8, "duplicates_dropped": 1, "leaks_dropped": 2, "kept": 5, "repeated": 0,
+        "training_rows": 5, "validation_rows": 1,
+    }  # fmt: skip
+
+
+def test_a_and_b_train_on_the_same_rows(small):
+    a = training_data(options(small, max_train_sentences=3))
+    b = training_data(options(small, max_train_sentences=3, masked_training=True))
+    assert a.train.token_lists() == b.train.token_lists()
+    assert a.fingerprint == b.fingerprint
+    assert (len(a.names), len(b.names)) == (31, 11)
+    assert a.train.tag_lists()[1] == ["B-PER", "O", "B-FOOD"]
+    assert b.train.tag_lists()[1] == ["B-PER", "O", "O"]
+    assert b.validation.tag_lists() == [["B-LOC", "O"]]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_upsampling_repeats_by_the_factor_and_not_its_square(small, masked):
+    found = training_data(options(small, upsample=True, upsample_factor=3, masked_training=masked))
+    rows = found.train.token_lists()
+    assert rows.count(["rabies", "kills", "bats"]) == 6  # two taggings, three times each
+    assert rows.count(["bats", "sleep"]) == 3
+    assert rows.count(["nothing"]) == 1
+    assert found.rows["repeated"] == 6
+    assert found.rows["training_rows"] == len(rows) == 11
+
+
+def test_upsampled_a_and_b_train_on_the_same_rows(small):
+    a, b = (training_data(options(small, upsample=True, masked_training=m)).train.token_lists() for m in (False, True))
+    assert a == b
+
+
+def test_the_cap_takes_the_first_rows_of_each_language(tmp_path):
+    for lang, size in (("de", 10), ("en", 3)):
+        rows = [{"tokens": [f"{lang}{i}"], "ner_tags": [0]} for i in range(size)]
+        write_jsonl(tmp_path / "train" / f"train_{lang}.jsonl", rows)
+        write_jsonl(tmp_path / "val" / f"val_{lang}.jsonl", [{"tokens": [lang], "ner_tags": [0]}])
+    found = training_data(options(tmp_path, languages=["de", "en"], max_train_sentences=8))
+    assert [t[0] for t in found.train.token_lists()] == ["de0", "de1", "de2", "de3", "de4", "en0", "en1", "en2"]
+
+
+def test_categories_are_checked_against_the_data(small):
+    with pytest.raises(InputError, match=r"--selected_categories: found 'PERS'; .* did you mean 'PER'"):
+        training_data(options(small, masked_training=True, selected_categories=["PERS"]))
+    with pytest.raises(InputError, match=r"--upsample_categories: found 'XYZ'"):
+        training_data(options(small, upsample=True, upsample_categories=["XYZ"]))
+
+
+def test_no_training_sentence_left_is_an_error(small):
+    write_jsonl(small / "train" / "train_en.jsonl", [row(["in", "test"], ["O", "O"])])
+    with pytest.raises(InputError, match="no training sentence is left of 1"):
+        training_data(options(small))
+
+
+def test_training_goes_without_a_test_split_but_not_without_validation(small):
+    (small / "test" / "test_en.jsonl").unlink()
+    assert training_data(options(small)).rows["leaks_dropped"] == 1
+    (small / "val" / "val_en.jsonl").unlink()
+    with pytest.raises(InputError, match="val/val_en"):
+        training_data(options(small))
+
+
+def test_the_audit_counts_and_the_plots_are_written(small, tmp_path, capsys):
+    data.main(["--dataset", str(small), "--output_dir", str(tmp_path / "run")])
+    printed = " ".join(capsys.readouterr().out.split())
+    for line in (
+        "sentences 8 1 1", "tokens 19 2 2", "ANIM 3 0 0", "DIS 3 0 0", "LOC 1 1 0", "sentences without one 2 0 1",
+        "repeated: same tokens and tags 1 0 0", "conflicting: same tokens only 1 0 0",
+        "leaks: sentences in train and in validation: 1", "leaks: sentences in train and in test: 1",
+    ):  # fmt: skip
+        assert line in printed
+    for name in ("default-dataset.png", "masked-dataset.png"):
+        assert (tmp_path / "run" / "data" / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the stand-in corpora are not beside the repository")
+def test_real_corpora():
+    a, b = (
+        training_data(options(SHARED / "standin_en", masked_training=masked, upsample=masked))
+        for masked in (False, True)
+    )
+    assert a.rows["read"] == a.rows["training_rows"] == 12_940
+    with open(SHARED / "standin_en" / "train" / "train_en.jsonl", encoding="utf-8") as file:
+        rare = sum(any(tag in (7, 8, 13, 14) for tag in json.loads(line)["ner_tags"]) for line in file)
+    assert b.rows["repeated"] == rare == b.rows["training_rows"] - 12_940
+    assert types_of(b.names) == ["PER", "ORG", "LOC", "ANIM", "DIS"]
+    wikineural = training_data(options(SHARED / "wikineural_en"))
+    assert types_of(wikineural.names) == ["PER", "ORG", "LOC", "MISC"]
+    assert np.array_equal(np.unique(wikineural.train.tags), np.arange(9))

@@ -1,0 +1,218 @@
+"""The real command, with tiny random checkpoints: what it writes, and that each option does what it is for."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import save, write_jsonl
+from safetensors.torch import load_file
+from seqeval.metrics import f1_score
+
+import train
+from labels import label_names
+
+ROOT = Path(__file__).parent.parent
+QUICK = ("--use_cpu", "true", "--num_train_epochs", "6", "--learning_rate", "1e-2", "--save_total_limit", "9")
+
+
+def argv(corpus, encoder, run, *more: object) -> list[str]:
+    options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, *QUICK, *more)
+    return [str(o) for o in options]
+
+
+def weights(run: Path) -> dict:
+    return load_file(run / "model.safetensors")
+
+
+def differ_by(a: Path, b: Path) -> float:
+    first, second = weights(a), weights(b)
+    assert first.keys() == second.keys()
+    return max((first[k] - second[k]).abs().max().item() for k in first)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def read_json(path: Path):
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def run(corpus, encoders, tmp_path_factory) -> Path:
+    """Experiment B, up-sampled, from the tiny BERT."""
+    folder = tmp_path_factory.mktemp("runs") / "b"
+    train.main(argv(corpus, encoders["bert"], folder, "--masked_training", "true", "--upsample", "true"))
+    return folder
+
+
+def test_the_run_folder_is_complete(run, corpus):
+    config = read_json(run / "config.json")
+    assert list(config["id2label"].values()) == label_names(["PER", "ORG", "LOC", "ANIM", "DIS"])
+    assert config["masked_training"] is True
+    assert config["classes"] == ["PER", "ORG", "LOC", "ANIM", "DIS"]
+    assert weights(run)["classifier.weight"].shape[0] == 11
+    assert not list(run.glob("*.bin"))
+    environment = read_json(run / "environment.json")
+    rows = environment["rows"]
+    with open(corpus / "train" / "train_en.jsonl") as file:
+        unique = set(file)
+    assert rows["kept"] + rows["leaks_dropped"] == len(unique)
+    assert rows["training_rows"] == rows["kept"] + rows["repeated"]
+    assert rows["repeated"] > 10
+    assert environment["update_steps"] == 6 * -(-rows["training_rows"] // 16)
+    assert environment["seed"] == 42 and environment["packages"]["torch"].startswith("2.13.0")
+    metrics = read_json(run / "validation" / "metrics.json")
+    assert list(metrics["per_class"]) == ["PER", "ORG", "LOC", "ANIM", "DIS"]
+    assert metrics["sentences"] == 40
+
+
+def test_seqeval_finds_the_recorded_f1_in_the_predictions(run):
+    lines = [json.loads(line) for line in (run / "validation" / "predictions.jsonl").open(encoding="utf-8")]
+    assert [line["id"] for line in lines] == list(range(40))
+    f1 = f1_score([line["gold"] for line in lines], [line["predicted"] for line in lines])
+    assert read_json(run / "validation" / "metrics.json")["overall"]["f1"] == f1 > 0.5
+
+
+def test_the_best_checkpoint_is_the_one_that_is_kept(run):
+    history = read_json(run / "trainer_state.json")["log_history"]
+    best = max(entry["eval_f1"] for entry in history if "eval_f1" in entry)
+    assert read_json(run / "validation" / "metrics.json")["overall"]["f1"] == pytest.approx(best)
+
+
+def test_args_yaml_repeats_the_run(run, tmp_path):
+    recorded = yaml.safe_load((run / "args.yaml").read_text())
+    assert recorded["masked_training"] is True and recorded["learning_rate"] == 1e-2
+    train.main([str(run / "args.yaml"), "--output_dir", str(tmp_path / "again")])
+    assert differ_by(run, tmp_path / "again") == 0
+
+
+def test_a_folder_that_holds_a_run_is_left_unchanged(run, corpus, encoders, fails):
+    before = content(run)
+    message = fails(train.main, *argv(corpus, encoders["bert"], run))
+    assert "holds a run" in message and "--overwrite_output_dir true" in message
+    assert content(run) == before
+
+
+def test_a_wrong_checkpoint_or_data_leaves_a_run_that_was_to_be_replaced(run, corpus, encoders, tmp_path, fails):
+    before = content(run)
+    over = ("--overwrite_output_dir", "true")
+    (tmp_path / "nothing").mkdir()
+    assert "holds no config.json" in fails(train.main, *argv(corpus, tmp_path / "nothing", run, *over))
+    assert "expected at most 64" in fails(train.main, *argv(corpus, encoders["bert"], run, *over, "--max_length", "99"))
+    write_jsonl(tmp_path / "train" / "train_en.jsonl", [{"tokens": ["a"], "ner_tags": [99]}])
+    assert "train_en.jsonl:1" in fails(train.main, *argv(tmp_path, encoders["bert"], run, *over))
+    assert content(run) == before
+
+
+def test_overwriting_leaves_nothing_of_the_old_run(corpus, encoders, tmp_path):
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "metrics.json").write_text("{}")
+    (tmp_path / "checkpoint-7").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    train.main(argv(corpus, encoders["bert"], tmp_path, "--max_steps", "2", "--overwrite_output_dir", "true"))
+    assert not (tmp_path / "test").exists() and not (tmp_path / "checkpoint-7").exists()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "model.safetensors").exists()
+
+
+def test_resuming_gives_the_same_weights(run, corpus, encoders, tmp_path, fails):
+    first = min(run.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    options = ("--masked_training", "true", "--upsample", "true", "--resume_from_checkpoint")
+    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "new", *options, "true"))
+    assert "found no checkpoint-N" in message
+    subprocess.run(["cp", "-r", first, tmp_path], check=True)
+    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path, "--resume_from_checkpoint", "true"))
+    assert "has 11 labels, the data 31" in message
+    train.main(argv(corpus, encoders["bert"], tmp_path, *options, "true"))
+    assert differ_by(run, tmp_path) == 0
+    assert (tmp_path / "validation" / "predictions.jsonl").read_bytes() == (
+        run / "validation" / "predictions.jsonl"
+    ).read_bytes()
+
+
+@pytest.fixture
+def still(tmp_path):
+    """A tiny BERT without dropout."""
+    folder = save(tmp_path / "still", "bert")
+    config = read_json(folder / "config.json")
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_gradient_accumulation_agrees_with_one_large_batch(corpus, still, tmp_path):
+    for batch, steps in ((16, 1), (4, 4)):
+        sizes = ("--per_device_train_batch_size", batch, "--gradient_accumulation_steps", steps)
+        more = ("--train_sampling_strategy", "sequential", "--max_steps", 5, "--optim", "sgd")
+        train.main(argv(corpus, still, tmp_path / str(steps), *sizes, *more))
+    assert differ_by(tmp_path / "1", tmp_path / "4") < 1e-6
+
+
+def test_evaluation_keeps_the_datas_order_when_training_groups_by_length(corpus, encoders, tmp_path):
+    train.main(argv(corpus, encoders["bert"], tmp_path, "--train_sampling_strategy", "group_by_length"))
+    history = read_json(tmp_path / "trainer_state.json")["log_history"]
+    best = max(entry["eval_f1"] for entry in history if "eval_f1" in entry)
+    assert best > 0.5
+    assert read_json(tmp_path / "validation" / "metrics.json")["overall"]["f1"] == pytest.approx(best)
+
+
+def test_early_stopping_stops(corpus, encoders, tmp_path):
+    more = ("--learning_rate", "0", "--num_train_epochs", "9", "--early_stopping_patience", "1")
+    train.main(argv(corpus, encoders["bert"], tmp_path, *more))
+    assert read_json(tmp_path / "trainer_state.json")["epoch"] == 2
+
+
+def test_results_go_to_standard_output_and_the_rest_to_standard_error(corpus, encoders, tmp_path, capsys):
+    train.main(argv(corpus, encoders["bert"], tmp_path, "--max_steps", "2"))
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0].split()[:3] == ["class", "precision", "recall"]
+    assert all(line.split()[0] in ("PER", "ORG", "LOC", "ANIM", "DIS", "FOOD", "TIME", "overall", "macro", "no")
+               for line in lines[1:])  # fmt: skip
+    assert "loss" in printed.err
+
+
+@pytest.mark.parametrize("config", ["default", "default_upsampled", "masked", "masked_upsampled", "roberta"])
+def test_each_config_trains(config, corpus, encoders, tmp_path):
+    name = "roberta_default" if config == "roberta" else f"distilbert_{config}"
+    encoder = encoders["roberta" if config == "roberta" else "distilbert"]
+    file = str(ROOT / "configs" / f"{name}.yaml")
+    train.main([file, *argv(corpus, encoder, tmp_path, "--max_steps", "2")])
+    assert len(read_json(tmp_path / "config.json")["id2label"]) == (11 if "masked" in config else 31)
+    assert (read_json(tmp_path / "environment.json")["rows"]["repeated"] > 0) == ("upsampled" in config)
+
+
+def test_a_new_label_set_gets_a_new_classifier(run, corpus, tmp_path):
+    more = ("--max_steps", "1", "--learning_rate", "0", "--masked_training", "true")
+    categories = ("--selected_categories", "PER", "ORG", "LOC", "FOOD", "DIS")
+    train.main(argv(corpus, run, tmp_path / "other", *more, *categories))
+    train.main(argv(corpus, run, tmp_path / "same", *more))
+    old, other, same = weights(run), weights(tmp_path / "other"), weights(tmp_path / "same")
+    assert (old["classifier.weight"] == same["classifier.weight"]).all()
+    assert (old["classifier.weight"] != other["classifier.weight"]).all()
+    key = "bert.encoder.layer.0.output.dense.weight"
+    assert (old[key] == other[key]).all()
+
+
+def test_two_processes_agree_with_one(corpus, still, tmp_path):
+    more = ("--train_sampling_strategy", "sequential", "--max_steps", 4, "--optim", "sgd", "--disable_tqdm", "true")
+    one = argv(corpus, still, tmp_path / "one", *more, "--per_device_train_batch_size", 8)
+    two = argv(corpus, still, tmp_path / "two", *more, "--per_device_train_batch_size", 4)
+    train.main(one)
+    flags = (
+        "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
+    )
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *flags.split()]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*launch, str(ROOT / "train.py"), *two], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("overall") == 1
+    assert read_json(tmp_path / "two" / "environment.json")["processes"] == 2
+    assert differ_by(tmp_path / "one", tmp_path / "two") < 1e-6
+    first, second = (tmp_path / name / "validation" / "predictions.jsonl" for name in ("one", "two"))
+    assert first.read_bytes() == second.read_bytes()
