@@ -32,7 +32,8 @@ class TrainingData:
     train: Sentences
     validation: Sentences
     rows: dict[str, int]
-    fingerprint: str  # of the training sentences before masking and up-sampling, and of the validation sentences
+    train_fingerprint: str  # both before masking and up-sampling
+    validation_fingerprint: str
 
     @property
     def names(self) -> list[str]:
@@ -63,7 +64,7 @@ def training_data(options: DataArguments) -> TrainingData:
     train = capped(kept, options.max_train_sentences)
     validation = capped(validation, options.max_eval_sentences)
     rows["kept"] = len(train)
-    fingerprint = f"{train.fingerprint()}-{validation.fingerprint()}"
+    fingerprints = train.fingerprint(), validation.fingerprint()
 
     repeated = repetitions(train, options.upsample_categories, options.upsample_factor) if options.upsample else None
     if options.masked_training:
@@ -79,7 +80,7 @@ def training_data(options: DataArguments) -> TrainingData:
         "validation or test, kept %(kept)d, repeated %(repeated)d: %(training_rows)d rows",
         rows,
     )
-    return TrainingData(train, validation, rows, fingerprint)
+    return TrainingData(train, validation, rows, *fingerprints)
 
 
 def read_split(options: DataArguments, split: str, known_types: Sequence[str] | None = None) -> Sentences:

@@ -82,7 +82,7 @@ def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     tags = tag_lists(predicted.ids, sentences.lengths, tagger.names)
     gold = gold_sentences.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
-    metrics = scored(split, sentences, tags, scores, tagger.types)
+    metrics = scored(split, sentences, sentences.fingerprint(), tags, scores, tagger.types)
     write_scored(run / split, metrics, sentences, gold, tags)
     log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
     return metrics
@@ -101,7 +101,7 @@ def known_gold(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
     dropped = int(np.isin(found.type, [types.index(t) for t in unknown]).sum())
     if dropped:
         log.info(
-            "%d gold entities of classes that the checkpoint does not know count as O: %s", dropped, ", ".join(unknown)
+            "%d gold entities count as O, of classes that the checkpoint does not know: %s", dropped, ", ".join(unknown)
         )
     return sentences.with_names(tagger.names)
 

@@ -48,15 +48,23 @@ def recorded_args(folder: Path) -> dict[str, Any]:
 
 
 def scored(
-    split: str, sentences: Sentences, predicted: list[list[str]], scores: dict[str, Any], types: list[str]
+    split: str,
+    sentences: Sentences,
+    fingerprint: str,
+    predicted: list[list[str]],
+    scores: dict[str, Any],
+    types: list[str],
 ) -> dict[str, Any]:
-    """The content of `metrics.json`: `scores` (from the metric, with intervals) and what they were measured on."""
+    """The content of `metrics.json`: `scores` (from the metric, with intervals) and what they were measured on.
+
+    `fingerprint` is that of the split in its own labels, whatever a checkpoint knows of them.
+    """
     names = label_names(types)
     return {
         "split": split,
         "sentences": len(sentences),
         "tokens": int(sentences.lengths.sum()),
-        "data_fingerprint": sentences.fingerprint(),
+        "data_fingerprint": fingerprint,
         "overall": scores["overall"],
         "per_class": {t: scores["per_class"].get(t) for t in types},
         "intervals": {

@@ -74,9 +74,10 @@ class Sentences:
         return self.table["lang"].to_pylist()
 
     def fingerprint(self) -> str:
-        """A hash over tokens, tags and label names, in order."""
-        digest = hashlib.sha256(json.dumps(self.names).encode())
-        for column in (self.words.cast(pa.large_string()), pa.array(self.tags), pa.array(self.lengths)):
+        """A hash over tokens and label names in order, however the labels are numbered."""
+        digest = hashlib.sha256()
+        labels = pa.array(self.names).take(pa.array(self.tags))
+        for column in (self.words, labels, pa.array(self.lengths)):
             digest.update(np.ascontiguousarray(column.dictionary_encode().indices.to_numpy()).tobytes())
             digest.update("\x00".join(map(str, column.unique().to_pylist())).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]

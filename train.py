@@ -204,7 +204,7 @@ def write_run(run: Path, arguments: Arguments, data: TrainingData, facts: dict[s
     text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
     (run / "args.yaml").write_text(text, encoding="utf-8")
     processes = {"processes": arguments.training.world_size, "device": str(arguments.training.device.type)}
-    about = {"seed": arguments.training.seed, "data_fingerprint": data.fingerprint, "rows": data.rows}
+    about = {"seed": arguments.training.seed, "data_fingerprint": data.train_fingerprint, "rows": data.rows}
     write_json(run / "environment.json", environment() | processes | about | facts)
 
 
@@ -223,7 +223,7 @@ def score_validation(
     tags = tag_lists(predicted.ids, data.validation.lengths, data.names)
     gold = data.validation.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
-    metrics = scored("validation", data.validation, tags, scores, types_of(data.names))
+    metrics = scored("validation", data.validation, data.validation_fingerprint, tags, scores, types_of(data.names))
     write_scored(run / "validation", metrics, data.validation, gold, tags)
     return metrics
 

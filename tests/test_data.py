@@ -53,7 +53,8 @@ def test_a_and_b_train_on_the_same_rows(small):
     a = training_data(options(small, max_train_sentences=3))
     b = training_data(options(small, max_train_sentences=3, masked_training=True))
     assert a.train.token_lists() == b.train.token_lists()
-    assert a.fingerprint == b.fingerprint
+    assert a.train_fingerprint == b.train_fingerprint
+    assert a.validation_fingerprint == b.validation_fingerprint
     assert (len(a.names), len(b.names)) == (31, 11)
     assert a.train.tag_lists()[1] == ["B-PER", "O", "B-FOOD"]
     assert b.train.tag_lists()[1] == ["B-PER", "O", "O"]

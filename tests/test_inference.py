@@ -1,0 +1,251 @@
+"""Scoring and tagging with the real command and a tiny trained checkpoint."""
+
+import io
+import json
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SHARED, WORDS, row, sentence, write_jsonl
+from safetensors.torch import load_file, save_file
+from seqeval.metrics import classification_report, f1_score
+
+import inference
+import train
+from labels import flat_ids, label_names, spans
+from words import word_offsets
+
+CPU = ("--use_cpu", "true")
+
+
+@pytest.fixture(scope="module")
+def run(corpus, encoders, tmp_path_factory) -> Path:
+    """A masked run on the tiny corpus, good at it."""
+    folder = tmp_path_factory.mktemp("runs") / "masked"
+    options = ("--num_train_epochs", "8", "--learning_rate", "1e-2", "--masked_training", "true", *CPU)
+    train.main(
+        ["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder), *options]
+    )
+    return folder
+
+
+def read_json(path: Path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def predictions(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "predictions.jsonl").open(encoding="utf-8")]
+
+
+def tagged(capsys, *argv: object) -> list[dict]:
+    capsys.readouterr()
+    inference.main([str(a) for a in (*argv, *CPU)])
+    return [json.loads(line) for line in capsys.readouterr().out.split("\n")[:-1]]
+
+
+def test_scoring_takes_data_and_labels_from_the_run(run, corpus, capsys, caplog):
+    caplog.set_level("INFO", "ner")
+    inference.main(["--checkpoint", str(run), *CPU])
+    printed = capsys.readouterr()
+    assert printed.out.startswith("class ")
+    assert "gold entities count as O, of classes" in caplog.text
+    metrics, lines = read_json(run / "test" / "metrics.json"), predictions(run / "test")
+    gold, predicted = ([line[side] for line in lines] for side in ("gold", "predicted"))
+    assert metrics["overall"]["f1"] == f1_score(gold, predicted) > 0.8
+    report = classification_report(gold, predicted, output_dict=True)
+    for name, values in metrics["per_class"].items():
+        assert (values["f1"], values["support"]) == (report[name]["f1-score"], report[name]["support"])
+    source = [json.loads(line) for line in (corpus / "test" / "test_en.jsonl").open(encoding="utf-8")]
+    assert [line["tokens"] for line in lines] == [line["tokens"] for line in source]
+    assert [line["id"] for line in lines] == list(range(len(source)))
+    assert {tag[2:] for tags in gold for tag in tags if tag != "O"} <= {"PER", "ORG", "LOC", "DIS", "ANIM"}
+    low, high = metrics["intervals"]["overall"]["f1"]
+    assert low <= metrics["overall"]["f1"] <= high
+    assert metrics["split"] == "test" and metrics["sentences"] == 40 and metrics["invalid_transitions"] >= 0
+
+
+def test_scoring_the_validation_split_repeats_what_training_wrote(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    before = [(copy / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")]
+    inference.main(["--checkpoint", str(copy), "--split", "validation", *CPU])
+    assert [(copy / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")] == before
+
+
+def test_the_order_of_a_checkpoints_labels_does_not_matter(run, tmp_path):
+    shuffled = tmp_path / "shuffled"
+    shutil.copytree(run, shuffled)
+    config, weights = read_json(run / "config.json"), load_file(run / "model.safetensors")
+    order = list(range(11))
+    random.Random(4).shuffle(order)
+    config["id2label"] = {str(new): config["id2label"][str(old)] for new, old in enumerate(order)}
+    config["label2id"] = {label: int(i) for i, label in config["id2label"].items()}
+    for name in ("classifier.weight", "classifier.bias"):
+        weights[name] = weights[name][order].contiguous()
+    (shuffled / "config.json").write_text(json.dumps(config))
+    save_file(weights, shuffled / "model.safetensors", metadata={"format": "pt"})
+    inference.main(["--checkpoint", str(run), *CPU])
+    inference.main(["--checkpoint", str(shuffled), *CPU])
+    assert (shuffled / "test" / "predictions.jsonl").read_bytes() == (run / "test" / "predictions.jsonl").read_bytes()
+
+
+def test_long_sentences_keep_every_gold_token(run, tmp_path):
+    rng, rows = random.Random(8), []
+    for _ in range(5):
+        parts = [sentence(rng) for _ in range(60)]
+        rows.append(row([t for tokens, _ in parts for t in tokens], [t for _, tags in parts for t in tags]))
+    rows[0]["tokens"][7:9] = ["\u200b", "a" * 2_000]
+    write_jsonl(tmp_path / "data" / "test" / "test_en.jsonl", rows)
+    shutil.copytree(run, tmp_path / "run")
+    inference.main(["--checkpoint", str(tmp_path / "run"), "--dataset", str(tmp_path / "data"), *CPU])
+    lines = predictions(tmp_path / "run" / "test")
+    assert [line["tokens"] for line in lines] == [r["tokens"] for r in rows]
+    assert all(len(line["gold"]) == len(line["predicted"]) == len(line["tokens"]) for line in lines)
+    assert read_json(tmp_path / "run" / "test" / "metrics.json")["overall"]["f1"] > 0.75
+
+
+def test_string_tags_in_another_form_score_the_same(run, corpus, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    inference.main(["--checkpoint", str(run), *CPU])
+    names = [
+        f"{p}-{t}"
+        for t in "PER ORG LOC ANIM BIO CEL DIS EVE FOOD INST MEDIA MYTH PLANT TIME VEHI".split()
+        for p in "BI"
+    ]
+    text = ""
+    for line in (corpus / "test" / "test_en.jsonl").open(encoding="utf-8"):
+        tokens = json.loads(line)
+        pairs = zip(tokens["tokens"], tokens["ner_tags"], strict=True)
+        text += "".join(f"{i}\t{t}\t{['O', *names][n]}\n" for i, (t, n) in enumerate(pairs)) + "\n"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "test_en.tsv").write_text(text, encoding="utf-8")
+    inference.main(["--checkpoint", str(tmp_path / "run"), "--dataset", str(tmp_path / "data"), *CPU])
+    assert predictions(tmp_path / "run" / "test") == predictions(run / "test")
+
+
+def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
+    def message(*argv):
+        return fails(inference.main, *argv, *CPU)
+
+    assert "found no folder" in message("--checkpoint", tmp_path / "nothing")
+    assert "--output_dir: found no folder" in message("--output_dir", tmp_path / "nothing")
+    assert "expected O, B-TYPE, I-TYPE" in message("--checkpoint", encoders["bert"], "--text", "a")
+    assert "no network" in message("--checkpoint", "someone/some-tagger", "--text", "a")
+    write_jsonl(tmp_path / "test" / "test_en.jsonl", [{"tokens": ["a"], "tags": ["B-MISC"]}])
+    assert "expected a class in common" in message("--checkpoint", run, "--dataset", tmp_path)
+    assert "neither" in message("--checkpoint", run, "--dataset", corpus, "--languages", "de")
+    assert "cannot be read" in message("--checkpoint", run, "--input_file", tmp_path / "none.txt")
+    (tmp_path / "bad.txt").write_bytes(b"fine\n\xff\n")
+    out = tmp_path / "out.jsonl"
+    assert "bad.txt:2: found bytes" in message(
+        "--checkpoint", run, "--input_file", tmp_path / "bad.txt", "--output_file", out
+    )
+    assert not out.exists() and not list(tmp_path.glob("*.partial"))
+    broken = tmp_path / "broken"
+    shutil.copytree(run, broken)
+    (broken / "model.safetensors").unlink()
+    assert "cannot be loaded" in message("--checkpoint", broken, "--text", "a")
+
+
+def texts() -> list[str]:
+    rng = random.Random(9)
+    alphabet = [
+        *WORDS,
+        "Ada Moss",
+        "Lake Inari",
+        "rabies",
+        "北京",
+        "\u200b",
+        "\t",
+        "\u2028",
+        "\x85",
+        "😀",
+        "e\u0301",
+        "'s",
+        ".",
+        "  ",
+    ]
+    return ["", "   ", "a" * 3_000, *(" ".join(rng.choices(alphabet, k=rng.randint(1, 30))) for _ in range(300)),
+            " ".join(rng.choices(alphabet, k=3_000))]  # fmt: skip
+
+
+def test_tagged_text_has_exact_offsets_and_keeps_lines_and_order(run, tmp_path, capsys):
+    lines = texts()
+    (tmp_path / "in.txt").write_bytes("\r\n".join(lines).encode())
+    found = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    assert [f["text"] for f in found] == lines
+    entities = [(f["text"], e) for f in found for e in f["entities"]]
+    assert len(entities) > 100
+    for text, e in entities:
+        assert list(e) == ["type", "text", "start", "end", "score"]
+        assert text[e["start"] : e["end"]] == e["text"] and 0 < e["score"] <= 1
+    assert found[0]["entities"] == found[1]["entities"] == []
+
+
+def test_standard_input_a_file_and_an_output_file_give_the_same(run, tmp_path, capsys, monkeypatch):
+    content = "\n".join([*texts(), ""]).encode()
+    (tmp_path / "in.txt").write_bytes(content)
+    from_file = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert tagged(capsys, "--checkpoint", run, "--input_file", "-") == from_file
+    assert (
+        tagged(
+            capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt", "--output_file", tmp_path / "out.jsonl"
+        )
+        == []
+    )
+    written = (tmp_path / "out.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    assert [json.loads(line) for line in written] == from_file
+
+
+def test_input_is_read_as_it_is_tagged(run, monkeypatch):
+    """An endless input is answered block by block: no block beyond the next is read before one is written."""
+    read = 0
+
+    def endless():
+        nonlocal read
+        while True:
+            read += 1
+            yield "a storm hit Bergen"
+
+    blocks = inference.blocks(endless(), 100)
+    next(blocks)
+    assert read == 100
+
+
+def test_text_is_json_in_a_pipe_and_readable_on_a_terminal(run, capsys, monkeypatch):
+    (found,) = tagged(capsys, "--checkpoint", run, "--text", "a storm hit Lake Inari.")
+    assert [(e["type"], e["text"]) for e in found["entities"]] == [("LOC", "Lake Inari")]
+    shown = inference.pretty("a \x1b[31mstorm hit Lake Inari.", [found["entities"][0] | {"start": 17, "end": 27}])
+    assert "\x1b[31m" not in shown and "[Lake Inari]" in shown
+    assert shown.splitlines()[1].split()[:3] == ["LOC", "Lake", "Inari"]
+    assert "no entity" in inference.pretty("nothing", [])
+
+
+def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys, tmp_path):
+    inference.main(["--checkpoint", str(run), *CPU])
+    lines = predictions(run / "test")
+    (tmp_path / "in.txt").write_text("".join(" ".join(line["tokens"]) + "\n" for line in lines))
+    found = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    names = label_names(["PER", "ORG", "LOC", "ANIM", "DIS"])
+    for f, line in zip(found, lines, strict=True):
+        expected = spans(*flat_ids([line["predicted"]], names), names)
+        texts = [" ".join(line["tokens"][a:b]) for a, b in zip(expected.start, expected.end, strict=True)]
+        assert [e["text"] for e in f["entities"]] == texts
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the stand-in corpus is not beside the repository")
+def test_the_splitter_agrees_with_real_tokens():
+    agreed = total = 0
+    for line in (SHARED / "standin_en" / "test" / "test_en.jsonl").open(encoding="utf-8"):
+        tokens = json.loads(line)["tokens"]
+        text = " ".join(tokens)
+        ends = {end for _, end in word_offsets(text)}
+        place = 0
+        for token in tokens:
+            place = text.index(token, place) + len(token)
+            agreed += place in ends
+            total += 1
+    assert agreed == total  # every border of a token is a border of a word
