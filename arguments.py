@@ -147,8 +147,8 @@ class Arguments:
 
 
 GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
-# How a run folder was entered, and what the screen shows, are no part of the experiment.
-NOT_RECORDED = {"overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank"}
+# How a run folder was entered, where it was pushed (`hub_...`), and secrets are no part of the experiment.
+NOT_RECORDED = {"overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
 
 
 def require_at_least(record: Any, name: str, least: float) -> None:
@@ -274,7 +274,7 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
         given = f.name in arguments.given and value != f.default
         if f.init and (given or f.name in TrainingArguments.__annotations__):
             values[f.name] = getattr(value, "value", value)
-    return {k: v for k, v in values.items() if k not in NOT_RECORDED and not k.endswith("_token")}
+    return {k: v for k, v in values.items() if k not in NOT_RECORDED and not k.startswith("hub_")}
 
 
 def described(arguments: Arguments) -> str:

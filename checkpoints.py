@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForTokenClassification,
@@ -17,7 +18,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from errors import InputError
-from hub_files import fetch, is_repo_id
+from hub_files import fetch, fetch_optional, is_repo_id
 from labels import is_label
 
 log = logging.getLogger("ner")
@@ -63,13 +64,25 @@ def loaded(location: str, option: str, config: PreTrainedConfig) -> tuple[PreTra
         model = AutoModelForTokenClassification.from_pretrained(
             location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if not has_safetensors(location):
+            raise InputError(
+                f"--{option} {location}: holds no safetensors; expected model.safetensors (other forms can run code "
+                "when they are loaded); save the model again with save_pretrained"
+            ) from None
         raise InputError(f"--{option} {location}: cannot be loaded: {' '.join(str(error).split())}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
     if not tokenizer.is_fast:
         raise InputError(f"--{option} {location}: its tokenizer has no tokenizer.json; expected a fast tokenizer")
     return model, tokenizer
+
+
+def has_safetensors(location: str) -> bool:
+    names = ("model.safetensors", "model.safetensors.index.json")
+    if Path(location).is_dir():
+        return any((Path(location) / name).is_file() for name in names)
+    return any(fetch_optional(location, name) for name in names)
 
 
 def config_of(location: str, option: str, **changes: Any) -> PreTrainedConfig:

@@ -37,3 +37,14 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
         raise InputError(f"{place}: has no file {filename}; check the name and --languages") from None
     except (HfHubHTTPError, OSError) as error:
         raise InputError(f"{place}: {filename} cannot be fetched: {' '.join(str(error).split())}; {remedy}") from None
+
+
+def fetch_optional(repo_id: str, filename: str) -> Path | None:
+    """The local path of a file of a model on the Hub, or None where the repository lacks it."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(repo_id, filename))
+    except EntryNotFoundError:
+        return None

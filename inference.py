@@ -25,6 +25,8 @@ from arguments import Arguments, parse
 from data import capped, read_split
 from encoding import encode, window_size
 from errors import InputError, run_script
+from hub import write_card
+from hub_files import fetch_optional, is_repo_id
 from labels import label_names, lookup_table, spans, tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
@@ -69,23 +71,31 @@ def main(argv: list[str]) -> None:
 
 def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     """Tags the labelled split, writes `SPLIT/` into the run folder, and returns the metrics."""
-    split = arguments.inference.split
-    run = Path(name) if Path(name).is_dir() else Path(arguments.training.output_dir) / name.split("/")[-1]
+    split, local = arguments.inference.split, Path(name).is_dir()
     checkpoints.located(name, option)
-    own = recorded_args(run) if Path(name).is_dir() else {}
+    run = Path(name) if local else Path(arguments.training.output_dir) / name.split("/")[-1]
+    own = recorded_args(run) if local else hub_args(name)
     chosen = {k: own[k] for k in ("dataset", "languages") if k in own and k not in arguments.given}
     options = replace(arguments.data, **chosen)
     sentences = capped(read_split(options, split), options.max_eval_sentences)
     tagger = Tagger(arguments, name, option)
-    gold_sentences = known_gold(sentences, tagger, name)
+    known = known_gold(sentences, tagger, name)
     predicted = tagger.tag(sentences.words, sentences.lengths, progress=sys.stderr.isatty())
-    tags = tag_lists(predicted.ids, sentences.lengths, tagger.names)
-    gold = gold_sentences.tag_lists()
+    tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), known.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
-    metrics = scored(split, sentences, sentences.fingerprint(), tags, scores, tagger.types)
+    metrics = scored(split, options, known, sentences.fingerprint(), tags, scores)
     write_scored(run / split, metrics, sentences, gold, tags)
+    if (run / "environment.json").is_file():  # a run of this repository, whose card shows the new scores
+        write_card(run)
     log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
     return metrics
+
+
+def hub_args(repo_id: str) -> dict[str, Any]:
+    """The `args.yaml` of a pushed run, where it has one; a folder on the pusher's machine is not taken for data."""
+    path = fetch_optional(repo_id, "args.yaml")
+    own = recorded_args(path.parent) if path else {}
+    return own if own.get("dataset") == "sample" or is_repo_id(str(own.get("dataset", "/"))) else {}
 
 
 def known_gold(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:

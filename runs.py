@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
+from arguments import DataArguments
 from errors import InputError
-from labels import flat_ids, label_names
+from labels import flat_ids, types_of
 from metrics import invalid_transitions
 from sources import Sentences
 
@@ -48,20 +49,17 @@ def recorded_args(folder: Path) -> dict[str, Any]:
 
 
 def scored(
-    split: str,
-    sentences: Sentences,
-    fingerprint: str,
-    predicted: list[list[str]],
-    scores: dict[str, Any],
-    types: list[str],
+    split: str, data: DataArguments, sentences: Sentences, fingerprint: str, predicted: list[list[str]], scores: dict
 ) -> dict[str, Any]:
     """The content of `metrics.json`: `scores` (from the metric, with intervals) and what they were measured on.
 
-    `fingerprint` is that of the split in its own labels, whatever a checkpoint knows of them.
+    `fingerprint` is that of the split in its own labels; `sentences` has those that the checkpoint knows.
     """
-    names = label_names(types)
+    types = types_of(sentences.names)
     return {
         "split": split,
+        "dataset": data.dataset,
+        "languages": data.languages,
         "sentences": len(sentences),
         "tokens": int(sentences.lengths.sum()),
         "data_fingerprint": fingerprint,
@@ -71,7 +69,7 @@ def scored(
             "overall": scores["intervals"]["overall"],
             "per_class": {t: scores["intervals"]["per_class"].get(t) for t in types},
         },
-        "invalid_transitions": invalid_transitions(*flat_ids(predicted, names), names),
+        "invalid_transitions": invalid_transitions(*flat_ids(predicted, sentences.names), sentences.names),
     }
 
 

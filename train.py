@@ -6,9 +6,11 @@ accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
 import logging
+import shutil
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -29,6 +31,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging as transformers_logging
 
 import checkpoints
+import hub
 from arguments import Arguments, TrainingArguments, described, parse, recorded
 from data import TrainingData, training_data
 from encoding import IGNORED, Encoded, encode, window_size
@@ -90,15 +93,18 @@ def main(argv: list[str]) -> None:
             f"--output_dir: {run} holds a run; expected a new folder; choose another, go on with "
             "--resume_from_checkpoint true, or replace it with --overwrite_output_dir true"
         )
+    # Trainer would push at every save, with a card of its own; hub.py pushes once, at the end.
+    pushing, options.push_to_hub = options.push_to_hub, False
+    if pushing:
+        hub.require_login(options.hub_token)
     data = training_data(arguments.data)
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = checkpoints.for_training(
         arguments.model.model_checkpoint, data.names, arguments.data.masked_training, types_of(data.names)
     )
     window = window_size(tokenizer, model, arguments.model.max_length)
-    train, validation = (encoded(s, tokenizer, window, name) for s, name in (
-        (data.train, "train"), (data.validation, "validation")
-    ))  # fmt: skip
+    train = encoded(data.train, tokenizer, window, "train")
+    validation = encoded(data.validation, tokenizer, window, "validation")
     if resumed:
         check_resumed(resumed, data.names)
     with options.main_process_first(desc="clearing the run folder"):
@@ -111,10 +117,16 @@ def main(argv: list[str]) -> None:
     trainer.save_state()
     if trainer.is_world_process_zero():
         (run / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
+        shutil.rmtree(run / "test", ignore_errors=True)  # scores of what was resumed
         facts = {"update_steps": trainer.state.global_step, "train_seconds": round(result.metrics["train_runtime"], 1)}
         write_run(run, arguments, data, facts)
-        print(table(score_validation(run, trainer.model, tokenizer, data, validation, options)))
-        print(f"the run is in {run}; score the test split: python inference.py --checkpoint {run}", file=sys.stderr)
+        print(table(score_validation(run, trainer, arguments, data, validation)))
+        hub.write_card(run)
+        log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
+        if pushing:
+            print(
+                hub.push(run, options.hub_model_id or run.resolve().name, options.hub_private_repo, options.hub_token)
+            )
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
 
@@ -209,21 +221,15 @@ def write_run(run: Path, arguments: Arguments, data: TrainingData, facts: dict[s
 
 
 def score_validation(
-    run: Path,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerFast,
-    data: TrainingData,
-    validation: Encoded,
-    options: TrainingArguments,
-) -> dict:
+    run: Path, trainer: Trainer, arguments: Arguments, data: TrainingData, validation: Encoded
+) -> dict[str, Any]:
     """Tags and scores the validation sentences, writes `validation/`, and returns its metrics."""
-    predicted = predict(
-        model.eval(), tokenizer, validation, options.per_device_eval_batch_size, not options.disable_tqdm
-    )
+    batch_size, progress = trainer.args.per_device_eval_batch_size, not trainer.args.disable_tqdm
+    predicted = predict(trainer.model.eval(), trainer.processing_class, validation, batch_size, progress)
     tags = tag_lists(predicted.ids, data.validation.lengths, data.names)
     gold = data.validation.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
-    metrics = scored("validation", data.validation, data.validation_fingerprint, tags, scores, types_of(data.names))
+    metrics = scored("validation", arguments.data, data.validation, data.validation_fingerprint, tags, scores)
     write_scored(run / "validation", metrics, data.validation, gold, tags)
     return metrics
 

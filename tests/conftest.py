@@ -4,10 +4,17 @@ import json
 import os
 import random
 import sys
+import tempfile
 from pathlib import Path
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: no test asks a network
 sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from loopback_hub import LoopbackHub
+
+# Before huggingface_hub is imported. No test asks a network: offline, but for those that ask the loopback server.
+HUB = LoopbackHub()
+os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1"}
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
 
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -142,3 +149,8 @@ def fails(monkeypatch, capsys):
         return message
 
     return call
+
+
+@pytest.fixture
+def loopback_hub() -> LoopbackHub:
+    return HUB

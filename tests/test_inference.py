@@ -146,6 +146,8 @@ def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
     broken = tmp_path / "broken"
     shutil.copytree(run, broken)
     (broken / "model.safetensors").unlink()
+    assert "holds no safetensors" in message("--checkpoint", broken, "--text", "a")
+    (broken / "model.safetensors").write_bytes(b"short")
     assert "cannot be loaded" in message("--checkpoint", broken, "--text", "a")
 
 

@@ -1,0 +1,88 @@
+"""The Hugging Face Hub: a run's model card, and pushing the run.
+
+python hub.py card runs/quickstart
+python hub.py push runs/quickstart --repo_id OWNER/NAME [--private]
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from huggingface_hub import HfApi, get_token
+from huggingface_hub.errors import HTTPError
+
+from card import model_card
+from errors import InputError, run_script
+from hub_files import is_repo_id
+
+log = logging.getLogger("ner")
+# Weights (safetensors only), tokenizer, and the records of the run. Predictions hold the data's text and stay here.
+PUSHED = (
+    "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer*.json", "special_tokens_map.json",
+    "added_tokens.json", "vocab.*", "merges.txt", "*.model", "args.yaml", "environment.json", "README.md",
+    "*/metrics.json",
+)  # fmt: skip
+
+
+def write_card(run: Path) -> str:
+    """Renders the model card into the run folder and returns it."""
+    card = model_card(run)
+    (run / "README.md").write_text(card, encoding="utf-8")
+    return card
+
+
+def require_login(token: str | None) -> None:
+    """Raises `InputError` where nobody is logged in: better before hours of training than after."""
+    if token is None and get_token() is None:
+        raise InputError("no login to the Hub; expected a token; log in with `hf auth login`, or set HF_TOKEN")
+
+
+def push(run: Path, repo_id: str, private: bool | None = None, token: str | None = None) -> str:
+    """Uploads a run folder in one commit, with a fresh model card, and returns the repository's address.
+
+    Raises `InputError` where the Hub cannot be reached or refuses; the run folder stays whole.
+    """
+    if not is_repo_id(repo_id):
+        raise InputError(f"--repo_id: found {repo_id!r}; expected OWNER/NAME in letters, digits, - _ and .")
+    require_login(token)
+    write_card(run)
+    api = HfApi(token=token)
+    try:
+        repository = api.create_repo(repo_id, private=private, exist_ok=True)
+        api.upload_folder(
+            repo_id=repository.repo_id, folder_path=run, allow_patterns=PUSHED, ignore_patterns=["checkpoint-*"],
+            commit_message=f"{run.resolve().name}: weights, tokenizer, model card",
+        )  # fmt: skip
+    except (HTTPError, OSError, RuntimeError) as error:
+        again = f"python hub.py push {run} --repo_id {repo_id}"
+        message = " ".join(str(error).split())[:300]
+        raise InputError(f"{repo_id}: not pushed: {message}; the run in {run} is whole; later: {again}") from error
+    return str(repository)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; --help shows the commands")
+
+
+def main(argv: list[str]) -> None:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+    card = commands.add_parser("card", help="show the model card", allow_abbrev=False)
+    upload = commands.add_parser("push", help="upload weights, tokenizer, model card and records", allow_abbrev=False)
+    for command in (card, upload):
+        command.add_argument("run", type=Path, help="a run folder")
+    upload.add_argument("--repo_id", required=True, help="OWNER/NAME on the Hub")
+    upload.add_argument("--private", action="store_true", help="make a new repository private")
+    options = parser.parse_args(argv)
+    if options.command == "card":
+        print(model_card(options.run), end="")
+    else:
+        print(push(options.run, options.repo_id, private=options.private or None))
+        print("score or use it: python inference.py --checkpoint " + options.repo_id, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,135 @@
+"""A small server that speaks as much of the Hub's protocol as the real client uses, on the loopback interface.
+
+It holds repositories in memory: files under `(repo_type, repo_id)`. Set `broken` to a part of a path, and requests
+with it are cut off in the middle, as by a network that fails.
+"""
+
+import base64
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+
+class LoopbackHub:
+    def __init__(self):
+        self.repos: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.lfs: dict[str, bytes] = {}
+        self.requests: list[str] = []
+        self.commits: list[tuple[str, str]] = []
+        self.private: dict[str, bool] = {}
+        self.broken: str | None = None
+        hub = self
+
+        class Handler(RequestHandler):
+            state = hub
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class RequestHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    state: LoopbackHub
+
+    def log_message(self, *args) -> None:
+        pass
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            parts = []
+            while size := int(self.rfile.readline().strip(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def answer(self, content: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def route(self) -> None:
+        self.state.requests.append(f"{self.command} {self.path}")
+        body = self.body()
+        if self.state.broken and self.state.broken in self.path:
+            self.close_connection = True
+            return
+        parts = [unquote(p) for p in urlsplit(self.path).path.strip("/").split("/")]
+        if parts[0] == "lfs":
+            self.state.lfs[parts[1]] = body
+            self.answer({})
+        elif parts[:2] == ["api", "repos"]:
+            self.create(json.loads(body))
+        elif parts[:2] == ["api", "validate-yaml"]:
+            self.answer({"errors": [], "warnings": []})
+        elif parts[0] == "api":
+            self.api(parts[1], "/".join(parts[2:4]), parts[4:], body)
+        elif parts[-3:] == ["lfs", "objects", "batch"]:
+            objects = json.loads(body)["objects"]
+            upload = [o | {"actions": {"upload": {"href": f"{self.state.url}/lfs/{o['oid']}"}}} for o in objects]
+            self.answer(
+                {"transfer": "basic", "objects": upload}, headers={"Content-Type": "application/vnd.git-lfs+json"}
+            )
+        elif "resolve" in parts:
+            kind = "datasets" if parts[0] == "datasets" else "models"
+            at = parts.index("resolve")
+            self.resolve(kind, "/".join(parts[at - 2 : at]), "/".join(parts[at + 2 :]))
+        else:
+            self.answer({"error": "not here"}, 404)
+
+    do_GET = do_HEAD = do_POST = do_PUT = route  # noqa: N815
+
+    def create(self, request: dict) -> None:
+        repo_id = f"{request.get('organization') or 'someone'}/{request['name']}"
+        known = ("models", repo_id) in self.state.repos
+        self.state.repos.setdefault(("models", repo_id), {})
+        self.state.private.setdefault(repo_id, request.get("private") is True or request.get("visibility") == "private")
+        url = f"{self.state.url}/{repo_id}"
+        self.answer({"url": url, "name": repo_id}, 409 if known else 200)
+
+    def api(self, kind: str, repo_id: str, rest: list[str], body: bytes) -> None:
+        files = self.state.repos.get((kind, repo_id))
+        if files is None:
+            self.answer({"error": "no such repository"}, 404, {"X-Error-Code": "RepoNotFound"})
+        elif rest and rest[0] == "preupload":
+            asked = json.loads(body)["files"]
+            mode = [{"path": f["path"], "uploadMode": upload_mode(f["path"]), "shouldIgnore": False} for f in asked]
+            self.answer({"files": mode})
+        elif rest and rest[0] == "commit":
+            lines = [json.loads(line) for line in body.splitlines()]
+            for line in lines:
+                value = line["value"]
+                if line["key"] == "file":
+                    files[value["path"]] = base64.b64decode(value["content"])
+                elif line["key"] == "lfsFile":
+                    files[value["path"]] = self.state.lfs[value["oid"]]
+            self.state.commits.append((repo_id, lines[0]["value"]["summary"]))
+            self.answer({"commitUrl": f"{self.state.url}/{repo_id}/commit/0", "commitOid": "0" * 40, "success": True})
+        elif rest and rest[0] == "tree":
+            self.answer({"error": "no such folder"}, 404, {"X-Error-Code": "EntryNotFound"})
+        else:
+            siblings = [{"rfilename": name} for name in files]
+            self.answer({"id": repo_id, "sha": "0" * 40, "siblings": siblings, "tags": [], "private": False})
+
+    def resolve(self, kind: str, repo_id: str, name: str) -> None:
+        files = self.state.repos.get((kind, repo_id))
+        if files is None:
+            self.answer({"error": "no such repository"}, 404, {"X-Error-Code": "RepoNotFound"})
+        elif name not in files:
+            self.answer({"error": "no such file"}, 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": "0" * 40})
+        else:
+            etag = hashlib.sha256(files[name]).hexdigest()
+            self.answer(files[name], headers={"ETag": f'"{etag}"', "X-Repo-Commit": "0" * 40})
+
+
+def upload_mode(path: str) -> str:
+    return "lfs" if path.endswith(".safetensors") else "regular"

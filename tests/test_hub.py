@@ -1,0 +1,217 @@
+"""Pushing and loading with the real client against a server on loopback."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+from conftest import row, sentence
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file, save
+
+import hub
+import inference
+import train
+from card import model_card
+from sources import read
+
+CPU = ("--use_cpu", "true")
+
+
+@pytest.fixture(autouse=True)
+def online(loopback_hub, monkeypatch):
+    """The client may ask the loopback server, as somebody who is logged in, and does not wait between tries."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", "hf_loopback")
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    yield
+    loopback_hub.broken = None
+
+
+def argv(corpus, encoder, run, *more: object) -> list[str]:
+    options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, "--num_train_epochs", 8,
+               "--learning_rate", "1e-2", *CPU, *more)  # fmt: skip
+    return [str(o) for o in options]
+
+
+@pytest.fixture(scope="module")
+def run(corpus, encoders, tmp_path_factory) -> Path:
+    """An up-sampled run on all classes, scored on test."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny-tagger"
+    train.main(argv(corpus, encoders["bert"], folder, "--upsample", "true"))
+    inference.main(["--checkpoint", str(folder), *CPU])
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def score(tmp_path, *options: object) -> list[dict]:
+    inference.main([str(o) for o in ("--output_dir", tmp_path, *options, *CPU)])
+    (file,) = tmp_path.glob("*/test/predictions.jsonl")
+    return [json.loads(line) for line in file.open(encoding="utf-8")]
+
+
+def test_push_and_load_back_by_id(run, corpus, tmp_path, loopback_hub, capsys):
+    hub.main(["push", str(run), "--repo_id", "someone/tiny-tagger", "--private"])
+    assert capsys.readouterr().out == f"{loopback_hub.url}/someone/tiny-tagger\n"
+    files = loopback_hub.repos["models", "someone/tiny-tagger"]
+    assert sorted(files) == [
+        "README.md", "args.yaml", "config.json", "environment.json", "model.safetensors", "test/metrics.json",
+        "tokenizer.json", "tokenizer_config.json", "validation/metrics.json",
+    ]  # fmt: skip
+    assert files["model.safetensors"] == (run / "model.safetensors").read_bytes()
+    assert [c for c in loopback_hub.commits if c[0] == "someone/tiny-tagger"] == [
+        ("someone/tiny-tagger", "tiny-tagger: weights, tokenizer, model card")
+    ]
+    assert loopback_hub.private["someone/tiny-tagger"] is True
+    found = score(tmp_path, "--checkpoint", "someone/tiny-tagger", "--dataset", corpus)
+    assert found == [json.loads(line) for line in (run / "test" / "predictions.jsonl").open(encoding="utf-8")]
+    assert (tmp_path / "tiny-tagger" / "test" / "metrics.json").exists()
+
+
+def test_the_card_tells_what_the_run_recorded(run, corpus):
+    card = ModelCard(model_card(run))
+    metrics = json.loads((run / "test" / "metrics.json").read_text())
+    environment = json.loads((run / "environment.json").read_text())
+    assert card.data.model_name == "tiny-tagger"
+    results = {(r.dataset_split, r.metric_type): r.metric_value for r in card.data.eval_results}
+    assert results["test", "f1"] == round(metrics["overall"]["f1"], 4)
+    assert ("validation", "recall") in results
+    assert card.data.pipeline_tag == "token-classification" and card.data.language == ["en"]
+    low, high = (100 * v for v in metrics["intervals"]["per_class"]["PER"]["f1"])
+    assert f"[{low:.1f}, {high:.1f}] |" in card.text
+    for fact in (
+        f"| update steps | {environment['update_steps']} |", f"`{environment['data_fingerprint']}`",
+        f"DIS or ANIM stood 2 times: {environment['rows']['repeated']} rows more", "| learning_rate | 0.01 |",
+        "PER, ORG, LOC, ANIM, BIO", "## Limits", "## Licence", "Fewer than 100 entities",
+    ):  # fmt: skip
+        assert fact in card.text, fact
+    assert str(corpus) not in card.content and corpus.name in card.text
+    assert (run / "README.md").read_text(encoding="utf-8") == card.content
+
+
+def test_names_from_data_are_no_markup_in_the_card(run, tmp_path):
+    copy = tmp_path / "<b>x|y"
+    shutil.copytree(run, copy)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"classes": ["<script>", "a|b", "[c](d)"]}))
+    text = ModelCard(model_card(copy)).text
+    assert "&lt;script&gt;, a\\|b, \\[c\\](d)" in text and "<script>" not in text
+    assert "# &lt;b&gt;x\\|y" in text
+
+
+def test_a_masked_checkpoint_says_so(corpus, encoders, tmp_path):
+    train.main(argv(corpus, encoders["bert"], tmp_path, "--masked_training", "true", "--max_steps", "1"))
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "**masked**" in text and "Classes: PER, ORG, LOC, ANIM, DIS." in text
+    assert "fewer classes score higher" in text
+
+
+def test_training_pushes_once_with_our_card(corpus, encoders, tmp_path, loopback_hub):
+    more = ("--max_steps", "2", "--save_steps", "1", "--push_to_hub", "true", "--hub_model_id", "someone/from-training")
+    train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
+    assert [c[0] for c in loopback_hub.commits].count("someone/from-training") == 1
+    pushed = loopback_hub.repos["models", "someone/from-training"]["README.md"]
+    assert pushed == (tmp_path / "run" / "README.md").read_bytes()
+    assert "hub" not in (tmp_path / "run" / "args.yaml").read_text()
+
+
+@pytest.mark.parametrize("broken", ["/lfs/", "/commit/", "/api/repos/create"])
+def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, tmp_path, loopback_hub, fails):
+    copy, repo_id = tmp_path / "tagger", f"someone/again-{broken.strip('/').replace('/', '-')}"
+    shutil.copytree(run, copy)
+    hub.write_card(copy)
+    before = content(copy)
+    loopback_hub.broken, loopback_hub.lfs = broken, {}
+    message = fails(hub.main, "push", copy, "--repo_id", repo_id)
+    assert f"the run in {copy} is whole; later: python hub.py push {copy} --repo_id {repo_id}" in message
+    assert content(copy) == before
+    assert "README.md" not in loopback_hub.repos.get(("models", repo_id), {})
+    loopback_hub.broken = None
+    hub.main(["push", str(copy), "--repo_id", repo_id])
+    assert loopback_hub.repos["models", repo_id]["model.safetensors"] == before["model.safetensors"]
+
+
+def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loopback_hub, monkeypatch, capsys):
+    loopback_hub.broken = "/api/repos/create"
+    more = ("--max_steps", "2", "--push_to_hub", "true", "--hub_model_id", "someone/late")
+    with pytest.raises(hub.InputError, match=r"is whole; later: python hub\.py push"):
+        train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
+    assert "overall" in capsys.readouterr().out
+    loopback_hub.broken = None
+    hub.main(["push", str(tmp_path / "run"), "--repo_id", "someone/late"])
+    assert "model.safetensors" in loopback_hub.repos["models", "someone/late"]
+
+
+def test_nobody_logged_in_is_said_before_training(corpus, encoders, tmp_path, fails, monkeypatch):
+    monkeypatch.setattr(hub, "get_token", lambda: None)
+    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", "--push_to_hub", "true"))
+    assert "no login to the Hub" in message and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_foreign_checkpoints_with_labels_in_another_order(masked, corpus, encoders, tmp_path, loopback_hub):
+    """Like the published ones: 31 or 11 label names in an order of their own, and none of this project's fields."""
+    more = ("--masked_training", str(masked).lower())
+    train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
+    inference.main(["--checkpoint", str(tmp_path / "run"), *CPU])
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    names = list(config["id2label"].values())
+    assert len(names) == (11 if masked else 31)
+    order = list(range(len(names)))
+    random.Random(1).shuffle(order)
+    weights = load_file(tmp_path / "run" / "model.safetensors")
+    for name in ("classifier.weight", "classifier.bias"):
+        weights[name] = weights[name][order].contiguous()
+    config["id2label"] = {str(i): names[old] for i, old in enumerate(order)}
+    config["label2id"] = {label: int(i) for i, label in config["id2label"].items()}
+    del config["masked_training"], config["classes"]
+    repo_id = f"pariakashani/en-multinerd-{masked}"
+    loopback_hub.repos["models", repo_id] = {
+        "config.json": json.dumps(config).encode(),
+        "model.safetensors": save(weights, metadata={"format": "pt"}),
+        **{n: (tmp_path / "run" / n).read_bytes() for n in ("tokenizer.json", "tokenizer_config.json")},
+    }
+    found = score(tmp_path / "scored", "--checkpoint", repo_id, "--dataset", corpus)
+    own = (tmp_path / "run" / "test" / "predictions.jsonl").open(encoding="utf-8")
+    assert found == [json.loads(line) for line in own]
+
+
+def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):
+    loopback_hub.repos["models", "someone/pickle"] = {
+        "pytorch_model.bin": b"pickle",
+        **{n: (run / n).read_bytes() for n in ("config.json", "tokenizer.json", "tokenizer_config.json")},
+    }
+    assert "holds no safetensors" in fails(inference.main, "--checkpoint", "someone/pickle", "--text", "a", *CPU)
+
+
+def test_missing_repositories_and_files(loopback_hub, run, fails):
+    loopback_hub.repos["models", "someone/empty"] = {}
+    assert "no such repository" in fails(inference.main, "--checkpoint", "someone/nothing", "--text", "a")
+    assert "has no file config.json" in fails(inference.main, "--checkpoint", "someone/empty", "--text", "a")
+    assert "no such repository" in fails(inference.main, "--checkpoint", run, "--dataset", "someone/no-data")
+    assert "expected OWNER/NAME" in fails(hub.main, "push", run, "--repo_id", "a b")
+    assert "expected the folder of a finished run" in fails(hub.main, "card", run / "validation")
+    assert "invalid choice" in fails(hub.main, "show", run)
+
+
+def test_the_data_set_is_fetched_file_by_file(loopback_hub, caplog):
+    rng = random.Random(0)
+    rows = [row(*sentence(rng)) for _ in range(5)]
+    text = "".join(json.dumps(r) + "\n" for r in rows).encode()
+    files = {f"{s}/{s}_{lang}.jsonl": text for s in ("train", "val", "test") for lang in ("en", "de")}
+    loopback_hub.repos["datasets", "Babelscape/multinerd"] = files
+    before = len(loopback_hub.requests)
+    sentences = read("Babelscape/multinerd", ["de", "en"], "validation")
+    assert sentences.token_lists() == [r["tokens"] for r in rows] * 2
+    asked = {request.split("main/")[1] for request in loopback_hub.requests[before:] if "resolve" in request}
+    assert asked == {"val/val_de.jsonl", "val/val_en.jsonl"}
+    from arguments import DataArguments
+    from data import read_split
+
+    read_split(DataArguments(), "validation")
+    assert "read 5 sentences; MultiNERD's English has 16410" in caplog.text
