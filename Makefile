@@ -1,9 +1,22 @@
-# make quickstart: train, score and tag on the sample corpus.   make test: the tests.
+# make quickstart: train, score and tag on the sample corpus.    make test: lint and tests.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RUN := runs/quickstart
+SENTENCE := Rabies, which foxes and bats carry, was studied by Louis Pasteur in Paris.
 
 .PHONY: quickstart test
+
+quickstart: $(RUN)/args.yaml
+	$(BIN)/python inference.py --checkpoint $(RUN)
+	$(BIN)/python inference.py --checkpoint $(RUN) --text "$(SENTENCE)"
+	@printf '\n$(RUN) holds the checkpoint, its scores and predictions, and a model card (README.md).\n'
+	@printf 'readmefiles holds pictures of the class counts. Next: "The five runs" in README.md.\n'
+
+# An interrupted training goes on from its last checkpoint.
+$(RUN)/args.yaml: | .venv/quickstart-installed
+	$(BIN)/python data.py --dataset sample
+	$(BIN)/python train.py configs/quickstart.yaml $(if $(wildcard $(RUN)/checkpoint-*),--resume_from_checkpoint true)
 
 test: .venv/test-installed
 	$(BIN)/ruff check .
@@ -11,11 +24,15 @@ test: .venv/test-installed
 	$(BIN)/python -m pytest -q
 
 .venv/installed: requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PIP) -r requirements.txt
 	touch $@
 
-.venv/test-installed: requirements-test.txt .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+.venv/quickstart-installed: requirements-quickstart.txt .venv/installed
+	$(PIP) --no-deps -r requirements-quickstart.txt
+	touch $@
+
+.venv/test-installed: requirements-test.txt .venv/quickstart-installed
+	$(PIP) -r requirements-test.txt
 	touch $@

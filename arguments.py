@@ -19,6 +19,7 @@ from transformers import HfArgumentParser
 
 from errors import InputError, nearest
 
+BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
 
 
@@ -97,7 +98,7 @@ class TrainingArguments(transformers.TrainingArguments):
     save_strategy: str = option("epoch", "When to save a checkpoint: no, steps, epoch or best.")
     save_total_limit: int | None = option(1, "Checkpoints to keep for resuming, beside the best one.")
     load_best_model_at_end: bool = option(True, "End with the best checkpoint instead of the last.")
-    metric_for_best_model: str = option("f1", "What `best` means: f1, precision, recall, macro_f1, accuracy or loss.")
+    metric_for_best_model: str = option("f1", f"What `best` means: {' '.join(BEST_BY)}.")
     greater_is_better: bool | None = option(None, "Whether more of that metric is better; default: unless it is loss.")
     seed: int = option(42, "Seeds the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without a better one.")
@@ -109,9 +110,15 @@ class TrainingArguments(transformers.TrainingArguments):
         require_at_least(self, "learning_rate", 0)
         if self.max_steps < 1 and self.num_train_epochs <= 0:
             raise InputError(f"--num_train_epochs: found {self.num_train_epochs}; expected more than 0")
+        if self.metric_for_best_model.removeprefix("eval_") not in BEST_BY:
+            raise InputError(
+                f"--metric_for_best_model: found {self.metric_for_best_model!r}; expected {' '.join(BEST_BY)}"
+            )
         if self.disable_tqdm is None:
             self.disable_tqdm = not sys.stderr.isatty()
         super().__post_init__()
+        if self.early_stopping_patience is not None and self.eval_strategy == "no":
+            raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch beside it")
 
 
 @dataclass

