@@ -83,7 +83,7 @@ def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     predicted = tagger.tag(sentences.words, sentences.lengths, progress=sys.stderr.isatty())
     tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), known.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
-    metrics = scored(split, options, known, sentences.fingerprint(), tags, scores)
+    metrics = scored(split, (options.dataset, options.languages), known, sentences.fingerprint(), tags, scores)
     write_scored(run / split, metrics, sentences, gold, tags)
     if (run / "environment.json").is_file():  # a run of this repository, whose card shows the new scores
         write_card(run)

@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 
-from arguments import DataArguments
 from errors import InputError
 from labels import flat_ids, types_of
 from metrics import invalid_transitions
@@ -49,17 +48,23 @@ def recorded_args(folder: Path) -> dict[str, Any]:
 
 
 def scored(
-    split: str, data: DataArguments, sentences: Sentences, fingerprint: str, predicted: list[list[str]], scores: dict
+    split: str,
+    source: tuple[str, list[str]],
+    sentences: Sentences,
+    fingerprint: str,
+    predicted: list[list[str]],
+    scores: dict[str, Any],
 ) -> dict[str, Any]:
     """The content of `metrics.json`: `scores` (from the metric, with intervals) and what they were measured on.
 
-    `fingerprint` is that of the split in its own labels; `sentences` has those that the checkpoint knows.
+    `source` is the data set and its languages, `fingerprint` that of the split in its own labels; `sentences` has
+    the labels that the checkpoint knows.
     """
     types = types_of(sentences.names)
     return {
         "split": split,
-        "dataset": data.dataset,
-        "languages": data.languages,
+        "dataset": source[0],
+        "languages": source[1],
         "sentences": len(sentences),
         "tokens": int(sentences.lengths.sum()),
         "data_fingerprint": fingerprint,

@@ -229,7 +229,8 @@ def score_validation(
     tags = tag_lists(predicted.ids, data.validation.lengths, data.names)
     gold = data.validation.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
-    metrics = scored("validation", arguments.data, data.validation, data.validation_fingerprint, tags, scores)
+    source = arguments.data.dataset, arguments.data.languages
+    metrics = scored("validation", source, data.validation, data.validation_fingerprint, tags, scores)
     write_scored(run / "validation", metrics, data.validation, gold, tags)
     return metrics
 
