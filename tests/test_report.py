@@ -1,0 +1,157 @@
+"""The comparison of run folders, from their prediction files."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from seqeval.metrics import classification_report, f1_score
+
+import report
+from labels import label_names
+
+CLASSES = ["PER", "ORG", "LOC"]
+
+
+def sentences(rng: random.Random, count: int = 80) -> list[dict]:
+    rows = []
+    for i in range(count):
+        tags = [t for _ in range(3) for t in rng.choice((["O"], ["B-PER", "I-PER"], ["B-ORG"], ["B-LOC", "I-LOC"]))]
+        rows.append(
+            {"id": i, "lang": rng.choice(("de", "en")), "tokens": [f"w{i}.{j}" for j in range(len(tags))], "gold": tags}
+        )
+    return rows
+
+
+def with_noise(rows: list[dict], rate: float, seed: int) -> list[dict]:
+    rng, names = random.Random(seed), label_names(CLASSES)
+    return [row | {"predicted": [rng.choice(names) if rng.random() < rate else t for t in row["gold"]]} for row in rows]
+
+
+def write_run(folder: Path, rows: list[dict], classes: list[str] | None = None, **args: object) -> Path:
+    (folder / "test").mkdir(parents=True)
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "test" / "predictions.jsonl").write_text(text)
+    if classes:
+        (folder / "config.json").write_text(json.dumps({"id2label": dict(enumerate(label_names(classes)))}))
+    if args:
+        (folder / "args.yaml").write_text(yaml.safe_dump(args | {"output_dir": str(folder)}))
+    return folder
+
+
+def masked(rows: list[dict], kept: list[str]) -> list[dict]:
+    return [row | {s: [t if t[2:] in kept else "O" for t in row[s]] for s in ("gold", "predicted")} for row in rows]
+
+
+def reported(tmp_path, *folders: Path) -> dict:
+    report.main([*map(str, folders), "--output_dir", str(tmp_path / "out")])
+    return json.loads((tmp_path / "out" / "report.json").read_text())
+
+
+def test_a_run_and_its_copy_do_not_differ(tmp_path, capsys):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    found = reported(tmp_path, write_run(tmp_path / "a", rows), write_run(tmp_path / "b", rows))
+    each = found["differences"]["b"]
+    for d in (each["micro"], each["macro"], *each["per_class"].values()):
+        assert (d["difference"], d["low"], d["high"], d["p"]) == (0, 0, 0, 1)
+    assert all(d["p_holm"] == 1 for d in each["per_class"].values())
+    text = capsys.readouterr().out
+    assert "no difference shown" in text and "higher" not in text and "With one seed" in text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_and_b_are_scored_on_the_classes_both_know(tmp_path):
+    rows = with_noise(sentences(random.Random(0)), 0.2, 1)
+    a = write_run(tmp_path / "a", rows, CLASSES)
+    b = write_run(tmp_path / "b", masked(rows, ["PER", "LOC"]), ["LOC", "PER"])
+    found = reported(tmp_path, a, b)
+    assert found["classes"] == ["PER", "LOC"]
+    # The same predictions: B's better score on its own classes is the label set alone, and the projection shows it.
+    assert found["differences"]["b"]["micro"]["difference"] == 0
+    own = {name: run["own"]["overall"]["f1"] for name, run in found["runs"].items()}
+    assert own["a"] == f1_score([r["gold"] for r in rows], [r["predicted"] for r in rows])
+    two = masked(rows, ["PER", "LOC"])
+    gold, predicted = [r["gold"] for r in two], [r["predicted"] for r in two]
+    assert found["runs"]["a"]["overall"]["f1"] == own["b"] == f1_score(gold, predicted)
+    seqeval = classification_report(gold, predicted, output_dict=True)
+    assert found["runs"]["b"]["per_class"]["PER"]["f1"] == seqeval["PER"]["f1-score"]
+    assert found["runs"]["b"]["own"]["classes"] == ["PER", "LOC"]
+
+
+def test_a_real_difference_is_found_and_named(tmp_path, capsys):
+    rows = sentences(random.Random(0), 400)
+    good, bad = with_noise(rows, 0.1, 1), with_noise(rows, 0.3, 2)
+    found = reported(tmp_path, write_run(tmp_path / "good", good), write_run(tmp_path / "bad", bad))
+    d = found["differences"]["bad"]["micro"]
+    assert d["low"] < d["difference"] < d["high"] < 0 and d["p"] < 0.001
+    assert "| micro | lower: -" in capsys.readouterr().out
+    assert set(found["languages"]) == {"de", "en"}
+
+
+def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, capsys):
+    rows = sentences(random.Random(0), 200)
+    folders = [
+        write_run(
+            tmp_path / f"{name}{seed}", with_noise(rows, rate, 10 * seed + masked), masked_training=masked, seed=seed
+        )
+        for name, masked, rate in (("a", False, 0.2), ("b", True, 0.1))
+        for seed in range(3)
+    ]
+    found = reported(tmp_path, *folders)
+    first, second = found["groups"]
+    assert (first["runs"], second["runs"]) == (["a0", "a1", "a2"], ["b0", "b1", "b2"])
+    f1 = [found["runs"][name]["overall"]["f1"] for name in second["runs"]]
+    assert second["f1"]["micro"]["mean"] == pytest.approx(sum(f1) / 3)
+    d = second["difference"]["micro"]
+    assert 0 < d["low"] < d["difference"] < d["high"] and "p" not in d
+    assert "No p value stands below 5 seeds" in capsys.readouterr().out
+    more = [
+        write_run(
+            tmp_path / f"{name}{seed}", with_noise(rows, rate, 10 * seed + masked), masked_training=masked, seed=seed
+        )
+        for name, masked, rate in (("a", False, 0.2), ("b", True, 0.1))
+        for seed in (3, 4)
+    ]
+    found = reported(tmp_path, *folders, *more)
+    assert found["groups"][1]["difference"]["micro"]["p"] == pytest.approx(2 / 252)  # five seeds all above five
+
+
+def test_names_are_the_shortest_suffixes_that_differ(tmp_path):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    folders = [write_run(tmp_path / parent / "run", rows) for parent in ("x", "y")]
+    assert list(reported(tmp_path, *folders)["runs"]) == ["x/run", "y/run"]
+
+
+def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    first = write_run(tmp_path / "first", rows)
+    other = [dict(r) for r in rows]
+    other[7] = other[7] | {"tokens": ["x", *other[7]["tokens"][1:]]}
+    message = fails(report.main, first, write_run(tmp_path / "tokens", other))
+    assert "tag other sentences: the first is id 7" in message
+    assert "the first is id 79" in fails(report.main, first, write_run(tmp_path / "shorter", rows[:-1]))
+    gold = [dict(r) for r in rows]
+    gold[5] = gold[5] | {"gold": ["B-PER" if t == "O" else "O" for t in gold[5]["gold"]]}
+    assert "other gold tags" in fails(report.main, first, write_run(tmp_path / "gold", gold))
+    others = [r | {s: ["B-X" if t != "O" else t for t in r[s]] for s in ("gold", "predicted")} for r in rows]
+    assert "no class in common" in fails(report.main, first, write_run(tmp_path / "classes", others))
+    assert "expected each run once" in fails(report.main, first, first)
+    assert "score the run" in fails(report.main, tmp_path)
+    (first / "test" / "predictions.jsonl").write_text('{"tokens": []}\n')
+    assert "predictions.jsonl:1" in fails(report.main, first)
+
+
+def test_a_report_needs_neither_torch_nor_transformers():
+    code = "import sys, report; sys.exit(bool({'torch', 'transformers', 'datasets', 'evaluate'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(report.__file__).parent).returncode == 0
+
+
+def test_names_from_files_are_no_markup(tmp_path):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    odd = [r | {s: [t.replace("PER", "<b>|x") for t in r[s]] for s in ("gold", "predicted")} for r in rows]
+    reported(tmp_path, write_run(tmp_path / "a", odd), write_run(tmp_path / "b", odd))
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "\\<b>\\|x" in text and " <b>" not in text
