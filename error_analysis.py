@@ -1,0 +1,149 @@
+"""Where a run's errors are: kinds of error, confusion, and F1 by length. NumPy only.
+
+A predicted entity is right where a gold entity has its borders and type. Otherwise, by its best gold partner: *type*
+(same borders), *boundary* (same type, borders that overlap), *both* (overlap, other type); a gold entity that nothing
+overlaps is *missed*, a predicted one that overlaps nothing *spurious*.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from labels import flat_ids, label_names, prefixes_and_types, spans
+from metrics import invalid_transitions, precision_recall_f1
+
+Entity = tuple[int, int, str]  # half-open token range within the sentence, and type
+KINDS = ("type", "boundary", "both", "missed", "spurious")
+LENGTHS = ((1, 1), (2, 2), (3, 3), (4, None))  # tokens of an entity
+SENTENCE_LENGTHS = ((1, 10), (11, 20), (21, 30), (31, None))
+WORST = 50
+
+
+@dataclass(frozen=True)
+class Entities:
+    """The entities of each sentence on the gold and on the predicted side, restricted to some classes."""
+
+    gold: list[list[Entity]]
+    predicted: list[list[Entity]]
+
+
+def entities_of(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> list[list[Entity]]:
+    """The entities of BIO tags in seqeval's default reading, every tag outside `classes` taken as `O`."""
+    names = label_names(classes)
+    shown = [[tag if tag[2:] in classes else "O" for tag in tags] for tags in sentences]
+    ids, lengths = flat_ids(shown, names)
+    found = spans(ids, lengths, names)
+    starts = np.cumsum(lengths) - lengths
+    sentence = np.repeat(np.arange(len(lengths)), lengths)[found.start] if len(ids) else found.start
+    result: list[list[Entity]] = [[] for _ in sentences]
+    types = list(classes)
+    for i, start, end, kind in zip(sentence, found.start, found.end, found.type, strict=True):
+        result[i].append((int(start - starts[i]), int(end - starts[i]), types[kind]))
+    return result
+
+
+def errors(gold: list[Entity], predicted: list[Entity]) -> list[tuple[str, Entity | None, Entity | None]]:
+    """The errors of a sentence as (kind, gold entity, predicted entity), each entity in one error at most once.
+
+    A wrong prediction is paired with the gold entity that shares most tokens with it, and with which none was paired.
+    """
+    right = set(gold) & set(predicted)
+    open_gold = [g for g in gold if g not in right]
+    found: list[tuple[str, Entity | None, Entity | None]] = []
+    for p in (p for p in predicted if p not in right):
+        overlaps = [(min(p[1], g[1]) - max(p[0], g[0]), p[2] == g[2], g) for g in open_gold]
+        best = max((o for o in overlaps if o[0] > 0), default=None, key=lambda o: (o[0], o[1]))
+        if best is None:
+            found.append(("spurious", None, p))
+            continue
+        g = best[2]
+        open_gold.remove(g)
+        kind = "type" if p[:2] == g[:2] else "boundary" if p[2] == g[2] else "both"
+        found.append((kind, g, p))
+    return found + [("missed", g, None) for g in open_gold]
+
+
+def analysis(gold: list[list[str]], predicted: list[list[str]], classes: Sequence[str]) -> dict[str, Any]:
+    """Kinds of error, confusion, F1 by length, strict scores and the worst sentences of one run.
+
+    `confusion` has a row for each gold class and one for spurious entities, a column for each predicted class and one
+    for missed ones: entities with the same borders stand in the class columns.
+    """
+    both = Entities(entities_of(gold, classes), entities_of(predicted, classes))
+    found = [errors(g, p) for g, p in zip(both.gold, both.predicted, strict=True)]
+    lengths = [len(tags) for tags in gold]
+    return {
+        "kinds": {kind: sum(e[0] == kind for sentence in found for e in sentence) for kind in KINDS},
+        "confusion": confusion(both, classes),
+        "by_entity_length": by_bins(both, LENGTHS, lambda entity, i: entity[1] - entity[0]),
+        "by_sentence_length": by_bins(both, SENTENCE_LENGTHS, lambda entity, i: lengths[i]),
+        "strict": strict_scores(gold, predicted, classes),
+        "invalid_transitions": invalid_rate(predicted, classes),
+        "worst_sentences": sorted((i for i, e in enumerate(found) if e), key=lambda i: (-len(found[i]), i))[:WORST],
+    }
+
+
+def confusion(both: Entities, classes: Sequence[str]) -> list[list[int]]:
+    """Counts, [class + spurious, class + missed]."""
+    index = {c: i for i, c in enumerate(classes)}
+    table = np.zeros((len(index) + 1, len(index) + 1), dtype=int)
+    for gold, predicted in zip(both.gold, both.predicted, strict=True):
+        by_range = {p[:2]: p[2] for p in predicted}
+        for g in gold:
+            guess = by_range.pop(g[:2], None)
+            table[index[g[2]], len(index) if guess is None else index[guess]] += 1
+        for guess in by_range.values():
+            table[len(index), index[guess]] += 1
+    return table.tolist()
+
+
+def by_bins(both: Entities, bins: Sequence[tuple[int, int | None]], size: Any) -> list[dict[str, Any]]:
+    """Precision, recall and F1 over entities whose size falls into each bin (first, last), both included."""
+    counted = np.zeros((len(bins), 3), dtype=int)
+
+    def bin_of(entity: Entity, i: int) -> int:
+        return next(k for k, (_, last) in enumerate(bins) if last is None or size(entity, i) <= last)
+
+    for i, (gold, predicted) in enumerate(zip(both.gold, both.predicted, strict=True)):
+        right = set(gold) & set(predicted)
+        for entities, column in ((right, 0), (set(predicted) - right, 1), (set(gold) - right, 2)):
+            for entity in entities:
+                counted[bin_of(entity, i), column] += 1
+    precision, recall, f1 = precision_recall_f1(counted)
+    return [
+        {
+            "from": first,
+            "to": last,
+            "precision": float(precision[k]),
+            "recall": float(recall[k]),
+            "f1": float(f1[k]),
+            "support": int(counted[k, 0] + counted[k, 2]),
+        }
+        for k, (first, last) in enumerate(bins)
+    ]
+
+
+def strict_scores(gold: list[list[str]], predicted: list[list[str]], classes: Sequence[str]) -> dict[str, float]:
+    """Micro precision, recall and F1 in seqeval's strict mode (IOB2): an entity must begin with a `B-` tag."""
+    sides = [
+        [
+            {e for e in entities if tags[e[0]][0] == "B"}
+            for entities, tags in zip(entities_of(side, classes), side, strict=True)
+        ]
+        for side in (gold, predicted)
+    ]
+    right = sum(len(g & p) for g, p in zip(*sides, strict=True))
+    golds, guesses = (sum(map(len, side)) for side in sides)
+    scores = precision_recall_f1(np.array([right, guesses - right, golds - right]))
+    return {name: float(score) for name, score in zip(("precision", "recall", "f1"), scores, strict=True)}
+
+
+def invalid_rate(predicted: list[list[str]], classes: Sequence[str]) -> dict[str, float]:
+    """How many predicted `I-` tags follow nothing that they continue, and their share of all entity tags."""
+    names = label_names(classes)
+    ids, lengths = flat_ids([[t if t[2:] in classes else "O" for t in tags] for tags in predicted], names)
+    count = invalid_transitions(ids, lengths, names)
+    tags = int((prefixes_and_types(names)[0][ids] > 0).sum())
+    return {"count": count, "share": count / tags if tags else 0.0}

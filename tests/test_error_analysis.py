@@ -1,0 +1,70 @@
+import random
+
+import pytest
+from seqeval.metrics import f1_score, precision_score, recall_score
+from seqeval.scheme import IOB2
+
+from error_analysis import KINDS, analysis, entities_of, errors
+from labels import label_names
+from metrics import counts, scores
+
+CLASSES = ["PER", "LOC"]
+
+
+def noisy(seed: int, sentences: int = 200) -> tuple[list[list[str]], list[list[str]]]:
+    rng, names = random.Random(seed), label_names(CLASSES)
+    gold = [["O", "B-PER", "I-PER", "O", *rng.choices(["O", "B-LOC"], k=rng.randint(0, 30))] for _ in range(sentences)]
+    return gold, [[rng.choice(names) if rng.random() < 0.3 else t for t in tags] for tags in gold]
+
+
+def test_kinds_by_eye():
+    gold = [(0, 2, "PER"), (3, 4, "LOC"), (5, 7, "PER"), (8, 9, "LOC"), (10, 11, "PER")]
+    predicted = [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "PER"), (7, 9, "PER"), (12, 13, "LOC")]
+    assert errors(gold, predicted) == [
+        ("type", (3, 4, "LOC"), (3, 4, "PER")),
+        ("boundary", (5, 7, "PER"), (5, 6, "PER")),
+        ("both", (8, 9, "LOC"), (7, 9, "PER")),
+        ("spurious", None, (12, 13, "LOC")),
+        ("missed", (10, 11, "PER"), None),
+    ]
+
+
+def test_a_gold_entity_is_in_one_error_only():
+    assert errors([(0, 4, "PER")], [(0, 1, "PER"), (2, 4, "PER")]) == [
+        ("boundary", (0, 4, "PER"), (0, 1, "PER")),
+        ("spurious", None, (2, 4, "PER")),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_strict_scores_equal_seqevals():
+    for seed in range(30):
+        gold, predicted = noisy(seed, 20)
+        strict = analysis(gold, predicted, CLASSES)["strict"]
+        for name, score in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+            assert strict[name] == pytest.approx(score(gold, predicted, mode="strict", scheme=IOB2), abs=1e-12)
+
+
+def test_all_tables_count_the_same_entities():
+    gold, predicted = noisy(1)
+    found, counted = analysis(gold, predicted, CLASSES), counts(gold, predicted).entities.sum(axis=(0, 1))
+    right, spurious, missed = counted
+    table = found["confusion"]
+    assert sum(table[i][i] for i in range(2)) == right
+    assert sum(map(sum, table[:2])) == right + missed
+    assert sum(row[j] for row in table for j in range(2)) == right + spurious
+    paired = sum(found["kinds"][k] for k in ("type", "boundary", "both"))
+    assert paired + found["kinds"]["missed"] == missed
+    assert paired + found["kinds"]["spurious"] == spurious
+    assert sum(found["kinds"][k] > 0 for k in KINDS) == 5
+    for bins in (found["by_entity_length"], found["by_sentence_length"]):
+        assert sum(b["support"] for b in bins) == right + missed
+    assert scores(counts(gold, predicted))["overall"]["f1"] > 0
+
+
+def test_the_worst_sentences_come_first_and_none_without_an_error():
+    gold = [["B-PER", "O", "B-LOC"], ["B-PER"], ["O"]]
+    found = analysis(gold, [["O", "B-PER", "O"], ["O"], ["O"]], CLASSES)
+    assert found["worst_sentences"] == [0, 1]
+    assert found["invalid_transitions"] == {"count": 0, "share": 0}
+    assert entities_of([["B-PER", "I-PER", "B-ORG"]], CLASSES) == [[(0, 2, "PER")]]
