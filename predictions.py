@@ -28,6 +28,7 @@ class Run:
     classes: list[str]
     args: dict[str, Any]
     environment: dict[str, Any]
+    curve: list[tuple[float, float]]  # epoch and validation F1 in percent, while it was trained
 
     def counts(self, classes: list[str]) -> Counts:
         """Counts over some classes, every other tag turned into `O` on both sides."""
@@ -79,7 +80,9 @@ def read_run(folder: Path, name: str) -> Run:
     langs = [row.get("lang", "") for row in rows]
     tokens = [row["tokens"] for row in rows]
     environment = optional_json(folder / "environment.json")
-    return Run(name, tokens, gold, predicted, langs, classes, recorded_args(folder), environment)
+    history = optional_json(folder / "trainer_state.json").get("log_history", [])
+    curve = [(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if "eval_f1" in entry]
+    return Run(name, tokens, gold, predicted, langs, classes, recorded_args(folder), environment, curve)
 
 
 def prediction_rows(path: Path):

@@ -2,7 +2,8 @@
 
     python report.py runs/distilbert_default runs/distilbert_masked --output_dir runs/report
 
-It reads run folders only, of which `test/predictions.jsonl` is enough, and writes report.json and report.md.
+It reads run folders only, of which `test/predictions.jsonl` is enough, and writes report.html, report.md, report.json
+and the plots.
 """
 
 import argparse
@@ -13,13 +14,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from comparison import Difference, cluster_sums, clusters, differences, group_difference, holm
+from error_analysis import analysis
 from errors import InputError, run_script
 from metrics import Counts, intervals, scores
 from predictions import Run, read_runs, seeds_of, shared_classes
+from report_html import html
+from report_text import Part, heading, markdown, picture, tables
 from runs import write_json
 
-LEVEL = 0.05
-SEEDS_FOR_P = 5
+SEEDS_FOR_P = 5  # a p value over fewer seeds an experiment says nothing
+SHOWN_CONFUSIONS = 6  # runs whose confusion is drawn
 
 
 def report(runs: list[Run]) -> dict[str, Any]:
@@ -47,6 +51,7 @@ def report(runs: list[Run]) -> dict[str, Any]:
             }
             for name, each in found.items()
         },
+        "errors": {run.name: analysis(run.gold, run.predicted, classes) for run in runs},
     }
     groups = list(seeds_of(runs).values())
     if any(len(members) > 1 for members in groups):
@@ -102,120 +107,29 @@ def by_language(runs: list[Run], counted: list[Counts], lang: str) -> dict[str, 
     return {run.name: with_intervals(c)["overall"] for run, c in zip(runs, part, strict=True)}
 
 
-def verdict(d: dict[str, float], p: float) -> str:
-    """What the numbers say, in words: nothing is called a difference without its test."""
-    numbers = f"{100 * d['difference']:+.1f} [{100 * d['low']:.1f}, {100 * d['high']:.1f}]"
-    if p >= LEVEL:
-        return f"no difference shown: {numbers}"
-    return f"{'higher' if d['difference'] > 0 else 'lower'}: {numbers}"
+def pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
+    """Draws the plots into the report's folder."""
+    import plots  # matplotlib takes a while to import
 
+    def percent(values: dict[str, Any] | None) -> tuple[float, float, float] | None:
+        return values and (100 * values["f1"], *(100 * v for v in values["intervals"]["f1"]))
 
-def markdown(result: dict[str, Any]) -> str:
-    """The report for a README."""
-    first, classes = result["first"], result["classes"]
-    parts = [
-        "# Comparison of runs",
-        f"Compared on the classes all runs know: {', '.join(map(cell, classes))}. Every other tag counts as `O`, on "
-        f"both sides and for every run. {result['sentences']:,} test sentences, of which {result['clusters']:,} are "
-        "distinct; copies of a sentence are drawn and swapped together. F1 in percent, entity-level, with 95 % "
-        "bootstrap intervals.",
-        table(
-            ["run", "updates", "micro F1", "macro F1", *classes],
-            [[name, updates(r), *f1_cells(r, classes)] for name, r in result["runs"].items()],
-        ),
-        f"## Differences to {cell(first)}",
-        "Difference of F1 in points, its paired 95 % bootstrap interval, and p by paired approximate randomisation. "
-        "Micro F1 is the primary test; the classes are one family, and Holm's p decides their words.",
-    ]
-    for name, each in result["differences"].items():
-        rows = [["micro", verdict(each["micro"], each["micro"]["p"]), p_cell(each["micro"]["p"]), ""]]
-        rows.append(["macro", interval(each["macro"]), p_cell(each["macro"]["p"]), ""])
-        for c, d in each["per_class"].items():
-            rows.append([c, verdict(d, d["p_holm"]), p_cell(d["p"]), p_cell(d["p_holm"])])
-        parts += [f"### {cell(name)}", table(["", "F1 against the first run", "p", "p (Holm)"], rows)]
-    parts.append(caveat(result))
-    if "groups" in result:
-        parts += ["## Over seeds", over_seeds(result["groups"])]
-    if "languages" in result:
-        rows = [
-            [lang, name, *(f"{100 * scores['f1']:.1f}",), f"{100 * scores['macro_f1']:.1f}"]
-            for lang, runs in result["languages"].items()
-            for name, scores in runs.items()
-        ]
-        parts += ["## Languages", table(["language", "run", "micro F1", "macro F1"], rows)]
-    rows = [
-        [name, len(r["own"]["classes"]), *f1_cells(r["own"], []), f"{100 * r['own']['overall']['accuracy']:.2f}"]
+    classes = result["classes"]
+    f1 = {
+        name: {"micro": percent(r["overall"])} | {c: percent(r["per_class"][c]) for c in classes}
         for name, r in result["runs"].items()
-    ]
-    parts += [
-        "## Each run on its own classes",
-        "Not to be compared with each other where the classes differ.",
-        table(["run", "classes", "micro F1", "macro F1", "token accuracy"], rows),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def caveat(result: dict[str, Any]) -> str:
-    seeds = [len(g["runs"]) for g in result.get("groups", [])] or [1]
-    if min(seeds) == 1:
-        return (
-            "With one seed, this is about these checkpoints. It says nothing of the method: another seed moves every "
-            "score as well."
-        )
-    return "The tests above are about these checkpoints; the experiments are compared over their seeds below."
-
-
-def over_seeds(groups: list[dict[str, Any]]) -> str:
-    """Experiments side by side: mean and standard deviation, and the difference to the first with its interval."""
-    titles = list(groups[0]["f1"])
-    rows = []
-    for number, group in enumerate(groups, 1):
-        cells = []
-        for title in titles:
-            f1, d = group["f1"][title], group["difference"].get(title)
-            deviation = "" if f1["sd"] is None else f" ± {100 * f1['sd']:.1f}"
-            against = "" if d is None else f"<br>{interval(d)}" + (f", p {p_cell(d['p'])}" if "p" in d else "")
-            cells.append(f"{100 * f1['mean']:.1f}{deviation}{against}")
-        rows.append([f"{number}: {', '.join(map(cell, group['runs']))}", *cells])
-    note = (
-        "Runs whose recorded arguments differ in seed and output folder only are one experiment: mean ± standard "
-        "deviation of F1, and below it the difference to the first experiment's mean with an approximate 95 % "
-        f"interval from drawing seeds and sentences. No p value stands below {SEEDS_FOR_P} seeds an experiment."
-    )
-    return note + "\n\n" + table(["experiment", *titles], rows, raw=True)
-
-
-def table(head: list[str], rows: list[list[Any]], raw: bool = False) -> str:
-    lines = ["| " + " | ".join(map(cell, head)) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(str(v) if raw else cell(v) for v in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def cell(value: Any) -> str:
-    """A value from a file, so that neither Markdown nor HTML takes it for markup."""
-    return "".join(f"\\{c}" if c in "\\`*|<[" else c for c in str(value).replace("\n", " "))
-
-
-def updates(run: dict[str, Any]) -> str:
-    return "" if run["update_steps"] is None else f"{run['update_steps']:,}"
-
-
-def f1_cells(run: dict[str, Any], classes: list[str]) -> list[str]:
-    cells = [spread(run["overall"], "f1"), spread(run["overall"], "macro_f1")]
-    return cells + ["" if run["per_class"][c] is None else spread(run["per_class"][c], "f1") for c in classes]
-
-
-def spread(values: dict[str, Any], score: str) -> str:
-    low, high = (100 * v for v in values["intervals"][score])
-    return f"{100 * values[score]:.1f} ({low:.1f} to {high:.1f})"
-
-
-def interval(d: dict[str, float]) -> str:
-    return f"{100 * d['difference']:+.1f} ({100 * d['low']:.1f} to {100 * d['high']:.1f})"
-
-
-def p_cell(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+    }
+    plots.class_f1(f1, folder / "class_f1.png")
+    found = [heading("Pictures"), picture("F1 of each class and run, with 95 % intervals", folder / "class_f1.png")]
+    for number, (name, errors) in enumerate(list(result["errors"].items())[:SHOWN_CONFUSIONS], 1):
+        path = folder / f"confusion_{number}.png"
+        plots.confusion_matrix(errors["confusion"], classes, name, path)
+        found.append(picture(f"Confusion of {name}: entities with the same borders, missed and spurious ones", path))
+    curves = {run.name: run.curve for run in runs if run.curve}
+    if curves:
+        plots.learning_curves(curves, folder / "learning_curves.png")
+        found.append(picture("Validation F1 while training", folder / "learning_curves.png"))
+    return found
 
 
 class Parser(argparse.ArgumentParser):
@@ -228,13 +142,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder; the first is compared with")
     parser.add_argument("--output_dir", type=Path, default=Path("runs/report"), help="where the report goes")
     options = parser.parse_args(argv)
-    result = report(read_runs(options.runs))
-    text = markdown(result)
-    options.output_dir.mkdir(parents=True, exist_ok=True)
-    write_json(options.output_dir / "report.json", result)
-    (options.output_dir / "report.md").write_text(text, encoding="utf-8")
-    print(text, end="")
-    print(f"wrote report.json and report.md in {options.output_dir}", file=sys.stderr)
+    runs, folder = read_runs(options.runs), options.output_dir
+    result = report(runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [*tables(result), *pictures(result, runs, folder)]
+    write_json(folder / "report.json", result)
+    (folder / "report.md").write_text(markdown(parts), encoding="utf-8")
+    (folder / "report.html").write_text(html(parts, runs, result["classes"]), encoding="utf-8")
+    print(markdown(tables(result)), end="")
+    print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+"""The report as one self-contained HTML file: tables, plots, and the test sentences with their entities marked."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from error_analysis import KINDS, entities_of, errors
+from predictions import Run
+from report_text import Part
+
+TEMPLATE = Path(__file__).parent / "templates" / "report.html"
+
+
+def html(parts: list[Part], runs: list[Run], classes: list[str]) -> str:
+    """The page: the parts of a report in their order, then its sentences.
+
+    All that comes from data travels as JSON in which no tag can begin, and the page makes text nodes of it.
+    """
+    content = {
+        "parts": [embedded(part) for part in parts],
+        "runs": [run.name for run in runs],
+        "classes": classes,
+        "kinds": list(KINDS),
+        "langs": runs[0].langs,
+        "sentences": sentences(runs, classes),
+    }
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        data = data.replace(character, f"\\u{ord(character):04x}")
+    return TEMPLATE.read_text(encoding="utf-8").replace("@@DATA@@", data)
+
+
+def sentences(runs: list[Run], classes: list[str]) -> list[list[Any]]:
+    """For each sentence [tokens, gold entities, entities of each run, errors of each run], all by position."""
+    index, kind_index = {c: i for i, c in enumerate(classes)}, {k: i for i, k in enumerate(KINDS)}
+    golds = entities_of(runs[0].gold, classes)
+    guesses = [entities_of(run.predicted, classes) for run in runs]
+    rows = []
+    for i, (tokens, gold) in enumerate(zip(runs[0].tokens, golds, strict=True)):
+        sides = [guess[i] for guess in guesses]
+        wrong = [
+            [
+                [kind_index[kind], -1 if g is None else gold.index(g), -1 if p is None else side.index(p)]
+                for kind, g, p in errors(gold, side)
+            ]
+            for side in sides
+        ]
+        marked = [[[a, b, index[c]] for a, b, c in side] for side in (gold, *sides)]
+        rows.append([tokens, marked[0], marked[1:], wrong])
+    return rows
+
+
+def embedded(part: Part) -> Part:
+    """The part with its picture's file, if it has one, as a data address: the page needs no other file."""
+    if part["kind"] != "picture":
+        return part
+    encoded = base64.b64encode(part["path"].read_bytes()).decode()
+    return {"kind": "picture", "title": part["title"], "source": f"data:image/png;base64,{encoded}"}
