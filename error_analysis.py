@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from labels import flat_ids, label_names, prefixes_and_types, spans
+from labels import label_names, prefixes_and_types, spans, types_of
 from metrics import invalid_transitions, precision_recall_f1
 
 Entity = tuple[int, int, str]  # half-open token range within the sentence, and type
@@ -31,17 +31,24 @@ class Entities:
 
 def entities_of(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> list[list[Entity]]:
     """The entities of BIO tags in seqeval's default reading, every tag outside `classes` taken as `O`."""
-    names = label_names(classes)
-    shown = [[tag if tag[2:] in classes else "O" for tag in tags] for tags in sentences]
-    ids, lengths = flat_ids(shown, names)
-    found = spans(ids, lengths, names)
+    ids, lengths = known_ids(sentences, classes)
+    found = spans(ids, lengths, label_names(classes))
     starts = np.cumsum(lengths) - lengths
-    sentence = np.repeat(np.arange(len(lengths)), lengths)[found.start] if len(ids) else found.start
+    sentence = np.repeat(np.arange(len(lengths)), lengths)[found.start]
+    first, last = (found.start - starts[sentence]).tolist(), (found.end - starts[sentence]).tolist()
+    # `spans` numbers types in the order of `types_of`, which is that of the classes a checkpoint or data names.
+    types = types_of(label_names(classes))
     result: list[list[Entity]] = [[] for _ in sentences]
-    types = list(classes)
-    for i, start, end, kind in zip(sentence, found.start, found.end, found.type, strict=True):
-        result[i].append((int(start - starts[i]), int(end - starts[i]), types[kind]))
+    for i, start, end, kind in zip(sentence.tolist(), first, last, found.type.tolist(), strict=True):
+        result[i].append((start, end, types[kind]))
     return result
+
+
+def known_ids(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Flat ids [token] into `label_names(classes)`, other tags as `O`, and lengths [sentence]."""
+    index = {name: i for i, name in enumerate(label_names(classes))}
+    ids = np.array([index.get(tag, 0) for tags in sentences for tag in tags], dtype=np.int64)
+    return ids, np.array([len(tags) for tags in sentences], dtype=np.int64)
 
 
 def errors(gold: list[Entity], predicted: list[Entity]) -> list[tuple[str, Entity | None, Entity | None]]:
@@ -65,21 +72,19 @@ def errors(gold: list[Entity], predicted: list[Entity]) -> list[tuple[str, Entit
     return found + [("missed", g, None) for g in open_gold]
 
 
-def analysis(gold: list[list[str]], predicted: list[list[str]], classes: Sequence[str]) -> dict[str, Any]:
-    """Kinds of error, confusion, F1 by length, strict scores and the worst sentences of one run.
+def analysis(both: Entities, predicted: list[list[str]], classes: Sequence[str]) -> dict[str, Any]:
+    """Kinds of error, confusion, F1 by length and the worst sentences of one run with the tags `predicted`.
 
     `confusion` has a row for each gold class and one for spurious entities, a column for each predicted class and one
     for missed ones: entities with the same borders stand in the class columns.
     """
-    both = Entities(entities_of(gold, classes), entities_of(predicted, classes))
     found = [errors(g, p) for g, p in zip(both.gold, both.predicted, strict=True)]
-    lengths = [len(tags) for tags in gold]
+    lengths = [len(tags) for tags in predicted]
     return {
         "kinds": {kind: sum(e[0] == kind for sentence in found for e in sentence) for kind in KINDS},
         "confusion": confusion(both, classes),
         "by_entity_length": by_bins(both, LENGTHS, lambda entity, i: entity[1] - entity[0]),
         "by_sentence_length": by_bins(both, SENTENCE_LENGTHS, lambda entity, i: lengths[i]),
-        "strict": strict_scores(gold, predicted, classes),
         "invalid_transitions": invalid_rate(predicted, classes),
         "worst_sentences": sorted((i for i, e in enumerate(found) if e), key=lambda i: (-len(found[i]), i))[:WORST],
     }
@@ -125,17 +130,15 @@ def by_bins(both: Entities, bins: Sequence[tuple[int, int | None]], size: Any) -
     ]
 
 
-def strict_scores(gold: list[list[str]], predicted: list[list[str]], classes: Sequence[str]) -> dict[str, float]:
+def strict_scores(both: Entities, gold: list[list[str]], predicted: list[list[str]]) -> dict[str, float]:
     """Micro precision, recall and F1 in seqeval's strict mode (IOB2): an entity must begin with a `B-` tag."""
-    sides = [
-        [
-            {e for e in entities if tags[e[0]][0] == "B"}
-            for entities, tags in zip(entities_of(side, classes), side, strict=True)
-        ]
-        for side in (gold, predicted)
-    ]
-    right = sum(len(g & p) for g, p in zip(*sides, strict=True))
-    golds, guesses = (sum(map(len, side)) for side in sides)
+    right = golds = guesses = 0
+    for gold_entities, predicted_entities, gold_tags, tags in zip(
+        both.gold, both.predicted, gold, predicted, strict=True
+    ):
+        g = {e for e in gold_entities if gold_tags[e[0]][0] == "B"}
+        p = {e for e in predicted_entities if tags[e[0]][0] == "B"}
+        right, golds, guesses = right + len(g & p), golds + len(g), guesses + len(p)
     scores = precision_recall_f1(np.array([right, guesses - right, golds - right]))
     return {name: float(score) for name, score in zip(("precision", "recall", "f1"), scores, strict=True)}
 
@@ -143,7 +146,7 @@ def strict_scores(gold: list[list[str]], predicted: list[list[str]], classes: Se
 def invalid_rate(predicted: list[list[str]], classes: Sequence[str]) -> dict[str, float]:
     """How many predicted `I-` tags follow nothing that they continue, and their share of all entity tags."""
     names = label_names(classes)
-    ids, lengths = flat_ids([[t if t[2:] in classes else "O" for t in tags] for tags in predicted], names)
+    ids, lengths = known_ids(predicted, classes)
     count = invalid_transitions(ids, lengths, names)
     tags = int((prefixes_and_types(names)[0][ids] > 0).sum())
     return {"count": count, "share": count / tags if tags else 0.0}

@@ -49,6 +49,7 @@ def counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) ->
 def counts_of_ids(gold: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, types: list[str]) -> Counts:
     """Counts for flat ids [token] into `label_names(types)`."""
     names = label_names(types)
+    assert types == types_of(names), "types must stand in the order in which spans numbers them"
     sentences, classes = len(lengths), len(types)
     sentence = np.repeat(np.arange(sentences), lengths)
 
@@ -142,7 +143,7 @@ def intervals(counts: Counts, rounds: int = ROUNDS, seed: int = SEED) -> dict[st
 def resampled(values: np.ndarray, rounds: int, seed: int) -> np.ndarray:
     """Column sums of `values` [sentence, column] over bootstrap resamples of the sentences, [round, column]."""
     rng = np.random.default_rng(seed)
-    result = np.zeros((rounds, values.shape[1]))
+    result, values = np.zeros((rounds, values.shape[1])), values.astype(np.float64)  # integers miss the fast product
     for i in range(rounds if len(values) else 0):
         weights = np.bincount(rng.integers(len(values), size=len(values)), minlength=len(values))
         result[i] = weights @ values

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from comparison import Difference, cluster_sums, clusters, differences, group_difference, holm
-from error_analysis import analysis
+from error_analysis import Entities, analysis, entities_of, strict_scores
 from errors import InputError, run_script
 from metrics import Counts, intervals, scores
 from predictions import Run, read_runs, seeds_of, shared_classes
@@ -26,12 +26,11 @@ SEEDS_FOR_P = 5  # a p value over fewer seeds an experiment says nothing
 SHOWN_CONFUSIONS = 6  # runs whose confusion is drawn
 
 
-def report(runs: list[Run]) -> dict[str, Any]:
-    """The comparison of the runs with the first one, as `report.json` holds it; fractions, not percent.
+def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[str, Any]:
+    """The comparison of the runs with the first one on `classes`, as `report.json` holds it; fractions, not percent.
 
     Micro F1 is the primary test. The per-class tests of all differences are one family under Holm's correction.
     """
-    classes = shared_classes(runs)
     counted = [run.counts(classes) for run in runs]
     cluster = clusters(runs[0].tokens)
     sums = [cluster_sums(c.entities, cluster) for c in counted]
@@ -51,7 +50,10 @@ def report(runs: list[Run]) -> dict[str, Any]:
             }
             for name, each in found.items()
         },
-        "errors": {run.name: analysis(run.gold, run.predicted, classes) for run in runs},
+        "errors": {
+            run.name: analysis(both, run.predicted, classes) | {"strict": strict_scores(both, run.gold, run.predicted)}
+            for run, both in zip(runs, marked, strict=True)
+        },
     }
     groups = list(seeds_of(runs).values())
     if any(len(members) > 1 for members in groups):
@@ -143,12 +145,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--output_dir", type=Path, default=Path("runs/report"), help="where the report goes")
     options = parser.parse_args(argv)
     runs, folder = read_runs(options.runs), options.output_dir
-    result = report(runs)
+    classes = shared_classes(runs)
+    gold = entities_of(runs[0].gold, classes)
+    marked = [Entities(gold, entities_of(run.predicted, classes)) for run in runs]
+    result = report(runs, classes, marked)
     folder.mkdir(parents=True, exist_ok=True)
     parts = [*tables(result), *pictures(result, runs, folder)]
     write_json(folder / "report.json", result)
     (folder / "report.md").write_text(markdown(parts), encoding="utf-8")
-    (folder / "report.html").write_text(html(parts, runs, result["classes"]), encoding="utf-8")
+    (folder / "report.html").write_text(html(parts, runs, classes, marked), encoding="utf-8")
     print(markdown(tables(result)), end="")
     print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)
 

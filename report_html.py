@@ -5,15 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from error_analysis import KINDS, entities_of, errors
+from error_analysis import KINDS, Entities, Entity, errors
 from predictions import Run
 from report_text import Part
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 
 
-def html(parts: list[Part], runs: list[Run], classes: list[str]) -> str:
-    """The page: the parts of a report in their order, then its sentences.
+def html(parts: list[Part], runs: list[Run], classes: list[str], marked: list[Entities]) -> str:
+    """The page: the parts of a report in their order, then its sentences with their entities.
 
     All that comes from data travels as JSON in which no tag can begin, and the page makes text nodes of it.
     """
@@ -23,7 +23,7 @@ def html(parts: list[Part], runs: list[Run], classes: list[str]) -> str:
         "classes": classes,
         "kinds": list(KINDS),
         "langs": runs[0].langs,
-        "sentences": sentences(runs, classes),
+        "sentences": sentences(runs[0].tokens, classes, marked),
     }
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
@@ -31,14 +31,16 @@ def html(parts: list[Part], runs: list[Run], classes: list[str]) -> str:
     return TEMPLATE.read_text(encoding="utf-8").replace("@@DATA@@", data)
 
 
-def sentences(runs: list[Run], classes: list[str]) -> list[list[Any]]:
+def sentences(tokens: list[list[str]], classes: list[str], marked: list[Entities]) -> list[list[Any]]:
     """For each sentence [tokens, gold entities, entities of each run, errors of each run], all by position."""
     index, kind_index = {c: i for i, c in enumerate(classes)}, {k: i for i, k in enumerate(KINDS)}
-    golds = entities_of(runs[0].gold, classes)
-    guesses = [entities_of(run.predicted, classes) for run in runs]
+
+    def shown(entities: list[Entity]) -> list[list[int]]:
+        return [[start, end, index[kind]] for start, end, kind in entities]
+
     rows = []
-    for i, (tokens, gold) in enumerate(zip(runs[0].tokens, golds, strict=True)):
-        sides = [guess[i] for guess in guesses]
+    for i, words in enumerate(tokens):
+        gold, sides = marked[0].gold[i], [both.predicted[i] for both in marked]
         wrong = [
             [
                 [kind_index[kind], -1 if g is None else gold.index(g), -1 if p is None else side.index(p)]
@@ -46,8 +48,7 @@ def sentences(runs: list[Run], classes: list[str]) -> list[list[Any]]:
             ]
             for side in sides
         ]
-        marked = [[[a, b, index[c]] for a, b, c in side] for side in (gold, *sides)]
-        rows.append([tokens, marked[0], marked[1:], wrong])
+        rows.append([words, shown(gold), [shown(side) for side in sides], wrong])
     return rows
 
 

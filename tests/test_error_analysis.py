@@ -4,7 +4,7 @@ import pytest
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
-from error_analysis import KINDS, analysis, entities_of, errors
+from error_analysis import KINDS, Entities, analysis, entities_of, errors, strict_scores
 from labels import label_names
 from metrics import counts, scores
 
@@ -15,6 +15,10 @@ def noisy(seed: int, sentences: int = 200) -> tuple[list[list[str]], list[list[s
     rng, names = random.Random(seed), label_names(CLASSES)
     gold = [["O", "B-PER", "I-PER", "O", *rng.choices(["O", "B-LOC"], k=rng.randint(0, 30))] for _ in range(sentences)]
     return gold, [[rng.choice(names) if rng.random() < 0.3 else t for t in tags] for tags in gold]
+
+
+def entities(gold: list[list[str]], predicted: list[list[str]]) -> Entities:
+    return Entities(entities_of(gold, CLASSES), entities_of(predicted, CLASSES))
 
 
 def test_kinds_by_eye():
@@ -40,14 +44,15 @@ def test_a_gold_entity_is_in_one_error_only():
 def test_strict_scores_equal_seqevals():
     for seed in range(30):
         gold, predicted = noisy(seed, 20)
-        strict = analysis(gold, predicted, CLASSES)["strict"]
+        strict = strict_scores(entities(gold, predicted), gold, predicted)
         for name, score in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
             assert strict[name] == pytest.approx(score(gold, predicted, mode="strict", scheme=IOB2), abs=1e-12)
 
 
 def test_all_tables_count_the_same_entities():
     gold, predicted = noisy(1)
-    found, counted = analysis(gold, predicted, CLASSES), counts(gold, predicted).entities.sum(axis=(0, 1))
+    found = analysis(entities(gold, predicted), predicted, CLASSES)
+    counted = counts(gold, predicted).entities.sum(axis=(0, 1))
     right, spurious, missed = counted
     table = found["confusion"]
     assert sum(table[i][i] for i in range(2)) == right
@@ -64,7 +69,8 @@ def test_all_tables_count_the_same_entities():
 
 def test_the_worst_sentences_come_first_and_none_without_an_error():
     gold = [["B-PER", "O", "B-LOC"], ["B-PER"], ["O"]]
-    found = analysis(gold, [["O", "B-PER", "O"], ["O"], ["O"]], CLASSES)
+    predicted = [["O", "B-PER", "O"], ["O"], ["O"]]
+    found = analysis(entities(gold, predicted), predicted, CLASSES)
     assert found["worst_sentences"] == [0, 1]
     assert found["invalid_transitions"] == {"count": 0, "share": 0}
     assert entities_of([["B-PER", "I-PER", "B-ORG"]], CLASSES) == [[(0, 2, "PER")]]
