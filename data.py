@@ -1,13 +1,13 @@
 """The training and evaluation sentences of an experiment, and a look at them.
 
-    python data.py --dataset sample          # audit and class plots
+    python data.py --dataset sample          # audit, a file with the rows that it names, and class plots
 
 The order is: read, check, drop duplicates and leaks, cap, mask, up-sample. So experiments A and B, and both with
 up-sampling, train on the same sentences.
 """
 
+import json
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arguments import DataArguments, parse
-from audit import audit, class_counts
+from audit import audit, class_counts, findings
 from errors import InputError, nearest, run_script
 from labels import label_names, lookup_table, types_of
 from sources import MULTINERD_ENGLISH_ROWS, MissingSplitError, Sentences, read
@@ -161,7 +161,12 @@ def main(argv: list[str]) -> None:
         splits["test"] = read_split(options, "test")
     except MissingSplitError as error:
         log.info("no test split: %s", error)
-    print(audit(splits))
+    found = findings(splits)
+    print(audit(splits, found))
+    records = Path(arguments.training.output_dir) / "data" / "findings.jsonl"
+    records.parent.mkdir(parents=True, exist_ok=True)
+    records.write_text("".join(json.dumps(f.record(), ensure_ascii=False) + "\n" for f in found), encoding="utf-8")
+    log.info("wrote %s", records)
 
     from plots import class_bars  # matplotlib takes a while to import
 
@@ -173,7 +178,7 @@ def main(argv: list[str]) -> None:
         ("masked-dataset.png", "After masking", {k: s.with_names(kept) for k, s in splits.items()}),
     ):
         class_bars({split: class_counts(s) for split, s in shown.items()}, title, folder / name)
-        print(f"wrote {folder / name}", file=sys.stderr)
+        log.info("wrote %s", folder / name)
 
 
 if __name__ == "__main__":

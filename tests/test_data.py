@@ -3,9 +3,11 @@ import json
 import numpy as np
 import pytest
 from conftest import SHARED, row, write_jsonl
+from scipy import stats
 
 import data
 from arguments import DataArguments
+from audit import unbalanced, wilson_half_width
 from data import training_data
 from errors import InputError
 from labels import types_of
@@ -134,3 +136,50 @@ def test_real_corpora():
     wikineural = training_data(options(SHARED / "wikineural_en"))
     assert types_of(wikineural.names) == ["PER", "ORG", "LOC", "MISC"]
     assert np.array_equal(np.unique(wikineural.train.tags), np.arange(9))
+
+
+def test_the_audit_names_rows_with_faults(tmp_path, capsys):
+    rows = [
+        row(["(", "Acme", ")", "and", "Acme", ")"], ["B-ORG", "I-ORG", "I-ORG", "O", "B-ORG", "I-ORG"]),
+        row(["Jaguar", "sold"], ["B-ORG", "O"]),
+        row(["Jaguar", "ran"], ["B-ANIM", "O"]),
+        row(["Jaguar", "paid"], ["B-ORG", "O"]),
+    ]
+    write_jsonl(tmp_path / "train" / "train_en.jsonl", rows * 2)
+    write_jsonl(tmp_path / "val" / "val_en.jsonl", rows[:1])
+    data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
+    printed = capsys.readouterr().out
+    assert "train looks doubled: rows 4 to 7 repeat rows 0 to 3" in printed
+    found = [json.loads(line) for line in (tmp_path / "run" / "data" / "findings.jsonl").open()]
+    assert found[0] == {
+        "fault": "unbalanced brackets or quotes", "split": "train", "row": 0, "shown": "ORG Acme )"
+    }  # fmt: skip
+    assert {
+        "fault": "surface of several classes",
+        "split": "train",
+        "row": 2,
+        "shown": "ANIM Jaguar (ORG 4, ANIM 2)",
+    } in found
+    assert "e.g. train row 2: ANIM Jaguar" in printed
+
+
+@pytest.mark.parametrize(
+    ("surface", "expected"),
+    [
+        ("( a )", False),
+        ("( a", True),
+        ("a )", True),
+        ("( a ]", True),
+        ('" a "', False),
+        ('a "', True),
+        ("`` a ''", False),
+    ],
+)
+def test_unbalanced(surface, expected):
+    assert unbalanced(surface) is expected
+
+
+def test_wilson_half_width_agrees_with_scipy():
+    for n in (5, 50, 5_000):
+        interval = stats.binomtest(round(0.8 * n), n).proportion_ci(method="wilson")
+        assert wilson_half_width(0.8, n) == pytest.approx((interval.high - interval.low) / 2, rel=1e-3)
