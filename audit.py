@@ -131,12 +131,12 @@ def findings(splits: dict[str, Sentences]) -> list[Finding]:
     """Entities with a bracket or quote that nothing closes, and surfaces that stand under several classes."""
     found, classes_of = [], {}
     for name, sentences in splits.items():
-        for i, surface, entity_type in surfaces(sentences):
+        for i, surface, entity_type in entity_surfaces(sentences):
             classes_of.setdefault(surface, Counter())[entity_type] += 1
             if unbalanced(surface):
                 found.append(Finding("unbalanced brackets or quotes", name, i, f"{entity_type} {surface}"))
     for name, sentences in splits.items():
-        for i, surface, entity_type in surfaces(sentences):
+        for i, surface, entity_type in entity_surfaces(sentences):
             classes = classes_of[surface]
             # The rarer senses are shown: one of them is a slip more often than the usual one.
             if len(classes) > 1 and classes[entity_type] < max(classes.values()):
@@ -145,7 +145,7 @@ def findings(splits: dict[str, Sentences]) -> list[Finding]:
     return found
 
 
-def surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
+def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     """Row, surface and type of each entity."""
     types, words = types_of(sentences.names), sentences.words.to_pylist()
     found = spans(sentences.tags, sentences.lengths, sentences.names)

@@ -5,7 +5,7 @@ A predicted entity is right where a gold entity has its borders and type. Otherw
 overlaps is *missed*, a predicted one that overlaps nothing *spurious*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from labels import label_names, prefixes_and_types, spans, types_of
 from metrics import invalid_transitions, precision_recall_f1
 
 Entity = tuple[int, int, str]  # half-open token range within the sentence, and type
+SizeOf = Callable[[Entity, int], int]  # of an entity and its sentence's position
 KINDS = ("type", "boundary", "both", "missed", "spurious")
 LENGTHS = ((1, 1), (2, 2), (3, 3), (4, None))  # tokens of an entity
 SENTENCE_LENGTHS = ((1, 10), (11, 20), (21, 30), (31, None))
@@ -104,29 +105,42 @@ def confusion(both: Entities, classes: Sequence[str]) -> list[list[int]]:
     return table.tolist()
 
 
-def by_bins(both: Entities, bins: Sequence[tuple[int, int | None]], size: Any) -> list[dict[str, Any]]:
-    """Precision, recall and F1 over entities whose size falls into each bin (first, last), both included."""
-    counted = np.zeros((len(bins), 3), dtype=int)
+def by_bins(both: Entities, bins: Sequence[tuple[int, int | None]], size: SizeOf) -> list[dict[str, Any]]:
+    """Scores over the entities whose size falls into each bin (first, last), both included."""
 
     def bin_of(entity: Entity, i: int) -> int:
         return next(k for k, (_, last) in enumerate(bins) if last is None or size(entity, i) <= last)
 
+    found = scores_by(both, len(bins), bin_of)
+    return [{"from": first, "to": last} | values for (first, last), values in zip(bins, found, strict=True)]
+
+
+def by_seen(
+    both: Entities, tokens: list[list[str]], seen: set[tuple[str, str]] | None
+) -> dict[str, dict[str, float]] | None:
+    """Scores over entities whose class and surface form stood in the training data, and over the others."""
+    if seen is None:
+        return None
+
+    def is_new(entity: Entity, i: int) -> int:
+        start, end, kind = entity
+        return int((kind, " ".join(tokens[i][start:end])) not in seen)
+
+    return dict(zip(("seen", "unseen"), scores_by(both, 2, is_new), strict=True))
+
+
+def scores_by(both: Entities, parts: int, part_of: SizeOf) -> list[dict[str, float]]:
+    """Precision, recall, F1 and support of each part, into which `part_of` puts the entities of both sides."""
+    counted = np.zeros((parts, 3), dtype=int)
     for i, (gold, predicted) in enumerate(zip(both.gold, both.predicted, strict=True)):
         right = set(gold) & set(predicted)
         for entities, column in ((right, 0), (set(predicted) - right, 1), (set(gold) - right, 2)):
             for entity in entities:
-                counted[bin_of(entity, i), column] += 1
-    precision, recall, f1 = precision_recall_f1(counted)
+                counted[part_of(entity, i), column] += 1
+    scores = zip(*precision_recall_f1(counted), counted[:, 0] + counted[:, 2], strict=True)
     return [
-        {
-            "from": first,
-            "to": last,
-            "precision": float(precision[k]),
-            "recall": float(recall[k]),
-            "f1": float(f1[k]),
-            "support": int(counted[k, 0] + counted[k, 2]),
-        }
-        for k, (first, last) in enumerate(bins)
+        {"precision": float(p), "recall": float(r), "f1": float(f1), "support": int(support)}
+        for p, r, f1, support in scores
     ]
 
 

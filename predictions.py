@@ -10,7 +10,7 @@ import numpy as np
 from errors import InputError
 from labels import flat_ids, is_label, label_names, lookup_table, types_of
 from metrics import Counts, counts_of_ids
-from runs import recorded_args
+from runs import SURFACES, recorded_args
 
 # Arguments in which runs of one experiment may differ.
 NOT_THE_EXPERIMENT = ("seed", "output_dir")
@@ -29,6 +29,7 @@ class Run:
     args: dict[str, Any]
     environment: dict[str, Any]
     curve: list[tuple[float, float]]  # epoch and validation F1 in percent, while it was trained
+    seen: set[tuple[str, str]] | None  # class and surface of the training entities, where they are recorded
 
     def counts(self, classes: list[str]) -> Counts:
         """Counts over some classes, every other tag turned into `O` on both sides."""
@@ -82,7 +83,15 @@ def read_run(folder: Path, name: str) -> Run:
     environment = optional_json(folder / "environment.json")
     history = optional_json(folder / "trainer_state.json").get("log_history", [])
     curve = [(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if "eval_f1" in entry]
-    return Run(name, tokens, gold, predicted, langs, classes, recorded_args(folder), environment, curve)
+    args, seen = recorded_args(folder), training_surfaces(folder / SURFACES)
+    return Run(name, tokens, gold, predicted, langs, classes, args, environment, curve, seen)
+
+
+def training_surfaces(path: Path) -> set[tuple[str, str]] | None:
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return {(kind, surface) for kind, _, surface in (line.partition("\t") for line in lines if line)}
 
 
 def prediction_rows(path: Path):

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from comparison import Difference, cluster_sums, clusters, differences, group_difference, holm
-from error_analysis import Entities, analysis, entities_of, strict_scores
+from error_analysis import Entities, analysis, by_seen, entities_of, strict_scores
 from errors import InputError, run_script
 from metrics import Counts, intervals, scores
 from predictions import Run, read_runs, seeds_of, shared_classes
@@ -51,7 +51,8 @@ def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[
             for name, each in found.items()
         },
         "errors": {
-            run.name: analysis(both, run.predicted, classes) | {"strict": strict_scores(both, run.gold, run.predicted)}
+            run.name: analysis(both, run.predicted, classes)
+            | {"strict": strict_scores(both, run.gold, run.predicted), "by_seen": by_seen(both, run.tokens, run.seen)}
             for run, both in zip(runs, marked, strict=True)
         },
     }

@@ -156,6 +156,14 @@ def where_the_errors_are(errors: dict[str, Any]) -> list[Part]:
             strict,
         ),
     ]
+    seen = {name: e["by_seen"] for name, e in errors.items() if e["by_seen"]}
+    if seen:
+        rows = [
+            [name, *(f"{100 * s[k]['f1']:.1f} ({s[k]['support']:,})" for k in ("seen", "unseen"))]
+            for name, s in seen.items()
+        ]
+        head = ["run", "seen", "unseen"]
+        parts.append(data_table("F1 by surface form, seen or not in training (gold entities)", head, rows))
     for key, title in (("by_entity_length", "entity"), ("by_sentence_length", "sentence")):
         bins = next(iter(errors.values()))[key]
         head = ["run", *(f"{size(b)} ({b['support']:,})" for b in bins)]

@@ -16,11 +16,20 @@ from labels import flat_ids, types_of
 from metrics import invalid_transitions
 from sources import Sentences
 
+SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
 # What makes a folder a run, finished or not.
 MARKS = ("args.yaml", "config.json", "model.safetensors", "checkpoint-*", "validation", "test")
 # What a new run replaces, beside those.
-LEFTOVERS = ("environment.json", "trainer_state.json", "README.md", "model-*", "model.safetensors.index.json", "onnx")
+LEFTOVERS = (
+    SURFACES,
+    "environment.json",
+    "trainer_state.json",
+    "README.md",
+    "model-*",
+    "model.safetensors.index.json",
+    "onnx",
+)
 
 
 def holds_run(folder: Path) -> bool:

@@ -33,13 +33,14 @@ from transformers.utils import logging as transformers_logging
 import checkpoints
 import hub
 from arguments import Arguments, TrainingArguments, described, parse, recorded
+from audit import entity_surfaces
 from data import TrainingData, training_data
 from encoding import IGNORED, Encoded, encode, window_size
 from errors import InputError, run_script
 from labels import tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
-from runs import environment, holds_run, remove_run, scored, write_json, write_scored
+from runs import SURFACES, environment, holds_run, remove_run, scored, write_json, write_scored
 from sources import Sentences
 from tagging import predict
 
@@ -215,6 +216,8 @@ def trainer_for(
 def write_run(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, float]) -> None:
     text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
     (run / "args.yaml").write_text(text, encoding="utf-8")
+    surfaces = sorted({f"{kind}\t{surface}\n" for _, surface, kind in entity_surfaces(data.train)})
+    (run / SURFACES).write_text("".join(surfaces), encoding="utf-8")
     processes = {"processes": arguments.training.world_size, "device": str(arguments.training.device.type)}
     about = {"seed": arguments.training.seed, "data_fingerprint": data.train_fingerprint, "rows": data.rows}
     write_json(run / "environment.json", environment() | processes | about | facts)

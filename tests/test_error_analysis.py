@@ -4,7 +4,7 @@ import pytest
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
-from error_analysis import KINDS, Entities, analysis, entities_of, errors, strict_scores
+from error_analysis import KINDS, Entities, analysis, by_seen, entities_of, errors, strict_scores
 from labels import label_names
 from metrics import counts, scores
 
@@ -74,3 +74,13 @@ def test_the_worst_sentences_come_first_and_none_without_an_error():
     assert found["worst_sentences"] == [0, 1]
     assert found["invalid_transitions"] == {"count": 0, "share": 0}
     assert entities_of([["B-PER", "I-PER", "B-ORG"]], CLASSES) == [[(0, 2, "PER")]]
+
+
+def test_seen_and_unseen_surfaces_by_eye():
+    gold = [["B-PER", "O", "B-LOC"], ["B-PER", "B-PER", "O"]]
+    predicted = [["B-PER", "O", "O"], ["O", "B-PER", "B-LOC"]]
+    tokens = [["Ada", "in", "Rome"], ["Ada", "Bo", "Rome"]]
+    found = by_seen(entities(gold, predicted), tokens, {("PER", "Ada"), ("LOC", "Oslo")})
+    assert found["seen"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
+    assert found["unseen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    assert by_seen(entities(gold, predicted), tokens, None) is None
