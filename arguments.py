@@ -5,6 +5,7 @@ Edit a default here, or name a YAML or JSON file, or pass `--field value`; the l
     python train.py configs/distilbert_masked.yaml --num_train_epochs 2
 """
 
+import argparse
 import dataclasses
 import json
 import math
@@ -107,8 +108,16 @@ class TrainingArguments(transformers.TrainingArguments):
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
             require_at_least(self, name, 1)
         require_at_least(self, "early_stopping_patience", 1)
-        require_at_least(self, "learning_rate", 0)
-        if self.max_steps < 1 and self.num_train_epochs <= 0:
+        for name in ("learning_rate", "weight_decay", "seed", "dataloader_num_workers", "num_train_epochs"):
+            require_at_least(self, name, 0)
+        if self.seed >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
+            raise InputError("--seed and --label_smoothing_factor: expected less than 2**32, and from 0 to 1")
+        if self.prediction_loss_only or self.batch_eval_metrics or not self.eval_do_concat_batches:
+            raise InputError(
+                "--prediction_loss_only, --batch_eval_metrics, --eval_do_concat_batches: scores need every prediction "
+                "of the validation data at once; leave them at their defaults"
+            )
+        if self.max_steps < 1 and self.num_train_epochs == 0:
             raise InputError(f"--num_train_epochs: found {self.num_train_epochs}; expected more than 0")
         if self.metric_for_best_model.removeprefix("eval_") not in BEST_BY:
             raise InputError(
@@ -151,6 +160,7 @@ class Arguments:
     training: TrainingArguments
     inference: InferenceArguments
     given: dict[str, str]
+    values: dict[str, Any]  # every option as it was given, before TrainingArguments derives others from it
 
 
 GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
@@ -196,7 +206,7 @@ def parse(argv: list[str], description: str) -> Arguments:
             parser.parse_args(words)
         except InputError as error:
             raise InputError(f"{config}:{line}: {error}") from None
-        given[name] = config
+        given[known[name]] = config
     for word in command_line:
         if word.startswith("--"):
             name = word[2:].partition("=")[0].replace("-", "_")
@@ -204,22 +214,19 @@ def parse(argv: list[str], description: str) -> Arguments:
                 raise InputError(f"unknown option --{name}{nearest(name, known)}; --help lists the options")
             given[known.get(name, name)] = "command line"
     words = [word for _, _, option_words in from_file for word in option_words] + command_line
-    return Arguments(*dataclasses_from(parser, words), given)
-
-
-def dataclasses_from(parser: Parser, words: list[str]) -> tuple:
     namespace, rest = parser.parse_known_args(words)
     if rest:
         raise InputError(f"found {' '.join(rest)!r}; expected FILE.yaml first, then --field value; --help lists them")
+    return Arguments(*(record_of(group, namespace) for group in GROUPS), given, dict(vars(namespace)))
+
+
+def record_of(group: type, namespace: argparse.Namespace) -> Any:
     try:
-        return tuple(
-            group(**{f.name: getattr(namespace, f.name) for f in dataclasses.fields(group) if f.init})
-            for group in GROUPS
-        )
+        return group(**{f.name: getattr(namespace, f.name) for f in dataclasses.fields(group) if f.init})
     except InputError:
         raise
-    except (ValueError, ImportError, OSError) as error:  # transformers' own checks of TrainingArguments
-        raise InputError(f"training arguments: {error}") from error
+    except (ValueError, TypeError, ImportError, OSError, RuntimeError) as error:  # transformers' own checks
+        raise InputError(f"training arguments: {' '.join(str(error).split())}") from error
 
 
 def known_options() -> dict[str, str]:
@@ -256,18 +263,21 @@ def config_node(path: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a YAML or JSON file of options, or --field value") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError, OSError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError, OSError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as options: {' '.join(str(error).split())}") from None
 
 
 def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
     if isinstance(node, yaml.MappingNode):
-        return [f"--{name}={json.dumps(yaml.SafeLoader('').construct_document(node))}"]
+        try:
+            return [f"--{name}={json.dumps(yaml.SafeLoader('').construct_document(node))}"]
+        except (yaml.YAMLError, TypeError) as error:
+            raise InputError(f"{place}: {name} cannot be read: {' '.join(str(error).split())}") from None
     if isinstance(node, yaml.SequenceNode):
         return [f"--{name}", *(str(item.value) for item in node.value)]
     if node.tag == "tag:yaml.org,2002:null":
         defaults = {f.name: f.default for group in GROUPS for f in dataclasses.fields(group)}
-        if defaults.get(name) is not None:
+        if defaults.get(name, name) is not None:
             raise InputError(f"{place}: {name} has no value; expected one, or no such line")
         return []
     return [f"--{name}={node.value}"]
@@ -275,21 +285,19 @@ def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
 
 def recorded(arguments: Arguments) -> dict[str, Any]:
     """What `args.yaml` holds: this project's fields, and each other training argument that was given a new value."""
-    values = dataclasses.asdict(arguments.data) | dataclasses.asdict(arguments.model)
+    names = [f.name for group in (DataArguments, ModelArguments) for f in dataclasses.fields(group)]
     for f in dataclasses.fields(TrainingArguments):
-        value = getattr(arguments.training, f.name)
-        given = f.name in arguments.given and value != f.default
-        if f.init and (given or f.name in TrainingArguments.__annotations__):
-            values[f.name] = getattr(value, "value", value)
-    return {k: v for k, v in values.items() if k not in NOT_RECORDED and not k.startswith("hub_")}
+        new = f.name in arguments.given and arguments.values[f.name] != f.default
+        if f.init and (new or f.name in TrainingArguments.__annotations__):
+            names.append(f.name)
+    recorded = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
+    return {k: getattr(v, "value", v) for k, v in recorded.items() if not k.startswith("hub_")}
 
 
 def described(arguments: Arguments) -> str:
     """A line for each option that is no default, with where it came from."""
-    parts = (arguments.data, arguments.model, arguments.training, arguments.inference)
     lines = []
     for name, source in arguments.given.items():
-        value = next(getattr(part, name) for part in parts if hasattr(part, name))
-        shown = "***" if name.endswith("_token") else getattr(value, "value", value)
-        lines.append(f"{name} = {shown}  ({source})")
+        value = "***" if name.endswith("_token") else arguments.values[name]
+        lines.append(f"{name} = {getattr(value, 'value', value)}  ({source})")
     return "\n".join(lines)

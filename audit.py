@@ -151,7 +151,7 @@ def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     found = spans(sentences.tags, sentences.lengths, sentences.names)
     rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[found.start]
     for i, start, end, kind in zip(rows, found.start, found.end, found.type, strict=True):
-        yield int(i), " ".join(words[start:end]), types[kind]
+        yield int(i), " ".join(" ".join(words[start:end]).split()), types[kind]
 
 
 def unbalanced(surface: str) -> bool:

@@ -25,7 +25,9 @@ def model_card(run: Path) -> str:
     """
     config, environment = read_json(run / "config.json"), read_json(run / "environment.json")
     args = recorded_args(run)
-    scored = {s: read_json(run / s / "metrics.json") for s in ("test", "validation") if (run / s).is_dir()}
+    scored = {
+        s: read_json(run / s / "metrics.json") for s in ("test", "validation") if (run / s / "metrics.json").is_file()
+    }
     if not scored:
         raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
     split, metrics = next(iter(scored.items()))

@@ -2,11 +2,13 @@
 
 import importlib.util
 import logging
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForTokenClassification,
@@ -30,13 +32,15 @@ def located(name: str, option: str) -> str:
 
     Raises `InputError` where there is none.
     """
-    folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(name).expanduser()
-    if folder.is_dir():
+    folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
+    if os.path.isdir(folder):
         if not (folder / "config.json").is_file():
             raise InputError(f"--{option}: the folder {folder} holds no config.json; expected a finished checkpoint")
         return str(folder)
+    if option == "output_dir":
+        raise InputError(f"--output_dir: found no run in {name!r}; train first, or name a run or Hub id: --checkpoint")
     # `runs/x` could be a Hub id as well; where `runs` is a folder here, it is a mistyped path.
-    if not is_repo_id(name) or folder.exists() or ("/" in name and folder.parent.is_dir()):
+    if not is_repo_id(name) or os.path.exists(folder) or ("/" in name and os.path.isdir(folder.parent)):
         raise InputError(f"--{option}: found no folder {name!r}; expected a checkpoint's folder or a Hub id OWNER/NAME")
     fetch(name, "config.json", "model", f"name a local folder with --{option} to go on without it")
     return name
@@ -53,18 +57,24 @@ def package_folder(name: str, option: str) -> Path:
     return Path(found.submodule_search_locations[0]) / folder
 
 
-def loaded(location: str, option: str, config: PreTrainedConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The model, in float32 and from safetensors only, and the tokenizer at a place that `located` gave."""
-    # The report on new and unused weights is silenced: a new classifier on an encoder is what training starts from.
+def loaded(
+    location: str, option: str, config: PreTrainedConfig, may_be_new: Callable[[str], bool]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The model, in float32 and from safetensors only, and the tokenizer at a place that `located` gave.
+
+    Weights that the checkpoint lacks start at random: an error, except where `may_be_new` allows it by name.
+    """
     verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()  # what is new or unused is checked here
     try:
         # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
         tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True)
-        model = AutoModelForTokenClassification.from_pretrained(
-            location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        model, info = AutoModelForTokenClassification.from_pretrained(
+            location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )  # fmt: skip
+    except Exception as error:
+        # The library meets whatever stands in a stranger's files, and has no error class of its own for that.
         if not has_safetensors(location):
             raise InputError(
                 f"--{option} {location}: holds no safetensors; expected model.safetensors (other forms can run code "
@@ -73,8 +83,15 @@ def loaded(location: str, option: str, config: PreTrainedConfig) -> tuple[PreTra
         raise InputError(f"--{option} {location}: cannot be loaded: {' '.join(str(error).split())}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
-    if not tokenizer.is_fast:
-        raise InputError(f"--{option} {location}: its tokenizer has no tokenizer.json; expected a fast tokenizer")
+    absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    wrong = sorted(name for name in absent if not may_be_new(name))
+    if wrong:
+        raise InputError(
+            f"--{option} {location}: its weights lack {len(wrong)} tensors of its config.json, such as {wrong[0]}; "
+            "expected a whole checkpoint"
+        )
+    if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise InputError(f"--{option} {location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
     return model, tokenizer
 
 
@@ -88,7 +105,7 @@ def has_safetensors(location: str) -> bool:
 def config_of(location: str, option: str, **changes: Any) -> PreTrainedConfig:
     try:
         return AutoConfig.from_pretrained(location, **changes)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # whatever stands in a stranger's file
         message = " ".join(str(error).split())
         raise InputError(f"--{option} {location}: its config.json cannot be used: {message}") from error
 
@@ -106,7 +123,9 @@ def for_training(
         label2id={label: i for i, label in enumerate(names)},
     )
     config.masked_training, config.classes = masked, types
-    model, tokenizer = loaded(location, "model_checkpoint", config)
+    # An encoder comes without a classifier, and often with a pooler that tagging does not use.
+    is_head = re.compile(r"classifier\.|score\.|.*pooler\.").match
+    model, tokenizer = loaded(location, "model_checkpoint", config, lambda name: bool(is_head(name)))
     if has_label_set(earlier) and earlier != names:
         log.info("the checkpoint was trained for other labels: its classifier starts anew")
         model.classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
@@ -118,13 +137,13 @@ def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedToke
     """A fine-tuned checkpoint and its label names by id. Raises `InputError` where it has no label set."""
     location = located(name, option)
     config = config_of(location, option)
-    names = [config.id2label[i] for i in range(len(config.id2label))]
+    names = [str(config.id2label.get(i)) for i in range(len(config.id2label))]
     if not has_label_set(names):
         raise InputError(
             f"--{option} {name}: found the labels {', '.join(names[:4])}; expected O, B-TYPE, I-TYPE; "
             "this is no checkpoint of a trained tagger: train it first"
         )
-    model, tokenizer = loaded(location, option, config)
+    model, tokenizer = loaded(location, option, config, lambda name: "pooler." in name)
     return model.eval(), tokenizer, names
 
 

@@ -9,7 +9,7 @@ up-sampling, train on the same sentences.
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +43,8 @@ class TrainingData:
 def training_data(options: DataArguments) -> TrainingData:
     """Reads and prepares the training and validation sentences; test is read, where it exists, for the leak check."""
     train = read_split(options, "train")
-    validation = read_split(options, "validation", types_of(train.names))
-    held_out = [validation]
-    try:
-        held_out.append(read_split(options, "test"))
-    except MissingSplitError:
-        log.info("test: not there, so training sentences are not compared with it")
+    validation = in_labels(read_split(options, "validation", types_of(train.names)), train.names)
+    held_out = [validation, *test_sentences(options)]
     check_categories(options, types_of(train.names))
 
     rows = {"read": len(train)}
@@ -91,6 +87,27 @@ def read_split(options: DataArguments, split: str, known_types: Sequence[str] | 
         log.warning("%s: read %d sentences; MultiNERD's English has %d", split, len(sentences), expected)
     log.info("%s: read %d sentences, %d tokens", split, len(sentences), len(sentences.words))
     return sentences
+
+
+def test_sentences(options: DataArguments) -> list[Sentences]:
+    """The test sentences of each language that has some, for the leak check."""
+    found = []
+    for language in options.languages:
+        try:
+            found.append(read_split(replace(options, languages=[language]), "test"))
+        except MissingSplitError:
+            log.info("test: no file in %s, so training sentences are not compared with it", language)
+    return found
+
+
+def in_labels(validation: Sentences, names: list[str]) -> Sentences:
+    """The validation sentences in the labels of training, where one has numbers and the other names for them."""
+    used = types_of(validation.names[i] for i in np.unique(validation.tags))
+    unknown = [t for t in used if t not in types_of(names)]
+    if unknown:
+        known = ", ".join(types_of(names))
+        raise InputError(f"validation: found {', '.join(unknown)}; expected the classes of training: {known}")
+    return validation if validation.names == names else validation.with_names(names)
 
 
 def check_categories(options: DataArguments, types: list[str]) -> None:

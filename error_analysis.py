@@ -124,7 +124,8 @@ def by_seen(
 
     def is_new(entity: Entity, i: int) -> int:
         start, end, kind = entity
-        return int((kind, " ".join(tokens[i][start:end])) not in seen)
+        surface = " ".join(" ".join(tokens[i][start:end]).split())
+        return int((kind, surface) not in seen)
 
     return dict(zip(("seen", "unseen"), scores_by(both, 2, is_new), strict=True))
 

@@ -1,10 +1,23 @@
 """A person's mistake: one message on standard error, exit status 2, no traceback."""
 
+import errno
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+
+# What is wrong with the place a person named, not with the program.
+UNUSABLE = {
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
 
 
 class InputError(ValueError):
@@ -28,10 +41,18 @@ def run_script(main: Callable[[list[str]], None]) -> None:
         if first:
             print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         # The reader (head, less) has gone; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in UNUSABLE:
+            raise
+        print(
+            f"error: {error.filename or 'output'}: {error.strerror}; expected a place that can be written",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

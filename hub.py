@@ -33,8 +33,10 @@ def write_card(run: Path) -> str:
     return card
 
 
-def require_login(token: str | None) -> None:
-    """Raises `InputError` where nobody is logged in: better before hours of training than after."""
+def require_ready(repo_id: str, token: str | None) -> None:
+    """Raises `InputError` for a name that is none, or without a login: better before hours of training than after."""
+    if not is_repo_id(repo_id):
+        raise InputError(f"repository {repo_id!r}: expected OWNER/NAME in letters, digits, - _ and .")
     if token is None and get_token() is None:
         raise InputError("no login to the Hub; expected a token; log in with `hf auth login`, or set HF_TOKEN")
 
@@ -44,9 +46,7 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
 
     Raises `InputError` where the Hub cannot be reached or refuses; the run folder stays whole.
     """
-    if not is_repo_id(repo_id):
-        raise InputError(f"--repo_id: found {repo_id!r}; expected OWNER/NAME in letters, digits, - _ and .")
-    require_login(token)
+    require_ready(repo_id, token)
     write_card(run)
     api = HfApi(token=token)
     try:

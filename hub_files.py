@@ -1,14 +1,24 @@
 """Files of the Hugging Face Hub, with messages a person can act on."""
 
-import re
 from pathlib import Path
 
 from errors import InputError
 
 
+class MissingFileError(InputError):
+    """The repository is there, the file is not."""
+
+
 def is_repo_id(name: str) -> bool:
-    """True for `NAME` and `OWNER/NAME` in the Hub's alphabet."""
-    return re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None and ".." not in name
+    """True for `NAME` and `OWNER/NAME` as the Hub allows them."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
 
 
 def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
@@ -34,7 +44,7 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
     except LocalEntryNotFoundError:
         raise InputError(f"{place}: {filename} cannot be fetched: no network and not in the cache; {remedy}") from None
     except EntryNotFoundError:
-        raise InputError(f"{place}: has no file {filename}; check the name and --languages") from None
+        raise MissingFileError(f"{place}: has no file {filename}; check the name and --languages") from None
     except (HfHubHTTPError, OSError) as error:
         raise InputError(f"{place}: {filename} cannot be fetched: {' '.join(str(error).split())}; {remedy}") from None
 

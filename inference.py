@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from hub_files import fetch_optional, is_repo_id
 from labels import label_names, lookup_table, spans, tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
-from runs import recorded_args, scored, write_scored
+from runs import recorded_args, require_writable, scored, write_scored
 from sources import Sentences
 from tagging import Predicted, predict
 from words import word_offsets
@@ -66,14 +67,15 @@ def main(argv: list[str]) -> None:
     if arguments.inference.text is None and arguments.inference.input_file is None:
         print(table(score(arguments, name, option)))
     else:
-        tag_text(arguments, Tagger(arguments, name, option))
+        tag_text(arguments, name, option)
 
 
 def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     """Tags the labelled split, writes `SPLIT/` into the run folder, and returns the metrics."""
-    split, local = arguments.inference.split, Path(name).is_dir()
-    checkpoints.located(name, option)
-    run = Path(name) if local else Path(arguments.training.output_dir) / name.split("/")[-1]
+    location = checkpoints.located(name, option)
+    split, local = arguments.inference.split, Path(location).is_dir()
+    run = Path(location) if local else Path(arguments.training.output_dir) / name.split("/")[-1]
+    require_writable(run, split)
     own = recorded_args(run) if local else hub_args(name)
     chosen = {k: own[k] for k in ("dataset", "languages") if k in own and k not in arguments.given}
     options = replace(arguments.data, **chosen)
@@ -116,11 +118,12 @@ def known_gold(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
     return sentences.with_names(tagger.names)
 
 
-def tag_text(arguments: Arguments, tagger: Tagger) -> None:
+def tag_text(arguments: Arguments, name: str, option: str) -> None:
     """Tags `--text` or the lines of `--input_file`, in order, holding a bounded number of lines at a time."""
     options = arguments.inference
     readable = options.text is not None and options.output_file is None and sys.stdout.isatty()
     with input_lines(options.text, options.input_file) as lines, output(options.output_file) as file:
+        tagger = Tagger(arguments, name, option)  # after the files, which cost less to open
         # A person who types wants an answer to each line.
         size = 1 if options.input_file == "-" and sys.stdin.isatty() else LINES
         for block in blocks(lines, size):
@@ -188,6 +191,8 @@ def input_lines(text: str | None, path: str | None) -> Iterator[Iterator[str]]:
     if text is not None:
         yield decoded(os.fsencode(text).split(b"\n"), "--text")
     elif path == "-":
+        if sys.stdin is None:
+            raise InputError("--input_file -: standard input is closed; expected lines there, or a file's name")
         yield decoded(sys.stdin.buffer, "standard input")
     else:
         try:
@@ -215,17 +220,29 @@ def output(path: str | None) -> Iterator[IO[str]]:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         yield sys.stdout
         return
-    target, partial = Path(path), Path(f"{path}.partial")
-    try:
-        file = open(partial, "w", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise InputError(f"--output_file: {path} cannot be written: {error.strerror}") from None
-    try:
-        with file:
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise InputError(f"--output_file: there is no folder {target.parent}; make it first")
+    if target.exists() and not target.is_file():
+        if target.is_dir():
+            raise InputError(f"--output_file: {path} is a folder; expected a file")
+        with open(target, "w", encoding="utf-8", newline="\n") as file:  # a pipe or a device
             yield file
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+        return
+    with NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=target.parent, delete=False) as file:
+        try:
+            yield file
+            file.close()
+            os.chmod(file.name, 0o666 & ~current_umask())
+            os.replace(file.name, target)
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+
+
+def current_umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 if __name__ == "__main__":

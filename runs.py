@@ -1,6 +1,7 @@
 """The run folder: what it holds, how it is recognised, and how files get into it whole or not at all."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -17,19 +18,13 @@ from metrics import invalid_transitions
 from sources import Sentences
 
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
+SPLITS = ("validation", "test")  # what is scored
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
+SCORED = ("metrics.json", "predictions.jsonl")  # what a split's folder holds
 # What makes a folder a run, finished or not.
-MARKS = ("args.yaml", "config.json", "model.safetensors", "checkpoint-*", "validation", "test")
+MARKS = ("args.yaml", "config.json", "model.safetensors", "checkpoint-*", *(f"{s}/{f}" for s in SPLITS for f in SCORED))
 # What a new run replaces, beside those.
-LEFTOVERS = (
-    SURFACES,
-    "environment.json",
-    "trainer_state.json",
-    "README.md",
-    "model-*",
-    "model.safetensors.index.json",
-    "onnx",
-)
+LEFTOVERS = (SURFACES, "environment.json", "trainer_state.json", "README.md", "model-*", "model.safetensors.index.json")
 
 
 def holds_run(folder: Path) -> bool:
@@ -38,9 +33,24 @@ def holds_run(folder: Path) -> bool:
 
 def remove_run(folder: Path) -> None:
     """Removes a run's files and nothing else that may lie in the folder."""
-    for pattern in (*MARKS, *LEFTOVERS):
+    for pattern in (*MARKS, *LEFTOVERS) if holds_run(folder) else ():
         for path in folder.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for split in SPLITS:
+        if (folder / split).is_dir() and not any((folder / split).iterdir()):
+            (folder / split).rmdir()
+
+
+def require_writable(run: Path, split: str) -> None:
+    """Raises `InputError` where `run/split` cannot be written, or holds what no scoring wrote (a data set, say)."""
+    folder = run / split
+    existing = next(p for p in (folder, *folder.resolve().parents) if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError(f"--output_dir: {existing} is no folder that can be written; expected a place for a run")
+    if folder.is_dir():
+        others = sorted(p.name for p in folder.iterdir() if p.name not in SCORED)
+        if others:
+            raise InputError(f"{folder}: holds {others[0]}, which scoring would replace; choose another --output_dir")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -50,10 +60,15 @@ def write_json(path: Path, content: Any) -> None:
 def recorded_args(folder: Path) -> dict[str, Any]:
     """A run's `args.yaml`, or nothing where it has none."""
     path = folder / "args.yaml"
+    if not path.is_file():
+        return {}
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("languages", []), list):
+        raise InputError(f"{path}: expected a run's options, and languages as a list; name --dataset and --languages")
+    return found
 
 
 def scored(
@@ -91,18 +106,20 @@ def write_scored(
     folder: Path, metrics: dict[str, Any], sentences: Sentences, gold: list[list[str]], predicted: list[list[str]]
 ) -> None:
     """Writes `metrics.json` and `predictions.jsonl`, replacing the folder as a whole."""
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    new.chmod(0o755)
-    write_json(new / "metrics.json", metrics)
-    with open(new / "predictions.jsonl", "w", encoding="utf-8", newline="\n") as file:
-        rows = zip(sentences.langs, sentences.token_lists(), gold, predicted, strict=True)
-        for i, (lang, tokens, gold_tags, tags) in enumerate(rows):
-            line = {"id": i, "lang": lang, "tokens": tokens, "gold": gold_tags, "predicted": tags}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    if folder.exists():
-        shutil.rmtree(folder)
-    new.rename(folder)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        new = Path(temporary) / "new"
+        new.mkdir()
+        write_json(new / "metrics.json", metrics)
+        with open(new / "predictions.jsonl", "w", encoding="utf-8", newline="\n") as file:
+            rows = zip(sentences.langs, sentences.token_lists(), gold, predicted, strict=True)
+            for i, (lang, tokens, gold_tags, tags) in enumerate(rows):
+                line = {"id": i, "lang": lang, "tokens": tokens, "gold": gold_tags, "predicted": tags}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if folder.exists():
+            folder.rename(Path(temporary) / "old")
+        new.rename(folder)
 
 
 def environment() -> dict[str, Any]:

@@ -5,6 +5,7 @@ Every error names the file and the line. `data.py` decides which of the sentence
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,8 +115,8 @@ def file_of(dataset: str, language: str, split: str) -> Path:
     """The local file of a split in a language, fetched (and cached) where the data set is on the Hub."""
     jsonl = f"{JSONL_FOLDER[split]}/{JSONL_FOLDER[split]}_{language}.jsonl"
     tsv = f"{TSV_PREFIX[split]}_{language}.tsv"
-    folder = SAMPLE if dataset == "sample" else Path(dataset).expanduser()
-    if folder.is_dir():
+    folder = SAMPLE if dataset == "sample" else Path(os.path.expanduser(dataset))
+    if os.path.isdir(folder):
         for path in (folder / jsonl, folder / tsv):
             if path.is_file():
                 return path
@@ -124,13 +125,15 @@ def file_of(dataset: str, language: str, split: str) -> Path:
         )
     if dataset == "tner/multinerd":
         raise InputError("--dataset tner/multinerd numbers the labels otherwise; use Babelscape/multinerd")
-    from hub_files import fetch, is_repo_id  # the Hub's client takes a while to import
+    from hub_files import MissingFileError, fetch, is_repo_id  # the Hub's client takes a while to import
 
-    if folder.exists() or not is_repo_id(dataset):
+    if os.path.exists(folder) or not is_repo_id(dataset):
         raise InputError(f"--dataset: found no folder {dataset!r}; expected `sample`, a folder, or a Hub id OWNER/NAME")
-    return fetch(
-        dataset, jsonl, "dataset", "name --dataset sample, or a local folder of JSONL or TSV files, to go on without it"
-    )
+    remedy = "name --dataset sample, or a local folder of JSONL or TSV files, to go on without it"
+    try:
+        return fetch(dataset, jsonl, "dataset", remedy)
+    except MissingFileError as error:
+        raise MissingSplitError(str(error)) from None
 
 
 class Reader:
@@ -229,7 +232,7 @@ def jsonl_rows(path: Path, language: str) -> Iterator[Row]:
         place = f"{path}:{number}"
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # JSONDecodeError, or a number too long to convert
             raise InputError(f"{place}: found no JSON ({error}); expected one object a line; mend the line") from None
         except RecursionError:
             raise InputError(f"{place}: found JSON nested too deep; expected one flat object a line") from None
@@ -245,8 +248,8 @@ def jsonl_rows(path: Path, language: str) -> Iterator[Row]:
             raise InputError(f"{place}: expected lists: tokens of strings, tags of numbers or label names")
         if not isinstance(lang, str):
             raise InputError(f"{place}: found the language {lang!r}; expected a code such as 'en'")
-        if any("\ud800" <= character <= "\udfff" for character in "".join(tokens)):
-            raise InputError(f"{place}: found half a surrogate pair in tokens; expected whole characters")
+        if any("\ud800" <= character <= "\udfff" for character in "".join([*tokens, *map(str, tags), lang])):
+            raise InputError(f"{place}: found half a surrogate pair; expected whole characters")
         yield number, tokens, tags, lang
 
 
@@ -262,12 +265,12 @@ def tsv_rows(path: Path, language: str) -> Iterator[Row]:
         fields = line.split("\t")
         if len(fields) == 1:
             fields = line.split(" ")
+        if fields[0] == "-DOCSTART-":
+            continue
         if len(fields) >= 3 and fields[0].isdecimal():
             token, tag = fields[1:3]
         elif len(fields) == 2:
             token, tag = fields
-        elif fields[0] == "-DOCSTART-":
-            continue
         else:
             raise InputError(
                 f"{path}:{number}: found {len(fields)} columns; expected index, token and tag, or token and tag, "

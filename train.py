@@ -24,10 +24,10 @@ from transformers import (
     PreTrainedTokenizerFast,
     Trainer,
     TrainerCallback,
+    get_scheduler,
     set_seed,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging as transformers_logging
 
 import checkpoints
@@ -40,7 +40,7 @@ from errors import InputError, run_script
 from labels import tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
-from runs import SURFACES, environment, holds_run, remove_run, scored, write_json, write_scored
+from runs import SURFACES, environment, holds_run, remove_run, require_writable, scored, write_json, write_scored
 from sources import Sentences
 from tagging import predict
 
@@ -89,15 +89,19 @@ def main(argv: list[str]) -> None:
     if arguments.given:
         log.info("%s", described(arguments))
     resumed = checkpoint_to_resume(options)
-    if holds_run(run) and not resumed and not options.overwrite_output_dir:
+    goes_on = resumed is not None and Path(resumed).resolve().parent == run.resolve()
+    if holds_run(run) and not goes_on and not options.overwrite_output_dir:
         raise InputError(
             f"--output_dir: {run} holds a run; expected a new folder; choose another, go on with "
             "--resume_from_checkpoint true, or replace it with --overwrite_output_dir true"
         )
+    require_writable(run, "validation")
     # Trainer would push at every save, with a card of its own; hub.py pushes once, at the end.
     pushing, options.push_to_hub = options.push_to_hub, False
+    repo_id = options.hub_model_id or run.resolve().name
     if pushing:
-        hub.require_login(options.hub_token)
+        hub.require_ready(repo_id, options.hub_token)
+    recorded_text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
     data = training_data(arguments.data)
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = checkpoints.for_training(
@@ -108,28 +112,44 @@ def main(argv: list[str]) -> None:
     validation = encoded(data.validation, tokenizer, window, "validation")
     if resumed:
         check_resumed(resumed, data.names)
+    trainer = checked_trainer(options, model, tokenizer, train, validation, data)
+    # Nothing that a person may have mistyped is left to fail: an old run goes only now.
     with options.main_process_first(desc="clearing the run folder"):
-        if options.process_index == 0 and options.overwrite_output_dir and not resumed:
+        if options.process_index == 0 and options.overwrite_output_dir and not goes_on:
             remove_run(run)
 
-    trainer = trainer_for(options, model, tokenizer, train, validation, data)
     result = trainer.train(resume_from_checkpoint=resumed)
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
         (run / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
-        shutil.rmtree(run / "test", ignore_errors=True)  # scores of what was resumed
+        if (run / "test" / "metrics.json").is_file():
+            shutil.rmtree(run / "test")  # scores of the weights that were resumed
+        (run / "args.yaml").write_text(recorded_text, encoding="utf-8")
         facts = {"update_steps": trainer.state.global_step, "train_seconds": round(result.metrics["train_runtime"], 1)}
-        write_run(run, arguments, data, facts)
+        write_records(run, arguments, data, facts)
         print(table(score_validation(run, trainer, arguments, data, validation)))
         hub.write_card(run)
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
         if pushing:
-            print(
-                hub.push(run, options.hub_model_id or run.resolve().name, options.hub_private_repo, options.hub_token)
-            )
+            print(hub.push(run, repo_id, options.hub_private_repo, options.hub_token))
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
+
+
+def checked_trainer(options: TrainingArguments, *parts: Any) -> Trainer:
+    """The Trainer of `trainer_for`, with an optimizer: options that it or its libraries refuse are a person's."""
+    try:
+        trainer = trainer_for(options, *parts)
+        trainer.create_optimizer()
+        kwargs = dict(options.lr_scheduler_kwargs or {})
+        get_scheduler(options.lr_scheduler_type, trainer.optimizer, 0, 1, kwargs)
+        trainer.optimizer = (
+            None  # made to see that it can be; Trainer makes its own when the model stands where it runs
+        )
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        raise InputError(f"training arguments: {' '.join(str(error).split())}") from error
+    return trainer
 
 
 def checkpoint_to_resume(options: TrainingArguments) -> str | None:
@@ -141,12 +161,13 @@ def checkpoint_to_resume(options: TrainingArguments) -> str | None:
         if not (Path(wanted) / "trainer_state.json").is_file():
             raise InputError(f"--resume_from_checkpoint: {wanted} is no checkpoint; expected a folder checkpoint-N")
         return wanted
-    last = get_last_checkpoint(options.output_dir) if Path(options.output_dir).is_dir() else None
-    if last is None:
+    # trainer_state.json is the last file of a save: without it, the save was interrupted.
+    whole = [path.parent for path in Path(options.output_dir).glob("checkpoint-*/trainer_state.json")]
+    if not whole:
         raise InputError(
             f"--resume_from_checkpoint: found no checkpoint-N in {options.output_dir}; expected one; leave it out"
         )
-    return last
+    return str(max(whole, key=lambda folder: int(folder.name.removeprefix("checkpoint-"))))
 
 
 def check_resumed(folder: str, names: list[str]) -> None:
@@ -213,9 +234,8 @@ def trainer_for(
     return trainer
 
 
-def write_run(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, float]) -> None:
-    text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
-    (run / "args.yaml").write_text(text, encoding="utf-8")
+def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, float]) -> None:
+    """Writes `environment.json` and the surfaces of the training entities."""
     surfaces = sorted({f"{kind}\t{surface}\n" for _, surface, kind in entity_surfaces(data.train)})
     (run / SURFACES).write_text("".join(surfaces), encoding="utf-8")
     processes = {"processes": arguments.training.world_size, "device": str(arguments.training.device.type)}

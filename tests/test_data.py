@@ -183,3 +183,20 @@ def test_wilson_half_width_agrees_with_scipy():
     for n in (5, 50, 5_000):
         interval = stats.binomtest(round(0.8 * n), n).proportion_ci(method="wilson")
         assert wilson_half_width(0.8, n) == pytest.approx((interval.high - interval.low) / 2, rel=1e-3)
+
+
+def test_leaks_are_dropped_in_the_languages_that_have_a_test_split(small, tmp_path):
+    for split in ("train", "val"):
+        write_jsonl(small / split / f"{split}_de.jsonl", [row([f"deutsch {split}"], ["O"])])
+    assert training_data(options(small, languages=["en", "de"])).rows["leaks_dropped"] == 2
+
+
+def test_validation_may_number_what_training_names(tmp_path):
+    write_jsonl(tmp_path / "train" / "train_en.jsonl", [{"tokens": ["a", "b"], "tags": ["B-LOC", "B-PER"]}])
+    write_jsonl(tmp_path / "val" / "val_en.jsonl", [row(["c", "d"], ["B-PER", "O"])])
+    found = training_data(options(tmp_path))
+    assert found.validation.names == found.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    assert found.validation.tag_lists() == [["B-PER", "O"]]
+    write_jsonl(tmp_path / "val" / "val_en.jsonl", [row(["c", "d"], ["B-DIS", "O"])])
+    with pytest.raises(InputError, match="validation: found DIS; expected the classes of training: PER, LOC"):
+        training_data(options(tmp_path))

@@ -130,7 +130,7 @@ def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
         return fails(inference.main, *argv, *CPU)
 
     assert "found no folder" in message("--checkpoint", tmp_path / "nothing")
-    assert "--output_dir: found no folder" in message("--output_dir", tmp_path / "nothing")
+    assert "--output_dir: found no run" in message("--output_dir", tmp_path / "nothing")
     assert "expected O, B-TYPE, I-TYPE" in message("--checkpoint", encoders["bert"], "--text", "a")
     assert "no network" in message("--checkpoint", "someone/some-tagger", "--text", "a")
     write_jsonl(tmp_path / "test" / "test_en.jsonl", [{"tokens": ["a"], "tags": ["B-MISC"]}])
@@ -251,3 +251,15 @@ def test_the_splitter_agrees_with_real_tokens():
             agreed += place in ends
             total += 1
     assert agreed == total  # every border of a token is a border of a word
+
+
+def test_the_output_file_is_written_with_care(run, tmp_path, fails):
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n")
+    (tmp_path / "in.txt.partial").write_text("mine")
+    tag = ("--checkpoint", run, "--input_file", tmp_path / "in.txt", "--output_file")
+    assert "is a folder" in fails(inference.main, *tag, tmp_path)
+    assert "there is no folder" in fails(inference.main, *tag, tmp_path / "none" / "out")
+    inference.main([str(a) for a in (*tag, tmp_path / "in.txt", *CPU)])  # in place: read whole before it is replaced
+    assert json.loads((tmp_path / "in.txt").read_text())["text"] == "a storm hit Bergen"
+    assert (tmp_path / "in.txt.partial").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.txt", "in.txt.partial"]

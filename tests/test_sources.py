@@ -40,11 +40,11 @@ def test_byte_order_mark_and_crlf_are_accepted_and_only_newline_ends_a_line(tmp_
         "0\tIn\tO\n1\tNew\tB-LOC\n2\tYork\tI-LOC\n\n0\tHi\tO\n",
         "0\tIn\tO\tx\n1\tNew\tB-LOC\tx\n2\tYork\tI-LOC\tx\n\n\n0\tHi\tO\tx",
         "-DOCSTART-\tO\n\nIn\tO\nNew\tB-LOC\nYork\tI-LOC\n\nHi\tO\n",
-        "In O\r\nNew B-LOC\r\nYork I-LOC\r\n \t\r\nHi O\r\n",
+        "-DOCSTART- O\n\nIn O\r\nNew B-LOC\r\nYork I-LOC\r\n \t\r\nHi O\r\n",
     ],
 )
 def test_tsv_in_multinerds_form_and_in_two_columns(tmp_path, text):
-    sentences = read(str(folder_with(tmp_path, text.replace("-DOCSTART-\tO\n\n", ""), "train_en.tsv")), ["en"], "train")
+    sentences = read(str(folder_with(tmp_path, text, "train_en.tsv")), ["en"], "train")
     assert sentences.token_lists() == [["In", "New", "York"], ["Hi"]]
     assert sentences.tag_lists() == [["O", "B-LOC", "I-LOC"], ["O"]]
     assert sentences.names == ["O", "B-LOC", "I-LOC"]
@@ -76,6 +76,8 @@ def test_several_languages_follow_each_other(tmp_path):
         ('{"tokens": "a", "ner_tags": [0]}', "expected lists"),
         ('{"tokens": ["\\ud800"], "ner_tags": [0]}', "half a surrogate pair"),
         ('{"tokens": ["a"], "ner_tags": [0], "lang": 3}', "found the language 3"),
+        ('{"tokens": ["a"], "ner_tags": [0], "lang": "\\ud800"}', "half a surrogate pair"),
+        ('{"tokens": ["a"], "ner_tags": [' + "9" * 5_000 + "]}", "found no JSON"),
         ('{"ner_tags": [0]}', "no key 'tokens'"),
         ('{"tokens": ["a"]}', "no key 'ner_tags' or 'tags'"),
         ("[1]", "found list"),
@@ -143,3 +145,9 @@ def test_fingerprints_tell_tokens_tags_and_borders_apart(tmp_path):
         seen.add(read(str(tmp_path / str(i)), ["en"], "train").fingerprint())
     assert len(seen) == 4
     assert read(str(tmp_path / "0"), ["en"], "train").fingerprint() in seen
+
+
+@pytest.mark.parametrize("name", ["my--model", "foo.", "~nosuch/x", "a/b/c", "x" * 300])
+def test_odd_names_are_no_data_sets(name):
+    with pytest.raises(InputError, match="found no folder"):
+        read(name, ["en"], "train")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from conftest import save, write_jsonl
 from safetensors.torch import load_file
 from seqeval.metrics import f1_score
 
+import inference
 import train
 from labels import label_names
 
@@ -228,3 +230,79 @@ def test_the_quickstart_runs_with_its_real_encoder(tmp_path):
     train.main([config, *more])
     assert weights(tmp_path)["bert.embeddings.word_embeddings.weight"].shape == (30522, 384)
     assert read_json(tmp_path / "environment.json")["rows"]["training_rows"] == 886
+
+
+def test_options_that_libraries_refuse_leave_the_run_that_was_to_be_replaced(run, corpus, encoders, fails):
+    before = content(run)
+    for option, value in (
+        ("--report_to", "wandb"), ("--optim", "adamw_bnb_8bit"), ("--lr_scheduler_type", "cosine_with_min_lr"),
+        ("--adam_beta1", "2"), ("--seed", "-1"), ("--num_train_epochs", "nan"), ("--prediction_loss_only", "true"),
+    ):  # fmt: skip
+        over = ("--overwrite_output_dir", "true", option, value)
+        assert fails(train.main, *argv(corpus, encoders["bert"], run, *over)).startswith("error: ")
+    assert content(run) == before
+
+
+def test_a_checkpoint_of_elsewhere_does_not_open_a_folder_that_holds_a_run(run, corpus, encoders, tmp_path, fails):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    before = content(other)
+    checkpoint = next(run.glob("checkpoint-*"))
+    assert "holds a run" in fails(
+        train.main, *argv(corpus, encoders["bert"], other, "--resume_from_checkpoint", checkpoint)
+    )
+    assert content(other) == before
+
+
+def test_data_are_never_taken_for_a_run(corpus, encoders, tmp_path, fails):
+    folder = tmp_path / "data"
+    shutil.copytree(corpus, folder)
+    (folder / "README.md").write_text("mine")
+    before = content(folder)
+    (folder / "validation").mkdir()
+    (folder / "validation" / "notes.txt").write_text("mine")
+    over = ("--overwrite_output_dir", "true", "--max_steps", "1")
+    message = fails(train.main, *argv(corpus, encoders["bert"], folder, *over))
+    assert "holds notes.txt, which scoring would replace" in message
+    shutil.rmtree(folder / "validation")
+    train.main(argv(folder, encoders["bert"], folder, *over))
+    assert (folder / "test" / "test_en.jsonl").read_bytes() == before["test/test_en.jsonl"]
+    assert "holds test_en.jsonl" in fails(inference.main, "--checkpoint", folder, "--use_cpu", "true")
+    (tmp_path / "file").write_text("")
+    assert "no folder that can be written" in fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "file"))
+
+
+def test_an_interrupted_save_is_passed_over(run, corpus, encoders, tmp_path):
+    first, *_, last = sorted(run.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    shutil.copytree(first, tmp_path / first.name)
+    shutil.copytree(last, tmp_path / last.name, ignore=lambda *_: ["trainer_state.json", "optimizer.pt"])
+    options = train.parse(argv(corpus, encoders["bert"], tmp_path, "--resume_from_checkpoint", "true"), "").training
+    assert train.checkpoint_to_resume(options) == str(tmp_path / first.name)
+
+
+def test_args_yaml_holds_what_was_given_and_not_what_was_derived(corpus, encoders, tmp_path):
+    more = ("--max_steps", 1, "--report_to", "none", "--accelerator_config", '{"split_batches": true}')
+    train.main(argv(corpus, encoders["bert"], tmp_path / "a", *more))
+    recorded = yaml.safe_load((tmp_path / "a" / "args.yaml").read_text())
+    assert recorded["accelerator_config"] == '{"split_batches": true}' and recorded["greater_is_better"] is None
+    train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "b")])
+    assert differ_by(tmp_path / "a", tmp_path / "b") == 0
+
+
+def test_checkpoints_that_are_not_whole_are_refused(run, corpus, encoders, tmp_path, fails):
+    headless = tmp_path / "headless"
+    shutil.copytree(encoders["bert"], headless)
+    shutil.copy(run / "config.json", headless)
+    assert "such as classifier." in fails(inference.main, "--checkpoint", headless, "--text", "a")
+    config = read_json(headless / "config.json")
+    (headless / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    assert "expected a whole checkpoint" in fails(train.main, *argv(corpus, headless, tmp_path / "run"))
+    bare = tmp_path / "bare"
+    shutil.copytree(encoders["bert"], bare)
+    for file in bare.glob("tokenizer*"):
+        file.unlink()
+    message = fails(train.main, *argv(corpus, bare, tmp_path / "run"))
+    assert "cannot be loaded" in message or "no usable tokenizer" in message
+    (bare / "config.json").write_text('{"model_type": "bert", "hidden_size": "x"}')
+    assert "config.json cannot be used" in fails(train.main, *argv(corpus, bare, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
