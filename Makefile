@@ -7,16 +7,16 @@ SENTENCE := Rabies, which foxes and bats carry, was studied by Louis Pasteur in 
 
 .PHONY: quickstart test
 
-quickstart: $(RUN)/args.yaml
+quickstart: $(RUN)/README.md
 	$(BIN)/python inference.py --checkpoint $(RUN)
 	$(BIN)/python inference.py --checkpoint $(RUN) --text "$(SENTENCE)"
 	@printf '\n$(RUN) holds the checkpoint, its scores and predictions, and a model card (README.md).\n'
 	@printf 'readmefiles holds pictures of the class counts. Next: "The five runs" in README.md.\n'
 
-# An interrupted training goes on from its last checkpoint.
-$(RUN)/args.yaml: | .venv/quickstart-installed
-	$(BIN)/python data.py --dataset sample
-	$(BIN)/python train.py configs/quickstart.yaml $(if $(wildcard $(RUN)/checkpoint-*),--resume_from_checkpoint true)
+# The model card is the last file of a run. An interrupted training goes on from its last whole checkpoint.
+$(RUN)/README.md: | .venv/quickstart-installed
+	$(BIN)/python data.py --dataset sample --output_dir $(RUN)
+	$(BIN)/python train.py configs/quickstart.yaml $(if $(wildcard $(RUN)/checkpoint-*/trainer_state.json),--resume_from_checkpoint true,--overwrite_output_dir true)
 
 test: .venv/test-installed
 	$(BIN)/ruff check .
@@ -25,7 +25,7 @@ test: .venv/test-installed
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(PIP) -r requirements.txt
 	touch $@
 

@@ -15,7 +15,8 @@ from sources import Sentences
 
 QUANTILES = (0, 25, 50, 75, 95, 99, 100)
 EXAMPLES = 3
-PAIRS = {"(": ")", "[": "]", "{": "}", "«": "»", "“": "”", "„": "“"}
+PAIRS = {"(": ")", "[": "]", "{": "}"}
+QUOTES = '"«»“”„'  # which opens and which closes depends on the language: they are counted
 RECALL, Z = 0.8, 1.96  # the recall at which the Wilson interval is shown, and the normal quantile of 95 %
 
 
@@ -155,16 +156,14 @@ def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
 
 
 def unbalanced(surface: str) -> bool:
-    """True where a bracket is closed by none or by another, or a straight double quote stands alone."""
+    """True where a bracket is closed by none or by another, or the number of double quotes is odd."""
     waiting = []
     for character in surface:
-        if waiting and character == waiting[-1]:
-            waiting.pop()
-        elif character in PAIRS:
+        if character in PAIRS:
             waiting.append(PAIRS[character])
-        elif character in PAIRS.values():
+        elif character in PAIRS.values() and (not waiting or waiting.pop() != character):
             return True
-    quotes = surface.count('"') + surface.count("``") + surface.count("''")
+    quotes = sum(surface.count(quote) for quote in (*QUOTES, "``", "''"))
     return bool(waiting) or quotes % 2 == 1
 
 

@@ -31,7 +31,21 @@ def model_card(run: Path) -> str:
     if not scored:
         raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
     split, metrics = next(iter(scored.items()))
-    name = run.resolve().name
+    try:
+        return rendered(run.resolve().name, config, environment, args, scored, split, metrics)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise InputError(f"{run}: its records lack {error}; expected a finished run of this version") from error
+
+
+def rendered(
+    name: str,
+    config: dict[str, Any],
+    environment: dict[str, Any],
+    args: dict[str, Any],
+    scored: dict[str, dict[str, Any]],
+    split: str,
+    metrics: dict[str, Any],
+) -> str:
     parts = [
         f"---\n{metadata(name, args, scored)}\n---",
         f"# {text(name)}",
@@ -47,11 +61,14 @@ def model_card(run: Path) -> str:
 
 def read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: not there; expected the folder of a finished run") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no JSON, or not UTF-8
         raise InputError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: found {type(found).__name__}; expected an object")
+    return found
 
 
 def text(value: object) -> str:
@@ -138,7 +155,7 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
     lines.append(row("**all**", metrics["overall"], intervals["overall"]["f1"], total))
     macro, (low, high) = metrics["overall"]["macro_f1"], intervals["overall"]["macro_f1"]
     about = (
-        f"The {split} split of {text(dataset_name(metrics))} ({' '.join(map(text, metrics['languages']))}): "
+        f"The {split} split of {text(dataset_name(metrics))} ({' '.join(map(text, metrics.get('languages', [])))}): "
         f"{metrics['sentences']:,} sentences, {metrics['tokens']:,} tokens; data fingerprint "
         f"`{metrics['data_fingerprint']}`. Entity-level scores in percent, equal to seqeval's default mode. Intervals "
         "are bootstrap percentiles over sentences, and say nothing of how another seed would score. A class's accuracy "

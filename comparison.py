@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from metrics import divided, percentiles, precision_recall_f1
+from metrics import Counts, divided, percentiles, precision_recall_f1
 
 BOOTSTRAP_ROUNDS = 1_000
 RANDOMISATION_ROUNDS = 10_000
@@ -35,10 +35,16 @@ def clusters(sentences: Sequence[Sequence[str]]) -> np.ndarray:
 
 
 def cluster_sums(entities: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Counts of each cluster, [cluster, class, 3], from those of each sentence, [sentence, class, 3]."""
+    """Counts of each cluster, [cluster, ...], from those of each sentence, [sentence, ...]."""
     sums = np.zeros((cluster.max() + 1 if len(cluster) else 0, *entities.shape[1:]))
     np.add.at(sums, cluster, entities)
     return sums
+
+
+def clustered(counted: Counts, cluster: np.ndarray) -> Counts:
+    """The counts with clusters in place of sentences."""
+    parts = (cluster_sums(part, cluster) for part in (counted.entities, counted.tokens, counted.wrong))
+    return Counts(counted.types, *parts)
 
 
 def f1_scores(entities: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Where a run's errors are: kinds of error, confusion, and F1 by length. NumPy only.
 
-A predicted entity is right where a gold entity has its borders and type. Otherwise, by its best gold partner: *type*
-(same borders), *boundary* (same type, borders that overlap), *both* (overlap, other type); a gold entity that nothing
-overlaps is *missed*, a predicted one that overlaps nothing *spurious*.
+A predicted entity is right where a gold entity has its borders and type. The others are paired with the gold entities
+that are left, largest overlap first: *type* (same borders), *boundary* (same type), *both* (another type and other
+borders); a gold entity without a partner is *missed*, a predicted one *spurious*.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,21 +55,23 @@ def known_ids(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> tup
 def errors(gold: list[Entity], predicted: list[Entity]) -> list[tuple[str, Entity | None, Entity | None]]:
     """The errors of a sentence as (kind, gold entity, predicted entity), each entity in one error at most once.
 
-    A wrong prediction is paired with the gold entity that shares most tokens with it, and with which none was paired.
+    Wrong entities of both sides are paired, those that share most tokens first, at a tie those of one class.
     """
     right = set(gold) & set(predicted)
-    open_gold = [g for g in gold if g not in right]
+    open_gold, open_predicted = ([e for e in side if e not in right] for side in (gold, predicted))
+    overlaps = [
+        (min(p[1], g[1]) - max(p[0], g[0]), p[2] == g[2], g, p)
+        for p in open_predicted
+        for g in open_gold
+        if min(p[1], g[1]) > max(p[0], g[0])
+    ]
     found: list[tuple[str, Entity | None, Entity | None]] = []
-    for p in (p for p in predicted if p not in right):
-        overlaps = [(min(p[1], g[1]) - max(p[0], g[0]), p[2] == g[2], g) for g in open_gold]
-        best = max((o for o in overlaps if o[0] > 0), default=None, key=lambda o: (o[0], o[1]))
-        if best is None:
-            found.append(("spurious", None, p))
-            continue
-        g = best[2]
-        open_gold.remove(g)
-        kind = "type" if p[:2] == g[:2] else "boundary" if p[2] == g[2] else "both"
-        found.append((kind, g, p))
+    for _, same_class, g, p in sorted(overlaps, key=lambda o: (-o[0], not o[1], o[2][0], o[3][0])):
+        if g in open_gold and p in open_predicted:
+            open_gold.remove(g)
+            open_predicted.remove(p)
+            found.append(("type" if p[:2] == g[:2] else "boundary" if same_class else "both", g, p))
+    found += [("spurious", None, p) for p in open_predicted]
     return found + [("missed", g, None) for g in open_gold]
 
 

@@ -6,6 +6,7 @@ python hub.py push runs/quickstart --repo_id OWNER/NAME [--private]
 
 import argparse
 import logging
+import shlex
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -56,7 +57,7 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
             commit_message=f"{run.resolve().name}: weights, tokenizer, model card",
         )  # fmt: skip
     except (HTTPError, OSError, RuntimeError) as error:
-        again = f"python hub.py push {run} --repo_id {repo_id}"
+        again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}" + (" --private" if private else "")
         message = " ".join(str(error).split())[:300]
         raise InputError(f"{repo_id}: not pushed: {message}; the run in {run} is whole; later: {again}") from error
     return str(repository)

@@ -8,6 +8,8 @@ matplotlib.use("Agg")  # no screen
 import matplotlib.pyplot as plt
 import numpy as np
 
+plt.rcParams["text.parse_math"] = False  # a run's name may hold a dollar sign
+
 
 def class_bars(counts: dict[str, dict[str, int]], title: str, path: Path) -> None:
     """Entities of each class, a bar for each split, on a logarithmic axis; written as PNG."""
@@ -43,7 +45,8 @@ def class_f1(runs: dict[str, dict[str, tuple[float, float, float] | None]], path
     axes.set_ylabel("F1, percent")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+    # A legend leaves names out that begin with an underscore, unless it is told them.
+    axes.legend(axes.containers, list(runs), frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     save(figure, path)
 
 
@@ -75,7 +78,7 @@ def learning_curves(curves: dict[str, list[tuple[float, float]]], path: Path) ->
     axes.set_ylabel("validation F1, percent")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend(axes.lines, list(curves), frameon=False)
     save(figure, path)
 
 

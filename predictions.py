@@ -1,6 +1,7 @@
 """Run folders as a report reads them: predictions, label sets, recorded arguments. No model, no torch."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class Run:
         """A key that is equal for runs whose recorded arguments differ in seed and output folder only."""
         if not self.args:
             return self.name
-        return json.dumps({k: v for k, v in self.args.items() if k not in NOT_THE_EXPERIMENT}, sort_keys=True)
+        return json.dumps({k: str(v) for k, v in self.args.items() if k not in NOT_THE_EXPERIMENT}, sort_keys=True)
 
 
 def read_runs(folders: list[Path]) -> list[Run]:
@@ -70,8 +71,7 @@ def read_run(folder: Path, name: str) -> Run:
     if not rows:
         raise InputError(f"{path}: holds no sentence; expected at least one; score the run with inference.py")
     gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
-    config = optional_json(folder / "config.json")
-    known = types_of(config["id2label"].values()) if "id2label" in config else []
+    known = known_types(folder / "config.json")
     seen = types_of({tag for tags in (*gold, *predicted) for tag in tags})
     classes = known or seen
     if set(seen) - set(classes):
@@ -82,44 +82,67 @@ def read_run(folder: Path, name: str) -> Run:
     tokens = [row["tokens"] for row in rows]
     environment = optional_json(folder / "environment.json")
     history = optional_json(folder / "trainer_state.json").get("log_history", [])
-    curve = [(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if "eval_f1" in entry]
+    curve = [(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if {"epoch", "eval_f1"} <= entry.keys()]
     args, seen = recorded_args(folder), training_surfaces(folder / SURFACES)
     return Run(name, tokens, gold, predicted, langs, classes, args, environment, curve, seen)
+
+
+def known_types(path: Path) -> list[str]:
+    """The classes that a checkpoint's `config.json` names; none where there is no such file."""
+    labels = optional_json(path).get("id2label", {})
+    try:
+        return types_of(labels.values())
+    except (ValueError, AttributeError, TypeError):
+        raise InputError(f"{path}: found no BIO label names in id2label; expected those of a trained tagger") from None
 
 
 def training_surfaces(path: Path) -> set[tuple[str, str]] | None:
     if not path.is_file():
         return None
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     return {(kind, surface) for kind, _, surface in (line.partition("\t") for line in lines if line)}
 
 
-def prediction_rows(path: Path):
+def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a `predictions.jsonl`, each with as many gold and predicted BIO tags as tokens."""
     try:
-        file = open(path, encoding="utf-8")
+        lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; score the run with inference.py first") from None
-    with file:
-        for number, line in enumerate(file, 1):
-            try:
-                row = json.loads(line)
-                sides = [row[key] for key in ("tokens", "gold", "predicted")]
-            except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-                raise InputError(
-                    f"{path}:{number}: expected an object with tokens, gold and predicted; score the run again"
-                ) from None
-            if len({len(side) for side in sides}) != 1 or not all(is_label(tag) for tag in (*sides[1], *sides[2])):
-                raise InputError(f"{path}:{number}: expected a gold and a predicted BIO tag for each token")
-            yield row
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: found bytes that are not UTF-8; score the run again") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            sides = [row[key] for key in ("tokens", "gold", "predicted")]
+        except (ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{path}:{number}: expected an object with tokens, gold and predicted; score the run again"
+            ) from None
+        if (
+            not all(isinstance(side, list) and set(map(type, side)) <= {str} for side in sides)
+            or len({len(side) for side in sides}) != 1
+            or not all(is_label(tag) for tag in (*sides[1], *sides[2]))
+            or not isinstance(row.get("lang", ""), str)
+            or any("\ud800" <= c <= "\udfff" for c in "".join(sides[0]))
+        ):
+            raise InputError(f"{path}:{number}: expected tokens, and a gold and a predicted BIO tag for each token")
+        yield row
 
 
 def optional_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, empty where there is no such file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no JSON, or not UTF-8
         raise InputError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: found {type(found).__name__}; expected an object")
+    return found
 
 
 def shared_classes(runs: list[Run]) -> list[str]:
@@ -153,8 +176,8 @@ def projected(tags: list[str], classes: list[str]) -> list[str]:
 
 
 def seeds_of(runs: list[Run]) -> dict[str, np.ndarray]:
-    """The positions of each experiment's runs, in the order of their first run."""
-    groups: dict[str, list[int]] = {}
+    """The positions of each experiment's runs, in the order of their first run; a seed counts once."""
+    groups: dict[str, dict[Any, int]] = {}
     for i, run in enumerate(runs):
-        groups.setdefault(run.experiment(), []).append(i)
-    return {key: np.array(members) for key, members in groups.items()}
+        groups.setdefault(run.experiment(), {}).setdefault(run.args.get("seed"), i)
+    return {key: np.array(list(members.values())) for key, members in groups.items()}

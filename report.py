@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from comparison import Difference, cluster_sums, clusters, differences, group_difference, holm
+from comparison import Difference, cluster_sums, clustered, clusters, differences, group_difference, holm
 from error_analysis import Entities, analysis, by_seen, entities_of, strict_scores
 from errors import InputError, run_script
 from metrics import Counts, intervals, scores
@@ -41,7 +41,7 @@ def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[
         "sentences": len(runs[0].tokens),
         "clusters": int(cluster.max() + 1),
         "first": runs[0].name,
-        "runs": {run.name: described(run, c) for run, c in zip(runs, counted, strict=True)},
+        "runs": {run.name: described(run, c, cluster) for run, c in zip(runs, counted, strict=True)},
         "differences": {
             name: {
                 "micro": plain(each[0]),
@@ -61,22 +61,23 @@ def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[
         result["groups"] = grouped(runs, sums, groups, classes)
     languages = sorted(set(runs[0].langs))
     if len(languages) > 1:
-        result["languages"] = {lang: by_language(runs, counted, lang) for lang in languages}
+        result["languages"] = {lang: by_language(runs, counted, cluster, lang) for lang in languages}
     return result
 
 
-def described(run: Run, shared: Counts) -> dict[str, Any]:
+def described(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
     """A run's scores with intervals on the shared classes, and apart from them on its own."""
     own = run.counts(run.classes)
-    return with_intervals(shared) | {
-        "own": {"classes": run.classes} | with_intervals(own),
+    return with_intervals(shared, cluster) | {
+        "own": {"classes": run.classes} | with_intervals(own, cluster),
         "update_steps": run.environment.get("update_steps"),
         "seed": run.args.get("seed"),
     }
 
 
-def with_intervals(counted: Counts) -> dict[str, Any]:
-    found, spread = scores(counted), intervals(counted)
+def with_intervals(counted: Counts, cluster: np.ndarray) -> dict[str, Any]:
+    """Scores, and intervals that draw whole clusters."""
+    found, spread = scores(counted), intervals(clustered(counted, cluster))
     for name, values in found["per_class"].items():
         if values is not None:
             values["intervals"] = spread["per_class"][name]
@@ -90,7 +91,10 @@ def plain(d: Difference) -> dict[str, float]:
 def grouped(
     runs: list[Run], sums: list[np.ndarray], groups: list[np.ndarray], classes: list[str]
 ) -> list[dict[str, Any]]:
-    """F1 over each experiment's seeds, and how its mean differs from the first experiment's."""
+    """F1 over each experiment's seeds, and how its mean differs from the first experiment's.
+
+    p values stand only from five seeds an experiment on; those of the classes are one family under Holm.
+    """
     titles, result = ["micro", "macro", *classes], []
     for members in groups:
         found = group_difference([sums[i] for i in groups[0]], [sums[i] for i in members])
@@ -101,13 +105,17 @@ def grouped(
             if members is not groups[0]:
                 entry["difference"][title] = plain(d) if enough else {k: v for k, v in plain(d).items() if k != "p"}
         result.append(entry)
+    tested = [entry["difference"][c] for entry in result for c in classes if "p" in entry["difference"].get(c, {})]
+    for d, p in zip(tested, holm([d["p"] for d in tested]), strict=True):
+        d["p_holm"] = p
     return result
 
 
-def by_language(runs: list[Run], counted: list[Counts], lang: str) -> dict[str, Any]:
+def by_language(runs: list[Run], counted: list[Counts], cluster: np.ndarray, lang: str) -> dict[str, Any]:
     rows = np.array([i for i, spoken in enumerate(runs[0].langs) if spoken == lang])
+    here = np.unique(cluster[rows], return_inverse=True)[1]
     part = [Counts(c.types, c.entities[rows], c.tokens[rows], c.wrong[rows]) for c in counted]
-    return {run.name: with_intervals(c)["overall"] for run, c in zip(runs, part, strict=True)}
+    return {run.name: with_intervals(c, here)["overall"] for run, c in zip(runs, part, strict=True)}
 
 
 def pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
@@ -151,8 +159,8 @@ def main(argv: list[str]) -> None:
     marked = [Entities(gold, entities_of(run.predicted, classes)) for run in runs]
     result = report(runs, classes, marked)
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [*tables(result), *pictures(result, runs, folder)]
     write_json(folder / "report.json", result)
+    parts = [*tables(result), *pictures(result, runs, folder)]
     (folder / "report.md").write_text(markdown(parts), encoding="utf-8")
     (folder / "report.html").write_text(html(parts, runs, classes, marked), encoding="utf-8")
     print(markdown(tables(result)), end="")

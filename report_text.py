@@ -83,7 +83,8 @@ def verdict(d: dict[str, float], p: float) -> str:
 
 
 def caveat(result: dict[str, Any]) -> str:
-    if min([len(g["runs"]) for g in result.get("groups", [])], default=1) == 1:
+    groups = result.get("groups", [])
+    if len(groups) < 2 or min(len(g["runs"]) for g in groups) == 1:
         return (
             "With one seed, this is about these checkpoints. It says nothing of the method: another seed moves every "
             "score as well."
@@ -100,26 +101,28 @@ def over_seeds(groups: list[dict[str, Any]]) -> list[Part]:
         return f"{100 * f1['mean']:.1f}{deviation}"
 
     def against(d: dict[str, float] | None) -> str:
-        return "" if d is None else interval(d) + (f", p {p_cell(d['p'])}" if "p" in d else "")
+        if d is None:
+            return ""
+        return interval(d) + (f", p {p_cell(d.get('p_holm', d['p']))}" if "p" in d else "")
 
-    return [
+    parts = [
         heading("Over seeds"),
         paragraph(
             "Runs whose recorded arguments differ in seed and output folder only are one experiment. Mean ± standard "
             "deviation of F1, then the difference of the mean to the first experiment's, with an approximate 95 % "
-            "interval from drawing seeds and sentences. No p value stands below five seeds an experiment."
+            "interval from drawing seeds and sentences (an experiment with one seed has none to draw). No p value "
+            "stands below five seeds an experiment; those of the classes are Holm's."
         ),
         data_table(
             "Mean F1 over seeds",
             ["experiment", "runs", *titles],
             [[k, ", ".join(g["runs"]), *(mean(g["f1"][t]) for t in titles)] for k, g in enumerate(groups, 1)],
         ),
-        data_table(
-            "Difference to experiment 1",
-            ["experiment", *titles],
-            [[k, *(against(g["difference"].get(t)) for t in titles)] for k, g in enumerate(groups, 1) if k > 1],
-        ),
     ]
+    if len(groups) > 1:
+        rows = [[k, *(against(g["difference"].get(t)) for t in titles)] for k, g in enumerate(groups, 1) if k > 1]
+        parts.append(data_table("Difference to experiment 1", ["experiment", *titles], rows))
+    return parts
 
 
 def own_scores(runs: dict[str, Any]) -> list[Part]:
@@ -147,7 +150,8 @@ def where_the_errors_are(errors: dict[str, Any]) -> list[Part]:
         heading("Where the errors are"),
         paragraph(
             "Type: the borders of a gold entity with another class. Boundary: its class with borders that overlap. "
-            "Both: overlap, another class. Missed: nothing overlaps the gold entity. Spurious: no gold entity there."
+            "Both: overlap, another class. Entities that overlap most are paired first; a gold entity that is left is "
+            "missed, a predicted one that is left spurious."
         ),
         data_table("Errors by kind", ["run", *KINDS], kinds),
         data_table(

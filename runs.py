@@ -87,7 +87,8 @@ def scored(
     types = types_of(sentences.names)
     return {
         "split": split,
-        "dataset": source[0],
+        # Of a local folder only the name: metrics are pushed, and a path is nobody's business.
+        "dataset": Path(source[0]).name if os.path.isdir(source[0]) else source[0],
         "languages": source[1],
         "sentences": len(sentences),
         "tokens": int(sentences.lengths.sum()),

@@ -1,6 +1,7 @@
 """The HTML report in a real headless browser: what a person sees and can do."""
 
 import random
+import re
 import shutil
 
 import pytest
@@ -85,6 +86,14 @@ def test_tables_sort_by_mouse_and_by_keyboard(page):
     button.send_keys("\ue007")  # Enter
     assert column() == sorted(column())
     assert table.find_elements("css selector", "th")[2].get_attribute("aria-sort") == "ascending"
+
+
+def test_differences_sort_by_their_number(page):
+    table = next(t for t in all_of(page, "table") if "against" in t.find_element("css selector", "caption").text)
+    table.find_elements("css selector", "th button")[1].click()
+    cells = [row.find_elements("tag name", "td")[1].text for row in table.find_elements("css selector", "tbody tr")]
+    numbers = [float(re.search(r"[-+][0-9.]+", cell)[0]) for cell in cells]
+    assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) > 2
 
 
 def test_sentences_are_filtered_by_class_and_by_kind_of_error(page):

@@ -173,6 +173,9 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
         ('" a "', False),
         ('a "', True),
         ("`` a ''", False),
+        ("„a”", False),
+        ("»a«", False),
+        ("„a", True),
     ],
 )
 def test_unbalanced(surface, expected):

@@ -127,7 +127,8 @@ def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, tmp_path,
     hub.write_card(copy)
     before = content(copy)
     loopback_hub.broken, loopback_hub.lfs = broken, {}
-    message = fails(hub.main, "push", copy, "--repo_id", repo_id)
+    message = fails(hub.main, "push", copy, "--repo_id", repo_id, "--private")
+    assert "--private" in message
     assert f"the run in {copy} is whole; later: python hub.py push {copy} --repo_id {repo_id}" in message
     assert content(copy) == before
     assert "README.md" not in loopback_hub.repos.get(("models", repo_id), {})

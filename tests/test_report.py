@@ -155,3 +155,58 @@ def test_names_from_files_are_no_markup(tmp_path):
     reported(tmp_path, write_run(tmp_path / "a", odd), write_run(tmp_path / "b", odd))
     text = (tmp_path / "out" / "report.md").read_text()
     assert "\\<b>\\|x" in text and " <b>" not in text
+
+
+def test_copies_of_sentences_are_no_evidence(tmp_path):
+    rows = with_noise(sentences(random.Random(0), 60), 0.3, 1)
+    once = reported(tmp_path / "1", write_run(tmp_path / "1" / "run", rows))
+    often = reported(tmp_path / "2", write_run(tmp_path / "2" / "run", rows * 4))
+    for scores in ("f1", "accuracy"):
+        a, b = (r["runs"]["run"]["overall"]["intervals"][scores] for r in (once, often))
+        assert a == pytest.approx(b)
+    assert (often["sentences"], often["clusters"]) == (240, 60)
+
+
+def test_a_repeated_seed_counts_once(tmp_path):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    folders = [write_run(tmp_path / name, rows, masked_training=False, seed=1) for name in ("a", "b")]
+    assert "groups" not in reported(tmp_path, *folders)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"tokens": "ab", "gold": ["O", "O"], "predicted": ["O", "O"]}',
+        '{"tokens": [1], "gold": ["O"], "predicted": ["O"]}',
+        '{"tokens": ["a"], "gold": [1], "predicted": ["O"]}',
+        '{"tokens": ["a"], "gold": ["O"], "predicted": [null]}',
+        '{"tokens": ["a"], "gold": ["O"], "predicted": ["O"], "lang": null}',
+        '{"tokens": ["\\ud800"], "gold": ["O"], "predicted": ["O"]}',
+        '{"tokens": [NaN], "gold": ["O"], "predicted": ["O"]}',
+        '{"tokens": 5, "gold": [], "predicted": []}',
+        "[]",
+        "{",
+    ],
+)
+def test_wrong_prediction_lines_are_named(tmp_path, line, fails):
+    (tmp_path / "test").mkdir()
+    good = '{"tokens": ["a"], "gold": ["O"], "predicted": ["O"]}'
+    (tmp_path / "test" / "predictions.jsonl").write_text(good + "\n" + line + "\n")
+    assert "predictions.jsonl:2: " in fails(report.main, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("config.json", "null"), ("config.json", '{"id2label": []}'), ("config.json", '{"id2label": {"0": "LABEL_0"}}'),
+     ("environment.json", "[]"), ("trainer_state.json", "[]"), ("args.yaml", "[1]"), ("config.json", "{")],
+)  # fmt: skip
+def test_wrong_records_are_named(tmp_path, name, text, fails):
+    folder = write_run(tmp_path / "run", with_noise(sentences(random.Random(0)), 0.3, 1))
+    (folder / name).write_text(text)
+    assert name in fails(report.main, folder)
+
+
+def test_odd_names_are_drawn(tmp_path):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    reported(tmp_path, write_run(tmp_path / "x$a_{b$", rows), write_run(tmp_path / "_c", rows))
+    assert (tmp_path / "out" / "class_f1.png").stat().st_size > 10_000
