@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arguments import DataArguments, parse
+from arguments import Arguments, DataArguments, parse
 from audit import audit, class_counts, findings
 from errors import InputError, nearest, run_script
 from labels import label_names, lookup_table, types_of
@@ -147,6 +147,7 @@ def capped(sentences: Sentences, limit: int | None) -> Sentences:
     if limit is None or limit >= len(sentences):
         return sentences
     languages = np.unique(sentences.langs, return_inverse=True)[1]
+    log.info("capped: %d of %d sentences", limit, len(sentences))
     rank = np.zeros(len(sentences), dtype=np.int64)
     for language in range(languages.max() + 1):
         rank[languages == language] = np.arange((languages == language).sum())
@@ -162,9 +163,11 @@ def repetitions(sentences: Sentences, categories: list[str], factor: int) -> np.
     return np.where(holds, factor, 1)
 
 
-def plot_folder(options: DataArguments, output_dir: str) -> Path:
-    """The README's pictures are the sample's; other data's go beside the run."""
-    return Path(__file__).parent / "readmefiles" if options.dataset == "sample" else Path(output_dir) / "data"
+def audit_folder(arguments: Arguments) -> Path:
+    """Where an audit goes: beside the run that is named, else into a folder of the data set's own."""
+    if "output_dir" in arguments.given:
+        return Path(arguments.training.output_dir) / "data"
+    return Path("runs/data") / (Path(arguments.data.dataset).name or "data")
 
 
 def main(argv: list[str]) -> None:
@@ -180,14 +183,15 @@ def main(argv: list[str]) -> None:
         log.info("no test split: %s", error)
     found = findings(splits)
     print(audit(splits, found))
-    records = Path(arguments.training.output_dir) / "data" / "findings.jsonl"
+    records = audit_folder(arguments) / "findings.jsonl"
     records.parent.mkdir(parents=True, exist_ok=True)
     records.write_text("".join(json.dumps(f.record(), ensure_ascii=False) + "\n" for f in found), encoding="utf-8")
     log.info("wrote %s", records)
 
     from plots import class_bars  # matplotlib takes a while to import
 
-    folder = plot_folder(options, arguments.training.output_dir)
+    # The README's pictures are the sample's.
+    folder = Path(__file__).parent / "readmefiles" if options.dataset == "sample" else records.parent
     folder.mkdir(parents=True, exist_ok=True)
     kept = label_names([t for t in types if t in options.selected_categories])
     for name, title, shown in (

@@ -160,7 +160,8 @@ def shared_classes(runs: list[Run]) -> list[str]:
             differs = min(len(first.tokens), len(run.tokens))
         if differs is not None:
             raise InputError(
-                f"{first.name} and {run.name} tag other sentences: the first is id {differs}; score both on one split"
+                f"{first.name} ({len(first.tokens)} sentences) and {run.name} ({len(run.tokens)}) tag other sentences: "
+                f"the first is id {differs}; score both on one split, with the same max_eval_sentences"
             )
         for i, (a, b) in enumerate(zip(first.gold, run.gold, strict=True)):
             if projected(a, classes) != projected(b, classes):

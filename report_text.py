@@ -49,8 +49,8 @@ def tables(result: dict[str, Any]) -> list[Part]:
             heading(f"Differences to {first}"),
             paragraph(
                 "Difference of F1 in points, its paired 95 % bootstrap interval, and p by paired approximate "
-                "randomisation. Micro F1 is the primary test; the classes are one family, and Holm's p decides "
-                "their words."
+                "randomisation. Micro F1 is the primary test. The classes are one family: p corrected by Holm's method "
+                "decides their words, while each interval stands for itself and is not corrected."
             ),
             *(difference_table(name, first, each) for name, each in result["differences"].items()),
             paragraph(caveat(result)),

@@ -118,6 +118,8 @@ def main(argv: list[str]) -> None:
         if options.process_index == 0 and options.overwrite_output_dir and not goes_on:
             remove_run(run)
 
+    batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
+    log.info("%d sentences an update, over %d process(es)", batch, options.world_size)
     result = trainer.train(resume_from_checkpoint=resumed)
     trainer.save_model()
     trainer.save_state()
