@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -28,9 +27,6 @@ class Finding:
     split: str
     row: int
     shown: str
-
-    def record(self) -> dict[str, Any]:
-        return {"fault": self.fault, "split": self.split, "row": self.row, "shown": self.shown}
 
 
 def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:

@@ -1,7 +1,6 @@
 """The model card of a run folder, from what the folder records. No torch."""
 
 import html
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from errors import InputError
 from hub_files import is_repo_id
-from runs import recorded_args
+from runs import optional_json, recorded_args
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
 SHOWN_ARGUMENTS = (
@@ -23,10 +22,10 @@ def model_card(run: Path) -> str:
 
     Raises `InputError` where the folder holds no finished run.
     """
-    config, environment = read_json(run / "config.json"), read_json(run / "environment.json")
+    config, environment = record(run / "config.json"), record(run / "environment.json")
     args = recorded_args(run)
     scored = {
-        s: read_json(run / s / "metrics.json") for s in ("test", "validation") if (run / s / "metrics.json").is_file()
+        s: record(run / s / "metrics.json") for s in ("test", "validation") if (run / s / "metrics.json").is_file()
     }
     if not scored:
         raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
@@ -59,16 +58,11 @@ def rendered(
     return "\n\n".join(parts) + "\n"
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path}: not there; expected the folder of a finished run") from None
-    except ValueError as error:  # no JSON, or not UTF-8
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: found {type(found).__name__}; expected an object")
-    return found
+def record(path: Path) -> dict[str, Any]:
+    """The object in a JSON file that every finished run has."""
+    if not path.is_file():
+        raise InputError(f"{path}: not there; expected the folder of a finished run")
+    return optional_json(path)
 
 
 def text(value: object) -> str:

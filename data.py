@@ -9,7 +9,7 @@ up-sampling, train on the same sentences.
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +175,7 @@ def main(argv: list[str]) -> None:
     options = arguments.data
     splits = {"train": read_split(options, "train")}
     types = types_of(splits["train"].names)
-    check_categories(options, types) if options.masked_training or options.upsample else None
+    check_categories(options, types)
     splits["validation"] = read_split(options, "validation", types)
     try:
         splits["test"] = read_split(options, "test")
@@ -185,7 +185,7 @@ def main(argv: list[str]) -> None:
     print(audit(splits, found))
     records = audit_folder(arguments) / "findings.jsonl"
     records.parent.mkdir(parents=True, exist_ok=True)
-    records.write_text("".join(json.dumps(f.record(), ensure_ascii=False) + "\n" for f in found), encoding="utf-8")
+    records.write_text("".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in found), encoding="utf-8")
     log.info("wrote %s", records)
 
     from plots import class_bars  # matplotlib takes a while to import

@@ -1,11 +1,13 @@
 """A person's mistake: one message on standard error, exit status 2, no traceback."""
 
+import argparse
 import errno
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import NoReturn
 
 # What is wrong with the place a person named, not with the program.
 UNUSABLE = {
@@ -22,6 +24,13 @@ UNUSABLE = {
 
 class InputError(ValueError):
     """Wrong input or options. The text says where, what was found, what was expected and how to mend it."""
+
+
+class CommandParser(argparse.ArgumentParser):
+    """argparse, with a wrong command line as an `InputError`."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; --help shows the usage")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

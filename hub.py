@@ -9,13 +9,12 @@ import logging
 import shlex
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HTTPError
 
 from card import model_card
-from errors import InputError, run_script
+from errors import CommandParser, InputError, run_script
 from hub_files import is_repo_id
 
 log = logging.getLogger("ner")
@@ -63,14 +62,11 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
     return str(repository)
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; --help shows the commands")
-
-
 def main(argv: list[str]) -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+    parser = CommandParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=CommandParser)
     card = commands.add_parser("card", help="show the model card", allow_abbrev=False)
     upload = commands.add_parser("push", help="upload weights, tokenizer, model card and records", allow_abbrev=False)
     for command in (card, upload):

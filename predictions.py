@@ -11,7 +11,7 @@ import numpy as np
 from errors import InputError
 from labels import flat_ids, is_label, label_names, lookup_table, types_of
 from metrics import Counts, counts_of_ids
-from runs import SURFACES, recorded_args
+from runs import SURFACES, optional_json, recorded_args
 
 # Arguments in which runs of one experiment may differ.
 NOT_THE_EXPERIMENT = ("seed", "output_dir")
@@ -83,8 +83,8 @@ def read_run(folder: Path, name: str) -> Run:
     environment = optional_json(folder / "environment.json")
     history = optional_json(folder / "trainer_state.json").get("log_history", [])
     curve = [(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if {"epoch", "eval_f1"} <= entry.keys()]
-    args, seen = recorded_args(folder), training_surfaces(folder / SURFACES)
-    return Run(name, tokens, gold, predicted, langs, classes, args, environment, curve, seen)
+    args, surfaces = recorded_args(folder), training_surfaces(folder / SURFACES)
+    return Run(name, tokens, gold, predicted, langs, classes, args, environment, curve, surfaces)
 
 
 def known_types(path: Path) -> list[str]:
@@ -130,19 +130,6 @@ def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
         ):
             raise InputError(f"{path}:{number}: expected tokens, and a gold and a predicted BIO tag for each token")
         yield row
-
-
-def optional_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file, empty where there is no such file."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:  # no JSON, or not UTF-8
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: found {type(found).__name__}; expected an object")
-    return found
 
 
 def shared_classes(runs: list[Run]) -> list[str]:

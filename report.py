@@ -9,13 +9,13 @@ and the plots.
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from comparison import Difference, cluster_sums, clustered, clusters, differences, group_difference, holm
 from error_analysis import Entities, analysis, by_seen, entities_of, strict_scores
-from errors import InputError, run_script
+from errors import CommandParser, run_script
 from metrics import Counts, intervals, scores
 from predictions import Run, read_runs, seeds_of, shared_classes
 from report_html import html
@@ -143,13 +143,10 @@ def pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part
     return found
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; --help shows the usage")
-
-
 def main(argv: list[str]) -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser = CommandParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder; the first is compared with")
     parser.add_argument("--output_dir", type=Path, default=Path("runs/report"), help="where the report goes")
     options = parser.parse_args(argv)

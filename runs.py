@@ -57,6 +57,19 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def optional_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, empty where there is no such file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError as error:  # no JSON, or not UTF-8
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: found {type(found).__name__}; expected an object")
+    return found
+
+
 def recorded_args(folder: Path) -> dict[str, Any]:
     """A run's `args.yaml`, or nothing where it has none."""
     path = folder / "args.yaml"

@@ -146,9 +146,8 @@ def checked_trainer(options: TrainingArguments, *parts: Any) -> Trainer:
         trainer.create_optimizer()
         kwargs = dict(options.lr_scheduler_kwargs or {})
         get_scheduler(options.lr_scheduler_type, trainer.optimizer, 0, 1, kwargs)
-        trainer.optimizer = (
-            None  # made to see that it can be; Trainer makes its own when the model stands where it runs
-        )
+        # It was made to see that it can be; Trainer makes its own when the model stands where it runs.
+        trainer.optimizer = None
     except (ValueError, TypeError, ImportError, RuntimeError) as error:
         raise InputError(f"training arguments: {' '.join(str(error).split())}") from error
     return trainer
