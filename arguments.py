@@ -101,6 +101,9 @@ class TrainingArguments(transformers.TrainingArguments):
     load_best_model_at_end: bool = option(True, "End with the best checkpoint instead of the last.")
     metric_for_best_model: str = option("f1", f"What `best` means: {' '.join(BEST_BY)}.")
     greater_is_better: bool | None = option(None, "Whether more of that metric is better; default: unless it is loss.")
+    bf16: bool | None = option(None, "bfloat16 autocast; default: where it is measured to be faster.")
+    train_sampling_strategy: str = option("group_by_length", "Batches of sentences of like length, or `random`.")
+    fast_dropout: bool = option(True, "On a processor: dropout from fewer random numbers.")
     seed: int = option(42, "Seeds the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without a better one.")
 

@@ -35,8 +35,10 @@ import hub
 from arguments import Arguments, TrainingArguments, described, parse, recorded
 from audit import entity_surfaces
 from data import TrainingData, training_data
+from dropout import use_fast_dropout
 from encoding import IGNORED, Encoded, encode, window_size
 from errors import InputError, run_script
+from hardware import bfloat16_pays, keep_freed_memory
 from labels import tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
@@ -112,6 +114,7 @@ def main(argv: list[str]) -> None:
     validation = encoded(data.validation, tokenizer, window, "validation")
     if resumed:
         check_resumed(resumed, data.names)
+    choose_what_is_fast(options, model)
     trainer = checked_trainer(options, model, tokenizer, train, validation, data)
     # Nothing that a person may have mistyped is left to fail: an old run goes only now.
     with options.main_process_first(desc="clearing the run folder"):
@@ -151,6 +154,24 @@ def checked_trainer(options: TrainingArguments, *parts: Any) -> Trainer:
     except (ValueError, TypeError, ImportError, RuntimeError) as error:
         raise InputError(f"training arguments: {' '.join(str(error).split())}") from error
     return trainer
+
+
+def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> None:
+    """Settles, and says, what no option decided: bfloat16 where it was measured to pay, and how dropout is drawn."""
+    if options.bf16 is None:
+        hidden = getattr(model.config, "hidden_size", 768)
+        options.bf16 = options.mixed_precision == "no" and bfloat16_pays(options.device, hidden)
+        if options.bf16:
+            options.mixed_precision = "bf16"
+    if options.fast_dropout and options.device.type == "cpu":
+        keep_freed_memory()
+        use_fast_dropout(model)
+    log.info(
+        "fast dropout %s, batches %s, optimizer %s, torch.compile %s",
+        "on" if options.fast_dropout and options.device.type == "cpu" else "off",
+        "of like length" if options.train_sampling_strategy == "group_by_length" else "at random",
+        options.optim.value, "on" if options.torch_compile else "off",
+    )  # fmt: skip
 
 
 def checkpoint_to_resume(options: TrainingArguments) -> str | None:
@@ -222,7 +243,9 @@ def trainer_for(
         train_dataset=Dataset(train.table()),
         eval_dataset=Dataset(validation.table()),
         processing_class=tokenizer,
-        data_collator=DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED),
+        data_collator=DataCollatorForTokenClassification(
+            tokenizer, pad_to_multiple_of=8 if options.device.type == "cuda" else 2, label_pad_token_id=IGNORED
+        ),  # fewer shapes, each of which costs a set-up; GPUs multiply by eights
         compute_loss_func=loss,
         compute_metrics=compute_metrics,
         preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
@@ -240,7 +263,12 @@ def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: di
     surfaces = sorted({f"{kind}\t{surface}\n" for _, surface, kind in entity_surfaces(data.train)})
     (run / SURFACES).write_text("".join(surfaces), encoding="utf-8")
     processes = {"processes": arguments.training.world_size, "device": str(arguments.training.device.type)}
-    about = {"seed": arguments.training.seed, "data_fingerprint": data.train_fingerprint, "rows": data.rows}
+    about = {
+        "seed": arguments.training.seed,
+        "bfloat16": bool(arguments.training.bf16),
+        "data_fingerprint": data.train_fingerprint,
+        "rows": data.rows,
+    }
     write_json(run / "environment.json", environment() | processes | about | facts)
 
 

@@ -18,7 +18,18 @@ import train
 from labels import label_names
 
 ROOT = Path(__file__).parent.parent
-QUICK = ("--use_cpu", "true", "--num_train_epochs", "6", "--learning_rate", "1e-2", "--save_total_limit", "9")
+QUICK = (
+    "--use_cpu",
+    "true",
+    "--bf16",
+    "false",
+    "--num_train_epochs",
+    "6",
+    "--learning_rate",
+    "1e-2",
+    "--save_total_limit",
+    "9",
+)
 
 
 def argv(corpus, encoder, run, *more: object) -> list[str]:

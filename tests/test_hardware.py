@@ -1,0 +1,25 @@
+"""What is measured at the start, and what is chosen by it."""
+
+import pytest
+import torch
+
+import hardware
+
+
+@pytest.mark.parametrize(("speedup", "chosen"), [(2.0, True), (1.0, False), (0.4, False)])
+def test_bfloat16_is_chosen_where_it_is_faster(speedup, chosen, monkeypatch, caplog):
+    monkeypatch.setattr(hardware, "bfloat16_speedup", lambda device, size: speedup)
+    with caplog.at_level("INFO", "ner"):
+        assert hardware.bfloat16_pays(torch.device("cpu"), 32) is chosen
+    assert f"bfloat16: {'on' if chosen else 'off'}, measured {speedup} times as fast" in caplog.text
+
+
+def test_the_speedup_is_that_of_the_two_times(monkeypatch):
+    clock = iter(range(10_000))
+    monkeypatch.setattr(hardware.time, "perf_counter", lambda: next(clock))
+    assert hardware.bfloat16_speedup(torch.device("cpu"), 8, rows=4) == 1.0
+
+
+def test_freed_memory_may_be_kept_at_any_time():
+    hardware.keep_freed_memory()
+    assert torch.zeros(10_000_000).sum() == 0
