@@ -49,9 +49,10 @@ def bfloat16_pays(device: torch.device, size: int) -> bool:
 def keep_freed_memory() -> None:
     """Makes glibc reuse large blocks instead of returning them to the system, which would clear each page again.
 
-    A training step frees and asks for hundreds of megabytes. Does nothing where the C library has no `mallopt`.
+    A training step frees and asks for hundreds of megabytes. Larger blocks than an embedding's gradient still go
+    back: keeping them all doubled the memory of a run. Does nothing where the C library has no `mallopt`.
     """
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD: larger blocks come from the system
-        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: more than this unused at the end goes back
+        mallopt(-3, 2**26)  # M_MMAP_THRESHOLD: larger blocks come from the system
+        mallopt(-1, 2**27)  # M_TRIM_THRESHOLD: more than this unused at the end goes back
