@@ -46,6 +46,7 @@ class DataArguments:
     upsample: bool = option(False, "Repeat the training sentences that hold one of upsample_categories.")
     upsample_categories: list[str] = option(["DIS", "ANIM"], "The classes whose sentences are repeated.")
     upsample_factor: int = option(2, "How many times such a sentence stands in the training data.")
+    cache: bool = option(True, "Keep the prepared data for the next run.")
 
     def __post_init__(self) -> None:
         for language in self.languages:
@@ -167,8 +168,9 @@ class Arguments:
 
 
 GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
-# How a run folder was entered, where it was pushed (`hub_...`), and secrets are no part of the experiment.
-NOT_RECORDED = {"overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
+# How a run folder was entered, where it was pushed (`hub_...`), what was kept for the next run, and secrets are no
+# part of the experiment.
+NOT_RECORDED = {"cache", "overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
 
 
 def require_at_least(record: Any, name: str, least: float) -> None:

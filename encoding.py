@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import tokenizers
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -16,6 +18,7 @@ from errors import InputError
 from sources import list_column
 
 IGNORED = -100  # the label of positions that the loss and the scores pass over
+BATCH = 10_000  # words the tokenizer takes at once; its own records of each need far more memory than the ids
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,12 @@ class Encoded:
         """The columns that a data collator for token classification expects."""
         columns = {"input_ids": list_column(self.input_ids, self.lengths)}
         return pa.table(columns | {"labels": list_column(self.labels, self.lengths), "length": pa.array(self.lengths)})
+
+    @classmethod
+    def from_table(cls, table: pa.Table, long_sentences: int) -> "Encoded":
+        """The reverse of `table`."""
+        flat = [pc.list_flatten(table[name].combine_chunks()).to_numpy() for name in ("input_ids", "labels")]
+        return cls(*flat, table["length"].to_numpy(), long_sentences)
 
 
 def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_length: int | None) -> int:
@@ -96,20 +105,36 @@ def encode(
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
-    """The ids that the tokenizer puts before and after a sentence."""
+    """The ids that the tokenizer puts before and after a sentence.
+
+    Asking for them also ends a truncation and a padding that the tokenizer's file may have set.
+    """
     bare = tokenizer([["a"]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0]
     full = tokenizer([["a"]], is_split_into_words=True)["input_ids"][0]
     start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
     return full[:start], full[start + len(bare) :]
 
 
+def unknown_token(tokenizer: PreTrainedTokenizerFast) -> int | None:
+    return tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.mask_token_id
+
+
+def tokenizer_state(tokenizer: PreTrainedTokenizerFast) -> list:
+    """All that `encode` takes from a tokenizer: equal states give equal model inputs."""
+    special = special_tokens(tokenizer)  # first: it changes what the backend says of truncation and padding
+    backend = tokenizer.backend_tokenizer
+    return [special, unknown_token(tokenizer), backend.encode_special_tokens, backend.to_str(), tokenizers.__version__]
+
+
 def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> list[list[int]]:
-    """The sub-token ids of each word, between 1 and `room` of them."""
-    if not words:
-        return []
-    encoded = tokenizer([[word] for word in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
-    unknown = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.mask_token_id
-    return [ids[:room] or [unknown] for ids in encoded]
+    """The sub-token ids of each word, between 1 and `room` of them; `special_tokens` was asked before."""
+    unknown, ids = unknown_token(tokenizer), []
+    # The backend and not the tokenizer around it, which takes twice as long over masks and types that nobody reads.
+    for start in range(0, len(words), BATCH):
+        batch = [[word] for word in words[start : start + BATCH]]
+        encoded = tokenizer.backend_tokenizer.encode_batch_fast(batch, is_pretokenized=True, add_special_tokens=False)
+        ids += [e.ids[:room] or [unknown] for e in encoded]
+    return ids
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

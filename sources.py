@@ -6,6 +6,7 @@ Every error names the file and the line. `data.py` decides which of the sentence
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ JSONL_FOLDER = {"train": "train", "validation": "val", "test": "test"}
 TSV_PREFIX = {"train": "train", "validation": "dev", "test": "test"}
 # Rows of Babelscape's English files; a copy with twice as many has been met.
 MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454}
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # JSON can escape a surrogate, and UTF-8 can't hold it
 
 
 @dataclass(frozen=True)
@@ -205,12 +207,16 @@ class Reader:
         return Sentences(table, names)
 
 
-def lines_of(path: Path) -> list[str]:
-    r"""The lines of a UTF-8 file, a byte order mark and `\r` removed; only `\n` ends a line."""
+def content_of(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def lines_of(path: Path) -> list[str]:
+    r"""The lines of a UTF-8 file, a byte order mark and `\r` removed; only `\n` ends a line."""
+    content = content_of(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -248,7 +254,7 @@ def jsonl_rows(path: Path, language: str) -> Iterator[Row]:
             raise InputError(f"{place}: expected lists: tokens of strings, tags of numbers or label names")
         if not isinstance(lang, str):
             raise InputError(f"{place}: found the language {lang!r}; expected a code such as 'en'")
-        if any("\ud800" <= character <= "\udfff" for character in "".join([*tokens, *map(str, tags), lang])):
+        if HALF_A_PAIR.search("".join([*tokens, *map(str, tags), lang])):
             raise InputError(f"{place}: found half a surrogate pair; expected whole characters")
         yield number, tokens, tags, lang
 

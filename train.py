@@ -34,16 +34,16 @@ import checkpoints
 import hub
 from arguments import Arguments, TrainingArguments, described, parse, recorded
 from audit import entity_surfaces
-from data import TrainingData, training_data
+from data import TrainingData
 from dropout import use_fast_dropout
-from encoding import IGNORED, Encoded, encode, window_size
+from encoding import IGNORED, Encoded, window_size
 from errors import InputError, run_script
 from hardware import bfloat16_pays, keep_freed_memory
 from labels import tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
+from prepared import model_inputs, prepared_data
 from runs import SURFACES, environment, holds_run, remove_run, require_writable, scored, write_json, write_scored
-from sources import Sentences
 from tagging import predict
 
 log = logging.getLogger("ner")
@@ -104,14 +104,13 @@ def main(argv: list[str]) -> None:
     if pushing:
         hub.require_ready(repo_id, options.hub_token)
     recorded_text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
-    data = training_data(arguments.data)
+    data = prepared_data(arguments.data)
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = checkpoints.for_training(
         arguments.model.model_checkpoint, data.names, arguments.data.masked_training, types_of(data.names)
     )
     window = window_size(tokenizer, model, arguments.model.max_length)
-    train = encoded(data.train, tokenizer, window, "train")
-    validation = encoded(data.validation, tokenizer, window, "validation")
+    train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
     if resumed:
         check_resumed(resumed, data.names)
     choose_what_is_fast(options, model)
@@ -199,14 +198,6 @@ def check_resumed(folder: str, names: list[str]) -> None:
             f"--resume_from_checkpoint: {folder} has {len(found)} labels, the data {len(names)}, or in another order; "
             "expected the same; resume with the run's own masked_training and selected_categories"
         )
-
-
-def encoded(sentences: Sentences, tokenizer: PreTrainedTokenizerFast, window: int, name: str) -> Encoded:
-    result = encode(sentences.words, sentences.tags, sentences.lengths, tokenizer, window)
-    if result.long_sentences:
-        log.info("%s: %d sentences are longer than %d sub-tokens and stand in several windows", name,
-                 result.long_sentences, window)  # fmt: skip
-    return result
 
 
 def trainer_for(

@@ -43,6 +43,18 @@ def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind)
         assert result.labels[ours].tolist() == labels
 
 
+def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders):
+    sentences = random_sentences(random.Random(4), 50, WORDS + HARD, 30)
+    results = []
+    for sets_them in (False, True):
+        _, tokenizer = checkpoints.for_training(str(encoders["bert"]), ["O"], False, [])
+        if sets_them:
+            tokenizer.backend_tokenizer.enable_truncation(2)
+            tokenizer.backend_tokenizer.enable_padding(length=9)
+        results.append(encoded(sentences, tokenizer, 64)[0].input_ids.tolist())
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 @pytest.mark.parametrize("window", [5, 8, 30])
 def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind, window):
