@@ -132,3 +132,14 @@ def test_scores_equal_seqevals_on_real_text():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert scores(counts(gold, predicted))["overall"]["f1"] == f1_score(gold, predicted)
+
+
+def test_the_metric_gives_the_same_for_rows_added_one_by_one_or_in_batches():
+    gold, predicted = [["B-PER", "I-PER", "O"], ["B-DIS"]], [["B-PER", "I-PER", "O"], ["O"]]
+    added, batches = ner_metric(), ner_metric()
+    for reference, prediction in zip(gold, predicted, strict=True):
+        added.add(references=reference, predictions=prediction)
+        batches.add_batch(references=[reference], predictions=[prediction])
+    at_once = ner_metric().compute(predictions=predicted, references=gold)
+    assert added.compute() == batches.compute() == at_once
+    assert at_once["overall"]["f1"] == pytest.approx(2 / 3)

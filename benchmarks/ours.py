@@ -1,0 +1,85 @@
+"""What `plain.py` measures, done by this repository."""
+
+import os
+import time
+from functools import cache
+from pathlib import Path
+
+from transformers import Trainer, set_seed
+
+import checkpoints
+import inference
+from arguments import parse
+from cache import cache_folder
+from encoding import window_size
+from labels import types_of
+from ner_metric import ner_metric
+from prepared import model_inputs, prepared_data
+from train import choose_what_is_fast, trainer_for
+
+COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
+
+
+def prepare(dataset: Path, encoder: str, folder: str) -> float:
+    """Seconds from files to model inputs, masked and up-sampled; from the cache where `folder` holds one."""
+    os.environ["XDG_CACHE_HOME"] = folder
+    options = ("--dataset", str(dataset), "--masked_training", "true", "--upsample", "true", *COMMON)
+    arguments = parse(list(options), "")
+    location = checkpoints.located(encoder, "model_checkpoint")
+    start = time.perf_counter()
+    data = prepared_data(arguments.data)
+    reading = time.perf_counter() - start
+    model, tokenizer = checkpoints.for_training(location, data.names, True, types_of(data.names))
+    window = window_size(tokenizer, model, None)  # the model is loaded for training and not for preparation
+    start = time.perf_counter()
+    model_inputs(data, tokenizer, window, cache=True)
+    return reading + time.perf_counter() - start
+
+
+def clear_cache() -> None:
+    for entry in cache_folder().glob("*.arrow"):
+        entry.unlink()
+
+
+@cache
+def trainer(dataset: Path, encoder: str, folder: str, sentences: int, batch_size: int) -> Trainer:
+    options = (
+        "--dataset", dataset, "--model_checkpoint", encoder, "--output_dir", folder, "--num_train_epochs", 1,
+        "--per_device_train_batch_size", batch_size, "--learning_rate", 5e-4, "--max_train_sentences", sentences,
+        "--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false",
+        "--logging_strategy", "no", *COMMON,
+    )  # fmt: skip
+    arguments = parse([str(o) for o in options], "")
+    data = prepared_data(arguments.data)
+    set_seed(42)
+    model, tokenizer = checkpoints.for_training(encoder, data.names, False, types_of(data.names))
+    train, validation = model_inputs(data, tokenizer, window_size(tokenizer, model, None), cache=False)
+    choose_what_is_fast(arguments.training, model)
+    return trainer_for(arguments.training, model, tokenizer, train, validation, data)
+
+
+def train_epoch(dataset: Path, encoder: str, folder: str, sentences: int, batch_size: int) -> float:
+    """Seconds of an epoch over the first `sentences` training sentences."""
+    return trainer(dataset, encoder, folder, sentences, batch_size).train().metrics["train_runtime"]
+
+
+@cache
+def tagger(checkpoint: str) -> inference.Tagger:
+    return inference.Tagger(parse(list(COMMON), ""), checkpoint, "checkpoint")
+
+
+def tag(checkpoint: str, lines: list[str]) -> float:
+    """Seconds to tag raw text."""
+    tagging = tagger(checkpoint)
+    start = time.perf_counter()
+    for block in inference.blocks(lines, inference.LINES):
+        inference.tag_lines(block, tagging)
+    return time.perf_counter() - start
+
+
+def score(gold: list[list[str]], predicted: list[list[str]]) -> float:
+    """Seconds of this repository's scores, without intervals, which seqeval does not give."""
+    metric = ner_metric()
+    start = time.perf_counter()
+    metric.compute(predictions=predicted, references=gold)
+    return time.perf_counter() - start

@@ -1,0 +1,133 @@
+"""The plain recipe that speed is measured against: the usual script, in few lines.
+
+Rows are aligned to sub-tokens one after the other in `datasets.map`, batches of 16 are drawn at random and padded to
+their longest, everything is float32, seqeval scores, `pipeline` tags.
+"""
+
+import time
+from functools import cache
+from pathlib import Path
+
+import datasets
+import torch
+from seqeval.metrics import classification_report, f1_score
+from transformers import (
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    DataCollatorForTokenClassification,
+    Trainer,
+    TrainingArguments,
+    pipeline,
+    set_seed,
+)
+
+MULTINERD = "PER ORG LOC ANIM BIO CEL DIS EVE FOOD INST MEDIA MYTH PLANT TIME VEHI".split()
+LABELS = ["O", *(f"{prefix}-{kind}" for kind in MULTINERD for prefix in "BI")]
+KEPT = {LABELS.index(f"{prefix}-{kind}") for kind in ("PER", "ORG", "LOC", "ANIM", "DIS") for prefix in "BI"}
+RARE = {LABELS.index(f"B-{kind}") for kind in ("ANIM", "DIS")}
+
+
+def read(dataset: Path, split: str, folder: str, limit: int | None = None) -> datasets.Dataset:
+    """A split; `folder` takes datasets' own files."""
+    path = str(dataset / split / f"{split}_en.jsonl")
+    rows = datasets.load_dataset("json", data_files=path, split="train", cache_dir=folder)
+    return rows if limit is None else rows.select(range(min(limit, len(rows))))
+
+
+def align(rows: dict, tokenizer) -> dict:
+    """Model inputs, with each word's label on its first sub-token, row by row."""
+    inputs = tokenizer(rows["tokens"], truncation=True, max_length=512, is_split_into_words=True)
+    inputs["labels"] = []
+    for i, tags in enumerate(rows["ner_tags"]):
+        labels, previous = [], None
+        for word in inputs.word_ids(i):
+            labels.append(-100 if word is None or word == previous else tags[word])
+            previous = word
+        inputs["labels"].append(labels)
+    return inputs
+
+
+def inputs_of(rows: datasets.Dataset, tokenizer) -> datasets.Dataset:
+    aligned = rows.map(align, batched=True, fn_kwargs={"tokenizer": tokenizer}, load_from_cache_file=False)
+    return aligned.remove_columns([c for c in aligned.column_names if c in rows.column_names])
+
+
+def prepare(dataset: Path, encoder: str, folder: str) -> float:
+    """Seconds from files to model inputs of the training and validation splits, masked and up-sampled."""
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    datasets.disable_progress_bars()
+    start = time.perf_counter()
+    train, validation = (read(dataset, split, folder) for split in ("train", "val"))
+    rare = train.filter(lambda row: bool(RARE.intersection(row["ner_tags"])), load_from_cache_file=False)
+    train = datasets.concatenate_datasets([train, rare])
+    for rows in (train, validation):
+        masked = rows.map(
+            lambda row: {"ner_tags": [t if t in KEPT else 0 for t in row["ner_tags"]]}, load_from_cache_file=False
+        )
+        inputs_of(masked, tokenizer)
+    return time.perf_counter() - start
+
+
+@cache
+def trainer(dataset: Path, encoder: str, folder: str, sentences: int | None, seed: int, rate: float, epochs: float):
+    """A Trainer of the plain recipe on the first `sentences` training sentences."""
+    datasets.disable_progress_bars()
+    set_seed(seed)
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    model = AutoModelForTokenClassification.from_pretrained(encoder, num_labels=len(LABELS), dtype=torch.float32)
+    options = TrainingArguments(
+        output_dir=folder, per_device_train_batch_size=16, learning_rate=rate, weight_decay=0.01, seed=seed,
+        num_train_epochs=epochs, eval_strategy="no", save_strategy="no", report_to="none", disable_tqdm=True,
+        use_cpu=True, logging_strategy="no",
+    )  # fmt: skip
+    return Trainer(
+        model=model,
+        args=options,
+        train_dataset=inputs_of(read(dataset, "train", folder, sentences), tokenizer),
+        data_collator=DataCollatorForTokenClassification(tokenizer),
+        processing_class=tokenizer,
+    )
+
+
+def train_epoch(dataset: Path, encoder: str, folder: str, sentences: int) -> float:
+    """Seconds of an epoch over the first `sentences` training sentences."""
+    return trainer(dataset, encoder, folder, sentences, 42, 3e-4, 1.0).train().metrics["train_runtime"]
+
+
+def validation_f1(
+    dataset: Path, encoder: str, folder: str, sentences: int | None, seed: int, rate: float, epochs: float
+) -> float:
+    """Trains, and returns seqeval's micro F1 on the validation split."""
+    trained = trainer(dataset, encoder, folder, sentences, seed, rate, epochs)
+    trained.train()
+    rows = read(dataset, "val", folder)
+    found = trained.predict(inputs_of(rows, trained.processing_class))
+    predicted, gold = [], []
+    for scores, labels in zip(found.predictions.argmax(-1), found.label_ids, strict=True):
+        predicted.append([LABELS[i] for i in scores[labels != -100]])
+        gold.append([LABELS[i] for i in labels[labels != -100]])
+    return float(f1_score(gold, predicted))
+
+
+@cache
+def tagger(run: str):
+    return pipeline("token-classification", model=run, aggregation_strategy="simple", device="cpu")
+
+
+def tag(run: str, lines: list[str], batch_size: int | None) -> float:
+    """Seconds to tag raw text, one line after the other where `batch_size` is None."""
+    tagging = tagger(run)
+    start = time.perf_counter()
+    if batch_size is None:
+        for line in lines:
+            tagging(line)
+    else:
+        tagging(lines, batch_size=batch_size)
+    return time.perf_counter() - start
+
+
+def score(gold: list[list[str]], predicted: list[list[str]]) -> float:
+    """Seconds of seqeval's report."""
+    start = time.perf_counter()
+    classification_report(gold, predicted, output_dict=True, zero_division=0)
+    return time.perf_counter() - start

@@ -1,0 +1,248 @@
+"""How many times as fast is this repository as the plain recipe (`plain.py`)?
+
+    python benchmarks/speed.py --dataset FOLDER --model_checkpoint PATH [--only training tagging ...]
+
+FOLDER is laid out like MultiNERD (`train/train_en.jsonl`, ...) and PATH holds an encoder. Each recipe has a process of
+its own; they take turns, A B A B, and each ratio is that of two neighbours. Printed are the medians, and the lowest
+and highest ratio. `--run` names a run to tag with, exported by `hub.py onnx`; without it one is trained for an epoch.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import ours
+import plain
+import torch
+
+from runs import cpu_name
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("training", "tagging", "preparation", "scoring", "memory")
+MULTINERD_ROWS = 131_280
+BATCH = 64  # sentences a batch in training here; the plain recipe has 16
+HEAD = f"{'':34}{'plain':>11}{'ours':>11}{'ratio':>8}   lowest-highest"
+
+Pool = ProcessPoolExecutor
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--model_checkpoint", required=True)
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        print(f"{cpu_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}", flush=True)
+        run = options.run
+        if run is None and {"tagging", "memory"} & set(options.only):
+            run = trained(options, folder / "run")
+        print(HEAD)
+        if "training" in options.only:
+            training(options, folder)
+        if "tagging" in options.only:
+            tagging(options, run)
+        if "preparation" in options.only:
+            preparation(options, folder)
+        if "scoring" in options.only:
+            scoring(options)
+        if "memory" in options.only:
+            memory(options, run, folder)
+
+
+@contextmanager
+def two_processes() -> Iterator[tuple[Pool, Pool]]:
+    context = multiprocessing.get_context("spawn")
+    with Pool(1, mp_context=context) as a, Pool(1, mp_context=context) as b:
+        yield a, b
+
+
+def alternate(rounds: int, a: Callable[[], float], b: Callable[[], float]) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds of both, [round], in turns."""
+    pairs = np.array([(a(), b()) for _ in range(rounds)])
+    return pairs[:, 0], pairs[:, 1]
+
+
+def row(name: str, plain_rate: np.ndarray, our_rate: np.ndarray) -> None:
+    ratios = our_rate / plain_rate
+    print(f"{name:34}{np.median(plain_rate):9,.1f}/s{np.median(our_rate):9,.1f}/s{np.median(ratios):8.1f}   "
+          f"{ratios.min():.1f}-{ratios.max():.1f}", flush=True)  # fmt: skip
+
+
+def in_process(pool: Pool, function: Callable[..., float], *arguments: Any) -> Callable[[], float]:
+    return lambda: pool.submit(function, *arguments).result()
+
+
+def training(options: argparse.Namespace, folder: Path, sentences: int = 1_280) -> None:
+    encoder = ours.checkpoints.located(options.model_checkpoint, "model_checkpoint")
+    with two_processes() as (a, b):
+        theirs = in_process(a, plain.train_epoch, options.dataset, encoder, str(folder / "a"), sentences)
+        our = in_process(b, ours.train_epoch, options.dataset, encoder, str(folder / "b"), sentences, BATCH)
+        alternate(1, theirs, our)  # loads, and warms up
+        seconds = alternate(options.rounds, theirs, our)
+        row("training, sentences", *(sentences / s for s in seconds))
+        peaks = [b.submit(product_rate, kind).result() for kind in (torch.float32, torch.bfloat16)]
+    operations = training_operations(options.dataset, encoder, sentences)
+    for name, peak, taken in zip(("float32", "bfloat16"), peaks, seconds, strict=True):
+        share = operations / np.median(taken) / peak
+        print(f"  {share:.0%} of the {peak / 1e9:,.0f} GFLOP/s that a {name} matrix product reaches")
+
+
+def training_operations(dataset: Path, encoder: str, sentences: int) -> float:
+    """Floating-point operations of an epoch's matrix products, padding not counted: six for each weight and token."""
+    data = ours.prepared_data(ours.parse(["--dataset", str(dataset), "--max_train_sentences", str(sentences)], "").data)
+    model, tokenizer = ours.checkpoints.for_training(encoder, data.names, False, ours.types_of(data.names))
+    tokens = sum(ours.model_inputs(data, tokenizer, ours.window_size(tokenizer, model, None), False)[0].lengths)
+    weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)
+    return 6.0 * weights * float(tokens)
+
+
+def product_rate(kind: torch.dtype, size: int = 2048) -> float:
+    """Operations a second of a square matrix product: the best of ten."""
+    a, b = torch.randn(2, size, size).to(kind)
+    best = float("inf")
+    for _ in range(10):
+        start = time.perf_counter()
+        torch.mm(a, b)
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+def trained(options: argparse.Namespace, run: Path) -> Path:
+    """A run of one epoch, with its exports and the F1 that they cost."""
+    encoder = ("--model_checkpoint", options.model_checkpoint, "--per_device_train_batch_size", str(BATCH))
+    script("train.py", "--dataset", str(options.dataset), "--output_dir", str(run), "--num_train_epochs", "1",
+           "--learning_rate", "5e-4", "--use_cpu", "true", *encoder)  # fmt: skip
+    script("inference.py", "--checkpoint", str(run), "--use_cpu", "true")
+    script("hub.py", "onnx", str(run))
+    return run
+
+
+def script(name: str, *words: str) -> None:
+    subprocess.run([sys.executable, str(ROOT / name), *words], check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+
+
+def token_lists(dataset: Path) -> list[list[str]]:
+    with open(dataset / "train" / "train_en.jsonl", encoding="utf-8") as file:
+        return [json.loads(line)["tokens"] for line in file]
+
+
+def tagging(options: argparse.Namespace, run: Path) -> None:
+    texts = [" ".join(tokens) for tokens in token_lists(options.dataset)]
+    lines = list(dict.fromkeys(texts))
+    random.Random(0).shuffle(lines)
+    few, some, many = lines[:200], lines[200:840], lines[840 : 840 + 2 * ours.inference.LINES]
+    with two_processes() as (a, b):
+        for name, checkpoint in (("", run), ("int8 ", run / "onnx_int8")):
+            our = in_process(b, ours.tag, str(checkpoint), many)
+            for batch_size, part in ((None, few), (32, some)):
+                if batch_size is None and name:
+                    continue
+                theirs = in_process(a, plain.tag, str(run), part, batch_size)
+                alternate(1, theirs, our)
+                taken, our_taken = alternate(options.rounds, theirs, our)
+                against = "one by one" if batch_size is None else f"batches of {batch_size}"
+                row(f"{name}tagging, lines, {against}", len(part) / taken, len(many) / our_taken)
+    f1 = {p: json.loads((p / "test" / "metrics.json").read_text())["overall"]["f1"] for p in (run, run / "onnx_int8")}
+    print(f"  test F1 {100 * f1[run]:.2f}, int8 {100 * f1[run / 'onnx_int8']:.2f}")
+
+
+def preparation(options: argparse.Namespace, folder: Path) -> None:
+    corpus = folder / "corpus"
+    write_corpus(options.dataset, corpus)
+    encoder = ours.checkpoints.located(options.model_checkpoint, "model_checkpoint")
+    with two_processes() as (a, b):
+        theirs = in_process(a, plain.prepare, corpus, encoder, str(folder / "datasets"))
+        our = in_process(b, ours.prepare, corpus, encoder, str(folder / "cache"))
+        first, cached = [], []
+
+        def first_time() -> float:
+            b.submit(ours.clear_cache).result()
+            first.append(our())
+            cached.append(our())
+            return first[-1]
+
+        seconds = alternate(min(options.rounds, 3), theirs, first_time)
+        peak = b.submit(peak_memory).result()
+    row("preparation, sentences", *(MULTINERD_ROWS / s for s in seconds))
+    times = [np.median(s) for s in (first, cached, seconds[0])]
+    print(
+        "  {:.1f} s the first time, {:.1f} s from the cache; plain {:.1f} s; at most {:,.0f} MiB".format(*times, peak)
+    )
+
+
+def write_corpus(source: Path, target: Path) -> None:
+    """A corpus of MultiNERD's size: copies of the training sentences, one token of each made unique."""
+    rng = random.Random(0)
+    for split in ("train", "val", "test"):
+        content = (source / split / f"{split}_en.jsonl").read_text(encoding="utf-8")
+        if split == "train":
+            rows = [json.loads(line) for line in content.splitlines()]
+            made = []
+            for i in range(MULTINERD_ROWS):
+                tokens = list(rows[i % len(rows)]["tokens"])
+                place = rng.randrange(len(tokens))
+                tokens[place] += str(i)
+                made.append(json.dumps(rows[i % len(rows)] | {"tokens": tokens}, ensure_ascii=False))
+            content = "\n".join(made)
+        (target / split).mkdir(parents=True)
+        (target / split / f"{split}_en.jsonl").write_text(content, encoding="utf-8")
+
+
+def peak_memory() -> float:
+    """MiB of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def scoring(options: argparse.Namespace, sentences: int = 33_000) -> None:
+    """Gold tags of the training split, repeated, against the same with one tag in twenty drawn anew."""
+    rng = random.Random(0)
+    with open(options.dataset / "train" / "train_en.jsonl", encoding="utf-8") as file:
+        tags = [[plain.LABELS[i] for i in json.loads(line)["ner_tags"]] for line in file]
+    gold = [tags[i % len(tags)] for i in range(sentences)]
+    drawn = [[rng.choice(plain.LABELS) if rng.random() < 0.05 else tag for tag in sentence] for sentence in gold]
+    with two_processes() as (a, b):
+        theirs, our = in_process(a, plain.score, gold, drawn), in_process(b, ours.score, gold, drawn)
+        alternate(1, theirs, our)
+        row("scoring, sentences", *(sentences / s for s in alternate(options.rounds, theirs, our)))
+
+
+def memory(options: argparse.Namespace, run: Path, folder: Path) -> None:
+    """Peak memory of `inference.py` over files of 50,000 and 200,000 distinct lines."""
+    texts, peaks = [" ".join(tokens) for tokens in token_lists(options.dataset)], []
+    for count in (50_000, 200_000):
+        source, target = folder / f"{count}.txt", folder / f"{count}.jsonl"
+        source.write_text("".join(f"{texts[i % len(texts)]} {i}\n" for i in range(count)), encoding="utf-8")
+        command = [sys.executable, str(ROOT / "inference.py"), "--checkpoint", str(run), "--use_cpu", "true",
+                   "--input_file", str(source), "--output_file", str(target)]  # fmt: skip
+        start = time.perf_counter()
+        _, status, usage = os.wait4(subprocess.Popen(command, stderr=subprocess.DEVNULL).pid, 0)
+        assert status == 0 and len(target.read_text(encoding="utf-8").splitlines()) == count
+        peaks.append(usage.ru_maxrss / 1024)
+        print(
+            f"tagging {count:7,} lines: {peaks[-1]:,.0f} MiB at most, {time.perf_counter() - start:,.0f} s", flush=True
+        )
+    print(f"  ratio of the two {peaks[1] / peaks[0]:.3f}")
+
+
+if __name__ == "__main__":
+    main()
