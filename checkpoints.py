@@ -4,7 +4,8 @@ import importlib.util
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from errors import InputError
 from hub_files import fetch, fetch_optional, is_repo_id
 from labels import is_label
+from runs import ONNX
 
 log = logging.getLogger("ner")
 PACKAGE = "package:"
@@ -57,32 +59,50 @@ def package_folder(name: str, option: str) -> Path:
     return Path(found.submodule_search_locations[0]) / folder
 
 
-def loaded(
+@contextmanager
+def only_errors() -> Iterator[None]:
+    """transformers' log without its warnings."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+
+
+def tokenizer_of(location: str, option: str) -> PreTrainedTokenizerFast:
+    try:
+        # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
+        with only_errors():
+            tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True)
+    except Exception as error:  # whatever stands in a stranger's files
+        raise InputError(f"--{option} {location}: cannot be loaded: {' '.join(str(error).split())}") from error
+    if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise InputError(f"--{option} {location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
+    return tokenizer
+
+
+def model_of(
     location: str, option: str, config: PreTrainedConfig, may_be_new: Callable[[str], bool]
-) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The model, in float32 and from safetensors only, and the tokenizer at a place that `located` gave.
+) -> PreTrainedModel:
+    """The model, in float32 and from safetensors only, at a place that `located` gave.
 
     Weights that the checkpoint lacks start at random: an error, except where `may_be_new` allows it by name.
     """
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # what is new or unused is checked here
     try:
-        # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
-        tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True)
-        model, info = AutoModelForTokenClassification.from_pretrained(
-            location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )  # fmt: skip
+        with only_errors():  # what is new or unused is checked here
+            model, info = AutoModelForTokenClassification.from_pretrained(
+                location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )  # fmt: skip
     except Exception as error:
         # The library meets whatever stands in a stranger's files, and has no error class of its own for that.
         if not has_safetensors(location):
             raise InputError(
-                f"--{option} {location}: holds no safetensors; expected model.safetensors (other forms can run code "
-                "when they are loaded); save the model again with save_pretrained"
+                f"--{option} {location}: holds no safetensors; expected model.safetensors, or the model.onnx of an "
+                "export (other forms can run code when they are loaded); save the model again with save_pretrained"
             ) from None
         raise InputError(f"--{option} {location}: cannot be loaded: {' '.join(str(error).split())}") from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
     absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     wrong = sorted(name for name in absent if not may_be_new(name))
     if wrong:
@@ -90,9 +110,7 @@ def loaded(
             f"--{option} {location}: its weights lack {len(wrong)} tensors of its config.json, such as {wrong[0]}; "
             "expected a whole checkpoint"
         )
-    if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise InputError(f"--{option} {location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
-    return model, tokenizer
+    return model
 
 
 def has_safetensors(location: str) -> bool:
@@ -125,7 +143,8 @@ def for_training(
     config.masked_training, config.classes = masked, types
     # An encoder comes without a classifier, and often with a pooler that tagging does not use.
     is_head = re.compile(r"classifier\.|score\.|.*pooler\.").match
-    model, tokenizer = loaded(location, "model_checkpoint", config, lambda name: bool(is_head(name)))
+    tokenizer = tokenizer_of(location, "model_checkpoint")
+    model = model_of(location, "model_checkpoint", config, lambda name: bool(is_head(name)))
     if has_label_set(earlier) and earlier != names:
         log.info("the checkpoint was trained for other labels: its classifier starts anew")
         model.classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
@@ -134,7 +153,10 @@ def for_training(
 
 
 def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, list[str]]:
-    """A fine-tuned checkpoint and its label names by id. Raises `InputError` where it has no label set."""
+    """A fine-tuned checkpoint and its label names by id. Raises `InputError` where it has no label set.
+
+    The model of an exported checkpoint stands on the device `meta`, without the weights: `model.onnx` has them.
+    """
     location = located(name, option)
     config = config_of(location, option)
     names = [str(config.id2label.get(i)) for i in range(len(config.id2label))]
@@ -143,8 +165,11 @@ def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedToke
             f"--{option} {name}: found the labels {', '.join(names[:4])}; expected O, B-TYPE, I-TYPE; "
             "this is no checkpoint of a trained tagger: train it first"
         )
-    model, tokenizer = loaded(location, option, config, lambda name: "pooler." in name)
-    return model.eval(), tokenizer, names
+    tokenizer = tokenizer_of(location, option)
+    if (Path(location) / ONNX).is_file():
+        with torch.device("meta"):
+            return AutoModelForTokenClassification.from_config(config), tokenizer, names
+    return model_of(location, option, config, lambda name: "pooler." in name).eval(), tokenizer, names
 
 
 def has_label_set(names: list[str]) -> bool:

@@ -19,21 +19,25 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import torch
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 import checkpoints
-from arguments import Arguments, parse
+from arguments import Arguments, TrainingArguments, parse
 from data import capped, read_split
 from encoding import encode, window_size
 from errors import InputError, run_script
+from exports import onnx_logits
+from hardware import bfloat16_pays
 from hub import write_card
 from hub_files import fetch_optional, is_repo_id
 from labels import label_names, lookup_table, spans, tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
-from runs import recorded_args, require_writable, scored, write_scored
+from runs import ONNX_FOLDERS, recorded_args, require_writable, scored, write_scored
 from sources import Sentences
-from tagging import Predicted, predict
+from tagging import Predicted, batch_positions, predict, torch_logits
 from words import word_offsets
 
 log = logging.getLogger("ner")
@@ -41,22 +45,37 @@ LINES = 2_048  # lines that are sorted by length and tagged together
 
 
 class Tagger:
-    """A checkpoint, its labels, and how it is run."""
+    """A checkpoint, its labels, and how it is run; `many` says that there is more to tag than a few lines."""
 
-    def __init__(self, arguments: Arguments, name: str, option: str):
-        self.model, self.tokenizer, self.checkpoint_names = checkpoints.for_tagging(name, option)
+    def __init__(self, arguments: Arguments, name: str, option: str, many: bool = True):
+        model, self.tokenizer, self.checkpoint_names = checkpoints.for_tagging(name, option)
         self.types = types_of(self.checkpoint_names)
         self.names = label_names(self.types)
-        self.model.to(arguments.training.device)
-        self.window = window_size(self.tokenizer, self.model, arguments.model.max_length)
-        self.batch_size = arguments.training.per_device_eval_batch_size
+        self.window = window_size(self.tokenizer, model, arguments.model.max_length)
+        device, batch_size = arguments.training.device, arguments.training.per_device_eval_batch_size
+        if model.device.type == "meta":
+            device = torch.device("cpu")
+            self.logits = onnx_logits(Path(checkpoints.located(name, option)), len(self.checkpoint_names))
+        else:
+            bfloat16 = uses_bfloat16(arguments.training, model, many)
+            self.logits = torch_logits(model.to(device, torch.bfloat16 if bfloat16 else torch.float32))
+        self.positions = batch_positions(batch_size, device)
 
     def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Predicted:
         """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence]."""
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
-        predicted = predict(self.model, self.tokenizer, encoded, self.batch_size, progress)
+        predicted = predict(self.logits, self.tokenizer, encoded, self.positions, progress)
         return replace(predicted, ids=lookup_table(self.checkpoint_names, self.names)[predicted.ids])
+
+
+def uses_bfloat16(options: TrainingArguments, model: PreTrainedModel, many: bool) -> bool:
+    """What `--bf16` says, else what a measurement says where there is so much to tag that it pays."""
+    if options.bf16 is None and many:
+        return bfloat16_pays(options.device, getattr(model.config, "hidden_size", 768))
+    log.info("bfloat16: %s, %s", "on" if options.bf16 else "off",
+             "not measured for a few lines" if options.bf16 is None else "as --bf16 says")  # fmt: skip
+    return bool(options.bf16)
 
 
 def main(argv: list[str]) -> None:
@@ -87,8 +106,9 @@ def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
     metrics = scored(split, (options.dataset, options.languages), known, sentences.fingerprint(), tags, scores)
     write_scored(run / split, metrics, sentences, gold, tags)
-    if (run / "environment.json").is_file():  # a run of this repository, whose card shows the new scores
-        write_card(run)
+    owner = run.parent if run.name in ONNX_FOLDERS else run
+    if (owner / "environment.json").is_file():  # a run of this repository, whose card shows the new scores
+        write_card(owner)
     log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
     return metrics
 
@@ -123,9 +143,10 @@ def tag_text(arguments: Arguments, name: str, option: str) -> None:
     options = arguments.inference
     readable = options.text is not None and options.output_file is None and sys.stdout.isatty()
     with input_lines(options.text, options.input_file) as lines, output(options.output_file) as file:
-        tagger = Tagger(arguments, name, option)  # after the files, which cost less to open
-        # A person who types wants an answer to each line.
-        size = 1 if options.input_file == "-" and sys.stdin.isatty() else LINES
+        typed = options.input_file == "-" and sys.stdin.isatty()
+        # After the files, which cost less to open.
+        tagger = Tagger(arguments, name, option, many=options.text is None and not typed)
+        size = 1 if typed else LINES  # a person who types wants an answer to each line
         for block in blocks(lines, size):
             for text, entities in zip(block, tag_lines(block, tagger), strict=True):
                 if readable:

@@ -21,6 +21,7 @@ SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct trainin
 SPLITS = ("validation", "test")  # what is scored
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
 SCORED = ("metrics.json", "predictions.jsonl")  # what a split's folder holds
+ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models; each folder is a checkpoint of its own
 # What makes a folder a run, finished or not.
 MARKS = ("args.yaml", "config.json", "model.safetensors", "checkpoint-*", *(f"{s}/{f}" for s in SPLITS for f in SCORED))
 # What a new run replaces, beside those.
@@ -36,9 +37,17 @@ def remove_run(folder: Path) -> None:
     for pattern in (*MARKS, *LEFTOVERS) if holds_run(folder) else ():
         for path in folder.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    remove_stale(folder)
     for split in SPLITS:
         if (folder / split).is_dir() and not any((folder / split).iterdir()):
             (folder / split).rmdir()
+
+
+def remove_stale(folder: Path) -> None:
+    """Removes what was made from a run's weights and not by training them: the test scores and the exported models."""
+    for name, mark in (("test", "metrics.json"), *((name, ONNX) for name in ONNX_FOLDERS)):
+        if (folder / name / mark).is_file():
+            shutil.rmtree(folder / name)
 
 
 def require_writable(run: Path, split: str) -> None:

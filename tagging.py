@@ -1,5 +1,6 @@
-"""From model inputs to tags: the one place where a tag is predicted."""
+"""From model inputs to tags: the one place where a tag is predicted, whatever computes the logits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,9 @@ from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from encoding import IGNORED, Encoded
+
+# input_ids and attention_mask, int64 [row, position] -> float32 [row, position, label]
+Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -18,28 +22,52 @@ class Predicted:
     probabilities: np.ndarray
 
 
+def torch_logits(model: PreTrainedModel) -> Logits:
+    """The logits of a model in evaluation mode, on its device and in its precision."""
+
+    @torch.inference_mode()
+    def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        found = model(**{name: torch.from_numpy(values).to(model.device) for name, values in inputs.items()}).logits
+        return found.float().cpu().numpy()
+
+    return logits
+
+
+def batch_positions(batch_size: int, device: torch.device) -> int:
+    """Positions a batch may hold: those of `batch_size` long sentences, or on a processor of as many short ones.
+
+    More than a thousand or so no longer fit a processor's caches, and padding grows with the batch.
+    """
+    return batch_size * (32 if device.type == "cpu" else 512)
+
+
 def predict(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, encoded: Encoded, batch_size: int, progress: bool
+    logits: Logits, tokenizer: PreTrainedTokenizerFast, encoded: Encoded, positions: int, progress: bool
 ) -> Predicted:
-    """The model's label for each word of `encoded`, from windows in batches of similar length, order restored."""
+    """The label for each word of `encoded`, from windows in batches of similar length, order restored.
+
+    A batch holds at most `positions` positions, padding included, or a single window: of short ones, more rows.
+    """
     starts = np.cumsum(encoded.lengths) - encoded.lengths
     by_length = np.argsort(-encoded.lengths, kind="stable")
-    ids = np.zeros(len(encoded.labels), dtype=np.int16)
-    probabilities = np.zeros(len(encoded.labels), dtype=np.float32)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    for first in tqdm(range(0, len(by_length), batch_size), desc="tagging", disable=not progress):
-        rows = by_length[first : first + batch_size]
-        lengths = encoded.lengths[rows]
-        real = np.arange(lengths.max()) < lengths[:, None]  # [row, position]
-        places = np.where(real, starts[rows][:, None] + np.arange(lengths.max()), 0)
-        input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
-        with torch.inference_mode():
-            logits = model(
-                input_ids=torch.from_numpy(input_ids).to(model.device),
-                attention_mask=torch.from_numpy(real.astype(np.int64)).to(model.device),
-            ).logits
-            best, label = logits.float().softmax(-1).max(-1)
-        ids[places[real]] = label.cpu().numpy()[real]
-        probabilities[places[real]] = best.cpu().numpy()[real]
     words = encoded.labels != IGNORED
+    ids = np.zeros(len(words), dtype=np.int16)
+    probabilities = np.zeros(len(words), dtype=np.float32)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    first = 0
+    with tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar:
+        while first < len(by_length):
+            longest = encoded.lengths[by_length[first]]
+            rows = by_length[first : first + max(1, positions // longest)]
+            real = np.arange(longest) < encoded.lengths[rows][:, None]  # [row, position]
+            places = np.where(real, starts[rows][:, None] + np.arange(longest), 0)
+            input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
+            asked = real & words[places]
+            found = logits(input_ids, real.astype(np.int64))[asked]  # [word, label]
+            best = found.max(axis=-1)
+            ids[places[asked]] = found.argmax(axis=-1)
+            probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
+            first += len(rows)
+            bar.update(len(rows))
     return Predicted(ids[words], probabilities[words])

@@ -6,7 +6,6 @@ accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
 import logging
-import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -43,8 +42,18 @@ from labels import tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
 from prepared import model_inputs, prepared_data
-from runs import SURFACES, environment, holds_run, remove_run, require_writable, scored, write_json, write_scored
-from tagging import predict
+from runs import (
+    SURFACES,
+    environment,
+    holds_run,
+    remove_run,
+    remove_stale,
+    require_writable,
+    scored,
+    write_json,
+    write_scored,
+)
+from tagging import batch_positions, predict, torch_logits
 
 log = logging.getLogger("ner")
 
@@ -127,8 +136,7 @@ def main(argv: list[str]) -> None:
     trainer.save_state()
     if trainer.is_world_process_zero():
         (run / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
-        if (run / "test" / "metrics.json").is_file():
-            shutil.rmtree(run / "test")  # scores of the weights that were resumed
+        remove_stale(run)  # what was made of the weights that were resumed
         (run / "args.yaml").write_text(recorded_text, encoding="utf-8")
         facts = {"update_steps": trainer.state.global_step, "train_seconds": round(result.metrics["train_runtime"], 1)}
         write_records(run, arguments, data, facts)
@@ -267,8 +275,9 @@ def score_validation(
     run: Path, trainer: Trainer, arguments: Arguments, data: TrainingData, validation: Encoded
 ) -> dict[str, Any]:
     """Tags and scores the validation sentences, writes `validation/`, and returns its metrics."""
-    batch_size, progress = trainer.args.per_device_eval_batch_size, not trainer.args.disable_tqdm
-    predicted = predict(trainer.model.eval(), trainer.processing_class, validation, batch_size, progress)
+    positions = batch_positions(trainer.args.per_device_eval_batch_size, trainer.args.device)
+    logits, progress = torch_logits(trainer.model.eval()), not trainer.args.disable_tqdm
+    predicted = predict(logits, trainer.processing_class, validation, positions, progress)
     tags = tag_lists(predicted.ids, data.validation.lengths, data.names)
     gold = data.validation.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)

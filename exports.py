@@ -1,0 +1,110 @@
+"""A run's model in ONNX: exported, with float32 and with int8 weights, and run by onnxruntime."""
+
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+import checkpoints
+from errors import InputError
+from runs import ONNX, ONNX_FOLDERS
+from tagging import Logits
+
+
+def export(run: Path) -> None:
+    """Writes `onnx/` and `onnx_int8/` into a run folder, both or none, in the place of an earlier export.
+
+    Each is a checkpoint of its own: config.json, tokenizer, model.onnx and, where the run has it, args.yaml.
+    The model takes input_ids and attention_mask, int64 [row, position], and gives logits, float32
+    [row, position, label]. Raises `InputError` where the folder holds no run, or a model too large for one file.
+    """
+    if not (run / "config.json").is_file():
+        raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
+    for folder in ONNX_FOLDERS:
+        if (run / folder).exists() and not (run / folder / ONNX).is_file():
+            raise InputError(f"{run / folder}: holds no {ONNX}; expected an earlier export or nothing; move it away")
+    model, tokenizer, _ = checkpoints.for_tagging(str(run), "checkpoint")
+    if 4 * model.num_parameters() >= 2**31:
+        raise InputError(
+            f"{run}: a model of {model.num_parameters():,} parameters; one ONNX file holds less than 2 GiB"
+        )
+    with tempfile.TemporaryDirectory(prefix=".onnx-", dir=run) as temporary:
+        full, small = (Path(temporary) / folder for folder in ONNX_FOLDERS)
+        for new in (full, small):
+            tokenizer.save_pretrained(new)
+            for name in ("config.json", "args.yaml"):
+                if (run / name).is_file():
+                    shutil.copy(run / name, new)
+        with quiet():
+            write_onnx(model, full / ONNX)
+            write_int8(full / ONNX, small / ONNX)
+        for new in (full, small):
+            if (run / new.name).exists():
+                (run / new.name).rename(Path(temporary) / f"old-{new.name}")
+            new.rename(run / new.name)
+
+
+def write_onnx(model: PreTrainedModel, path: Path) -> None:
+    # The plain formulation of attention: the fused one is exported with checks for rows that are all padding.
+    model.set_attn_implementation("eager")
+    names, axes = ("input_ids", "attention_mask"), {0: "row", 1: "position"}
+    torch.onnx.export(
+        model, (), path, kwargs={name: torch.ones(2, 8, dtype=torch.int64) for name in names},
+        output_names=["logits"], dynamic_shapes={name: axes for name in names}, external_data=False, verbose=False,
+    )  # fmt: skip
+
+
+def write_int8(source: Path, path: Path) -> None:
+    """The model with int8 weights; activations are quantized as they come."""
+    from onnxruntime.quantization import quantize_dynamic
+
+    quantize_dynamic(source, path, per_channel=True)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the warnings of exporters, which say nothing that a person could act on."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def onnx_logits(folder: Path, labels: int) -> Logits:
+    """The logits of the model in an exported checkpoint's folder, on the processor.
+
+    Raises `InputError` where its file is damaged or is another model than its config.json says.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 4  # what goes wrong is raised
+    place = folder / ONNX
+    try:
+        session = onnxruntime.InferenceSession(place, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's classes share no base of their own
+        message = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{place}: cannot be loaded: {message}; export the run again: python hub.py onnx RUN"
+        ) from None
+    inputs, outputs = {i.name for i in session.get_inputs()}, session.get_outputs()
+    if inputs != {"input_ids", "attention_mask"} or [o.shape[-1] for o in outputs] != [labels]:
+        raise InputError(
+            f"{place}: found the inputs {', '.join(sorted(inputs))} and outputs of shape "
+            f"{', '.join(str(o.shape) for o in outputs)}; expected input_ids and attention_mask, and {labels} labels"
+        )
+
+    def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        return session.run(None, {"input_ids": input_ids, "attention_mask": attention_mask})[0]
+
+    return logits
