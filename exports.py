@@ -57,7 +57,7 @@ def write_onnx(model: PreTrainedModel, path: Path) -> None:
     names, axes = ("input_ids", "attention_mask"), {0: "row", 1: "position"}
     torch.onnx.export(
         model, (), path, kwargs={name: torch.ones(2, 8, dtype=torch.int64) for name in names},
-        output_names=["logits"], dynamic_shapes={name: axes for name in names}, external_data=False, verbose=False,
+        output_names=["logits"], dynamic_shapes=dict.fromkeys(names, axes), external_data=False, verbose=False,
     )  # fmt: skip
 
 

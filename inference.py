@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -84,13 +86,15 @@ def main(argv: list[str]) -> None:
     option = "checkpoint" if arguments.inference.checkpoint is not None else "output_dir"
     name = arguments.inference.checkpoint or arguments.training.output_dir
     if arguments.inference.text is None and arguments.inference.input_file is None:
-        print(table(score(arguments, name, option)))
+        metrics = score(arguments, name, option)
+        if is_first():
+            print(table(metrics))
     else:
         tag_text(arguments, name, option)
 
 
 def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
-    """Tags the labelled split, writes `SPLIT/` into the run folder, and returns the metrics."""
+    """Tags the labelled split, writes `SPLIT/` into the run folder (one process does), and returns the metrics."""
     location = checkpoints.located(name, option)
     split, local = arguments.inference.split, Path(location).is_dir()
     run = Path(location) if local else Path(arguments.training.output_dir) / name.split("/")[-1]
@@ -105,6 +109,8 @@ def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), known.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
     metrics = scored(split, (options.dataset, options.languages), known, sentences.fingerprint(), tags, scores)
+    if not is_first():
+        return metrics
     write_scored(run / split, metrics, sentences, gold, tags)
     owner = run.parent if run.name in ONNX_FOLDERS else run
     if (owner / "environment.json").is_file():  # a run of this repository, whose card shows the new scores
@@ -138,22 +144,43 @@ def known_gold(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
     return sentences.with_names(tagger.names)
 
 
+def is_first() -> bool:
+    """True in the process that reads text and writes, the only one unless `accelerate launch` started more."""
+    return PartialState().is_main_process
+
+
 def tag_text(arguments: Arguments, name: str, option: str) -> None:
     """Tags `--text` or the lines of `--input_file`, in order, holding a bounded number of lines at a time."""
-    options = arguments.inference
+    options, first = arguments.inference, is_first()
     readable = options.text is not None and options.output_file is None and sys.stdout.isatty()
-    with input_lines(options.text, options.input_file) as lines, output(options.output_file) as file:
-        typed = options.input_file == "-" and sys.stdin.isatty()
+    typed = options.input_file == "-" and PartialState().num_processes == 1 and sys.stdin.isatty()
+    source = input_lines(options.text, options.input_file) if first else nullcontext(iter(()))
+    with source as lines, output(options.output_file) if first else nullcontext() as file:
         # After the files, which cost less to open.
         tagger = Tagger(arguments, name, option, many=options.text is None and not typed)
-        size = 1 if typed else LINES  # a person who types wants an answer to each line
-        for block in blocks(lines, size):
-            for text, entities in zip(block, tag_lines(block, tagger), strict=True):
+        size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
+        for block in from_first(blocks(lines, size)):
+            tagged = tag_lines(block, tagger)
+            for text, entities in zip(block, tagged, strict=True) if first else ():
                 if readable:
                     print(pretty(text, entities), file=file)
                 else:
                     print(json.dumps({"text": text, "entities": entities}, ensure_ascii=False), file=file)
-            file.flush()
+            if first:
+                file.flush()
+
+
+def from_first(blocks: Iterator[list[str]]) -> Iterator[list[str]]:
+    """The first process's blocks, in every process: another one may have neither the file nor standard input."""
+    while True:
+        try:
+            block = broadcast_object_list([next(blocks, None)])[0]
+        except InputError:
+            broadcast_object_list([None])  # lets the others end
+            raise
+        if block is None:
+            return
+        yield block
 
 
 def tag_lines(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:

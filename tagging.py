@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -47,10 +49,12 @@ def predict(
 ) -> Predicted:
     """The label for each word of `encoded`, from windows in batches of similar length, order restored.
 
+    Several processes must be given the same windows: each takes a share of every length, and all get the whole.
     A batch holds at most `positions` positions, padding included, or a single window: of short ones, more rows.
     """
     starts = np.cumsum(encoded.lengths) - encoded.lengths
-    by_length = np.argsort(-encoded.lengths, kind="stable")
+    processes = PartialState()
+    by_length = np.argsort(-encoded.lengths, kind="stable")[processes.process_index :: processes.num_processes]
     words = encoded.labels != IGNORED
     ids = np.zeros(len(words), dtype=np.int16)
     probabilities = np.zeros(len(words), dtype=np.float32)
@@ -70,4 +74,6 @@ def predict(
             probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
             first += len(rows)
             bar.update(len(rows))
+    if processes.num_processes > 1:  # where another process had the window, there are zeros here
+        ids, probabilities = map(sum, zip(*gather_object([(ids, probabilities)]), strict=True))
     return Predicted(ids[words], probabilities[words])

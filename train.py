@@ -134,13 +134,14 @@ def main(argv: list[str]) -> None:
     result = trainer.train(resume_from_checkpoint=resumed)
     trainer.save_model()
     trainer.save_state()
+    tags = validation_tags(trainer, data, validation)
     if trainer.is_world_process_zero():
         (run / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
         remove_stale(run)  # what was made of the weights that were resumed
         (run / "args.yaml").write_text(recorded_text, encoding="utf-8")
         facts = {"update_steps": trainer.state.global_step, "train_seconds": round(result.metrics["train_runtime"], 1)}
         write_records(run, arguments, data, facts)
-        print(table(score_validation(run, trainer, arguments, data, validation)))
+        print(table(score_validation(run, arguments, data, tags)))
         hub.write_card(run)
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
         if pushing:
@@ -271,14 +272,16 @@ def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: di
     write_json(run / "environment.json", environment() | processes | about | facts)
 
 
-def score_validation(
-    run: Path, trainer: Trainer, arguments: Arguments, data: TrainingData, validation: Encoded
-) -> dict[str, Any]:
-    """Tags and scores the validation sentences, writes `validation/`, and returns its metrics."""
+def validation_tags(trainer: Trainer, data: TrainingData, validation: Encoded) -> list[list[str]]:
+    """The tags of the validation sentences; every process has to take part."""
     positions = batch_positions(trainer.args.per_device_eval_batch_size, trainer.args.device)
     logits, progress = torch_logits(trainer.model.eval()), not trainer.args.disable_tqdm
     predicted = predict(logits, trainer.processing_class, validation, positions, progress)
-    tags = tag_lists(predicted.ids, data.validation.lengths, data.names)
+    return tag_lists(predicted.ids, data.validation.lengths, data.names)
+
+
+def score_validation(run: Path, arguments: Arguments, data: TrainingData, tags: list[list[str]]) -> dict[str, Any]:
+    """Scores the tags of the validation sentences, writes `validation/`, and returns the metrics."""
     gold = data.validation.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
     source = arguments.data.dataset, arguments.data.languages

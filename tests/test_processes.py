@@ -1,0 +1,67 @@
+"""Two processes on one machine (gloo) score and tag as one does."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import inference
+import train
+
+ROOT = Path(__file__).parent.parent
+FLAGS = "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
+ONE = ("--use_cpu", "true", "--bf16", "false")
+
+
+def launched(*words: object, text: str | None = None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "accelerate.commands.launch", *FLAGS.split(), ROOT / "inference.py", *words, *ONE]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", env=environment, input=text)
+
+
+@pytest.fixture(scope="module")
+def run(corpus, encoders, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("processes") / "run"
+    options = ("--dataset", corpus, "--model_checkpoint", encoders["bert"], "--output_dir", folder, "--learning_rate",
+               "1e-2", "--num_train_epochs", 2, *ONE)  # fmt: skip
+    train.main(list(map(str, options)))
+    return folder
+
+
+def test_two_processes_score_as_one(run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "run")
+    inference.main(["--checkpoint", str(run), *ONE])
+    done = launched("--checkpoint", other)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("overall") == 1
+    for name in ("metrics.json", "predictions.jsonl"):
+        assert (run / "test" / name).read_bytes() == (other / "test" / name).read_bytes()
+
+
+def test_two_processes_tag_as_one_and_write_one_ordered_result(run, tmp_path):
+    lines = [f"Rabies {'and Louis Pasteur ' * (i % 7)}in Paris {i}." if i % 5 else "" for i in range(5_000)]
+    source = tmp_path / "lines.txt"
+    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    inference.main(["--checkpoint", str(run), "--input_file", str(source), "--output_file", str(one), *ONE])
+    done = launched("--checkpoint", run, "--input_file", source, "--output_file", two)
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = ([json.loads(line) for line in p.read_text(encoding="utf-8").splitlines()] for p in (one, two))
+    assert [tagged["text"] for tagged in second] == lines
+    places = [
+        [[(e["type"], e["start"], e["end"]) for e in t["entities"]] for t in tagged] for tagged in (first, second)
+    ]
+    assert places[0] == places[1] and any(places[0])
+
+
+def test_a_persons_mistake_ends_both(run, tmp_path):
+    source = tmp_path / "latin1.txt"
+    source.write_bytes(b"fine\n" * 5_000 + "K\xf6ln\n".encode("latin-1"))
+    done = launched("--checkpoint", run, "--input_file", source, "--output_file", tmp_path / "tagged.jsonl")
+    assert done.returncode != 0
+    assert f"error: {source}:5001: found bytes that are not UTF-8" in done.stderr
+    assert not (tmp_path / "tagged.jsonl").exists()
