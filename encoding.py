@@ -18,7 +18,7 @@ from errors import InputError
 from sources import list_column
 
 IGNORED = -100  # the label of positions that the loss and the scores pass over
-BATCH = 10_000  # words the tokenizer takes at once; its own records of each need far more memory than the ids
+SEQUENCE = 1_000  # words the tokenizer takes as one sequence
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,10 @@ def encode(
     before, after = special_tokens(tokenizer)
     room = window - len(before) - len(after)
     dictionary = words.dictionary_encode()
-    pieces = sub_tokens(dictionary.dictionary.to_pylist(), tokenizer, room)
-    piece_counts = np.array([len(p) for p in pieces], dtype=np.int64)
-    piece_starts = np.cumsum(piece_counts) - piece_counts
+    pieces, piece_counts = sub_tokens(dictionary.dictionary.to_pylist(), tokenizer)
     word_ids = dictionary.indices.to_numpy()
-    counts = piece_counts[word_ids]
-    flat_pieces = np.array([i for p in pieces for i in p], dtype=np.int32)
-    flat = flat_pieces[ranges(piece_starts[word_ids], counts)]
+    counts = np.minimum(piece_counts, room)[word_ids]
+    flat = pieces[ranges((np.cumsum(piece_counts) - piece_counts)[word_ids], counts)]
 
     bounds = np.concatenate([[0], np.cumsum(counts)])  # where each word's sub-tokens begin in `flat`
     ends = np.cumsum(lengths)
@@ -126,15 +123,21 @@ def tokenizer_state(tokenizer: PreTrainedTokenizerFast) -> list:
     return [special, unknown_token(tokenizer), backend.encode_special_tokens, backend.to_str(), tokenizers.__version__]
 
 
-def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> list[list[int]]:
-    """The sub-token ids of each word, between 1 and `room` of them; `special_tokens` was asked before."""
-    unknown, ids = unknown_token(tokenizer), []
-    # The backend and not the tokenizer around it, which takes twice as long over masks and types that nobody reads.
-    for start in range(0, len(words), BATCH):
-        batch = [[word] for word in words[start : start + BATCH]]
-        encoded = tokenizer.backend_tokenizer.encode_batch_fast(batch, is_pretokenized=True, add_special_tokens=False)
-        ids += [e.ids[:room] or [unknown] for e in encoded]
-    return ids
+def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np.ndarray, np.ndarray]:
+    """The sub-token ids of all words, one after the other, and how many each word has, at least one: [word].
+
+    `special_tokens` was asked before.
+    """
+    # The tokenizer takes each word of a sequence by itself, and few long sequences faster than many short ones; the
+    # Python around its backend would spend longer than that on masks that nobody reads.
+    sequences = [words[start : start + SEQUENCE] for start in range(0, len(words), SEQUENCE)]
+    encoded = tokenizer.backend_tokenizer.encode_batch(sequences, is_pretokenized=True, add_special_tokens=False)
+    ids = np.array([i for e in encoded for i in e.ids], dtype=np.int32)
+    word = np.array([n * SEQUENCE + i for n, e in enumerate(encoded) for i in e.word_ids], dtype=np.int64)
+    counts = np.bincount(word, minlength=len(words))
+    if not counts.all():
+        ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown_token(tokenizer))
+    return ids, np.maximum(counts, 1)
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -4,8 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import TEXT, WORDS
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 import checkpoints
+import encoding
 from encoding import IGNORED, encode, sentence_windows, window_size
 from errors import InputError
 
@@ -53,6 +56,25 @@ def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders
             tokenizer.backend_tokenizer.enable_padding(length=9)
         results.append(encoded(sentences, tokenizer, 64)[0].input_ids.tolist())
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("scheme", ["first", "always", None])
+def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch):
+    """Also where the tokenizer marks the beginning of a text: each word is one."""
+    _, tokenizer = checkpoints.for_training(str(encoders["bert"]), ["O"], False, [])
+    if scheme:
+        unigram = Tokenizer(models.Unigram())
+        unigram.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+        trainer = trainers.UnigramTrainer(vocab_size=150, unk_token="<unk>", special_tokens=["<unk>"])
+        unigram.train_from_iterator(TEXT, trainer)
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=unigram, unk_token="<unk>")
+    words = [*WORDS, *HARD, *" ".join(TEXT).split()]
+    monkeypatch.setattr(encoding, "SEQUENCE", 7)
+    ids, counts = encoding.sub_tokens(words, tokenizer)
+    alone = [tokenizer([[w]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0] for w in words]
+    alone = [found or [tokenizer.unk_token_id] for found in alone]
+    assert counts.tolist() == list(map(len, alone))
+    assert ids.tolist() == [i for found in alone for i in found]
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
