@@ -20,6 +20,7 @@ from transformers import (
     pipeline,
     set_seed,
 )
+from transformers.trainer_callback import PrinterCallback
 
 MULTINERD = "PER ORG LOC ANIM BIO CEL DIS EVE FOOD INST MEDIA MYTH PLANT TIME VEHI".split()
 LABELS = ["O", *(f"{prefix}-{kind}" for kind in MULTINERD for prefix in "BI")]
@@ -80,13 +81,15 @@ def trainer(dataset: Path, encoder: str, folder: str, sentences: int | None, see
         num_train_epochs=epochs, eval_strategy="no", save_strategy="no", report_to="none", disable_tqdm=True,
         use_cpu=True, logging_strategy="no",
     )  # fmt: skip
-    return Trainer(
+    trained = Trainer(
         model=model,
         args=options,
         train_dataset=inputs_of(read(dataset, "train", folder, sentences), tokenizer),
         data_collator=DataCollatorForTokenClassification(tokenizer),
         processing_class=tokenizer,
     )
+    trained.remove_callback(PrinterCallback)  # standard output is for the results
+    return trained
 
 
 def train_epoch(dataset: Path, encoder: str, folder: str, sentences: int) -> float:
