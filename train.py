@@ -171,12 +171,14 @@ def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> N
         options.bf16 = options.mixed_precision == "no" and bfloat16_pays(options.device, hidden)
         if options.bf16:
             options.mixed_precision = "bf16"
-    if options.fast_dropout and options.device.type == "cpu":
-        keep_freed_memory()
+    fast_dropout = options.fast_dropout and options.device.type == "cpu"
+    if fast_dropout:
         use_fast_dropout(model)
+    if options.device.type == "cpu":
+        keep_freed_memory()
     log.info(
         "fast dropout %s, batches %s, optimizer %s, torch.compile %s",
-        "on" if options.fast_dropout and options.device.type == "cpu" else "off",
+        "on" if fast_dropout else "off",
         "of like length" if options.train_sampling_strategy == "group_by_length" else "at random",
         options.optim.value, "on" if options.torch_compile else "off",
     )  # fmt: skip
