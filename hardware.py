@@ -36,13 +36,11 @@ def bfloat16_speedup(device: torch.device, size: int, rows: int = 1024, rounds: 
 
 def bfloat16_pays(device: torch.device, size: int) -> bool:
     """Whether to use bfloat16 autocast for a model of hidden `size`; all processes get the first one's answer."""
-    speedup = 0.0
-    if device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)):
-        speedup = bfloat16_speedup(device, size)
-    speedup = broadcast_object_list([speedup])[0]
+    supported = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported(False))
+    speedup = broadcast_object_list([bfloat16_speedup(device, size) if supported else 0.0])[0]
     chosen = speedup >= WORTH
-    log.info("bfloat16: %s, measured %.1f times as fast as float32 (--bf16 true or false decides it)",
-             "on" if chosen else "off", speedup)  # fmt: skip
+    measured = f"measured {speedup:.1f} times as fast as float32" if speedup else f"not supported on {device.type}"
+    log.info("bfloat16: %s, %s (--bf16 true or false decides it)", "on" if chosen else "off", measured)
     return chosen
 
 

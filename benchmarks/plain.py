@@ -7,6 +7,7 @@ their longest, everything is float32, seqeval scores, `pipeline` tags.
 import time
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import datasets
 import torch
@@ -53,20 +54,18 @@ def inputs_of(rows: datasets.Dataset, tokenizer) -> datasets.Dataset:
     return aligned.remove_columns([c for c in aligned.column_names if c in rows.column_names])
 
 
-def prepare(dataset: Path, encoder: str, folder: str) -> float:
+def prepare(dataset: Path, encoder: str) -> float:
     """Seconds from files to model inputs of the training and validation splits, masked and up-sampled."""
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     datasets.disable_progress_bars()
-    start = time.perf_counter()
-    train, validation = (read(dataset, split, folder) for split in ("train", "val"))
-    rare = train.filter(lambda row: bool(RARE.intersection(row["ner_tags"])), load_from_cache_file=False)
-    train = datasets.concatenate_datasets([train, rare])
-    for rows in (train, validation):
-        masked = rows.map(
-            lambda row: {"ner_tags": [t if t in KEPT else 0 for t in row["ner_tags"]]}, load_from_cache_file=False
-        )
-        inputs_of(masked, tokenizer)
-    return time.perf_counter() - start
+    with TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        train, validation = (read(dataset, split, folder) for split in ("train", "val"))
+        rare = train.filter(lambda row: bool(RARE.intersection(row["ner_tags"])))
+        train = datasets.concatenate_datasets([train, rare])
+        for rows in (train, validation):
+            inputs_of(rows.map(lambda row: {"ner_tags": [t if t in KEPT else 0 for t in row["ner_tags"]]}), tokenizer)
+        return time.perf_counter() - start
 
 
 @cache

@@ -171,7 +171,7 @@ def preparation(options: argparse.Namespace, folder: Path) -> None:
     write_corpus(options.dataset, corpus)
     encoder = ours.checkpoints.located(options.model_checkpoint, "model_checkpoint")
     with two_processes() as (a, b):
-        theirs = in_process(a, plain.prepare, corpus, encoder, str(folder / "datasets"))
+        theirs = in_process(a, plain.prepare, corpus, encoder)
         our = in_process(b, ours.prepare, corpus, encoder, str(folder / "cache"))
         first, cached = [], []
 
