@@ -57,7 +57,7 @@ def write_onnx(model: PreTrainedModel, path: Path) -> None:
     names, axes = ("input_ids", "attention_mask"), {0: "row", 1: "position"}
     torch.onnx.export(
         model, (), path, kwargs={name: torch.ones(2, 8, dtype=torch.int64) for name in names},
-        output_names=["logits"], dynamic_shapes={name: axes for name in names}, external_data=False, verbose=False,
+        output_names=["logits"], dynamic_shapes=dict.fromkeys(names, axes), external_data=False, verbose=False,
     )  # fmt: skip
 
 
@@ -91,7 +91,9 @@ def onnx_logits(folder: Path, labels: int) -> Logits:
     options.log_severity_level = 4  # what goes wrong is raised
     place = folder / ONNX
     try:
-        session = onnxruntime.InferenceSession(place, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            place, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+        )  # that fusion's kernel is many times as slow on a processor as what it replaces
     except Exception as error:  # onnxruntime's classes share no base of their own
         message = " ".join(str(error).split())[:300]
         raise InputError(
