@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from errors import InputError
 from hub_files import is_repo_id
-from runs import optional_json, recorded_args
+from runs import ONNX, ONNX_FOLDERS, optional_json, recorded_args
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
 SHOWN_ARGUMENTS = (
@@ -31,7 +31,8 @@ def model_card(run: Path) -> str:
         raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
     split, metrics = next(iter(scored.items()))
     try:
-        return rendered(run.resolve().name, config, environment, args, scored, split, metrics)
+        exported = exports(run, scored.get("test", {}))
+        return rendered(run.resolve().name, config, environment, args, scored, split, metrics, exported)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{run}: its records lack {error}; expected a finished run of this version") from error
 
@@ -44,12 +45,14 @@ def rendered(
     scored: dict[str, dict[str, Any]],
     split: str,
     metrics: dict[str, Any],
+    exported: str,
 ) -> str:
     parts = [
         f"---\n{metadata(name, args, scored)}\n---",
         f"# {text(name)}",
         introduction(config, args),
         f"## Scores\n\n{scores(split, metrics)}",
+        *([f"## ONNX\n\n{exported}"] if exported else []),
         f"## Training\n\n{training(args, environment, scored)}",
         f"## Use\n\n{USE}",
         f"## Limits\n\n{limits(config, metrics)}",
@@ -160,6 +163,24 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
         f"Invalid transitions to an `I-` tag: {metrics['invalid_transitions']:,}."
     )
     return "\n".join([about, "", *lines, "", below])
+
+
+def exports(run: Path, metrics: dict[str, Any]) -> str:
+    """The table of the exported models that were scored on the sentences of the run's test `metrics`, or nothing."""
+    size = sum(path.stat().st_size for path in run.glob("model*.safetensors"))
+    rows = [("this run, safetensors", size, metrics)]
+    for folder, name in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
+        found = optional_json(run / folder / "test" / "metrics.json")
+        if found and found["data_fingerprint"] == metrics.get("data_fingerprint"):
+            rows.append((f"`{folder}/`, {name}", (run / folder / ONNX).stat().st_size, found))
+    if len(rows) == 1:
+        return ""
+    lines = ["The same model for onnxruntime, scored on the same test sentences, F1 in percent.", ""]
+    lines += ["| variant | MB | test F1 | difference in points |", "|---|--:|--:|--:|"]
+    for name, size, found in rows:
+        f1, own = (100 * m["overall"]["f1"] for m in (found, metrics))
+        lines.append(f"| {name} | {size / 1e6:.1f} | {f1:.2f} | {'' if found is metrics else f'{f1 - own:+.2f}'} |")
+    return "\n".join(lines)
 
 
 def training(args: dict[str, Any], environment: dict[str, Any], scored: dict[str, dict[str, Any]]) -> str:

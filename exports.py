@@ -91,7 +91,9 @@ def onnx_logits(folder: Path, labels: int) -> Logits:
     options.log_severity_level = 4  # what goes wrong is raised
     place = folder / ONNX
     try:
-        session = onnxruntime.InferenceSession(place, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            place, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+        )  # that fusion's kernel is many times as slow on a processor as what it replaces
     except Exception as error:  # onnxruntime's classes share no base of their own
         message = " ".join(str(error).split())[:300]
         raise InputError(

@@ -1,6 +1,7 @@
-"""The Hugging Face Hub: a run's model card, and pushing the run.
+"""What leaves the workshop: a run's model card, its model in ONNX, and the run on the Hugging Face Hub.
 
 python hub.py card runs/quickstart
+python hub.py onnx runs/quickstart
 python hub.py push runs/quickstart --repo_id OWNER/NAME [--private]
 """
 
@@ -16,13 +17,14 @@ from huggingface_hub.errors import HTTPError
 from card import model_card
 from errors import CommandParser, InputError, run_script
 from hub_files import is_repo_id
+from runs import ONNX, ONNX_FOLDERS, optional_json
 
 log = logging.getLogger("ner")
 # Weights (safetensors only), tokenizer, and the records of the run. Predictions hold the data's text and stay here.
 PUSHED = (
     "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer*.json", "special_tokens_map.json",
     "added_tokens.json", "vocab.*", "merges.txt", "*.model", "args.yaml", "environment.json", "README.md",
-    "*/metrics.json",
+    "*/metrics.json", *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (ONNX, "*.json", "args.yaml")),
 )  # fmt: skip
 
 
@@ -62,6 +64,31 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
     return str(repository)
 
 
+def export(run: Path) -> None:
+    """Writes the run's model in ONNX and, where the run's test split was scored, scores it with that, for the card."""
+    # Here, because they load torch, and the card does without.
+    from transformers.utils import logging as transformers_logging
+
+    import exports
+    import inference
+    from arguments import parse
+
+    transformers_logging.disable_progress_bar()
+    exports.export(run)
+    log.info("wrote %s", " and ".join(str(run / folder) for folder in ONNX_FOLDERS))
+    own = optional_json(run / "test" / "metrics.json")
+    if not own:
+        log.info("the test split was not scored, so nothing is known of what int8 costs: "
+                 "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
+        return
+    for folder in ONNX_FOLDERS:
+        checkpoint = str(run / folder)
+        metrics = inference.score(parse(["--checkpoint", checkpoint], ""), checkpoint, "checkpoint")
+        if metrics["data_fingerprint"] != own["data_fingerprint"]:
+            log.warning("%s was scored on other sentences than %s, so the card does not compare them", run, checkpoint)
+        print(f"{folder}: test F1 {100 * metrics['overall']['f1']:.2f}, the run's {100 * own['overall']['f1']:.2f}")
+
+
 def main(argv: list[str]) -> None:
     parser = CommandParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -69,13 +96,16 @@ def main(argv: list[str]) -> None:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=CommandParser)
     card = commands.add_parser("card", help="show the model card", allow_abbrev=False)
     upload = commands.add_parser("push", help="upload weights, tokenizer, model card and records", allow_abbrev=False)
-    for command in (card, upload):
+    onnx = commands.add_parser("onnx", help="export the model, with float32 and int8 weights", allow_abbrev=False)
+    for command in (card, upload, onnx):
         command.add_argument("run", type=Path, help="a run folder")
     upload.add_argument("--repo_id", required=True, help="OWNER/NAME on the Hub")
     upload.add_argument("--private", action="store_true", help="make a new repository private")
     options = parser.parse_args(argv)
     if options.command == "card":
         print(model_card(options.run), end="")
+    elif options.command == "onnx":
+        export(options.run)
     else:
         print(push(options.run, options.repo_id, private=options.private or None))
         print("score or use it: python inference.py --checkpoint " + options.repo_id, file=sys.stderr)

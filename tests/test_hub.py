@@ -17,7 +17,7 @@ import train
 from card import model_card
 from sources import read
 
-CPU = ("--use_cpu", "true")
+CPU = ("--use_cpu", "true", "--bf16", "false")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import train
 from labels import flat_ids, label_names, spans
 from words import word_offsets
 
-CPU = ("--use_cpu", "true")
+CPU = ("--use_cpu", "true", "--bf16", "false")
 
 
 @pytest.fixture(scope="module")
