@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import checkpoints
@@ -90,6 +91,13 @@ def test_the_exports_score_and_tag_as_the_run_does(run, capsys):
     assert tagged == [("LOC", "Lake Inari", 12, 22)] * 3
     assert (run / "onnx_int8" / "model.onnx").stat().st_size < (run / "onnx" / "model.onnx").stat().st_size
     assert not [path for path in run.iterdir() if path.name.startswith(".")]
+
+
+def test_int8_holds_every_layer_but_the_first_ones_projection_back(run):
+    graph = onnx.load(run / "onnx_int8" / "model.onnx").graph
+    assert sum(node.op_type == "MatMulInteger" for node in graph.node) == 2 * 6 + 1 - 1  # and the classifier
+    full = [tuple(w.dims) for w in graph.initializer if len(w.dims) == 2 and w.data_type == onnx.TensorProto.FLOAT]
+    assert full.count((64, 32)) == 1 + 1  # of the two layers one, and the table of 64 positions
 
 
 def test_the_card_shows_what_each_variant_costs(run, tmp_path):
