@@ -27,7 +27,7 @@ def launched(*words: object, text: str | None = None) -> subprocess.CompletedPro
 def run(corpus, encoders, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("processes") / "run"
     options = ("--dataset", corpus, "--model_checkpoint", encoders["bert"], "--output_dir", folder, "--learning_rate",
-               "1e-2", "--num_train_epochs", 2, *ONE)  # fmt: skip
+               "1e-2", "--num_train_epochs", 8, *ONE)  # fmt: skip
     train.main(list(map(str, options)))
     return folder
 
