@@ -31,7 +31,7 @@ from data import capped, read_split
 from encoding import encode, window_size
 from errors import InputError, run_script
 from exports import onnx_logits
-from hardware import bfloat16_pays
+from hardware import bfloat16_pays, keep_freed_memory
 from hub import write_card
 from hub_files import fetch_optional, is_repo_id
 from labels import label_names, lookup_table, spans, tag_lists, types_of
@@ -61,6 +61,8 @@ class Tagger:
         else:
             bfloat16 = uses_bfloat16(arguments.training, model, many)
             self.logits = torch_logits(model.to(device, torch.bfloat16 if bfloat16 else torch.float32))
+        if device.type == "cpu":
+            keep_freed_memory()
         self.positions = batch_positions(batch_size, device)
 
     def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Predicted:

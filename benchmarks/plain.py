@@ -69,21 +69,23 @@ def prepare(dataset: Path, encoder: str) -> float:
 
 
 @cache
-def trainer(dataset: Path, encoder: str, folder: str, sentences: int | None, seed: int, rate: float, epochs: float):
-    """A Trainer of the plain recipe on the first `sentences` training sentences."""
+def trainer(
+    dataset: Path, encoder: str, folder: str, limit: int | None, seed: int, rate: float, epochs: float, steps: int = -1
+) -> Trainer:
+    """A Trainer of the plain recipe on the first `limit` training sentences, stopped after `steps` updates."""
     datasets.disable_progress_bars()
     set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     model = AutoModelForTokenClassification.from_pretrained(encoder, num_labels=len(LABELS), dtype=torch.float32)
     options = TrainingArguments(
         output_dir=folder, per_device_train_batch_size=16, learning_rate=rate, weight_decay=0.01, seed=seed,
-        num_train_epochs=epochs, eval_strategy="no", save_strategy="no", report_to="none", disable_tqdm=True,
+        num_train_epochs=epochs, max_steps=steps, eval_strategy="no", save_strategy="no", report_to="none", disable_tqdm=True,
         use_cpu=True, logging_strategy="no",
     )  # fmt: skip
     trained = Trainer(
         model=model,
         args=options,
-        train_dataset=inputs_of(read(dataset, "train", folder, sentences), tokenizer),
+        train_dataset=inputs_of(read(dataset, "train", folder, limit), tokenizer),
         data_collator=DataCollatorForTokenClassification(tokenizer),
         processing_class=tokenizer,
     )
@@ -91,9 +93,9 @@ def trainer(dataset: Path, encoder: str, folder: str, sentences: int | None, see
     return trained
 
 
-def train_epoch(dataset: Path, encoder: str, folder: str, sentences: int) -> float:
-    """Seconds of an epoch over the first `sentences` training sentences."""
-    return trainer(dataset, encoder, folder, sentences, 42, 3e-4, 1.0).train().metrics["train_runtime"]
+def train(dataset: Path, encoder: str, folder: str, steps: int) -> float:
+    """Seconds of `steps` updates of 16 sentences."""
+    return trainer(dataset, encoder, folder, None, 42, 3e-4, 1.0, steps).train().metrics["train_runtime"]
 
 
 def validation_f1(

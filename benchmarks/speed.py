@@ -92,28 +92,31 @@ def in_process(pool: Pool, function: Callable[..., float], *arguments: Any) -> C
     return lambda: pool.submit(function, *arguments).result()
 
 
-def training(options: argparse.Namespace, folder: Path, sentences: int = 1_280) -> None:
+def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, our_steps: int = 50) -> None:
     encoder = ours.checkpoints.located(options.model_checkpoint, "model_checkpoint")
     with two_processes() as (a, b):
-        theirs = in_process(a, plain.train_epoch, options.dataset, encoder, str(folder / "a"), sentences)
-        our = in_process(b, ours.train_epoch, options.dataset, encoder, str(folder / "b"), sentences, BATCH)
+        theirs = in_process(a, plain.train, options.dataset, encoder, str(folder / "a"), plain_steps)
+        our = in_process(b, ours.train, options.dataset, encoder, str(folder / "b"), our_steps, BATCH)
         alternate(1, theirs, our)  # loads, and warms up
         seconds = alternate(options.rounds, theirs, our)
-        row("training, sentences", *(sentences / s for s in seconds))
+        rates = [
+            steps * batch / s for steps, batch, s in zip((plain_steps, our_steps), (16, BATCH), seconds, strict=True)
+        ]
+        row("training, sentences", *rates)
         peaks = [b.submit(product_rate, kind).result() for kind in (torch.float32, torch.bfloat16)]
-    operations = training_operations(options.dataset, encoder, sentences)
-    for name, peak, taken in zip(("float32", "bfloat16"), peaks, seconds, strict=True):
-        share = operations / np.median(taken) / peak
+    operations = training_operations(options.dataset, encoder)
+    for name, peak, rate in zip(("float32", "bfloat16"), peaks, rates, strict=True):
+        share = operations * np.median(rate) / peak
         print(f"  {share:.0%} of the {peak / 1e9:,.0f} GFLOP/s that a {name} matrix product reaches")
 
 
-def training_operations(dataset: Path, encoder: str, sentences: int) -> float:
-    """Floating-point operations of an epoch's matrix products, padding not counted: six for each weight and token."""
-    data = ours.prepared_data(ours.parse(["--dataset", str(dataset), "--max_train_sentences", str(sentences)], "").data)
+def training_operations(dataset: Path, encoder: str) -> float:
+    """Floating-point operations of matrix products a sentence, padding not counted: six for each weight and token."""
+    data = ours.prepared_data(ours.parse(["--dataset", str(dataset)], "").data)
     model, tokenizer = ours.checkpoints.for_training(encoder, data.names, False, ours.types_of(data.names))
-    tokens = sum(ours.model_inputs(data, tokenizer, ours.window_size(tokenizer, model, None), False)[0].lengths)
+    inputs = ours.model_inputs(data, tokenizer, ours.window_size(tokenizer, model, None), False)[0]
     weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)
-    return 6.0 * weights * float(tokens)
+    return 6.0 * weights * float(inputs.lengths.mean())
 
 
 def product_rate(kind: torch.dtype, size: int = 2048) -> float:
@@ -227,8 +230,8 @@ def scoring(options: argparse.Namespace, sentences: int = 33_000) -> None:
 
 
 def memory(options: argparse.Namespace, run: Path, folder: Path) -> None:
-    """Peak memory of `inference.py` over files of 50,000 and 200,000 distinct lines."""
-    texts, peaks = [" ".join(tokens) for tokens in token_lists(options.dataset)], []
+    """Peak memory of `inference.py` over files of 50,000 and 200,000 distinct lines, of up to nine words each."""
+    texts, peaks = [" ".join(tokens[:8]) for tokens in token_lists(options.dataset)], []
     for count in (50_000, 200_000):
         source, target = folder / f"{count}.txt", folder / f"{count}.jsonl"
         source.write_text("".join(f"{texts[i % len(texts)]} {i}\n" for i in range(count)), encoding="utf-8")
