@@ -79,8 +79,8 @@ def trainer(
     model = AutoModelForTokenClassification.from_pretrained(encoder, num_labels=len(LABELS), dtype=torch.float32)
     options = TrainingArguments(
         output_dir=folder, per_device_train_batch_size=16, learning_rate=rate, weight_decay=0.01, seed=seed,
-        num_train_epochs=epochs, max_steps=steps, eval_strategy="no", save_strategy="no", report_to="none", disable_tqdm=True,
-        use_cpu=True, logging_strategy="no",
+        num_train_epochs=epochs, max_steps=steps, eval_strategy="no", save_strategy="no", report_to="none",
+        disable_tqdm=True, use_cpu=True, logging_strategy="no",
     )  # fmt: skip
     trained = Trainer(
         model=model,
