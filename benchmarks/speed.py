@@ -230,8 +230,8 @@ def scoring(options: argparse.Namespace, sentences: int = 33_000) -> None:
 
 
 def memory(options: argparse.Namespace, run: Path, folder: Path) -> None:
-    """Peak memory of `inference.py` over files of 50,000 and 200,000 distinct lines, of up to nine words each."""
-    texts, peaks = [" ".join(tokens[:8]) for tokens in token_lists(options.dataset)], []
+    """Peak memory of `inference.py` over files of 50,000 and 200,000 distinct lines, of up to four words each."""
+    texts, peaks = [" ".join(tokens[:3]) for tokens in token_lists(options.dataset)], []
     for count in (50_000, 200_000):
         source, target = folder / f"{count}.txt", folder / f"{count}.jsonl"
         source.write_text("".join(f"{texts[i % len(texts)]} {i}\n" for i in range(count)), encoding="utf-8")
