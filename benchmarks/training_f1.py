@@ -2,16 +2,21 @@
 
     python benchmarks/training_f1.py --dataset FOLDER --model_checkpoint PATH
 
-FOLDER and PATH as in `speed.py`. Each recipe tries its learning rates with the first seed, and trains with the others
-at the best of them; both are scored after their last epoch.
+FOLDER and PATH as in `speed.py`. The plain recipe has batches of 16, this repository those of `--batches`. Each tries
+its learning rates with the first seed, and trains with the others at the best of them; all are scored after their
+last epoch. `--jobs` trainings run at once and share the cores; `--plain_rates` without a rate leaves the plain recipe
+out.
 """
 
 import argparse
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +24,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import plain
-from speed import BATCH
 
 import checkpoints
 
@@ -33,46 +37,59 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, help="train on the first ones only")
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 1, 2])
-    parser.add_argument("--plain_rates", type=float, nargs="+", default=[1e-4, 3e-4, 5e-4])
+    parser.add_argument("--plain_rates", type=float, nargs="*", default=[1e-4, 3e-4, 5e-4])
     parser.add_argument("--our_rates", type=float, nargs="+", default=[5e-4, 8e-4])
+    parser.add_argument("--batches", type=int, nargs="+", default=[32, 64])
+    parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    os.environ["OMP_NUM_THREADS"] = str(max(1, os.cpu_count() // options.jobs))
+    context = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(options.jobs, context, max_tasks_per_child=1) as pool,
+    ):
+        recipes = {"plain": (partial(plain_f1, options, folder), options.plain_rates)} if options.plain_rates else {}
+        for batch in options.batches:
+            recipes[f"ours, batches of {batch}"] = partial(our_f1, options, folder, batch), options.our_rates
+        first, *others = options.seeds
+        trying = {(name, rate): pool.submit(f1, first, rate) for name, (f1, rates) in recipes.items() for rate in rates}
+        training = {}
+        for name, (f1, rates) in recipes.items():
+            for rate in rates:
+                print(f"{name}: learning rate {rate:g}, seed {first}: {trying[name, rate].result():.2f}", flush=True)
+            best = max(rates, key=lambda rate: trying[name, rate].result())
+            training[name] = best, [trying[name, best], *(pool.submit(f1, seed, best) for seed in others)]
+        found = {}
+        for name, (rate, futures) in training.items():
+            found[name] = np.array([future.result() for future in futures])
+            each = ", ".join(f"{value:.2f}" for value in found[name])
+            mean, deviation = found[name].mean(), found[name].std(ddof=1)
+            print(f"{name}: learning rate {rate:g}: {mean:.2f} ± {deviation:.2f} over seeds ({each})", flush=True)
+    theirs = found.pop("plain", None)
+    for name in found if theirs is not None else ():
+        difference = found[name].mean() - theirs.mean()
+        error = np.hypot(found[name].std(ddof=1), theirs.std(ddof=1)) / np.sqrt(len(options.seeds))
+        print(f"{name}: {difference:+.2f} points against plain, standard error over seeds {error:.2f}")
 
-        def of_plain(seed: int, rate: float) -> float:
-            encoder = checkpoints.located(options.model_checkpoint, "model_checkpoint")
-            return plain.validation_f1(options.dataset, encoder, folder, options.sentences, seed, rate, options.epochs)
 
-        ours = over_seeds(
-            "ours", lambda seed, rate: our_f1(options, folder, seed, rate), options.seeds, options.our_rates
-        )
-        theirs = over_seeds("plain", of_plain, options.seeds, options.plain_rates)
-    error = np.hypot(np.std(ours, ddof=1), np.std(theirs, ddof=1)) / np.sqrt(len(ours))
-    print(f"difference {np.mean(ours) - np.mean(theirs):+.2f} points, standard error over seeds {error:.2f}")
+def plain_f1(options: argparse.Namespace, folder: str, seed: int, rate: float) -> float:
+    """Validation F1, in percent, of the plain recipe."""
+    encoder, own = checkpoints.located(options.model_checkpoint, "model_checkpoint"), f"{folder}/plain-{seed}-{rate:g}"
+    return 100 * plain.validation_f1(options.dataset, encoder, own, options.sentences, seed, rate, options.epochs)
 
 
-def over_seeds(name: str, f1: Callable[[int, float], float], seeds: list[int], rates: list[float]) -> list[float]:
-    """F1 in percent for each seed, at the learning rate that is best for the first one."""
-    tried = {rate: 100 * f1(seeds[0], rate) for rate in rates}
-    for rate, found in tried.items():
-        print(f"{name}: learning rate {rate:g}, seed {seeds[0]}: {found:.2f}", flush=True)
-    best = max(tried, key=tried.get)
-    found = [tried[best], *(100 * f1(seed, best) for seed in seeds[1:])]
-    each = ", ".join(f"{value:.2f}" for value in found)
-    print(f"{name}: learning rate {best:g}: {np.mean(found):.2f} ± {np.std(found, ddof=1):.2f} over seeds ({each})")
-    return found
-
-
-def our_f1(options: argparse.Namespace, folder: str, seed: int, rate: float) -> float:
-    run = Path(folder) / f"{seed}-{rate:g}"
+def our_f1(options: argparse.Namespace, folder: str, batch: int, seed: int, rate: float) -> float:
+    """Validation F1, in percent, of `train.py`."""
+    run = Path(folder) / f"{batch}-{seed}-{rate:g}"
     limit = ["--max_train_sentences", options.sentences] if options.sentences else []
     command = [
         sys.executable, ROOT / "train.py", "--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint,
         "--output_dir", run, "--seed", seed, "--learning_rate", rate, "--num_train_epochs", options.epochs,
-        "--per_device_train_batch_size", BATCH, "--eval_strategy", "no", "--save_strategy", "no",
+        "--per_device_train_batch_size", batch, "--eval_strategy", "no", "--save_strategy", "no",
         "--load_best_model_at_end", "false", "--use_cpu", "true", *limit,
     ]  # fmt: skip
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
-    return json.loads((run / "validation" / "metrics.json").read_text())["overall"]["f1"]
+    return 100 * json.loads((run / "validation" / "metrics.json").read_text())["overall"]["f1"]
 
 
 if __name__ == "__main__":

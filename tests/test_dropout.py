@@ -58,6 +58,37 @@ def test_attention_without_dropout_equals_torchs():
     assert torch.allclose(found, expected.transpose(1, 2), atol=1e-6)
 
 
+def test_heads_of_keys_that_serve_several_queries():
+    torch.manual_seed(0)
+    query, (key, value) = torch.randn(2, 6, 5, 8), torch.randn(2, 2, 2, 5, 8)
+    found, _ = attention(torch.nn.Module(), query, key, value, None, scaling=0.3)
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=0.3, enable_gqa=True)
+    assert torch.allclose(found, expected.transpose(1, 2), atol=1e-6)
+
+
+def test_attention_in_bfloat16_stays_there_and_is_finite_where_all_is_masked():
+    torch.manual_seed(0)
+    query, key, value = torch.randn(3, 2, 4, 9, 8)
+    mask = torch.zeros(2, 1, 9, 9).masked_fill(torch.arange(9) > 6, torch.finfo(torch.float32).min)
+    expected, _ = attention(torch.nn.Module(), query, key, value, mask)
+    mask[0, 0, 8] = torch.finfo(torch.float32).min  # the padding of a model that attends to neighbours only
+    for of_query in (torch.bfloat16, torch.float32):  # rotary embeddings may leave float32 to autocast
+        with torch.autocast("cpu", torch.bfloat16):
+            found, _ = attention(
+                torch.nn.Module(), query.to(of_query), key.to(of_query), value.bfloat16(), mask, dropout=0
+            )
+        assert found.dtype == torch.bfloat16 and found.isfinite().all()
+        assert torch.allclose(found[:, :8].float(), expected[:, :8], atol=0.02)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_what_is_kept_is_scaled(kind):
+    torch.manual_seed(0)
+    mask = keep_mask(torch.ones(64, 3, dtype=kind), 0.25)
+    assert mask.dtype == kind
+    assert torch.equal(mask.unique(), torch.tensor([0, 4 / 3], dtype=kind))
+
+
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
 def test_a_model_with_it_drops_in_training_and_computes_the_same_outside(encoders, kind):
     names = label_names(["PER"])
