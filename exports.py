@@ -90,15 +90,15 @@ def quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def onnx_logits(folder: Path, labels: int) -> Logits:
-    """The logits of the model in an exported checkpoint's folder, on the processor.
+def onnx_logits(folder: Path, labels: int, at_once: int) -> Logits:
+    """The logits of the model in an exported checkpoint's folder, on the processor, for `at_once` batches at a time.
 
     Raises `InputError` where its file is damaged or is another model than its config.json says.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = torch.get_num_threads() // at_once
     options.log_severity_level = 4  # what goes wrong is raised
     place = folder / ONNX
     try:

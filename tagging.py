@@ -1,6 +1,8 @@
 """From model inputs to tags: the one place where a tag is predicted, whatever computes the logits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,21 +38,32 @@ def torch_logits(model: PreTrainedModel) -> Logits:
     return logits
 
 
-def batch_positions(batch_size: int, device: torch.device) -> int:
-    """Positions a batch may hold: those of `batch_size` long sentences, or on a processor of as many short ones.
+@dataclass(frozen=True)
+class Batching:
+    """How windows are tagged: up to `positions` a batch, padding included, and `at_once` batches at a time."""
 
-    More than a thousand or so no longer fit a processor's caches, and padding grows with the batch.
+    positions: int
+    at_once: int
+
+
+def batching(batch_size: int, device: torch.device) -> Batching:
+    """Batches of `batch_size` long sentences, or on a processor of as many positions in short ones.
+
+    More than a thousand or so no longer fit a processor's caches, and padding grows with the batch. Two cores do more
+    with a batch each than with one batch together, whose steps are short; Python's lock ends that at a few.
     """
-    return batch_size * (32 if device.type == "cpu" else 512)
+    if device.type == "cpu":
+        return Batching(32 * batch_size, min(4, torch.get_num_threads()))
+    return Batching(512 * batch_size, 1)
 
 
 def predict(
-    logits: Logits, tokenizer: PreTrainedTokenizerFast, encoded: Encoded, positions: int, progress: bool
+    logits: Logits, tokenizer: PreTrainedTokenizerFast, encoded: Encoded, batching: Batching, progress: bool
 ) -> Predicted:
     """The label for each word of `encoded`, from windows in batches of similar length, order restored.
 
     Several processes must be given the same windows: each takes a share of every length, and all get the whole.
-    A batch holds at most `positions` positions, padding included, or a single window: of short ones, more rows.
+    A batch holds at most as many positions as `batching` says, or a single window: of short ones, more rows.
     """
     starts = np.cumsum(encoded.lengths) - encoded.lengths
     processes = PartialState()
@@ -59,21 +72,45 @@ def predict(
     ids = np.zeros(len(words), dtype=np.int16)
     probabilities = np.zeros(len(words), dtype=np.float32)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    first = 0
-    with tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar:
-        while first < len(by_length):
-            longest = encoded.lengths[by_length[first]]
-            rows = by_length[first : first + max(1, positions // longest)]
-            real = np.arange(longest) < encoded.lengths[rows][:, None]  # [row, position]
-            places = np.where(real, starts[rows][:, None] + np.arange(longest), 0)
-            input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
-            asked = real & words[places]
-            found = logits(input_ids, real.astype(np.int64))[asked]  # [word, label]
-            best = found.max(axis=-1)
-            ids[places[asked]] = found.argmax(axis=-1)
-            probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
-            first += len(rows)
-            bar.update(len(rows))
+
+    def tag(rows: np.ndarray) -> int:
+        longest = encoded.lengths[rows[0]]
+        real = np.arange(longest) < encoded.lengths[rows][:, None]  # [row, position]
+        places = np.where(real, starts[rows][:, None] + np.arange(longest), 0)
+        input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
+        asked = real & words[places]
+        found = logits(input_ids, real.astype(np.int64))[asked]  # [word, label]
+        best = found.max(axis=-1)
+        ids[places[asked]] = found.argmax(axis=-1)
+        probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
+        return len(rows)
+
+    batches, first = [], 0
+    while first < len(by_length):
+        rows = by_length[first : first + max(1, batching.positions // encoded.lengths[by_length[first]])]
+        batches.append(rows)
+        first += len(rows)
+    with (
+        tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar,
+        side_by_side(batching.at_once) as each,
+    ):
+        for done in each(tag, batches):
+            bar.update(done)
     if processes.num_processes > 1:  # where another process had the window, there are zeros here
         ids, probabilities = map(sum, zip(*gather_object([(ids, probabilities)]), strict=True))
     return Predicted(ids[words], probabilities[words])
+
+
+@contextmanager
+def side_by_side(at_once: int) -> Iterator[Callable[..., Iterable]]:
+    """A `map` that does as many at once, each with its share of torch's threads."""
+    if at_once == 1:
+        yield map
+        return
+    threads = torch.get_num_threads()
+    share = max(1, threads // at_once)
+    try:
+        with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(share,)) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(threads)  # some of torch's libraries keep one number for all threads
