@@ -36,7 +36,6 @@ from runs import cpu_name
 ROOT = Path(__file__).parent.parent
 PARTS = ("training", "tagging", "preparation", "scoring", "memory")
 MULTINERD_ROWS = 131_280
-BATCH = 64  # sentences a batch in training here; the plain recipe has 16
 HEAD = f"{'':34}{'plain':>11}{'ours':>11}{'ratio':>8}   lowest-highest"
 
 Pool = ProcessPoolExecutor
@@ -48,6 +47,9 @@ def main() -> None:
     parser.add_argument("--model_checkpoint", required=True)
     parser.add_argument("--run", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--batch", type=int, default=64, help="sentences a batch in training here; the plain recipe: 16"
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -96,11 +98,12 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
     encoder = ours.checkpoints.located(options.model_checkpoint, "model_checkpoint")
     with two_processes() as (a, b):
         theirs = in_process(a, plain.train, options.dataset, encoder, str(folder / "a"), plain_steps)
-        our = in_process(b, ours.train, options.dataset, encoder, str(folder / "b"), our_steps, BATCH)
+        our = in_process(b, ours.train, options.dataset, encoder, str(folder / "b"), our_steps, options.batch)
         alternate(1, theirs, our)  # loads, and warms up
         seconds = alternate(options.rounds, theirs, our)
         rates = [
-            steps * batch / s for steps, batch, s in zip((plain_steps, our_steps), (16, BATCH), seconds, strict=True)
+            steps * batch / s
+            for steps, batch, s in zip((plain_steps, our_steps), (16, options.batch), seconds, strict=True)
         ]
         row("training, sentences", *rates)
         peaks = [b.submit(product_rate, kind).result() for kind in (torch.float32, torch.bfloat16)]
@@ -132,7 +135,7 @@ def product_rate(kind: torch.dtype, size: int = 2048) -> float:
 
 def trained(options: argparse.Namespace, run: Path) -> Path:
     """A run of one epoch, with its exports and the F1 that they cost."""
-    encoder = ("--model_checkpoint", options.model_checkpoint, "--per_device_train_batch_size", str(BATCH))
+    encoder = ("--model_checkpoint", options.model_checkpoint, "--per_device_train_batch_size", str(options.batch))
     script("train.py", "--dataset", str(options.dataset), "--output_dir", str(run), "--num_train_epochs", "1",
            "--learning_rate", "5e-4", "--use_cpu", "true", *encoder)  # fmt: skip
     script("inference.py", "--checkpoint", str(run), "--use_cpu", "true")
