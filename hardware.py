@@ -7,6 +7,7 @@ import time
 
 import torch
 from accelerate.utils import broadcast_object_list
+from transformers import PreTrainedConfig
 
 log = logging.getLogger("ner")
 WORTH = 1.2  # how many times as fast bfloat16 must be to be chosen: less is noise, and float32 is more exact
@@ -34,8 +35,9 @@ def bfloat16_speedup(device: torch.device, size: int, rows: int = 1024, rounds: 
     return best[False] / best[True]
 
 
-def bfloat16_pays(device: torch.device, size: int) -> bool:
-    """Whether to use bfloat16 autocast for a model of hidden `size`; all processes get the first one's answer."""
+def bfloat16_pays(device: torch.device, config: PreTrainedConfig) -> bool:
+    """Whether to use bfloat16 autocast for a model of this size; all processes get the first one's answer."""
+    size = getattr(config, "hidden_size", 768)
     supported = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported(False))
     speedup = broadcast_object_list([bfloat16_speedup(device, size) if supported else 0.0])[0]
     chosen = speedup >= WORTH

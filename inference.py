@@ -77,7 +77,7 @@ class Tagger:
 def uses_bfloat16(options: TrainingArguments, model: PreTrainedModel, many: bool) -> bool:
     """What `--bf16` says, else what a measurement says where there is so much to tag that it pays."""
     if options.bf16 is None and many:
-        return bfloat16_pays(options.device, getattr(model.config, "hidden_size", 768))
+        return bfloat16_pays(options.device, model.config)
     log.info("bfloat16: %s, %s", "on" if options.bf16 else "off",
              "not measured for a few lines" if options.bf16 is None else "as --bf16 says")  # fmt: skip
     return bool(options.bf16)

@@ -167,8 +167,7 @@ def checked_trainer(options: TrainingArguments, *parts: Any) -> Trainer:
 def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> None:
     """Settles, and says, what no option decided: bfloat16 where it was measured to pay, and how dropout is drawn."""
     if options.bf16 is None:
-        hidden = getattr(model.config, "hidden_size", 768)
-        options.bf16 = options.mixed_precision == "no" and bfloat16_pays(options.device, hidden)
+        options.bf16 = options.mixed_precision == "no" and bfloat16_pays(options.device, model.config)
         if options.bf16:
             options.mixed_precision = "bf16"
     fast_dropout = options.fast_dropout and options.device.type == "cpu"

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -33,7 +34,8 @@ from errors import run_script
 from labels import MULTINERD_TYPES, label_names
 
 NAMES = label_names(MULTINERD_TYPES)
-SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared" / "data"
 WORDS = "a storm hit the coast while people of town said nothing new about it and then left for home by night".split()
 ENTITIES = {
     "PER": ["Ada Moss", "Jan Brink", "Li Wei", "O'Neill"],
@@ -58,6 +60,15 @@ def sentence(rng: random.Random) -> tuple[list[str], list[str]]:
         tokens += [*filler, *entity]
         tags += ["O"] * len(filler) + [f"B-{kind}", *[f"I-{kind}"] * (len(entity) - 1)]
     return [*tokens, "."], [*tags, "O"]
+
+
+def launched(script: str, *words: object) -> subprocess.CompletedProcess:
+    """A script of the repository in two processes on this machine, as `accelerate launch` starts them."""
+    flags = "--num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", *flags.split()]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [*launch, ROOT / script, *words]
+    return subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", env=environment)
 
 
 def write_jsonl(path: Path, rows: list[dict]) -> Path:

@@ -2,15 +2,16 @@
 
 import pytest
 import torch
+from transformers import BertConfig
 
 import hardware
 
 
 @pytest.mark.parametrize(("speedup", "chosen"), [(2.0, True), (1.0, False), (0.4, False)])
 def test_bfloat16_is_chosen_where_it_is_faster(speedup, chosen, monkeypatch, caplog):
-    monkeypatch.setattr(hardware, "bfloat16_speedup", lambda device, size: speedup)
+    monkeypatch.setattr(hardware, "bfloat16_speedup", lambda device, size: speedup if size == 32 else 0.1)
     with caplog.at_level("INFO", "ner"):
-        assert hardware.bfloat16_pays(torch.device("cpu"), 32) is chosen
+        assert hardware.bfloat16_pays(torch.device("cpu"), BertConfig(hidden_size=32)) is chosen
     assert f"bfloat16: {'on' if chosen else 'off'}, measured {speedup} times as fast" in caplog.text
 
 

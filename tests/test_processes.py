@@ -1,26 +1,16 @@
 """Two processes on one machine (gloo) score and tag as one does."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import launched
 
 import inference
 import train
 
-ROOT = Path(__file__).parent.parent
-FLAGS = "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
 ONE = ("--use_cpu", "true", "--bf16", "false")
-
-
-def launched(*words: object, text: str | None = None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "accelerate.commands.launch", *FLAGS.split(), ROOT / "inference.py", *words, *ONE]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", env=environment, input=text)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +25,7 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
 def test_two_processes_score_as_one(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "run")
     inference.main(["--checkpoint", str(run), *ONE])
-    done = launched("--checkpoint", other)
+    done = launched("inference.py", "--checkpoint", other, *ONE)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("overall") == 1
     for name in ("metrics.json", "predictions.jsonl"):
@@ -48,7 +38,7 @@ def test_two_processes_tag_as_one_and_write_one_ordered_result(run, tmp_path):
     source.write_text("\n".join(lines) + "\n", encoding="utf-8")
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
     inference.main(["--checkpoint", str(run), "--input_file", str(source), "--output_file", str(one), *ONE])
-    done = launched("--checkpoint", run, "--input_file", source, "--output_file", two)
+    done = launched("inference.py", "--checkpoint", run, "--input_file", source, "--output_file", two, *ONE)
     assert done.returncode == 0, done.stderr[-3000:]
     first, second = ([json.loads(line) for line in p.read_text(encoding="utf-8").splitlines()] for p in (one, two))
     assert [tagged["text"] for tagged in second] == lines
@@ -61,7 +51,9 @@ def test_two_processes_tag_as_one_and_write_one_ordered_result(run, tmp_path):
 def test_a_persons_mistake_ends_both(run, tmp_path):
     source = tmp_path / "latin1.txt"
     source.write_bytes(b"fine\n" * 5_000 + "K\xf6ln\n".encode("latin-1"))
-    done = launched("--checkpoint", run, "--input_file", source, "--output_file", tmp_path / "tagged.jsonl")
+    done = launched(
+        "inference.py", "--checkpoint", run, "--input_file", source, "--output_file", tmp_path / "tagged.jsonl", *ONE
+    )
     assert done.returncode != 0
     assert f"error: {source}:5001: found bytes that are not UTF-8" in done.stderr
     assert not (tmp_path / "tagged.jsonl").exists()

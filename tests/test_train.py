@@ -1,15 +1,13 @@
 """The real command, with tiny random checkpoints: what it writes, and that each option does what it is for."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import save, write_jsonl
+from conftest import ROOT, launched, save, write_jsonl
 from safetensors.torch import load_file
 from seqeval.metrics import f1_score
 
@@ -17,7 +15,6 @@ import inference
 import train
 from labels import label_names
 
-ROOT = Path(__file__).parent.parent
 QUICK = (
     "--use_cpu",
     "true",
@@ -218,12 +215,7 @@ def test_two_processes_agree_with_one(corpus, still, tmp_path):
     one = argv(corpus, still, tmp_path / "one", *more, "--per_device_train_batch_size", 8)
     two = argv(corpus, still, tmp_path / "two", *more, "--per_device_train_batch_size", 4)
     train.main(one)
-    flags = (
-        "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
-    )
-    launch = [sys.executable, "-m", "accelerate.commands.launch", *flags.split()]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*launch, str(ROOT / "train.py"), *two], capture_output=True, text=True, env=environment)
+    done = launched("train.py", *two)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("overall") == 1
     assert read_json(tmp_path / "two" / "environment.json")["processes"] == 2
