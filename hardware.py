@@ -7,7 +7,7 @@ import time
 
 import torch
 from accelerate.utils import broadcast_object_list
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 
 log = logging.getLogger("ner")
 WORTH = 1.2  # how many times as fast bfloat16 must be to be chosen: less is noise, and float32 is more exact
@@ -44,6 +44,20 @@ def bfloat16_pays(device: torch.device, config: PreTrainedConfig) -> bool:
     measured = f"measured {speedup:.1f} times as fast as float32" if speedup else f"not supported on {device.type}"
     log.info("bfloat16: %s, %s (--bf16 true or false decides it)", "on" if chosen else "off", measured)
     return chosen
+
+
+def stay_in_bfloat16(model: PreTrainedModel) -> None:
+    """Makes layer normalisation pass bfloat16 on under a processor's autocast.
+
+    Otherwise the embeddings' float32 stays in every sum of a layer and its input, and each product casts it again.
+    """
+
+    def lowered(module: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor:
+        return output.bfloat16() if torch.is_autocast_enabled("cpu") else output
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.register_forward_hook(lowered)
 
 
 def keep_freed_memory() -> None:

@@ -37,7 +37,7 @@ from data import TrainingData
 from dropout import use_fast_dropout
 from encoding import IGNORED, Encoded, window_size
 from errors import InputError, run_script
-from hardware import bfloat16_pays, keep_freed_memory
+from hardware import bfloat16_pays, keep_freed_memory, stay_in_bfloat16
 from labels import tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
@@ -175,6 +175,8 @@ def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> N
         use_fast_dropout(model)
     if options.device.type == "cpu":
         keep_freed_memory()
+        if options.bf16:
+            stay_in_bfloat16(model)
     log.info(
         "fast dropout %s, batches %s, optimizer %s, torch.compile %s",
         "on" if fast_dropout else "off",
