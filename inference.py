@@ -39,7 +39,7 @@ from metrics import table
 from ner_metric import ner_metric
 from runs import ONNX_FOLDERS, recorded_args, require_writable, scored, write_scored
 from sources import Sentences
-from tagging import Predicted, batching, predict, torch_logits
+from tagging import Predicted, batching_for, predict, torch_logits
 from words import word_offsets
 
 log = logging.getLogger("ner")
@@ -58,13 +58,13 @@ class Tagger:
         if model.device.type == "meta":
             device = torch.device("cpu")
             folder = Path(checkpoints.located(name, option))
-            self.logits = onnx_logits(folder, len(self.checkpoint_names), batching(batch_size, device).at_once)
+            self.logits = onnx_logits(folder, len(self.checkpoint_names), batching_for(batch_size, device).at_once)
         else:
             bfloat16 = uses_bfloat16(arguments.training, model, many)
             self.logits = torch_logits(model.to(device, torch.bfloat16 if bfloat16 else torch.float32))
         if device.type == "cpu":
             keep_freed_memory()
-        self.batching = batching(batch_size, device)
+        self.batching = batching_for(batch_size, device)
 
     def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Predicted:
         """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence]."""

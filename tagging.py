@@ -46,14 +46,15 @@ class Batching:
     at_once: int
 
 
-def batching(batch_size: int, device: torch.device) -> Batching:
+def batching_for(batch_size: int, device: torch.device) -> Batching:
     """Batches of `batch_size` long sentences, or on a processor of as many positions in short ones.
 
     More than a thousand or so no longer fit a processor's caches, and padding grows with the batch. Two cores do more
-    with a batch each than with one batch together, whose steps are short; Python's lock ends that at a few.
+    with a batch each than with one batch together, whose steps are short. Python's lock ends that at a few: up to four
+    batches share the threads evenly.
     """
     if device.type == "cpu":
-        return Batching(32 * batch_size, min(4, torch.get_num_threads()))
+        return Batching(32 * batch_size, max(n for n in (1, 2, 3, 4) if torch.get_num_threads() % n == 0))
     return Batching(512 * batch_size, 1)
 
 

@@ -53,7 +53,7 @@ from runs import (
     write_json,
     write_scored,
 )
-from tagging import batching, predict, torch_logits
+from tagging import batching_for, predict, torch_logits
 
 log = logging.getLogger("ner")
 
@@ -277,7 +277,7 @@ def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: di
 
 def validation_tags(trainer: Trainer, data: TrainingData, validation: Encoded) -> list[list[str]]:
     """The tags of the validation sentences; every process has to take part."""
-    batches = batching(trainer.args.per_device_eval_batch_size, trainer.args.device)
+    batches = batching_for(trainer.args.per_device_eval_batch_size, trainer.args.device)
     logits, progress = torch_logits(trainer.model.eval()), not trainer.args.disable_tqdm
     predicted = predict(logits, trainer.processing_class, validation, batches, progress)
     return tag_lists(predicted.ids, data.validation.lengths, data.names)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from encoding import IGNORED, Encoded
-from tagging import Batching, batching, predict
+from tagging import Batching, batching_for, predict
 
 TOKENIZER = SimpleNamespace(pad_token_id=0)
 LABELS = 5
@@ -70,6 +70,8 @@ def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads():
     assert len(done) < 40  # the others were not begun
 
 
-def test_a_gpu_has_one_batch_at_a_time_and_a_processor_as_many_as_it_has_threads_up_to_four():
-    assert batching(32, torch.device("cuda")) == Batching(512 * 32, 1)
-    assert batching(32, torch.device("cpu")) == Batching(1024, min(4, torch.get_num_threads()))
+@pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (2, 2), (6, 3), (7, 1), (16, 4)])
+def test_batches_at_once_share_a_processors_threads_evenly(threads, at_once, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert batching_for(32, torch.device("cpu")) == Batching(1024, at_once)
+    assert batching_for(32, torch.device("cuda")) == Batching(512 * 32, 1)
