@@ -54,17 +54,17 @@ class Tagger:
         self.types = types_of(self.checkpoint_names)
         self.names = label_names(self.types)
         self.window = window_size(self.tokenizer, model, arguments.model.max_length)
-        device, batch_size = arguments.training.device, arguments.training.per_device_eval_batch_size
-        if model.device.type == "meta":
-            device = torch.device("cpu")
+        exported = model.device.type == "meta"
+        device = torch.device("cpu") if exported else arguments.training.device
+        self.batching = batching_for(arguments.training.per_device_eval_batch_size, device)
+        if exported:
             folder = Path(checkpoints.located(name, option))
-            self.logits = onnx_logits(folder, len(self.checkpoint_names), batching_for(batch_size, device).at_once)
+            self.logits = onnx_logits(folder, len(self.checkpoint_names), self.batching.at_once)
         else:
             bfloat16 = uses_bfloat16(arguments.training, model, many)
             self.logits = torch_logits(model.to(device, torch.bfloat16 if bfloat16 else torch.float32))
         if device.type == "cpu":
             keep_freed_memory()
-        self.batching = batching_for(batch_size, device)
 
     def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Predicted:
         """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence]."""

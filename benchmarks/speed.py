@@ -47,9 +47,7 @@ def main() -> None:
     parser.add_argument("--model_checkpoint", required=True)
     parser.add_argument("--run", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--batch", type=int, default=64, help="sentences a batch in training here; the plain recipe: 16"
-    )
+    parser.add_argument("--batch", type=int, default=32, help="sentences a training batch here; the plain recipe: 16")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
