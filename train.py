@@ -8,13 +8,15 @@ accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from datasets import Dataset
-from torch.utils.data import SequentialSampler
+from torch.utils.data import Sampler, SequentialSampler
 from transformers import (
     DataCollatorForTokenClassification,
     EarlyStoppingCallback,
@@ -27,6 +29,7 @@ from transformers import (
     set_seed,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.utils import logging as transformers_logging
 
 import checkpoints
@@ -58,8 +61,40 @@ from tagging import batching_for, predict, torch_logits
 log = logging.getLogger("ner")
 
 
+class BatchesOfLikeLength(LengthGroupedSampler):
+    """transformers' batches of sentences of like length, in random order instead of from long to short.
+
+    The order depends on seed and epoch alone: a run resumed within an epoch finds it again.
+    """
+
+    epoch = 0
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int):
+        super().__init__(batch_size, lengths=lengths)
+        self.seed = seed
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        seed = np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)
+        self.generator = torch.Generator().manual_seed(int(seed[0]))
+        rows = list(super().__iter__())
+        whole = len(rows) // self.batch_size
+        for batch in torch.randperm(whole, generator=self.generator).tolist():
+            yield from rows[batch * self.batch_size : (batch + 1) * self.batch_size]
+        yield from rows[whole * self.batch_size :]
+
+
 class TaggingTrainer(Trainer):
-    """Trainer, with evaluation rows in the data's order whatever the order of training rows."""
+    """Trainer with batches of like length in random order, and evaluation rows in the data's order in any case."""
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        sentences = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        return BatchesOfLikeLength(sentences, list(self.train_dataset["length"]), seed)
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
         return SequentialSampler(eval_dataset)

@@ -1,11 +1,14 @@
 """The real command, with tiny random checkpoints: what it writes, and that each option does what it is for."""
 
+import itertools
 import json
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 from conftest import ROOT, launched, save, write_jsonl
 from safetensors.torch import load_file
@@ -275,6 +278,18 @@ def test_data_are_never_taken_for_a_run(corpus, encoders, tmp_path, fails):
     assert "no folder that can be written" in fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "file"))
 
 
+@pytest.mark.parametrize("sampling", ["group_by_length", "random"])
+def test_resuming_within_an_epoch_gives_the_same_weights(sampling, corpus, encoders, tmp_path):
+    options = ("--train_sampling_strategy", sampling, "--num_train_epochs", 2, "--load_best_model_at_end", "false",
+               "--eval_strategy", "no", "--save_strategy", "steps", "--save_steps", 11)  # fmt: skip
+    train.main(argv(corpus, encoders["bert"], tmp_path / "whole", *options))
+    checkpoint = tmp_path / "whole" / "checkpoint-11"
+    assert read_json(checkpoint / "trainer_state.json")["epoch"] == 1 + 3 / 8
+    options = (*options, "--resume_from_checkpoint", checkpoint)
+    train.main(argv(corpus, encoders["bert"], tmp_path / "resumed", *options))
+    assert differ_by(tmp_path / "whole", tmp_path / "resumed") == 0
+
+
 def test_an_interrupted_save_is_passed_over(run, corpus, encoders, tmp_path):
     first, *_, last = sorted(run.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     shutil.copytree(first, tmp_path / first.name)
@@ -309,3 +324,20 @@ def test_checkpoints_that_are_not_whole_are_refused(run, corpus, encoders, tmp_p
     (bare / "config.json").write_text('{"model_type": "bert", "hidden_size": "x"}')
     assert "config.json cannot be used" in fails(train.main, *argv(corpus, bare, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+def test_batches_of_like_length_come_in_random_order():
+    lengths = torch.randint(5, 60, (203,), generator=torch.Generator().manual_seed(0)).tolist()
+
+    def rows_of(seed: int, epoch: int) -> list[int]:
+        sampler = train.BatchesOfLikeLength(4, lengths, seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    rows = rows_of(0, 0)
+    assert sorted(rows) == list(range(203)) and rows == rows_of(0, 0)
+    assert all(rows != rows_of(*other) for other in ((0, 1), (1, 0)))
+    batches = [[lengths[i] for i in rows[start : start + 4]] for start in range(0, 200, 4)]
+    assert np.mean([max(batch) - min(batch) for batch in batches]) < 6  # of 27 where rows are drawn at random
+    falls = np.mean([max(a) >= max(b) for a, b in itertools.pairwise(batches)])
+    assert 0.3 < falls < 0.7  # half in random order, nearly all from long to short
