@@ -16,7 +16,8 @@ from encoding import window_size
 from labels import types_of
 from ner_metric import ner_metric
 from prepared import model_inputs, prepared_data
-from train import choose_what_is_fast, trainer_for
+from train import choose_what_is_fast
+from trainer import trainer_for
 
 COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
 

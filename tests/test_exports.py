@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from conftest import ROOT
 
 import checkpoints
 import exports
@@ -20,7 +21,6 @@ from runs import ONNX_FOLDERS
 from tagging import torch_logits
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
-ROOT = Path(__file__).parent.parent
 
 
 def trained(folder: Path, corpus: Path, encoder: Path, *more: str) -> Path:

@@ -17,6 +17,7 @@ from seqeval.metrics import f1_score
 import inference
 import train
 from labels import label_names
+from trainer import BatchesOfLikeLength
 
 QUICK = (
     "--use_cpu",
@@ -330,7 +331,7 @@ def test_batches_of_like_length_come_in_random_order():
     lengths = torch.randint(5, 60, (203,), generator=torch.Generator().manual_seed(0)).tolist()
 
     def rows_of(seed: int, epoch: int) -> list[int]:
-        sampler = train.BatchesOfLikeLength(4, lengths, seed)
+        sampler = BatchesOfLikeLength(4, lengths, seed)
         sampler.set_epoch(epoch)
         return list(sampler)
 
