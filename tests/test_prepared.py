@@ -236,7 +236,18 @@ def test_training_from_the_cache_gives_the_same_run(corpus, tmp_path, folder, ca
     settings["padding"] = {"strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
                            "pad_type_id": 0, "pad_token": "[PAD]"}  # fmt: skip
     (encoder / "tokenizer.json").write_text(json.dumps(settings))
-    argv = ["--dataset", corpus, "--model_checkpoint", encoder, "--use_cpu", "true", "--bf16", "true", "--max_steps", "2"]
+    argv = [
+        "--dataset",
+        corpus,
+        "--model_checkpoint",
+        encoder,
+        "--use_cpu",
+        "true",
+        "--bf16",
+        "true",
+        "--max_steps",
+        "2",
+    ]
     for run, more in (("none", ["--cache", "false"]), ("first", []), ("second", [])):
         assert "from the cache" not in caplog.text
         train.main([str(a) for a in [*argv, "--output_dir", tmp_path / run, *more]])
