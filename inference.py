@@ -94,6 +94,7 @@ def main(argv: list[str]) -> None:
             print(table(metrics))
     else:
         tag_text(arguments, name, option)
+    PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
 
 
 def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
