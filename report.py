@@ -29,24 +29,32 @@ SHOWN_CONFUSIONS = 6  # runs whose confusion is drawn
 def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[str, Any]:
     """The comparison of the runs with the first one on `classes`, as `report.json` holds it; fractions, not percent.
 
-    Micro F1 is the primary test. The per-class tests of all differences are one family under Holm's correction.
+    Micro F1 is the primary test: one family under Holm's correction over the runs that are compared. The classes with
+    gold entities are a second family over classes and runs; a class without any cannot be tested and is None.
     """
     counted = [run.counts(classes) for run in runs]
     cluster = clusters(runs[0].tokens)
     sums = [cluster_sums(c.entities, cluster) for c in counted]
     found = {run.name: differences(sums[0], s) for run, s in zip(runs[1:], sums[1:], strict=True)}
-    adjusted = iter(holm([d.p for each in found.values() for d in each[2:]]))
+    support = counted[0].entities[:, :, [0, 2]].sum(axis=(0, 2))
+    tested = [(name, i) for name in found for i in np.flatnonzero(support)]
+    adjusted = dict(zip(tested, holm([found[name][2 + i].p for name, i in tested]), strict=True))
+    micro = dict(zip(found, holm([each[0].p for each in found.values()]), strict=True))
     result = {
         "classes": classes,
+        "support": dict(zip(classes, support.tolist(), strict=True)),
         "sentences": len(runs[0].tokens),
         "clusters": int(cluster.max() + 1),
         "first": runs[0].name,
         "runs": {run.name: described(run, c, cluster) for run, c in zip(runs, counted, strict=True)},
         "differences": {
             name: {
-                "micro": plain(each[0]),
+                "micro": plain(each[0]) | {"p_holm": micro[name]},
                 "macro": plain(each[1]),
-                "per_class": {c: plain(d) | {"p_holm": next(adjusted)} for c, d in zip(classes, each[2:], strict=True)},
+                "per_class": {
+                    c: plain(d) | {"p_holm": adjusted[name, i]} if support[i] else None
+                    for i, (c, d) in enumerate(zip(classes, each[2:], strict=True))
+                },
             }
             for name, each in found.items()
         },

@@ -11,6 +11,7 @@ import yaml
 from seqeval.metrics import classification_report, f1_score
 
 import report
+from comparison import holm
 from labels import label_names
 
 CLASSES = ["PER", "ORG", "LOC"]
@@ -210,3 +211,23 @@ def test_odd_names_are_drawn(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
     reported(tmp_path, write_run(tmp_path / "x$a_{b$", rows), write_run(tmp_path / "_c", rows))
     assert (tmp_path / "out" / "class_f1.png").stat().st_size > 10_000
+
+
+def test_a_class_without_gold_is_not_tested(tmp_path):
+    """An empty class has no row, and does not make the family of tests larger."""
+    rows = with_noise(sentences(random.Random(0)), 0.2, 1)
+    rows = [r | {"gold": [t if t[2:] != "LOC" else "O" for t in r["gold"]]} for r in rows]
+    better = [r | {"predicted": p["predicted"]} for r, p in zip(rows, with_noise(rows, 0.1, 2), strict=True)]
+    found = reported(tmp_path, write_run(tmp_path / "a", rows, CLASSES), write_run(tmp_path / "b", better, CLASSES))
+    each = found["differences"]["b"]["per_class"]
+    assert found["support"]["LOC"] == 0 and each["LOC"] is None
+    assert max(each[c]["p_holm"] for c in ("PER", "ORG")) <= 2 * max(each[c]["p"] for c in ("PER", "ORG"))
+    assert "| LOC | no difference" not in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_micro_tests_of_several_runs_are_one_family(tmp_path):
+    rows = sentences(random.Random(0))
+    folders = [write_run(tmp_path / name, with_noise(rows, 0.3, seed)) for seed, name in enumerate("abcd")]
+    micro = [d["micro"] for d in reported(tmp_path, *folders)["differences"].values()]
+    assert [m["p_holm"] for m in micro] == pytest.approx(holm([m["p"] for m in micro]))
+    assert any(m["p_holm"] > m["p"] for m in micro)
