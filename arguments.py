@@ -19,6 +19,7 @@ import yaml
 from transformers import HfArgumentParser
 
 from errors import InputError, nearest
+from records import PlainLoader
 
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
@@ -49,6 +50,7 @@ class DataArguments:
     cache: bool = option(True, "Keep the prepared data for the next run.")
 
     def __post_init__(self) -> None:
+        require_named(self, "dataset")
         for language in self.languages:
             if language not in LANGUAGES:
                 raise InputError(f"--languages: unknown language {language!r}; expected some of {', '.join(LANGUAGES)}")
@@ -80,6 +82,7 @@ class ModelArguments:
     max_length: int | None = option(None, "Sub-tokens a window, special ones included; default: all the model takes.")
 
     def __post_init__(self) -> None:
+        require_named(self, "model_checkpoint")
         require_at_least(self, "max_length", 4)
 
 
@@ -112,6 +115,7 @@ class TrainingArguments(transformers.TrainingArguments):
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
             require_at_least(self, name, 1)
         require_at_least(self, "early_stopping_patience", 1)
+        require_named(self, "hub_model_id")
         for name in ("learning_rate", "weight_decay", "seed", "dataloader_num_workers", "num_train_epochs"):
             require_at_least(self, name, 0)
         if self.seed >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
@@ -147,6 +151,7 @@ class InferenceArguments:
     output_file: str | None = option(None, "Where tagged lines go; default: standard output.")
 
     def __post_init__(self) -> None:
+        require_named(self, "checkpoint", "input_file", "output_file")
         if self.split not in ("test", "validation"):
             raise InputError(f"--split: found {self.split!r}; expected test or validation")
         if self.text is not None and self.input_file is not None:
@@ -177,6 +182,12 @@ def require_at_least(record: Any, name: str, least: float) -> None:
     value = getattr(record, name)
     if value is not None and not (value >= least and math.isfinite(value)):
         raise InputError(f"--{name}: found {value}; expected a number of at least {least}")
+
+
+def require_named(record: Any, *names: str) -> None:
+    for name in names:
+        if getattr(record, name) == "":
+            raise InputError(f"--{name}: found an empty name; expected one, or no --{name} for the default")
 
 
 class Parser(HfArgumentParser):
@@ -265,18 +276,18 @@ def config_node(path: str) -> yaml.Node | None:
         text = Path(path).read_text(encoding="utf-8-sig")
         if path.endswith(".json"):  # YAML refuses the tabs that JSON allows
             text = json.dumps(json.loads(text), indent=0)
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        return yaml.compose(text, Loader=PlainLoader)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a YAML or JSON file of options, or --field value") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError, OSError, RecursionError) as error:
+    except (ValueError, yaml.YAMLError, OSError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as options: {' '.join(str(error).split())}") from None
 
 
 def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
     if isinstance(node, yaml.MappingNode):
         try:
-            return [f"--{name}={json.dumps(yaml.SafeLoader('').construct_document(node))}"]
-        except (yaml.YAMLError, TypeError) as error:
+            return [f"--{name}={json.dumps(PlainLoader('').construct_document(node))}"]
+        except (yaml.YAMLError, TypeError, ValueError) as error:
             raise InputError(f"{place}: {name} cannot be read: {' '.join(str(error).split())}") from None
     if isinstance(node, yaml.SequenceNode):
         return [f"--{name}", *(str(item.value) for item in node.value)]

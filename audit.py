@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
+from errors import printable
 from labels import spans, types_of
 from metrics import invalid_transitions
 from sources import Sentences
@@ -56,7 +57,7 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
     for fault in ("unbalanced brackets or quotes", "surface of several classes"):
         of_fault = [f for f in findings if f.fault == fault]
         lines.append(row(f"  {fault}", [sum(f.split == name for f in of_fault) for name in names]))
-        lines += [f"      e.g. {f.split} row {f.row}: {f.shown}" for f in of_fault[:EXAMPLES]]
+        lines += [f"      e.g. {f.split} row {f.row}: {printable(f.shown)}" for f in of_fault[:EXAMPLES]]
     for a, b in combinations(names, 2):
         shared = len(sentence_set(splits[a]) & sentence_set(splits[b]))
         lines.append(f"  leaks: sentences in {a} and in {b}: {shared}")
@@ -66,12 +67,12 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
         )
         for entity_type, support in counted["test"].items():
             if support:
-                lines.append(f"  {entity_type:<40}{100 * wilson_half_width(RECALL, support):>12.1f}")
+                lines.append(f"  {printable(entity_type):<40}{100 * wilson_half_width(RECALL, support):>12.1f}")
     return "\n".join(lines)
 
 
 def row(title: str, values: list[int]) -> str:
-    return f"{title:<42}" + "".join(f"{value:>12,}" for value in values)
+    return f"{printable(title):<42}" + "".join(f"{value:>12,}" for value in values)
 
 
 def class_counts(sentences: Sentences) -> dict[str, int]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from errors import InputError
-from hub_files import is_repo_id
+from errors import InputError, printable
+from hub_files import is_repo_id, public_name
 from runs import ONNX, ONNX_FOLDERS, optional_json, recorded_args
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
@@ -32,8 +32,10 @@ def model_card(run: Path) -> str:
     split, metrics = next(iter(scored.items()))
     try:
         exported = exports(run, scored.get("test", {}))
-        return rendered(run.resolve().name, config, environment, args, scored, split, metrics, exported)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        return rendered(printable(run.resolve().name), config, environment, args, scored, split, metrics, exported)
+    except InputError:
+        raise
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise InputError(f"{run}: its records lack {error}; expected a finished run of this version") from error
 
 
@@ -70,14 +72,13 @@ def record(path: Path) -> dict[str, Any]:
 
 def text(value: object) -> str:
     """A value from data or options, so that neither Markdown nor HTML takes it for markup."""
-    escaped = html.escape(" ".join(str(value).split()), quote=False)
+    escaped = html.escape(printable(" ".join(str(value).split())), quote=False)
     return "".join(f"\\{c}" if c in "\\`*_[]|#" else c for c in escaped)
 
 
 def dataset_name(record: dict[str, Any]) -> str:
     """The `dataset` of a record as strangers may see it: a Hub id, `sample`, or the last part of a local path."""
-    dataset = str(record.get("dataset", "unknown"))
-    return dataset if is_repo_id(dataset) and not Path(dataset).exists() else Path(dataset).name
+    return public_name(record.get("dataset", "unknown"))
 
 
 def on_hub(args: dict[str, Any]) -> bool:
@@ -123,7 +124,7 @@ def introduction(config: dict[str, Any], args: dict[str, Any]) -> str:
         if config.get("masked_training")
         else "trained on all classes of the data"
     )
-    base = text(str(args.get("model_checkpoint", "an encoder")).removeprefix("package:"))
+    base = text(public_name(args.get("model_checkpoint", "an encoder")).removeprefix("package:"))
     return (
         f"A named-entity tagger fine-tuned from {base} on {text(dataset_name(args))}, {masked}.\n\nClasses: {classes}."
     )
@@ -151,10 +152,11 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
     total = sum(values["support"] for values in metrics["per_class"].values() if values)
     lines.append(row("**all**", metrics["overall"], intervals["overall"]["f1"], total))
     macro, (low, high) = metrics["overall"]["macro_f1"], intervals["overall"]["macro_f1"]
+    fingerprint = text(metrics["data_fingerprint"])
     about = (
         f"The {split} split of {text(dataset_name(metrics))} ({' '.join(map(text, metrics.get('languages', [])))}): "
         f"{metrics['sentences']:,} sentences, {metrics['tokens']:,} tokens; data fingerprint "
-        f"`{metrics['data_fingerprint']}`. Entity-level scores in percent, equal to seqeval's default mode. Intervals "
+        f"`{fingerprint}`. Entity-level scores in percent, equal to seqeval's default mode. Intervals "
         "are bootstrap percentiles over sentences, and say nothing of how another seed would score. A class's accuracy "
         "is token accuracy with every other class as `O`: near 100 for any rare class."
     )
@@ -197,11 +199,11 @@ def training(args: dict[str, Any], environment: dict[str, Any], scored: dict[str
         ),
         ("up-sampling", up if args.get("upsample") else "no"),
         ("training rows", f"{rows['training_rows']:,}"),
-        ("training data fingerprint", f"`{environment['data_fingerprint']}`"),
+        ("training data fingerprint", f"`{text(environment['data_fingerprint'])}`"),
         *((name, text(args[name])) for name in SHOWN_ARGUMENTS if args.get(name) is not None),
         ("hardware", f"{environment['processes']} process(es) on {text(hardware)}"),
         ("seconds", f"{environment['train_seconds']:,}"),
-        ("versions", ", ".join(f"{name} {text(number)}" for name, number in packages.items())),
+        ("versions", ", ".join(f"{text(name)} {text(number)}" for name, number in packages.items())),
     ]
     if "validation" in scored:
         facts.append(("validation F1 of the best checkpoint", f"{100 * scored['validation']['overall']['f1']:.1f}"))

@@ -24,9 +24,14 @@ from errors import InputError
 from hub_files import fetch, fetch_optional, is_repo_id
 from labels import is_label
 from runs import ONNX
+from sources import HALF_A_PAIR
 
 log = logging.getLogger("ner")
 PACKAGE = "package:"
+RUNS_CODE = (
+    "--{option} {location}: the checkpoint wants to run code of its own, which this project never does; expected an "
+    "architecture that transformers has; name another checkpoint"
+)
 
 
 def located(name: str, option: str) -> str:
@@ -36,6 +41,8 @@ def located(name: str, option: str) -> str:
     """
     folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
     if os.path.isdir(folder):
+        if HALF_A_PAIR.search(str(folder)):  # Python's form of such bytes; the tokenizers' library takes UTF-8 only
+            raise InputError(f"--{option}: the name of {folder} is not UTF-8; expected UTF-8; rename the folder")
         if not (folder / "config.json").is_file():
             raise InputError(f"--{option}: the folder {folder} holds no config.json; expected a finished checkpoint")
         return str(folder)
@@ -74,9 +81,9 @@ def tokenizer_of(location: str, option: str) -> PreTrainedTokenizerFast:
     try:
         # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
         with only_errors():
-            tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True)
+            tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True, trust_remote_code=False)
     except Exception as error:  # whatever stands in a stranger's files
-        raise InputError(f"--{option} {location}: cannot be loaded: {' '.join(str(error).split())}") from error
+        raise refusal(error, location, option, "cannot be loaded") from error
     if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
         raise InputError(f"--{option} {location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
     return tokenizer
@@ -93,7 +100,7 @@ def model_of(
         with only_errors():  # what is new or unused is checked here
             model, info = AutoModelForTokenClassification.from_pretrained(
                 location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True,
-                output_loading_info=True,
+                output_loading_info=True, trust_remote_code=False,
             )  # fmt: skip
     except Exception as error:
         # The library meets whatever stands in a stranger's files, and has no error class of its own for that.
@@ -102,7 +109,7 @@ def model_of(
                 f"--{option} {location}: holds no safetensors; expected model.safetensors, or the model.onnx of an "
                 "export (other forms can run code when they are loaded); save the model again with save_pretrained"
             ) from None
-        raise InputError(f"--{option} {location}: cannot be loaded: {' '.join(str(error).split())}") from error
+        raise refusal(error, location, option, "cannot be loaded") from error
     absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     wrong = sorted(name for name in absent if not may_be_new(name))
     if wrong:
@@ -117,15 +124,27 @@ def has_safetensors(location: str) -> bool:
     names = ("model.safetensors", "model.safetensors.index.json")
     if Path(location).is_dir():
         return any((Path(location) / name).is_file() for name in names)
-    return any(fetch_optional(location, name) for name in names)
+    return any(fetch_optional(location, name, "try again later, or name a local folder") for name in names)
 
 
 def config_of(location: str, option: str, **changes: Any) -> PreTrainedConfig:
     try:
-        return AutoConfig.from_pretrained(location, **changes)
+        config = AutoConfig.from_pretrained(location, trust_remote_code=False, **changes)
     except Exception as error:  # whatever stands in a stranger's file
-        message = " ".join(str(error).split())
-        raise InputError(f"--{option} {location}: its config.json cannot be used: {message}") from error
+        raise refusal(error, location, option, "its config.json cannot be used") from error
+    if "/" in str(config._attn_implementation):  # a repository of compiled kernels
+        raise InputError(RUNS_CODE.format(option=option, location=location))
+    if not isinstance(config.id2label, dict):
+        raise InputError(f"--{option} {location}: its config.json has no id2label; expected numbers and label names")
+    return config
+
+
+def refusal(error: Exception, location: str, option: str, what: str) -> InputError:
+    """What to say where transformers cannot load something; its own words would advise to trust the code."""
+    message = " ".join(str(error).split())
+    if "trust_remote_code" in message:
+        return InputError(RUNS_CODE.format(option=option, location=location))
+    return InputError(f"--{option} {location}: {what}: {message}")
 
 
 def for_training(
@@ -133,7 +152,7 @@ def for_training(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """A pre-trained encoder with a classifier for the labels `names`; its config says which classes were kept."""
     location = located(name, "model_checkpoint")
-    earlier = list(config_of(location, "model_checkpoint").id2label.values())
+    earlier = [str(label) for label in config_of(location, "model_checkpoint").id2label.values()]
     config = config_of(
         location,
         "model_checkpoint",
@@ -168,10 +187,11 @@ def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedToke
     tokenizer = tokenizer_of(location, option)
     if (Path(location) / ONNX).is_file():
         with torch.device("meta"):
-            return AutoModelForTokenClassification.from_config(config), tokenizer, names
+            model = AutoModelForTokenClassification.from_config(config, trust_remote_code=False)
+        return model, tokenizer, names
     return model_of(location, option, config, lambda name: "pooler." in name).eval(), tokenizer, names
 
 
 def has_label_set(names: list[str]) -> bool:
     """True for BIO label names; false for `LABEL_0`, `LABEL_1`, which stand where nobody named them."""
-    return "O" in names and all(is_label(name) for name in names)
+    return "O" in names and all(is_label(name) and not HALF_A_PAIR.search(name) for name in names)

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 import checkpoints
 from errors import InputError
-from runs import ONNX, ONNX_FOLDERS
+from runs import ONNX, ONNX_FOLDERS, keep_modes
 from tagging import Logits
 
 
@@ -47,18 +47,26 @@ def export(run: Path) -> None:
             write_int8(full / ONNX, small / ONNX)
         for new in (full, small):
             if (run / new.name).exists():
+                keep_modes(run / new.name, new)
                 (run / new.name).rename(Path(temporary) / f"old-{new.name}")
             new.rename(run / new.name)
 
 
 def write_onnx(model: PreTrainedModel, path: Path) -> None:
     # The plain formulation of attention: the fused one is exported with checks for rows that are all padding.
+    import onnx
+
     model.set_attn_implementation("eager")
     names, axes = ("input_ids", "attention_mask"), {0: "row", 1: "position"}
     torch.onnx.export(
         model, (), path, kwargs={name: torch.ones(2, 8, dtype=torch.int64) for name in names},
         output_names=["logits"], dynamic_shapes=dict.fromkeys(names, axes), external_data=False, verbose=False,
     )  # fmt: skip
+    exported = onnx.load(path)
+    graph = exported.graph
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]  # the exporter's notes, with the paths of the sources on this machine
+    onnx.save(exported, path)
 
 
 def write_int8(source: Path, path: Path) -> None:

@@ -11,21 +11,16 @@ import shlex
 import sys
 from pathlib import Path
 
-from huggingface_hub import HfApi, get_token
+from huggingface_hub import CommitOperationAdd, HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
 from card import model_card
-from errors import CommandParser, InputError, run_script
+from errors import CommandParser, InputError, named_folder, printable, run_script
 from hub_files import is_repo_id
-from runs import ONNX, ONNX_FOLDERS, optional_json
+from runs import ONNX_FOLDERS, optional_json
+from upload import pushed_names, shareable
 
 log = logging.getLogger("ner")
-# Weights (safetensors only), tokenizer, and the records of the run. Predictions hold the data's text and stay here.
-PUSHED = (
-    "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer*.json", "special_tokens_map.json",
-    "added_tokens.json", "vocab.*", "merges.txt", "*.model", "args.yaml", "environment.json", "README.md",
-    "*/metrics.json", *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (ONNX, "*.json", "args.yaml")),
-)  # fmt: skip
 
 
 def write_card(run: Path) -> str:
@@ -43,25 +38,26 @@ def require_ready(repo_id: str, token: str | None) -> None:
         raise InputError("no login to the Hub; expected a token; log in with `hf auth login`, or set HF_TOKEN")
 
 
-def push(run: Path, repo_id: str, private: bool | None = None, token: str | None = None) -> str:
+def push(run: Path, repo_id: str, private: bool | None = None, token: str | None = None) -> RepoUrl:
     """Uploads a run folder in one commit, with a fresh model card, and returns the repository's address.
 
-    Raises `InputError` where the Hub cannot be reached or refuses; the run folder stays whole.
+    Raises `InputError` where a file cannot be shared, or the Hub cannot be reached or refuses; the run folder stays
+    whole.
     """
     require_ready(repo_id, token)
+    pushed_names(run)  # before the card is written: its file may be a link to somewhere else
     write_card(run)
+    files = [CommitOperationAdd(name, shareable(run / name)) for name in pushed_names(run)]
     api = HfApi(token=token)
     try:
         repository = api.create_repo(repo_id, private=private, exist_ok=True)
-        api.upload_folder(
-            repo_id=repository.repo_id, folder_path=run, allow_patterns=PUSHED, ignore_patterns=["checkpoint-*"],
-            commit_message=f"{run.resolve().name}: weights, tokenizer, model card",
-        )  # fmt: skip
+        message = f"{printable(run.resolve().name)}: weights, tokenizer, model card"
+        api.create_commit(repository.repo_id, files, commit_message=message)
     except (HTTPError, OSError, RuntimeError) as error:
         again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}" + (" --private" if private else "")
         message = " ".join(str(error).split())[:300]
         raise InputError(f"{repo_id}: not pushed: {message}; the run in {run} is whole; later: {again}") from error
-    return str(repository)
+    return repository
 
 
 def export(run: Path) -> None:
@@ -98,7 +94,7 @@ def main(argv: list[str]) -> None:
     upload = commands.add_parser("push", help="upload weights, tokenizer, model card and records", allow_abbrev=False)
     onnx = commands.add_parser("onnx", help="export the model, with float32 and int8 weights", allow_abbrev=False)
     for command in (card, upload, onnx):
-        command.add_argument("run", type=Path, help="a run folder")
+        command.add_argument("run", type=named_folder, help="a run folder")
     upload.add_argument("--repo_id", required=True, help="OWNER/NAME on the Hub")
     upload.add_argument("--private", action="store_true", help="make a new repository private")
     options = parser.parse_args(argv)
@@ -107,8 +103,9 @@ def main(argv: list[str]) -> None:
     elif options.command == "onnx":
         export(options.run)
     else:
-        print(push(options.run, options.repo_id, private=options.private or None))
-        print("score or use it: python inference.py --checkpoint " + options.repo_id, file=sys.stderr)
+        repository = push(options.run, options.repo_id, private=options.private or None)
+        print(repository)
+        print(f"score or use it: python inference.py --checkpoint {repository.repo_id}", file=sys.stderr)
 
 
 if __name__ == "__main__":

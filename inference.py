@@ -9,13 +9,11 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO, Any
+from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -29,12 +27,13 @@ import checkpoints
 from arguments import Arguments, TrainingArguments, parse
 from data import capped, read_split
 from encoding import encode, window_size
-from errors import InputError, run_script
+from errors import InputError, printable, run_script
 from exports import onnx_logits
 from hardware import bfloat16_pays, keep_freed_memory
 from hub import write_card
-from hub_files import fetch_optional, is_repo_id
+from hub_files import UnreachableError, fetch_optional, is_repo_id
 from labels import label_names, lookup_table, spans, tag_lists, types_of
+from lines import blocks, input_lines, output
 from metrics import table
 from ner_metric import ner_metric
 from runs import ONNX_FOLDERS, recorded_args, require_writable, scored, write_scored
@@ -87,7 +86,7 @@ def main(argv: list[str]) -> None:
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
     option = "checkpoint" if arguments.inference.checkpoint is not None else "output_dir"
-    name = arguments.inference.checkpoint or arguments.training.output_dir
+    name = arguments.training.output_dir if option == "output_dir" else arguments.inference.checkpoint
     if arguments.inference.text is None and arguments.inference.input_file is None:
         metrics = score(arguments, name, option)
         if is_first():
@@ -103,9 +102,12 @@ def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     split, local = arguments.inference.split, Path(location).is_dir()
     run = Path(location) if local else Path(arguments.training.output_dir) / name.split("/")[-1]
     require_writable(run, split)
-    own = recorded_args(run) if local else hub_args(name)
+    own = recorded_args(run) if local else hub_args(name, set(arguments.given))
     chosen = {k: own[k] for k in ("dataset", "languages") if k in own and k not in arguments.given}
-    options = replace(arguments.data, **chosen)
+    try:
+        options = replace(arguments.data, **chosen)
+    except InputError as error:
+        raise InputError(f"{name}: its args.yaml: {error}") from None
     sentences = capped(read_split(options, split), options.max_eval_sentences)
     tagger = Tagger(arguments, name, option)
     known = known_gold(sentences, tagger, name)
@@ -123,11 +125,30 @@ def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     return metrics
 
 
-def hub_args(repo_id: str) -> dict[str, Any]:
-    """The `args.yaml` of a pushed run, where it has one; a folder on the pusher's machine is not taken for data."""
-    path = fetch_optional(repo_id, "args.yaml")
+def hub_args(repo_id: str, given: set[str]) -> dict[str, Any]:
+    """The `args.yaml` of a pushed run, where it has one, for the options that were not given.
+
+    Raises `InputError` where it names data that are neither the sample nor on the Hub: a folder here that happens to
+    have that name is other data.
+    """
+    if {"dataset", "languages"} <= given:
+        return {}
+    try:
+        path = fetch_optional(repo_id, "args.yaml", "name the data to score it on with --dataset")
+    except UnreachableError as error:
+        if "dataset" not in given:
+            raise
+        log.warning("%s; the languages are those of --languages or arguments.py", error)
+        return {}
     own = recorded_args(path.parent) if path else {}
-    return own if own.get("dataset") == "sample" or is_repo_id(str(own.get("dataset", "/"))) else {}
+    dataset = own.get("dataset", "sample")
+    on_hub = "/" in dataset and is_repo_id(dataset) and not os.path.exists(dataset)
+    if "dataset" not in given and dataset != "sample" and not on_hub:
+        raise InputError(
+            f"{repo_id}: its args.yaml names the data {dataset!r}; expected `sample` or a data set on the Hub that is "
+            "no folder here; name the data to score it on with --dataset"
+        )
+    return own
 
 
 def known_gold(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
@@ -153,11 +174,15 @@ def is_first() -> bool:
     return PartialState().is_main_process
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
 def tag_text(arguments: Arguments, name: str, option: str) -> None:
     """Tags `--text` or the lines of `--input_file`, in order, holding a bounded number of lines at a time."""
     options, first = arguments.inference, is_first()
-    readable = options.text is not None and options.output_file is None and sys.stdout.isatty()
-    typed = options.input_file == "-" and PartialState().num_processes == 1 and sys.stdin.isatty()
+    readable = options.text is not None and options.output_file is None and is_terminal(sys.stdout)
+    typed = options.input_file == "-" and PartialState().num_processes == 1 and is_terminal(sys.stdin)
     source = input_lines(options.text, options.input_file) if first else nullcontext(iter(()))
     with source as lines, output(options.output_file) if first else nullcontext() as file:
         # After the files, which cost less to open.
@@ -218,83 +243,14 @@ def pretty(text: str, entities: list[dict[str, Any]]) -> str:
     for e in entities:
         parts += [
             printable(text[done : e["start"]]),
-            f"\x1b[1m[{printable(e['text'])}]\x1b[0m\x1b[2m{e['type']}\x1b[0m",
+            f"\x1b[1m[{printable(e['text'])}]\x1b[0m\x1b[2m{printable(e['type'])}\x1b[0m",
         ]
         done = e["end"]
     lines = ["".join([*parts, printable(text[done:])])]
-    lines += [f"  {e['type']:<6} {printable(e['text'])}  ({e['start']}-{e['end']}, {e['score']:.0%})" for e in entities]
+    for e in entities:
+        kind, shown = printable(e["type"]), printable(e["text"])
+        lines.append(f"  {kind:<6} {shown}  ({e['start']}-{e['end']}, {e['score']:.0%})")
     return "\n".join(lines if entities else [*lines, "  no entity"])
-
-
-def printable(text: str) -> str:
-    """The text without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
-
-
-def blocks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Lists of up to `size` lines."""
-    iterator = iter(lines)
-    while block := list(islice(iterator, size)):
-        yield block
-
-
-@contextmanager
-def input_lines(text: str | None, path: str | None) -> Iterator[Iterator[str]]:
-    if text is not None:
-        yield decoded(os.fsencode(text).split(b"\n"), "--text")
-    elif path == "-":
-        if sys.stdin is None:
-            raise InputError("--input_file -: standard input is closed; expected lines there, or a file's name")
-        yield decoded(sys.stdin.buffer, "standard input")
-    else:
-        try:
-            file = open(path, "rb")
-        except OSError as error:
-            raise InputError(f"--input_file: {path} cannot be read: {error.strerror}") from None
-        with file:
-            yield decoded(file, path)
-
-
-def decoded(lines: Iterable[bytes], place: str) -> Iterator[str]:
-    r"""UTF-8 lines without their `\n` or `\r\n`; nothing else ends a line."""
-    for number, line in enumerate(lines, 1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise InputError(f"{place}:{number}: found bytes that are not UTF-8; expected UTF-8; convert it") from None
-        yield text.removesuffix("\n").removesuffix("\r")
-
-
-@contextmanager
-def output(path: str | None) -> Iterator[IO[str]]:
-    """Standard output, or a file that appears when it is complete."""
-    if path is None:
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-        yield sys.stdout
-        return
-    target = Path(path).resolve()
-    if not target.parent.is_dir():
-        raise InputError(f"--output_file: there is no folder {target.parent}; make it first")
-    if target.exists() and not target.is_file():
-        if target.is_dir():
-            raise InputError(f"--output_file: {path} is a folder; expected a file")
-        with open(target, "w", encoding="utf-8", newline="\n") as file:  # a pipe or a device
-            yield file
-        return
-    with NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=target.parent, delete=False) as file:
-        try:
-            yield file
-            file.close()
-            os.chmod(file.name, 0o666 & ~current_umask())
-            os.replace(file.name, target)
-        finally:
-            Path(file.name).unlink(missing_ok=True)
-
-
-def current_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 if __name__ == "__main__":

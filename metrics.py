@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from errors import printable
 from labels import continues, flat_ids, label_names, prefixes_and_types, spans, types_of
 
 ROUNDS = 1_000  # bootstrap resamples
@@ -168,6 +169,7 @@ def table(metrics: dict[str, Any]) -> str:
             100 * v for v in (values["precision"], values["recall"], values["f1"], *interval, values["accuracy"])
         )
         between = f"[{low:.1f}, {high:.1f}]"
+        name = printable(name)
         return f"{name:<8}{precision:>10.1f}{recall:>9.1f}{f1:>8.1f}{between:>17}{accuracy:>10.2f}{support:>9}"
 
     absent = [name for name, values in metrics["per_class"].items() if values is None]
@@ -179,5 +181,5 @@ def table(metrics: dict[str, Any]) -> str:
     low, high = (100 * v for v in metrics["intervals"]["overall"]["macro_f1"])
     lines.append(f"{'macro F1':<27}{100 * metrics['overall']['macro_f1']:>8.1f}{f'[{low:.1f}, {high:.1f}]':>17}")
     if absent:
-        lines.append(f"no entity in this split: {', '.join(absent)}")
+        lines.append(f"no entity in this split: {', '.join(map(printable, absent))}")
     return "\n".join(lines)

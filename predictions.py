@@ -1,6 +1,7 @@
 """Run folders as a report reads them: predictions, label sets, recorded arguments. No model, no torch."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from errors import InputError
 from labels import flat_ids, is_label, label_names, lookup_table, types_of
 from metrics import Counts, counts_of_ids
 from runs import SURFACES, optional_json, recorded_args
+from sources import HALF_A_PAIR
 
 # Arguments in which runs of one experiment may differ.
 NOT_THE_EXPERIMENT = ("seed", "output_dir")
@@ -55,8 +57,9 @@ def read_runs(folders: list[Path]) -> list[Run]:
 
 
 def short_names(folders: list[Path]) -> list[str]:
-    parts = [folder.resolve().parts for folder in folders]
-    if len(set(parts)) < len(parts):
+    # As it can be written: of a name that is no UTF-8, the odd bytes as \xNN.
+    parts = [[os.fsencode(p).decode("utf-8", "backslashreplace") for p in f.resolve().parts] for f in folders]
+    if len({folder.resolve() for folder in folders}) < len(folders):
         raise InputError(f"found {', '.join(map(str, folders))}; expected each run once; remove the repeated one")
     for length in range(1, max(map(len, parts)) + 1):
         names = ["/".join(p[-length:]).lstrip("/") for p in parts]
@@ -89,11 +92,10 @@ def read_run(folder: Path, name: str) -> Run:
 
 def known_types(path: Path) -> list[str]:
     """The classes that a checkpoint's `config.json` names; none where there is no such file."""
-    labels = optional_json(path).get("id2label", {})
-    try:
-        return types_of(labels.values())
-    except (ValueError, AttributeError, TypeError):
-        raise InputError(f"{path}: found no BIO label names in id2label; expected those of a trained tagger") from None
+    labels = list(optional_json(path).get("id2label", {}).values())
+    if not all(map(is_label, labels)) or HALF_A_PAIR.search("".join(labels)):
+        raise InputError(f"{path}: found no BIO label names in id2label; expected those of a trained tagger")
+    return types_of(labels)
 
 
 def training_surfaces(path: Path) -> set[tuple[str, str]] | None:
@@ -117,7 +119,7 @@ def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
             sides = [row[key] for key in ("tokens", "gold", "predicted")]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise InputError(
                 f"{path}:{number}: expected an object with tokens, gold and predicted; score the run again"
             ) from None
@@ -126,7 +128,7 @@ def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
             or len({len(side) for side in sides}) != 1
             or not all(is_label(tag) for tag in (*sides[1], *sides[2]))
             or not isinstance(row.get("lang", ""), str)
-            or any("\ud800" <= c <= "\udfff" for c in "".join(sides[0]))
+            or HALF_A_PAIR.search("".join([*sides[0], *sides[1], *sides[2], row.get("lang", "")]))
         ):
             raise InputError(f"{path}:{number}: expected tokens, and a gold and a predicted BIO tag for each token")
         yield row

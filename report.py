@@ -15,7 +15,7 @@ import numpy as np
 
 from comparison import Difference, cluster_sums, clustered, clusters, differences, group_difference, holm
 from error_analysis import Entities, analysis, by_seen, entities_of, strict_scores
-from errors import CommandParser, run_script
+from errors import CommandParser, named_folder, run_script
 from metrics import Counts, intervals, scores
 from predictions import Run, read_runs, seeds_of, shared_classes
 from report_html import html
@@ -155,7 +155,9 @@ def main(argv: list[str]) -> None:
     parser = CommandParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder; the first is compared with")
+    parser.add_argument(
+        "runs", nargs="+", type=named_folder, metavar="RUN", help="a run folder; the first is compared with"
+    )
     parser.add_argument("--output_dir", type=Path, default=Path("runs/report"), help="where the report goes")
     options = parser.parse_args(argv)
     runs, folder = read_runs(options.runs), options.output_dir

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from error_analysis import KINDS
+from errors import printable
 
 LEVEL = 0.05
 Part = dict[str, Any]
@@ -227,4 +228,5 @@ def markdown(parts: list[Part]) -> str:
 
 def cell(value: Any) -> str:
     """A value from a file, so that neither Markdown nor HTML takes it for markup."""
-    return "".join(f"\\{c}" if c in "\\`*|<[" else c for c in str(value).replace("\n", " "))
+    text = printable(" ".join(str(value).split()))
+    return "".join(f"\\{c}" if c in "\\`*|<[]" else c for c in text)

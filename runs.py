@@ -4,18 +4,20 @@ import json
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from errors import InputError
+from hub_files import public_name
 from labels import flat_ids, types_of
 from metrics import invalid_transitions
-from sources import Sentences
+from records import read_record
+from sources import HALF_A_PAIR, Sentences
 
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 SPLITS = ("validation", "test")  # what is scored
@@ -52,6 +54,10 @@ def remove_stale(folder: Path) -> None:
 
 def require_writable(run: Path, split: str) -> None:
     """Raises `InputError` where `run/split` cannot be written, or holds what no scoring wrote (a data set, say)."""
+    if HALF_A_PAIR.search(str(run.resolve())):
+        raise InputError(
+            f"--output_dir: the name of {run} is not UTF-8, and no tokenizer can be saved there; rename it"
+        )
     folder = run / split
     existing = next(p for p in (folder, *folder.resolve().parents) if p.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
@@ -62,21 +68,29 @@ def require_writable(run: Path, split: str) -> None:
             raise InputError(f"{folder}: holds {others[0]}, which scoring would replace; choose another --output_dir")
 
 
+def keep_modes(old: Path, new: Path) -> None:
+    """Gives a new file, or a folder and its files, the permissions and owners of those whose place they take."""
+    for path in (new, *new.rglob("*")):
+        replaced = old / path.relative_to(new)
+        if replaced.exists():
+            found = replaced.stat()
+            with suppress(PermissionError):
+                os.chown(path, found.st_uid, found.st_gid)
+            path.chmod(stat.S_IMODE(found.st_mode))
+
+
 def write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A name that is no UTF-8 holds halves of surrogate pairs, for which a backslash form is JSON's own.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def optional_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file, empty where there is no such file."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return read_record(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except ValueError as error:  # no JSON, or not UTF-8
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: found {type(found).__name__}; expected an object")
-    return found
 
 
 def recorded_args(folder: Path) -> dict[str, Any]:
@@ -84,12 +98,9 @@ def recorded_args(folder: Path) -> dict[str, Any]:
     path = folder / "args.yaml"
     if not path.is_file():
         return {}
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("languages", []), list):
-        raise InputError(f"{path}: expected a run's options, and languages as a list; name --dataset and --languages")
+    found = read_record(path)
+    if found.get("languages") == []:
+        raise InputError(f"{path}: languages: found none; expected at least one; correct the file")
     return found
 
 
@@ -109,8 +120,7 @@ def scored(
     types = types_of(sentences.names)
     return {
         "split": split,
-        # Of a local folder only the name: metrics are pushed, and a path is nobody's business.
-        "dataset": Path(source[0]).name if os.path.isdir(source[0]) else source[0],
+        "dataset": public_name(source[0]),  # metrics are pushed, and a path is nobody's business
         "languages": source[1],
         "sentences": len(sentences),
         "tokens": int(sentences.lengths.sum()),
@@ -141,6 +151,7 @@ def write_scored(
                 line = {"id": i, "lang": lang, "tokens": tokens, "gold": gold_tags, "predicted": tags}
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         if folder.exists():
+            keep_modes(folder, new)
             folder.rename(Path(temporary) / "old")
         new.rename(folder)
 

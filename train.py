@@ -50,7 +50,8 @@ def main(argv: list[str]) -> None:
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # said at every evaluation where there is no GPU
     options, run = arguments.training, Path(arguments.training.output_dir)
     if arguments.given:
-        log.info("%s", described(arguments))
+        for line in described(arguments).split("\n"):
+            log.info("%s", line)
     resumed = checkpoint_to_resume(options)
     goes_on = resumed is not None and Path(resumed).resolve().parent == run.resolve()
     if holds_run(run) and not goes_on and not options.overwrite_output_dir:
