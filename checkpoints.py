@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants
 from transformers import (
     AutoConfig,
     AutoModelForTokenClassification,
@@ -28,6 +29,7 @@ from sources import HALF_A_PAIR
 
 log = logging.getLogger("ner")
 PACKAGE = "package:"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 RUNS_CODE = (
     "--{option} {location}: the checkpoint wants to run code of its own, which this project never does; expected an "
     "architecture that transformers has; name another checkpoint"
@@ -78,6 +80,9 @@ def only_errors() -> Iterator[None]:
 
 
 def tokenizer_of(location: str, option: str) -> PreTrainedTokenizerFast:
+    if not os.path.isdir(location) and not constants.HF_HUB_OFFLINE:
+        for name in TOKENIZER_FILES:  # transformers goes on without one that the Hub fails to send
+            fetch_optional(location, name, "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache")
     try:
         # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
         with only_errors():

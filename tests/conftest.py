@@ -18,6 +18,7 @@ os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XE
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="prepared-cache-")  # prepared.py's, in subprocesses too
 
+import huggingface_hub
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
@@ -166,3 +167,13 @@ def fails(monkeypatch, capsys):
 @pytest.fixture
 def loopback_hub() -> LoopbackHub:
     return HUB
+
+
+@pytest.fixture
+def online(loopback_hub, monkeypatch):
+    """The client may ask the loopback server, as somebody who is logged in, and does not wait between tries."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", "hf_loopback")
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    yield loopback_hub
+    loopback_hub.broken = loopback_hub.failing = None

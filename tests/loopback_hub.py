@@ -1,7 +1,7 @@
 """A small server that speaks as much of the Hub's protocol as the real client uses, on the loopback interface.
 
 It holds repositories in memory: files under `(repo_type, repo_id)`. Set `broken` to a part of a path, and requests
-with it are cut off in the middle, as by a network that fails.
+with it are cut off in the middle, as by a network that fails; or `failing`, and they are answered with status 503.
 """
 
 import base64
@@ -20,6 +20,7 @@ class LoopbackHub:
         self.commits: list[tuple[str, str]] = []
         self.private: dict[str, bool] = {}
         self.broken: str | None = None
+        self.failing: str | None = None
         hub = self
 
         class Handler(RequestHandler):
@@ -62,6 +63,9 @@ class RequestHandler(BaseHTTPRequestHandler):
         body = self.body()
         if self.state.broken and self.state.broken in self.path:
             self.close_connection = True
+            return
+        if self.state.failing and self.state.failing in self.path:
+            self.answer({"error": "down"}, 503)
             return
         parts = [unquote(p) for p in urlsplit(self.path).path.strip("/").split("/")]
         if parts[0] == "lfs":

@@ -5,7 +5,6 @@ import random
 import shutil
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 from conftest import row, sentence
 from huggingface_hub import ModelCard
@@ -18,16 +17,7 @@ from card import model_card
 from sources import read
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
-
-
-@pytest.fixture(autouse=True)
-def online(loopback_hub, monkeypatch):
-    """The client may ask the loopback server, as somebody who is logged in, and does not wait between tries."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("HF_TOKEN", "hf_loopback")
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
-    yield
-    loopback_hub.broken = None
+pytestmark = pytest.mark.usefixtures("online")
 
 
 def argv(corpus, encoder, run, *more: object) -> list[str]:

@@ -1,0 +1,99 @@
+"""What the Hub does not have, and what it cannot be asked, are different answers."""
+
+import json
+import shutil
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+
+import inference
+import train
+from hub_files import public_name
+
+CPU = ("--use_cpu", "true", "--bf16", "false")
+pytestmark = pytest.mark.usefixtures("online")
+
+
+@pytest.fixture(scope="module")
+def run(corpus, encoders, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "tagger"
+    options = ("--dataset", corpus, "--model_checkpoint", encoders["bert"], "--output_dir", folder, "--max_steps", 2)
+    train.main([str(o) for o in (*options, *CPU)])
+    return folder
+
+
+@pytest.fixture
+def pushed(run, corpus, loopback_hub, request):
+    """A repository whose args.yaml names a data set on the Hub, and another data set where the default is."""
+    repo_id = f"someone/{request.node.name.split('[')[0][:60].strip('_-')}-{abs(hash(request.node.name)) % 10**8}"
+    files = {n: (run / n).read_bytes() for n in ("config.json", "model.safetensors", "tokenizer.json")}
+    files |= {"tokenizer_config.json": (run / "tokenizer_config.json").read_bytes()}
+    loopback_hub.repos["models", repo_id] = files | {"args.yaml": b"dataset: someone/own-data\nlanguages: [en]\n"}
+    test = (corpus / "test" / "test_en.jsonl").read_bytes()
+    for name in ("someone/own-data", "Babelscape/multinerd"):
+        loopback_hub.repos["datasets", name] = {"test/test_en.jsonl": test}
+    return repo_id
+
+
+def scoring(repo_id: str, tmp_path: Path, *more: object) -> list[str]:
+    return [str(o) for o in ("--checkpoint", repo_id, "--output_dir", tmp_path / "out", *more, *CPU)]
+
+
+def scored_on(tmp_path: Path) -> str:
+    (path,) = (tmp_path / "out").glob("*/test/metrics.json")
+    return json.loads(path.read_text())["dataset"]
+
+
+def test_a_pushed_run_is_scored_on_the_data_that_it_names(pushed, tmp_path):
+    inference.main(scoring(pushed, tmp_path))
+    assert scored_on(tmp_path) == "someone/own-data"
+
+
+@pytest.mark.parametrize("how", ["failing", "broken"])
+def test_an_args_yaml_that_cannot_be_asked_for_is_no_reason_for_other_data(how, pushed, tmp_path, loopback_hub, fails):
+    setattr(loopback_hub, how, "args.yaml")
+    message = fails(inference.main, *scoring(pushed, tmp_path))
+    assert "args.yaml cannot be fetched" in message and "--dataset" in message
+    assert not (tmp_path / "out").exists()
+    inference.main(scoring(pushed, tmp_path, "--dataset", "Babelscape/multinerd"))
+    assert scored_on(tmp_path) == "Babelscape/multinerd"
+
+
+def test_offline_only_what_the_cache_knows_is_absent(pushed, tmp_path, loopback_hub, monkeypatch, fails):
+    inference.main(scoring(pushed, tmp_path, "--text", "a"))  # which needs no args.yaml
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    message = fails(inference.main, *scoring(pushed, tmp_path))
+    assert "args.yaml cannot be fetched: no network and not in the cache" in message and "--dataset" in message
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    del loopback_hub.repos["models", pushed]["args.yaml"]
+    inference.main(scoring(pushed, tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    shutil.rmtree(tmp_path / "out")
+    inference.main(scoring(pushed, tmp_path))
+    assert scored_on(tmp_path) == "Babelscape/multinerd"
+
+
+@pytest.mark.parametrize("dataset", ["private/mydata", "mydata", "/srv/mydata", "../mydata"])
+def test_data_that_a_stranger_names_are_no_folder_here(
+    dataset, pushed, corpus, tmp_path, loopback_hub, monkeypatch, fails
+):
+    for name in ("private/mydata", "mydata"):
+        shutil.copytree(corpus, tmp_path / "here" / name)
+    monkeypatch.chdir(tmp_path / "here")
+    loopback_hub.repos["models", pushed]["args.yaml"] = f"dataset: {dataset}\n".encode()
+    message = fails(inference.main, *scoring(pushed, tmp_path))
+    assert repr(dataset) in message and "--dataset" in message
+    inference.main(scoring(pushed, tmp_path, "--dataset", corpus))
+    assert scored_on(tmp_path) == corpus.name
+
+
+def test_public_names(tmp_path, monkeypatch):
+    (tmp_path / "private" / "mydata").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    names = {
+        "sample": "sample", "Babelscape/multinerd": "Babelscape/multinerd", "private/mydata": "mydata",
+        "~/texts": "texts", "/srv/data/": "data", "../data/mine": "mine", "package:p/model": "package:p/model",
+        str(tmp_path): tmp_path.name,
+    }  # fmt: skip
+    assert {name: public_name(name) for name in names} == names
