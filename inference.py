@@ -193,8 +193,11 @@ def tag_text(arguments: Arguments, name: str, option: str) -> None:
             for text, entities in zip(block, tagged, strict=True) if first else ():
                 if readable:
                     print(pretty(text, entities), file=file)
-                else:
-                    print(json.dumps({"text": text, "entities": entities}, ensure_ascii=False), file=file)
+                    continue
+                line = json.dumps({"text": text, "entities": entities}, ensure_ascii=False)
+                if options.output_file is None and is_terminal(sys.stdout):  # JSON leaves it some control characters
+                    line = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+                print(line, file=file)
             if first:
                 file.flush()
 

@@ -1,6 +1,7 @@
 """The comparison of run folders, from their prediction files."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -231,3 +232,18 @@ def test_micro_tests_of_several_runs_are_one_family(tmp_path):
     micro = [d["micro"] for d in reported(tmp_path, *folders)["differences"].values()]
     assert [m["p_holm"] for m in micro] == pytest.approx(holm([m["p"] for m in micro]))
     assert any(m["p_holm"] > m["p"] for m in micro)
+
+
+def test_names_of_run_folders_inject_nothing_and_may_be_no_utf8(tmp_path):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    names = (b"a\r# Heading", b"![x](data:b", b"c](d\x1b]0;t\x07", b"t\xff", b"t\xfe", "\u2028e\u202e".encode())
+    folders = [write_run(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)), rows) for name in names]
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/out\xff"))
+    done = subprocess.run([sys.executable, report.__file__, *folders, "--output_dir", odd], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    text = (odd / "report.md").read_bytes().decode("utf-8")
+    for shown in (text, done.stdout.decode("utf-8")):
+        assert all(line.isprintable() for line in shown.split("\n"))
+        assert "\n# Heading" not in shown and "t\\\\xff" in shown and "t\\\\xfe" in shown
+        assert "!\\[x\\](data:b" in shown
+    assert set(json.loads((odd / "report.json").read_text())["runs"]) >= {"a\r# Heading", "t\\xff", "t\\xfe"}

@@ -1,0 +1,73 @@
+"""What reaches a terminal: one line a message, without control characters, whatever stands in names."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+import hub
+import inference
+import report
+import train
+from arguments import DataArguments
+from audit import Finding, audit
+from data import read_split
+from metrics import counts, intervals, scores, table
+
+SCRIPT = """
+import logging, sys
+from errors import InputError, run_script
+def main(argv):
+    logging.getLogger("ner").info("label %s", "B-\\x1b]0;title\\x07\\nerror: not so")
+    print("caf\\udcff", flush=True)
+    if argv:
+        open("\\x1b[31m/none")
+    raise InputError("found B-\\x1b]0;title\\x07\\nerror: not so")
+run_script(main)
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("an OSError",)])
+def test_messages_are_lines_that_a_terminal_can_show(words):
+    command = [sys.executable, "-c", SCRIPT, *words]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 2
+    assert done.stdout == b"caf\\udcff\n"
+    lines = done.stderr.decode().split("\n")
+    assert lines[0] == "label B-\ufffd]0;title\ufffd error: not so"
+    assert lines[1].startswith("error: ") and lines[2:] == [""] and "\x1b" not in lines[1]
+
+
+def test_tables_show_odd_names_as_one_line():
+    odd = "B-X\x1b]0;t\x07\nY"
+    counted = counts([[odd, "O", "B-PER"]], [[odd, "O", "O"]])
+    metrics = scores(counted) | {"intervals": intervals(counted, 10)}
+    metrics["per_class"]["Z\x9b\r"] = None
+    shown = table(metrics)
+    assert len(shown.split("\n")) == 1 + 2 + 2 + 1 and all(line.isprintable() for line in shown.split("\n"))
+    sentences = read_split(DataArguments(dataset="sample"), "validation")
+    named = type(sentences)(sentences.table, [name.replace("PER", "P\x1b\nR") for name in sentences.names])
+    fault = "surface of several classes"
+    text = audit({"test": named}, [Finding(fault, "test", 0, "a\x1b[31m\nb")])
+    assert all(line.isprintable() for line in text.split("\n")) and "a\ufffd[31m\ufffdb" in text
+
+
+@pytest.mark.parametrize("option", ["checkpoint", "dataset", "model_checkpoint", "input_file", "output_file"])
+def test_empty_names_are_not_the_default(option, fails):
+    assert f"--{option}: found an empty name" in fails(inference.main, f"--{option}", "")
+
+
+def test_empty_names_of_folders(fails):
+    assert "--hub_model_id: found an empty name" in fails(train.main, "--hub_model_id", "")
+    for main, *argv in ((report.main, ""), (hub.main, "card", ""), (hub.main, "onnx", "")):
+        assert "found an empty name; expected a folder" in fails(main, *argv)
+
+
+def test_signals_are_handled_as_before_when_a_script_has_ended(fails):
+    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)]
+    fails(report.main, Path("nothing"))
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)] == before
