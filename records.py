@@ -24,7 +24,10 @@ SHAPES: dict[str, Any] = {
         "update_steps": int, "train_seconds": float, "processes": int, "processor": str, "threads": int,
         "accelerators": [str], "packages": {str: str}, "data_fingerprint": str, "rows": {str: int},
     },
-    "trainer_state.json": {"log_history": [{"epoch": float, "eval_f1": float}]},
+    "trainer_state.json": {
+        "log_history": [{"epoch": float, "eval_f1": float}], "global_step": int, "epoch": (float, None),
+        "best_metric": (float, None),
+    },
     "metrics.json": {
         "dataset": str, "languages": [str], "sentences": int, "tokens": int, "data_fingerprint": str,
         "invalid_transitions": int, "overall": SCORES, "per_class": {str: (SCORES, None)},

@@ -74,7 +74,7 @@ def keep_modes(old: Path, new: Path) -> None:
         replaced = old / path.relative_to(new)
         if replaced.exists():
             found = replaced.stat()
-            with suppress(PermissionError):
+            with suppress(OSError):  # not everybody may give files away
                 os.chown(path, found.st_uid, found.st_gid)
             path.chmod(stat.S_IMODE(found.st_mode))
 

@@ -31,6 +31,7 @@ from runs import (
     SURFACES,
     environment,
     holds_run,
+    optional_json,
     remove_run,
     remove_stale,
     require_writable,
@@ -134,7 +135,8 @@ def checkpoint_to_resume(options: TrainingArguments) -> str | None:
             raise InputError(f"--resume_from_checkpoint: {wanted} is no checkpoint; expected a folder checkpoint-N")
         return wanted
     # trainer_state.json is the last file of a save: without it, the save was interrupted.
-    whole = [path.parent for path in Path(options.output_dir).glob("checkpoint-*/trainer_state.json")]
+    saved = Path(options.output_dir).glob("checkpoint-*/trainer_state.json")
+    whole = [path.parent for path in saved if path.parent.name.removeprefix("checkpoint-").isdecimal()]
     if not whole:
         raise InputError(
             f"--resume_from_checkpoint: found no checkpoint-N in {options.output_dir}; expected one; leave it out"
@@ -143,6 +145,7 @@ def checkpoint_to_resume(options: TrainingArguments) -> str | None:
 
 
 def check_resumed(folder: str, names: list[str]) -> None:
+    optional_json(Path(folder) / "trainer_state.json")  # before Trainer trusts it
     found = list(checkpoints.config_of(folder, "resume_from_checkpoint").id2label.values())
     if found != names:
         raise InputError(

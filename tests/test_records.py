@@ -181,3 +181,17 @@ def test_own_records_are_read_as_they_were_written(run, tmp_path):
     assert read_record(run / "args.yaml")["seed"] == 42
     write_json(tmp_path / "metrics.json", {"dataset": os.fsdecode(b"d\xff")})
     assert read_record(tmp_path / "metrics.json") == {"dataset": os.fsdecode(b"d\xff")}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("global_step", "two"), ("log_history", 5), ("epoch", [1]), ("best_metric", "high")]
+)
+def test_a_damaged_checkpoint_is_not_resumed(key, value, run, corpus, tmp_path, fails):
+    folder = shutil.copytree(run, tmp_path / "run")
+    path = next(folder.glob("checkpoint-*/trainer_state.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    (folder / "checkpoint-old").mkdir()
+    (folder / "checkpoint-old" / "trainer_state.json").write_text("{}")
+    options = ("--output_dir", folder, "--resume_from_checkpoint", "true", "--max_steps", 4, *CPU)
+    message = fails(train.main, folder / "args.yaml", "--dataset", corpus, *options)
+    assert f"{path}: {key}: found" in message
