@@ -14,9 +14,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from comparison import cluster_sums, clusters, differences
+from comparison import differences
 from labels import flat_ids, label_names
-from metrics import counts_of_ids
+from metrics import cluster_sums, clusters, counts_of_ids
 from predictions import read_run
 
 RATE = 0.05  # tags that are drawn anew
@@ -37,7 +37,7 @@ def main() -> None:
         tags = np.where(rng.random(len(predicted)) < RATE, drawn, predicted)
         return cluster_sums(counts_of_ids(gold, tags, lengths, run.classes).entities, cluster)
 
-    p = [differences(noisy(), noisy(), bootstrap=2, randomisation=1_000)[0].p for _ in range(options.pairs)]
+    p = [differences(noisy(), noisy(), rounds=1_000)[0].p for _ in range(options.pairs)]
     hits = sum(value < 0.05 for value in p)
     print(
         f"p < 0.05 in {hits} of {options.pairs} pairs ({100 * hits / options.pairs:.1f} %), {len(lengths):,} sentences"
