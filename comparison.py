@@ -128,7 +128,7 @@ def seed_differences(first: Sequence[np.ndarray], other: Sequence[np.ndarray]) -
     sentences = np.maximum(((means[1] - means[0]) ** 2).sum(axis=0) - sum(shared), 0)
     variance = sum(seeds) + sentences + one_disagreement(np.concatenate(groups).mean(axis=0))
     spread = sum(s**2 / (len(g) - 1) for s, g in zip(seeds, groups, strict=True))
-    degrees_of_freedom = np.minimum(variance**2 / np.maximum(spread, np.finfo(float).tiny), MANY)
+    degrees_of_freedom = divided(variance**2, np.maximum(spread, variance**2 / MANY))
     half = half_width(variance, degrees_of_freedom)
     p = 2 * stdtr(degrees_of_freedom, -np.abs(divided(observed, np.sqrt(variance))))
     return [Difference(*map(float, each)) for each in zip(observed, observed - half, observed + half, p, strict=True)]
