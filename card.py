@@ -8,6 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from errors import InputError, printable
 from hub_files import is_repo_id, public_name
+from metrics import shown_interval
 from runs import ONNX, ONNX_FOLDERS, optional_json, recorded_args
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
@@ -137,11 +138,9 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
         "|---|--:|--:|--:|:-:|--:|--:|",
     ]
 
-    def row(name: str, values: dict[str, float], interval: list[float], support: int) -> str:
-        p, r, f1, low, high, a = (
-            100 * v for v in (values["precision"], values["recall"], values["f1"], *interval, values["accuracy"])
-        )
-        return f"| {name} | {p:.1f} | {r:.1f} | {f1:.1f} | [{low:.1f}, {high:.1f}] | {a:.2f} | {support:,} |"
+    def row(name: str, values: dict[str, float], interval: list[float] | None, support: int) -> str:
+        p, r, f1, a = (100 * values[score] for score in ("precision", "recall", "f1", "accuracy"))
+        return f"| {name} | {p:.1f} | {r:.1f} | {f1:.1f} | {shown_interval(interval)} | {a:.2f} | {support:,} |"
 
     intervals = metrics["intervals"]
     for name, values in metrics["per_class"].items():
@@ -151,17 +150,17 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
             lines.append(row(text(name), values, intervals["per_class"][name]["f1"], values["support"]))
     total = sum(values["support"] for values in metrics["per_class"].values() if values)
     lines.append(row("**all**", metrics["overall"], intervals["overall"]["f1"], total))
-    macro, (low, high) = metrics["overall"]["macro_f1"], intervals["overall"]["macro_f1"]
+    macro = f"{100 * metrics['overall']['macro_f1']:.1f} {shown_interval(intervals['overall']['macro_f1'])}"
     fingerprint = text(metrics["data_fingerprint"])
     about = (
         f"The {split} split of {text(dataset_name(metrics))} ({' '.join(map(text, metrics.get('languages', [])))}): "
         f"{metrics['sentences']:,} sentences, {metrics['tokens']:,} tokens; data fingerprint "
         f"`{fingerprint}`. Entity-level scores in percent, equal to seqeval's default mode. Intervals "
-        "are bootstrap percentiles over sentences, and say nothing of how another seed would score. A class's accuracy "
+        "are Wilson's, for other sentences of the same kind; they say nothing of another seed. A class's accuracy "
         "is token accuracy with every other class as `O`: near 100 for any rare class."
     )
     below = (
-        f"Macro F1: {100 * macro:.1f} [{100 * low:.1f}, {100 * high:.1f}]. "
+        f"Macro F1, the mean over the classes with gold entities: {macro}. "
         f"Invalid transitions to an `I-` tag: {metrics['invalid_transitions']:,}."
     )
     return "\n".join([about, "", *lines, "", below])

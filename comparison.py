@@ -1,26 +1,31 @@
-"""Is the difference between two runs real? Paired intervals and tests on the same sentences. NumPy only.
+"""Is the difference between two runs, or two experiments, real? Intervals and tests on the same sentences. No torch.
 
-Sentences with the same tokens form a cluster, and whole clusters are drawn or swapped: copies of a sentence are no
-independent evidence.
+Sentences with the same tokens form a cluster, and whole clusters are swapped or counted: copies of a sentence are no
+independent evidence. `benchmarks/coverage.py` and `benchmarks/calibration.py` show how often the intervals cover, and
+how often the tests call noise a difference.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
-from metrics import Counts, divided, percentiles, precision_recall_f1
+from metrics import divided, f1_scores
+from score_intervals import LEVEL, influence
 
-BOOTSTRAP_ROUNDS = 1_000
 RANDOMISATION_ROUNDS = 10_000
 SEED = 0
 BLOCK = 200  # rounds whose weights are held at a time
+MANY = 1e9  # degrees of freedom with which Student's t is the normal distribution
 
 
 @dataclass(frozen=True)
 class Difference:
-    """F1 of a run minus that of the first run, with its paired 95 % interval and its p value; fractions."""
+    """F1 minus that of the first run or experiment, with its 95 % interval and its p value; fractions.
+
+    `low`, `high` and `p` are NaN where nothing is known of how seeds vary.
+    """
 
     difference: float
     low: float
@@ -28,89 +33,53 @@ class Difference:
     p: float
 
 
-def clusters(sentences: Sequence[Sequence[str]]) -> np.ndarray:
-    """The cluster of each sentence, [sentence]: equal for equal tokens."""
-    index: dict[tuple[str, ...], int] = {}
-    return np.array([index.setdefault(tuple(tokens), len(index)) for tokens in sentences], dtype=np.int64)
-
-
-def cluster_sums(entities: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Counts of each cluster, [cluster, ...], from those of each sentence, [sentence, ...]."""
-    sums = np.zeros((cluster.max() + 1 if len(cluster) else 0, *entities.shape[1:]))
-    np.add.at(sums, cluster, entities)
-    return sums
-
-
-def clustered(counted: Counts, cluster: np.ndarray) -> Counts:
-    """The counts with clusters in place of sentences."""
-    parts = (cluster_sums(part, cluster) for part in (counted.entities, counted.tokens, counted.wrong))
-    return Counts(counted.types, *parts)
-
-
-def f1_scores(entities: np.ndarray) -> np.ndarray:
-    """Micro F1, macro F1, then each class's F1, [..., 2 + class], of counts [..., class, 3].
-
-    Macro F1 is the mean over the classes with gold support in the counts.
-    """
-    micro = precision_recall_f1(entities.sum(axis=-2))[2]
-    per_class = precision_recall_f1(entities)[2]
-    supported = entities[..., 0] + entities[..., 2] > 0
-    macro = divided(np.where(supported, per_class, 0).sum(axis=-1), supported.sum(axis=-1))
-    return np.concatenate([micro[..., None], macro[..., None], per_class], axis=-1)
-
-
-def differences(
-    first: np.ndarray, other: np.ndarray, bootstrap: int = BOOTSTRAP_ROUNDS, randomisation: int = RANDOMISATION_ROUNDS
-) -> list[Difference]:
+def differences(first: np.ndarray, other: np.ndarray, rounds: int = RANDOMISATION_ROUNDS) -> list[Difference]:
     """Micro, macro and per-class differences of F1 between two runs' counts [cluster, class, 3].
 
-    Intervals: paired percentile bootstrap (Efron and Tibshirani 1993). p: approximate randomisation, two-sided,
-    (hits + 1) / (rounds + 1) (Noreen 1989; Yeh 2000).
+    Intervals: the paired linearised variance of the difference and `one_disagreement`. p: approximate randomisation,
+    two-sided, (hits + 1) / (rounds + 1) (Noreen 1989; Yeh 2000). Two runs with equal counts everywhere do not differ.
     """
     observed = f1_scores(other.sum(axis=0)) - f1_scores(first.sum(axis=0))
-    both = np.stack([first, other])  # [2, cluster, class, 3]
-
-    drawn = rounds_of(draws(len(first)), both, bootstrap)  # [round, 2, class, 3]
-    spread = f1_scores(drawn[:, 1]) - f1_scores(drawn[:, 0])
-
     changed = (first != other).any(axis=(1, 2))  # swapping the others changes nothing
-    moved = rounds_of(swaps(int(changed.sum())), (other - first)[None, changed], randomisation)[:, 0]
+    variance = ((influence(other) - influence(first)) ** 2).sum(axis=0) + one_disagreement((first + other) / 2)
+    half = half_width(variance * changed.any(), MANY)
+
+    moved = swapped_sums((other - first)[changed], rounds)
     shuffled = f1_scores(other.sum(axis=0) - moved) - f1_scores(first.sum(axis=0) + moved)
     hits = (np.abs(shuffled) >= np.abs(observed) - 1e-12).sum(axis=0)
-    p = (hits + 1) / (randomisation + 1)
-    return [Difference(float(observed[i]), *percentiles(spread[:, i]), float(p[i])) for i in range(len(observed))]
+    p = (hits + 1) / (rounds + 1)
+    return [Difference(*map(float, each)) for each in zip(observed, observed - half, observed + half, p, strict=True)]
 
 
-Weights = Callable[[np.random.Generator, int], np.ndarray]
+def half_width(variance: np.ndarray, degrees_of_freedom: np.ndarray | float) -> np.ndarray:
+    return np.sqrt(variance) * stdtrit(degrees_of_freedom, (1 + LEVEL) / 2)
 
 
-def draws(size: int) -> Weights:
-    """How often each cluster is drawn in resamples of as many clusters: [round, cluster]."""
+def one_disagreement(entities: np.ndarray) -> np.ndarray:
+    """The squared change of each F1, [2 + class], if one gold entity were found that is missed.
 
-    def weights(rng: np.random.Generator, rounds: int) -> np.ndarray:
-        picked = rng.integers(size, size=(rounds, size)) + size * np.arange(rounds)[:, None]
-        return np.bincount(picked.ravel(), minlength=rounds * size).reshape(rounds, size)
-
-    return weights
-
-
-def swaps(size: int) -> Weights:
-    """Which clusters change sides: 0 or 1 with equal probability, [round, cluster]."""
-
-    def weights(rng: np.random.Generator, rounds: int) -> np.ndarray:
-        bits = np.frombuffer(rng.bytes(rounds * size // 8 + 1), dtype=np.uint8)
-        return np.unpackbits(bits)[: rounds * size].reshape(rounds, size)
-
-    return weights
+    Added to the variance of a difference as one sentence more on which the runs disagree: without one, a class of ten
+    entities that both runs tag alike would get an interval of no width. Agresti and Min (2005) add to McNemar's table
+    for the same reason. `entities` are the mean counts of the runs, [cluster, class, 3].
+    """
+    counts = entities.sum(axis=0)
+    size = counts @ np.array([2.0, 1.0, 1.0])
+    f1 = f1_scores(counts)
+    per_class = divided(2 - f1[2:], size)
+    supported = counts[:, 0] + counts[:, 2] > 0
+    macro = divided(np.sqrt((per_class[supported] ** 2).sum()), supported.sum())
+    return np.concatenate([[divided(2 - f1[0], size.sum())], [macro], per_class]) ** 2
 
 
-def rounds_of(weights: Weights, counts: np.ndarray, rounds: int, seed: int = SEED) -> np.ndarray:
-    """Weighted sums over clusters in each round, [round, run, class, 3], of counts [run, cluster, class, 3]."""
-    runs, size, *rest = counts.shape
-    flat = np.moveaxis(counts, 1, 0).reshape(size, runs * int(np.prod(rest)))
-    rng = np.random.default_rng(seed)
-    parts = [weights(rng, min(BLOCK, rounds - done)).astype(np.float64) @ flat for done in range(0, rounds, BLOCK)]
-    return np.concatenate(parts).reshape(rounds, runs, *rest)
+def swapped_sums(values: np.ndarray, rounds: int) -> np.ndarray:
+    """Sums over random halves of the clusters, [round, class, 3], of values [cluster, class, 3]."""
+    rng, size, parts = np.random.default_rng(SEED), len(values), []
+    flat = values.reshape(size, int(np.prod(values.shape[1:])))
+    for done in range(0, rounds, BLOCK):
+        count = min(BLOCK, rounds - done)
+        bits = np.unpackbits(np.frombuffer(rng.bytes(count * size // 8 + 1), dtype=np.uint8))[: count * size]
+        parts.append(bits.reshape(count, size).astype(np.float64) @ flat)
+    return np.concatenate(parts).reshape(rounds, *values.shape[1:])
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -123,50 +92,43 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 @dataclass(frozen=True)
-class GroupDifference:
-    """F1 over the seeds of two experiments: the second's mean and standard deviation for micro, macro and each
-    class, and its mean minus the first's."""
+class SeedScores:
+    """F1 of an experiment over its seeds: mean and standard deviation (NaN with one seed) of micro F1, macro F1 and
+    each class's F1, each [2 + class]."""
 
     means: np.ndarray
     deviations: np.ndarray
-    differences: list[Difference]
 
 
-def group_difference(
-    first: Sequence[np.ndarray], other: Sequence[np.ndarray], rounds: int = BOOTSTRAP_ROUNDS
-) -> GroupDifference:
-    """Compares two experiments, each with counts [cluster, class, 3] for each of its seeds.
+def seed_scores(runs: Sequence[np.ndarray]) -> SeedScores:
+    """The F1 of an experiment from the counts [cluster, class, 3] of each seed."""
+    f1 = np.stack([f1_scores(entities.sum(axis=0)) for entities in runs])
+    return SeedScores(f1.mean(axis=0), f1.std(axis=0, ddof=1) if len(f1) > 1 else np.full(f1.shape[1], np.nan))
 
-    The interval draws seeds and, the same for all, clusters with replacement; with a handful of seeds it is
-    approximate, and too narrow rather than too wide. p is the exact permutation test over the seeds' labels.
+
+def seed_differences(first: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> list[Difference]:
+    """Mean F1 over the other experiment's seeds minus that over the first's, for new seeds and new sentences.
+
+    Each experiment has counts [cluster, class, 3] for each of its seeds. The variance has a part from seeds, the
+    variance of the scores over seeds, and a part from sentences, that of the paired difference of mean scores. What
+    seeds and sentences share is in both and is taken out once: the components of a model with crossed random effects,
+    as in studies of several readers and cases (Obuchowski and Rockette 1995). Interval and p are those of Student's t
+    with Satterthwaite's degrees of freedom. Both are NaN where an experiment has one seed.
     """
-    drawn = f1_scores(rounds_of(draws(len(first[0])), np.stack([*first, *other]), rounds))  # [round, run, score]
-    rng = np.random.default_rng(SEED + 1)
-    means = []
-    for runs in (drawn[:, : len(first)], drawn[:, len(first) :]):
-        seeds = rng.integers(runs.shape[1], size=runs.shape[:2])
-        means.append(np.take_along_axis(runs, seeds[:, :, None], axis=1).mean(axis=1))
-    spread = means[1] - means[0]
-    a, b = (np.stack([f1_scores(sums.sum(axis=0)) for sums in group]) for group in (first, other))
-    p = permutation_p(a, b)
-    observed = b.mean(axis=0) - a.mean(axis=0)
-    return GroupDifference(
-        b.mean(axis=0),
-        b.std(axis=0, ddof=1) if len(b) > 1 else np.full(b.shape[1], np.nan),
-        [Difference(float(observed[i]), *percentiles(spread[:, i]), float(p[i])) for i in range(len(observed))],
-    )
-
-
-def permutation_p(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Two-sided p of the difference of means [score] between scores [seed, score], over all divisions of the seeds
-    (Fisher 1935; all of them for up to ten seeds a group, otherwise 10,000 at random)."""
-    pooled, size = np.concatenate([a, b]), len(a)
-    observed = np.abs(b.mean(axis=0) - a.mean(axis=0))
-    rng = np.random.default_rng(SEED)
-    if size <= 10 and len(b) <= 10:
-        picks = np.array(list(combinations(range(len(pooled)), size)))
-    else:
-        picks = np.stack([np.arange(size), *(rng.permutation(len(pooled))[:size] for _ in range(RANDOMISATION_ROUNDS))])
-    first = pooled[picks].sum(axis=1)
-    second = pooled.sum(axis=0) - first
-    return (np.abs(second / len(b) - first / size) >= observed - 1e-12).mean(axis=0)
+    groups = [np.stack(runs) for runs in (first, other)]  # [seed, cluster, class, 3]
+    scores = [seed_scores(runs) for runs in groups]
+    observed = scores[1].means - scores[0].means
+    if min(map(len, groups)) < 2:
+        return [Difference(float(d), *[float("nan")] * 3) for d in observed]
+    values = [influence(runs) for runs in groups]  # [seed, cluster, score]
+    means = [v.mean(axis=0) for v in values]
+    shared = [((v - m) ** 2).sum(axis=(0, 1)) / (len(v) * (len(v) - 1)) for v, m in zip(values, means, strict=True)]
+    # Seeds vary at least as much as they do sentence by sentence, however alike a few scores happen to be.
+    seeds = [np.maximum(s.deviations**2 / len(g), x) for s, g, x in zip(scores, groups, shared, strict=True)]
+    sentences = np.maximum(((means[1] - means[0]) ** 2).sum(axis=0) - sum(shared), 0)
+    variance = sum(seeds) + sentences + one_disagreement(np.concatenate(groups).mean(axis=0))
+    spread = sum(s**2 / (len(g) - 1) for s, g in zip(seeds, groups, strict=True))
+    degrees_of_freedom = divided(variance**2, np.maximum(spread, variance**2 / MANY))
+    half = half_width(variance, degrees_of_freedom)
+    p = 2 * stdtr(degrees_of_freedom, -np.abs(divided(observed, np.sqrt(variance))))
+    return [Difference(*map(float, each)) for each in zip(observed, observed - half, observed + half, p, strict=True)]

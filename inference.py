@@ -113,7 +113,7 @@ def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     known = known_gold(sentences, tagger, name)
     predicted = tagger.tag(sentences.words, sentences.lengths, progress=sys.stderr.isatty())
     tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), known.tag_lists()
-    scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
+    scores = ner_metric().compute(predictions=tags, references=gold, tokens=sentences.token_lists())
     metrics = scored(split, (options.dataset, options.languages), known, sentences.fingerprint(), tags, scores)
     if not is_first():
         return metrics

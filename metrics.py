@@ -1,7 +1,7 @@
 """From tags to counts to scores. NumPy only.
 
-Counts are kept for each sentence and class, and every score follows from their sums, so that a bootstrap over
-sentences is a matrix product. Precision, recall and F1 are entity-level and equal seqeval's default mode.
+Counts are kept for each sentence and class, and every score follows from their sums. Precision, recall and F1 are
+entity-level and equal seqeval's default mode.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,6 @@ import numpy as np
 from errors import printable
 from labels import continues, flat_ids, label_names, prefixes_and_types, spans, types_of
 
-ROUNDS = 1_000  # bootstrap resamples
-SEED = 0
 OVERALL = ("precision", "recall", "f1", "accuracy", "macro_f1")
 
 
@@ -86,23 +84,43 @@ def precision_recall_f1(entities: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     return precision, recall, divided(2 * precision * recall, precision + recall)
 
 
-def overall_scores(entities: np.ndarray, tokens: np.ndarray) -> dict[str, np.ndarray]:
-    """The scores over all classes of summed counts [..., class, 3] and [..., 2], each [...].
+def f1_scores(entities: np.ndarray) -> np.ndarray:
+    """Micro F1, macro F1, then each class's F1, [..., 2 + class], of summed counts [..., class, 3].
 
-    `macro_f1` is the mean F1 over the classes with gold support.
+    Macro F1 is the mean over the classes with gold entities. seqeval's macro average differs where a class is only
+    predicted: it counts that class as 0.
     """
-    precision, recall, f1 = precision_recall_f1(entities.sum(axis=-2))
+    micro = precision_recall_f1(entities.sum(axis=-2))[2]
+    per_class = precision_recall_f1(entities)[2]
     supported = entities[..., 0] + entities[..., 2] > 0
-    class_f1 = precision_recall_f1(entities)[2]
-    macro = divided(np.where(supported, class_f1, 0).sum(axis=-1), supported.sum(axis=-1))
-    accuracy = divided(tokens[..., 1], tokens[..., 0])
-    return dict(zip(OVERALL, (precision, recall, f1, accuracy, macro), strict=True))
+    macro = divided(np.where(supported, per_class, 0).sum(axis=-1), supported.sum(axis=-1))
+    return np.concatenate([micro[..., None], macro[..., None], per_class], axis=-1)
+
+
+def clusters(sentences: Sequence[Sequence[str]]) -> np.ndarray:
+    """The cluster of each sentence, [sentence]: equal for equal tokens. Copies of a sentence are no new evidence."""
+    index: dict[tuple[str, ...], int] = {}
+    return np.array([index.setdefault(tuple(tokens), len(index)) for tokens in sentences], dtype=np.int64)
+
+
+def cluster_sums(values: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Sums over the sentences of each cluster, [cluster, ...], of values [sentence, ...]."""
+    sums = np.zeros((cluster.max() + 1 if len(cluster) else 0, *values.shape[1:]))
+    np.add.at(sums, cluster, values)
+    return sums
+
+
+def clustered(counted: Counts, cluster: np.ndarray) -> Counts:
+    """The counts with clusters in place of sentences."""
+    parts = (cluster_sums(part, cluster) for part in (counted.entities, counted.tokens, counted.wrong))
+    return Counts(counted.types, *parts)
 
 
 def scores(counts: Counts) -> dict[str, Any]:
     """`overall` and `per_class` scores as plain floats; a class without gold support is None."""
     entities, tokens = counts.entities.sum(axis=0), counts.tokens.sum(axis=0)
     precision, recall, f1 = precision_recall_f1(entities)
+    micro_precision, micro_recall, micro_f1 = precision_recall_f1(entities.sum(axis=0))
     jaccard = divided(entities[:, 0], entities.sum(axis=1))
     accuracy = divided(tokens[0] - counts.wrong.sum(axis=0), tokens[0])
     support = entities[:, 0] + entities[:, 2]
@@ -118,41 +136,9 @@ def scores(counts: Counts) -> dict[str, Any]:
                 "jaccard": float(jaccard[i]),
                 "support": int(support[i]),
             }
-    overall = {name: float(value) for name, value in overall_scores(entities, tokens).items()}
-    return {"overall": overall, "per_class": per_class}
-
-
-def intervals(counts: Counts, rounds: int = ROUNDS, seed: int = SEED) -> dict[str, Any]:
-    """95 % bootstrap percentile intervals, [low, high] as fractions, resampling whole sentences with replacement.
-
-    Method: B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
-    """
-    sentences, classes, _ = counts.entities.shape
-    sums = resampled(np.hstack([counts.entities.reshape(sentences, -1), counts.tokens]), rounds, seed)
-    entities, tokens = sums[:, :-2].reshape(rounds, classes, 3), sums[:, -2:]
-    supported = counts.entities[:, :, [0, 2]].sum(axis=(0, 2)) > 0
-    class_scores = dict(zip(("precision", "recall", "f1"), precision_recall_f1(entities), strict=True))
-    return {
-        "overall": {name: percentiles(values) for name, values in overall_scores(entities, tokens).items()},
-        "per_class": {
-            name: {score: percentiles(values[:, i]) for score, values in class_scores.items()} if supported[i] else None
-            for i, name in enumerate(counts.types)
-        },
-    }
-
-
-def resampled(values: np.ndarray, rounds: int, seed: int) -> np.ndarray:
-    """Column sums of `values` [sentence, column] over bootstrap resamples of the sentences, [round, column]."""
-    rng = np.random.default_rng(seed)
-    result, values = np.zeros((rounds, values.shape[1])), values.astype(np.float64)  # integers miss the fast product
-    for i in range(rounds if len(values) else 0):
-        weights = np.bincount(rng.integers(len(values), size=len(values)), minlength=len(values))
-        result[i] = weights @ values
-    return result
-
-
-def percentiles(values: np.ndarray) -> list[float]:
-    return [float(v) for v in np.percentile(values, [2.5, 97.5])]
+    macro_f1, token_accuracy = f1_scores(entities)[1], divided(tokens[1], tokens[0])
+    overall = (micro_precision, micro_recall, micro_f1, token_accuracy, macro_f1)
+    return {"overall": dict(zip(OVERALL, map(float, overall), strict=True)), "per_class": per_class}
 
 
 def invalid_transitions(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> int:
@@ -164,11 +150,9 @@ def table(metrics: dict[str, Any]) -> str:
     """The scores of a `metrics.json` as text, in percent, with F1's 95 % interval."""
     lines = [f"{'class':<8}{'precision':>10}{'recall':>9}{'F1':>8}{'95 % interval':>17}{'accuracy':>10}{'support':>9}"]
 
-    def row(name: str, values: dict[str, float], interval: list[float], support: int | str) -> str:
-        precision, recall, f1, low, high, accuracy = (
-            100 * v for v in (values["precision"], values["recall"], values["f1"], *interval, values["accuracy"])
-        )
-        between = f"[{low:.1f}, {high:.1f}]"
+    def row(name: str, values: dict[str, float], interval: list[float] | None, support: int | str) -> str:
+        precision, recall, f1, accuracy = (100 * values[score] for score in ("precision", "recall", "f1", "accuracy"))
+        between = shown_interval(interval)
         name = printable(name)
         return f"{name:<8}{precision:>10.1f}{recall:>9.1f}{f1:>8.1f}{between:>17}{accuracy:>10.2f}{support:>9}"
 
@@ -178,8 +162,13 @@ def table(metrics: dict[str, Any]) -> str:
             lines.append(row(name, values, metrics["intervals"]["per_class"][name]["f1"], values["support"]))
     total = sum(values["support"] for values in metrics["per_class"].values() if values)
     lines.append(row("overall", metrics["overall"], metrics["intervals"]["overall"]["f1"], total))
-    low, high = (100 * v for v in metrics["intervals"]["overall"]["macro_f1"])
-    lines.append(f"{'macro F1':<27}{100 * metrics['overall']['macro_f1']:>8.1f}{f'[{low:.1f}, {high:.1f}]':>17}")
+    macro = shown_interval(metrics["intervals"]["overall"]["macro_f1"])
+    lines.append(f"{'macro F1':<27}{100 * metrics['overall']['macro_f1']:>8.1f}{macro:>17}")
     if absent:
         lines.append(f"no entity in this split: {', '.join(map(printable, absent))}")
     return "\n".join(lines)
+
+
+def shown_interval(interval: list[float] | None) -> str:
+    """An interval in percent; `too few` where there is none, since there are too few entities for one."""
+    return "too few" if interval is None else "[{:.1f}, {:.1f}]".format(*(100 * v for v in interval))

@@ -8,21 +8,22 @@ and the plots.
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from comparison import Difference, cluster_sums, clustered, clusters, differences, group_difference, holm
+from comparison import Difference, differences, holm, seed_differences, seed_scores
 from error_analysis import Entities, analysis, by_seen, entities_of, strict_scores
 from errors import CommandParser, named_folder, run_script
-from metrics import Counts, intervals, scores
+from metrics import Counts, cluster_sums, clustered, clusters, scores
 from predictions import Run, read_runs, seeds_of, shared_classes
 from report_html import html
 from report_text import Part, heading, markdown, picture, tables
 from runs import write_json
+from score_intervals import intervals
 
-SEEDS_FOR_P = 5  # a p value over fewer seeds an experiment says nothing
 SHOWN_CONFUSIONS = 6  # runs whose confusion is drawn
 
 
@@ -42,7 +43,7 @@ def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[
     micro = dict(zip(found, holm([each[0].p for each in found.values()]), strict=True))
     result = {
         "classes": classes,
-        "support": dict(zip(classes, support.tolist(), strict=True)),
+        "support": {c: int(n) for c, n in zip(classes, support, strict=True)},
         "sentences": len(runs[0].tokens),
         "clusters": int(cluster.max() + 1),
         "first": runs[0].name,
@@ -66,7 +67,7 @@ def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[
     }
     groups = list(seeds_of(runs).values())
     if any(len(members) > 1 for members in groups):
-        result["groups"] = grouped(runs, sums, groups, classes)
+        result["groups"] = grouped(runs, sums, groups, result["support"])
     languages = sorted(set(runs[0].langs))
     if len(languages) > 1:
         result["languages"] = {lang: by_language(runs, counted, cluster, lang) for lang in languages}
@@ -84,7 +85,7 @@ def described(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
 
 
 def with_intervals(counted: Counts, cluster: np.ndarray) -> dict[str, Any]:
-    """Scores, and intervals that draw whole clusters."""
+    """Scores, and intervals over clusters."""
     found, spread = scores(counted), intervals(clustered(counted, cluster))
     for name, values in found["per_class"].items():
         if values is not None:
@@ -92,30 +93,33 @@ def with_intervals(counted: Counts, cluster: np.ndarray) -> dict[str, Any]:
     return {"overall": found["overall"] | {"intervals": spread["overall"]}, "per_class": found["per_class"]}
 
 
-def plain(d: Difference) -> dict[str, float]:
-    return {"difference": d.difference, "low": d.low, "high": d.high, "p": d.p}
+def plain(d: Difference) -> dict[str, float | None]:
+    """The difference for JSON: None for what is not known."""
+    return {name: None if np.isnan(value) else value for name, value in asdict(d).items()}
 
 
 def grouped(
-    runs: list[Run], sums: list[np.ndarray], groups: list[np.ndarray], classes: list[str]
+    runs: list[Run], sums: list[np.ndarray], groups: list[np.ndarray], support: dict[str, int]
 ) -> list[dict[str, Any]]:
     """F1 over each experiment's seeds, and how its mean differs from the first experiment's.
 
-    p values stand only from five seeds an experiment on; those of the classes are one family under Holm.
+    Micro F1 is one family of tests under Holm's correction, the classes with gold entities are another.
     """
-    titles, result = ["micro", "macro", *classes], []
+    titles, result = ["micro", "macro", *support], []
     for members in groups:
-        found = group_difference([sums[i] for i in groups[0]], [sums[i] for i in members])
-        enough = min(len(members), len(groups[0])) >= SEEDS_FOR_P
+        own = [sums[i] for i in members]
+        f1 = seed_scores(own)
         entry: dict[str, Any] = {"runs": [runs[i].name for i in members], "f1": {}, "difference": {}}
-        for title, mean, deviation, d in zip(titles, found.means, found.deviations, found.differences, strict=True):
-            entry["f1"][title] = {"mean": float(mean), "sd": None if len(members) < 2 else float(deviation)}
-            if members is not groups[0]:
-                entry["difference"][title] = plain(d) if enough else {k: v for k, v in plain(d).items() if k != "p"}
+        for title, mean, deviation in zip(titles, f1.means, f1.deviations, strict=True):
+            entry["f1"][title] = {"mean": float(mean), "sd": None if np.isnan(deviation) else float(deviation)}
+        if members is not groups[0]:
+            found = zip(titles, seed_differences([sums[i] for i in groups[0]], own), strict=True)
+            entry["difference"] = {title: plain(d) if support.get(title, 1) else None for title, d in found}
         result.append(entry)
-    tested = [entry["difference"][c] for entry in result for c in classes if "p" in entry["difference"].get(c, {})]
-    for d, p in zip(tested, holm([d["p"] for d in tested]), strict=True):
-        d["p_holm"] = p
+    for family in (["micro"], list(support)):
+        tested = [d for entry in result for t in family if (d := entry["difference"].get(t)) and d["p"] is not None]
+        for d, p in zip(tested, holm([d["p"] for d in tested]), strict=True):
+            d["p_holm"] = p
     return result
 
 

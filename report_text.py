@@ -37,7 +37,7 @@ def tables(result: dict[str, Any]) -> list[Part]:
             f"Compared on the classes that all runs know: {', '.join(classes)}. Every other tag counts as O, on both "
             f"sides and for every run. {result['sentences']:,} test sentences, {result['clusters']:,} of them "
             "distinct: copies of a sentence are drawn and swapped together. F1 in percent, entity-level, with 95 % "
-            "bootstrap intervals."
+            "intervals."
         ),
         data_table(
             "F1 on the shared classes",
@@ -49,7 +49,7 @@ def tables(result: dict[str, Any]) -> list[Part]:
         parts += [
             heading(f"Differences to {first}"),
             paragraph(
-                "Difference of F1 in points, its paired 95 % bootstrap interval, and p by paired approximate "
+                "Difference of F1 in points, its paired 95 % interval, and p by paired approximate "
                 "randomisation. Micro F1 is the primary test, corrected by Holm's method over the runs; the classes "
                 "with gold entities are a second family, over classes and runs. The corrected p decides the words, "
                 "while each interval stands for itself and is not corrected."
@@ -108,15 +108,15 @@ def over_seeds(groups: list[dict[str, Any]]) -> list[Part]:
     def against(d: dict[str, float] | None) -> str:
         if d is None:
             return ""
-        return interval(d) + (f", p {p_cell(d.get('p_holm', d['p']))}" if "p" in d else "")
+        return interval(d) + (f", p {p_cell(d.get('p_holm', d['p']))}" if d["p"] is not None else "")
 
     parts = [
         heading("Over seeds"),
         paragraph(
             "Runs whose recorded arguments differ in seed and output folder only are one experiment. Mean ± standard "
-            "deviation of F1, then the difference of the mean to the first experiment's, with an approximate 95 % "
-            "interval from drawing seeds and sentences (an experiment with one seed has none to draw). No p value "
-            "stands below five seeds an experiment; those of the classes are Holm's."
+            "deviation of F1, then the difference of the mean to the first experiment's, with a 95 % interval and p "
+            "by Student's t for new seeds and new sentences (none where an experiment has one seed). p is corrected by "
+            "Holm's method: micro F1 over the experiments, and the classes over classes and experiments."
         ),
         data_table(
             "Mean F1 over seeds",
@@ -197,11 +197,15 @@ def f1_cells(run: dict[str, Any], classes: list[str]) -> list[str]:
 
 
 def spread(values: dict[str, Any], score: str) -> str:
+    if values["intervals"][score] is None:
+        return f"{100 * values[score]:.1f} (too few)"
     low, high = (100 * v for v in values["intervals"][score])
     return f"{100 * values[score]:.1f} ({low:.1f}-{high:.1f})"
 
 
 def interval(d: dict[str, float]) -> str:
+    if d["low"] is None:
+        return f"{100 * d['difference']:+.1f}"
     return f"{100 * d['difference']:+.1f} ({100 * d['low']:.1f} to {100 * d['high']:.1f})"
 
 

@@ -179,7 +179,7 @@ def validation_tags(trainer: Trainer, data: TrainingData, validation: Encoded) -
 def score_validation(run: Path, arguments: Arguments, data: TrainingData, tags: list[list[str]]) -> dict[str, Any]:
     """Scores the tags of the validation sentences, writes `validation/`, and returns the metrics."""
     gold = data.validation.tag_lists()
-    scores = ner_metric().compute(predictions=tags, references=gold, with_intervals=True)
+    scores = ner_metric().compute(predictions=tags, references=gold, tokens=data.validation.token_lists())
     source = arguments.data.dataset, arguments.data.languages
     metrics = scored("validation", source, data.validation, data.validation_fingerprint, tags, scores)
     write_scored(run / "validation", metrics, data.validation, gold, tags)

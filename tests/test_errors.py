@@ -16,7 +16,8 @@ import train
 from arguments import DataArguments
 from audit import Finding, audit
 from data import read_split
-from metrics import counts, intervals, scores, table
+from metrics import counts, scores, table
+from score_intervals import intervals
 
 SCRIPT = """
 import logging, sys
@@ -45,7 +46,7 @@ def test_messages_are_lines_that_a_terminal_can_show(words):
 def test_tables_show_odd_names_as_one_line():
     odd = "B-X\x1b]0;t\x07\nY"
     counted = counts([[odd, "O", "B-PER"]], [[odd, "O", "O"]])
-    metrics = scores(counted) | {"intervals": intervals(counted, 10)}
+    metrics = scores(counted) | {"intervals": intervals(counted)}
     metrics["per_class"]["Z\x9b\r"] = None
     shown = table(metrics)
     assert len(shown.split("\n")) == 1 + 2 + 2 + 1 and all(line.isprintable() for line in shown.split("\n"))

@@ -4,14 +4,14 @@ import math
 import random
 import warnings
 
-import numpy as np
 import pytest
 from conftest import SHARED
 from nervaluate import Evaluator
 from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
 
-from metrics import counts, intervals, resampled, scores, table
+from metrics import counts, scores, table
 from ner_metric import ner_metric
+from score_intervals import intervals
 from sources import read
 
 LABELS = ["O", "O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-a-b", "I-a-b"]
@@ -91,29 +91,11 @@ def test_sides_of_different_length_and_foreign_tags_are_errors():
         counts([["S-PER"]], [["O"]])
 
 
-def test_intervals_have_the_width_of_the_binomial():
-    # Each sentence holds one entity, found with probability 0.8: recall's interval is the binomial's.
-    hits = np.random.default_rng(0).random(2_000) < 0.8
-    found = intervals(counts([["B-X"]] * 2_000, [["B-X" if hit else "O"] for hit in hits]))
-    low, high = found["overall"]["recall"]
-    half_width = 1.96 * math.sqrt(hits.mean() * (1 - hits.mean()) / 2_000)
-    assert low == pytest.approx(hits.mean() - half_width, abs=0.002)
-    assert high == pytest.approx(hits.mean() + half_width, abs=0.002)
-    assert found["per_class"]["X"]["recall"] == [low, high]
-
-
-def test_a_resample_draws_as_many_sentences_as_there_are_and_seeds_repeat_it():
-    values = np.ones((50, 1))
-    assert (resampled(values, 20, seed=0) == 50).all()
-    values = np.arange(50.0)[:, None]
-    assert (resampled(values, 20, seed=3) == resampled(values, 20, seed=3)).all()
-    assert len(np.unique(resampled(values, 20, seed=3))) > 10
-
-
 def test_the_evaluate_metric_gives_the_same_scores():
     gold, predicted = noisy(random.Random(5), sentences=40)
     counted = counts(gold, predicted)
-    result = ner_metric().compute(predictions=predicted, references=gold, with_intervals=True)
+    tokens = [[str(i)] * len(tags) for i, tags in enumerate(gold)]
+    result = ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)
     assert result == scores(counted) | {"intervals": intervals(counted)}
 
 
