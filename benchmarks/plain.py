@@ -56,7 +56,7 @@ def inputs_of(rows: datasets.Dataset, tokenizer) -> datasets.Dataset:
 
 def prepare(dataset: Path, encoder: str) -> float:
     """Seconds from files to model inputs of the training and validation splits, masked and up-sampled."""
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    tokenizer = AutoTokenizer.from_pretrained(encoder, trust_remote_code=False)
     datasets.disable_progress_bars()
     with TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -75,8 +75,10 @@ def trainer(
     """A Trainer of the plain recipe on the first `limit` training sentences, stopped after `steps` updates."""
     datasets.disable_progress_bars()
     set_seed(seed)
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = AutoModelForTokenClassification.from_pretrained(encoder, num_labels=len(LABELS), dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(encoder, trust_remote_code=False)
+    model = AutoModelForTokenClassification.from_pretrained(
+        encoder, num_labels=len(LABELS), dtype=torch.float32, trust_remote_code=False
+    )
     options = TrainingArguments(
         output_dir=folder, per_device_train_batch_size=16, learning_rate=rate, weight_decay=0.01, seed=seed,
         num_train_epochs=epochs, max_steps=steps, eval_strategy="no", save_strategy="no", report_to="none",

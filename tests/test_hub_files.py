@@ -24,9 +24,9 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def pushed(run, corpus, loopback_hub, request):
+def pushed(run, corpus, loopback_hub, tmp_path):
     """A repository whose args.yaml names a data set on the Hub, and another data set where the default is."""
-    repo_id = f"someone/{request.node.name.split('[')[0][:60].strip('_-')}-{abs(hash(request.node.name)) % 10**8}"
+    repo_id = f"someone/{tmp_path.name}"
     files = {n: (run / n).read_bytes() for n in ("config.json", "model.safetensors", "tokenizer.json")}
     files |= {"tokenizer_config.json": (run / "tokenizer_config.json").read_bytes()}
     loopback_hub.repos["models", repo_id] = files | {"args.yaml": b"dataset: someone/own-data\nlanguages: [en]\n"}
