@@ -53,9 +53,9 @@ def export(run: Path) -> None:
 
 
 def write_onnx(model: PreTrainedModel, path: Path) -> None:
-    # The plain formulation of attention: the fused one is exported with checks for rows that are all padding.
     import onnx
 
+    # The plain formulation of attention: the fused one is exported with checks for rows that are all padding.
     model.set_attn_implementation("eager")
     names, axes = ("input_ids", "attention_mask"), {0: "row", 1: "position"}
     torch.onnx.export(
