@@ -141,6 +141,16 @@ def test_the_five_experiments():
     assert a["roberta_default"].model.model_checkpoint == "roberta-base"
 
 
+@pytest.mark.parametrize("device", [False, True])
+def test_bfloat16_needs_no_words_about_the_cpu_where_there_is_no_gpu(device, tmp_path, monkeypatch):
+    (tmp_path / "args.yaml").write_text("bf16: true\n")
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: device)
+    monkeypatch.setattr("transformers.training_args.is_torch_bf16_gpu_available", lambda: device)
+    for argv in ([tmp_path / "args.yaml"], ["--bf16", "true"], ["--bf16_full_eval", "true"]):
+        a = parsed(*argv)
+        assert a.training.use_cpu is not device and "use_cpu" not in recorded(a)
+
+
 def test_what_is_recorded_parses_to_the_same_and_holds_no_secret(tmp_path):
     a = parsed("--learning_rate", "3e-4", "--masked_training", "--hub_token", "hf_secret", "--adam_beta1", "0.8",
                "--lr_scheduler_type", "cosine", "--overwrite_output_dir", "true")  # fmt: skip

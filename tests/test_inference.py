@@ -7,12 +7,15 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import SHARED, WORDS, row, sentence, write_jsonl
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import classification_report, f1_score
 
+import hardware
 import inference
+import tagging
 import train
 from labels import flat_ids, label_names, spans
 from words import word_offsets
@@ -66,12 +69,48 @@ def test_scoring_takes_data_and_labels_from_the_run(run, corpus, capsys, caplog)
     assert metrics["split"] == "test" and metrics["sentences"] == 40 and metrics["invalid_transitions"] >= 0
 
 
-def test_scoring_the_validation_split_repeats_what_training_wrote(run, tmp_path):
+@pytest.mark.parametrize("bf16", ["false", "true"])
+def test_scoring_the_validation_split_repeats_what_training_wrote(bf16, corpus, encoders, tmp_path, monkeypatch):
+    probabilities = []
+
+    def predict(*arguments):
+        predicted = tagging.predict(*arguments)
+        probabilities.append(predicted.probabilities)
+        return predicted
+
+    for module in (train, inference):
+        monkeypatch.setattr(module, "predict", predict)
+    folder, options = tmp_path / "run", ("--use_cpu", "true", "--bf16", bf16)
+    train.main(["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder),
+                "--num_train_epochs", "8", "--learning_rate", "1e-2", *options])  # fmt: skip
+    before = [(folder / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")]
+    assert read_json(folder / "validation" / "metrics.json")["overall"]["f1"] > 0.5
+    inference.main(["--checkpoint", str(folder), "--split", "validation", *options])
+    assert [(folder / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")] == before
+    assert np.array_equal(*probabilities)
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_few_lines_and_many_are_tagged_in_the_hardwares_precision(has, run, tmp_path, monkeypatch, caplog, capsys):
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)
+    caplog.set_level("INFO", "ner")
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n" * 100)
+    for what in (("--text", "a storm hit Bergen"), ("--input_file", str(tmp_path / "in.txt"))):
+        caplog.clear()
+        inference.main(["--checkpoint", str(run), *what, "--use_cpu", "true"])
+        assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [lines[0]] * 101 and lines[0]["entities"]
+
+
+def test_the_precision_of_scores_is_recorded_and_can_be_overridden(run, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
-    before = [(copy / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")]
-    inference.main(["--checkpoint", str(copy), "--split", "validation", *CPU])
-    assert [(copy / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")] == before
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: True)
+    for more, precision in (((), "bfloat16"), (("--bf16", "false"), "float32")):
+        inference.main(["--checkpoint", str(copy), "--use_cpu", "true", *more])
+        assert read_json(copy / "test" / "metrics.json")["precision"] == precision
+        assert f"Computed in {precision}." in (copy / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_order_of_a_checkpoints_labels_does_not_matter(run, tmp_path):

@@ -14,6 +14,7 @@ from conftest import ROOT, launched, save, write_jsonl
 from safetensors.torch import load_file
 from seqeval.metrics import f1_score
 
+import hardware
 import inference
 import train
 from labels import label_names
@@ -104,6 +105,30 @@ def test_args_yaml_repeats_the_run(run, tmp_path):
     assert recorded["masked_training"] is True and recorded["learning_rate"] == 1e-2
     train.main([str(run / "args.yaml"), "--output_dir", str(tmp_path / "again")])
     assert differ_by(run, tmp_path / "again") == 0
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_the_precision_is_that_of_the_hardware_and_args_yaml_repeats_it_elsewhere(
+    has, corpus, encoders, tmp_path, monkeypatch
+):
+    """Neither run says --use_cpu or --bf16; the second one's machine has other hardware, and no GPU either."""
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)
+    options = argv(corpus, encoders["bert"], tmp_path / "a", "--max_steps", "3")
+    start = options.index("--use_cpu")
+    train.main(options[:start] + options[start + 4 :])
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: not has)
+    train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "b")])
+    assert differ_by(tmp_path / "a", tmp_path / "b") == 0
+    name = "bfloat16" if has else "float32"
+    for run in (tmp_path / "a", tmp_path / "b"):
+        recorded = yaml.safe_load((run / "args.yaml").read_text())
+        assert recorded["bf16"] is has and "use_cpu" not in recorded
+        environment = read_json(run / "environment.json")
+        assert environment["precision"] == name and "bfloat16" not in environment
+        assert read_json(run / "validation" / "metrics.json")["precision"] == name
+    assert f"| precision | {name} |" in (tmp_path / "a" / "README.md").read_text()
+    train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "c"), "--bf16", str(not has)])
+    assert differ_by(tmp_path / "a", tmp_path / "c") > 0
 
 
 def test_a_folder_that_holds_a_run_is_left_unchanged(run, corpus, encoders, fails):
