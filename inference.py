@@ -27,7 +27,7 @@ from transformers.utils import logging as transformers_logging
 import checkpoints
 from arguments import Arguments, parse
 from data import capped, read_split
-from encoding import encode, window_size
+from encoding import encode, require_embedded, window_size
 from errors import InputError, run_script
 from exports import onnx_logits
 from hardware import keep_freed_memory, scoring_precision, settle_precision
@@ -51,6 +51,7 @@ class Tagger:
     def __init__(self, arguments: Arguments, name: str, option: str):
         self.place = f"--{option} {name}"
         model, self.tokenizer, self.checkpoint_names = checkpoints.for_tagging(name, option)
+        self.model = model  # of an export the shape only
         self.types = types_of(self.checkpoint_names)
         self.names = label_names(self.types)
         self.window = window_size(self.tokenizer, model, arguments.model.max_length)
@@ -71,7 +72,15 @@ class Tagger:
         """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence]."""
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
+        require_embedded(encoded, self.tokenizer, self.model, self.place)
         predicted = predict(self.logits, self.tokenizer, encoded, self.batching, progress)
+        wrong = int(np.isnan(predicted.probabilities).sum())
+        if wrong:
+            remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"
+            raise InputError(
+                f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
+                f"expected finite numbers; {remedy}"
+            )
         return replace(predicted, ids=lookup_table(self.checkpoint_names, self.names)[predicted.ids])
 
 

@@ -23,7 +23,7 @@ from arguments import Arguments, TrainingArguments, described, parse, recorded
 from audit import entity_surfaces
 from data import TrainingData
 from dropout import use_fast_dropout, use_plain_attention
-from encoding import Encoded, window_size
+from encoding import Encoded, require_embedded, window_size
 from errors import InputError, run_script
 from hardware import keep_freed_memory, scoring_precision, settle_precision, stay_in_bfloat16
 from labels import tag_lists, types_of
@@ -76,6 +76,8 @@ def main(argv: list[str]) -> None:
     )
     window = window_size(tokenizer, model, arguments.model.max_length)
     train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
+    for part in (train, validation):
+        require_embedded(part, tokenizer, model, f"--model_checkpoint {arguments.model.model_checkpoint}")
     if resumed:
         check_resumed(resumed, data.names)
     choose_what_is_fast(options, model)

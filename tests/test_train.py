@@ -11,14 +11,14 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, launched, save, write_jsonl
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from seqeval.metrics import f1_score
 
 import hardware
 import inference
 import train
 from labels import label_names
-from trainer import BatchesOfLikeLength
+from trainer import BatchesOfLikeLength, StopAtDivergence
 
 QUICK = (
     "--use_cpu",
@@ -331,6 +331,30 @@ def test_args_yaml_holds_what_was_given_and_not_what_was_derived(corpus, encoder
     assert recorded["accelerator_config"] == '{"split_batches": true}' and recorded["greater_is_better"] is None
     train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "b")])
     assert differ_by(tmp_path / "a", tmp_path / "b") == 0
+
+
+@pytest.mark.parametrize("clipping", ["1", "0"])
+def test_training_that_diverges_is_one_error(clipping, corpus, encoders, tmp_path, fails):
+    more = ("--learning_rate", "1e30", "--max_grad_norm", clipping)
+    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", *more))
+    assert "training diverged: after update" in message and "lower --learning_rate (it was 1e+30)" in message
+    left = {p.name for p in (tmp_path / "run").iterdir()} if (tmp_path / "run").exists() else set()
+    assert not left & {"config.json", "model.safetensors", "args.yaml", "environment.json", "README.md", "validation"}
+
+
+def test_scores_that_overflow_after_training_are_one_error(corpus, encoders, tmp_path, monkeypatch, fails):
+    """Finite weights, of which no update was made: only their products are infinite."""
+    large = tmp_path / "large"
+    shutil.copytree(encoders["bert"], large)
+    values = load_file(large / "model.safetensors")
+    for name, tensor in values.items():
+        if name.endswith(("key.weight", "query.weight")):
+            tensor.copy_(3e38 * tensor.sign())
+    save_file(values, large / "model.safetensors", metadata={"format": "pt"})
+    monkeypatch.setattr(StopAtDivergence, "on_step_end", lambda *args, **kwargs: None)
+    message = fails(train.main, *argv(corpus, large, tmp_path / "run", "--learning_rate", "0", "--max_steps", "1"))
+    assert "training diverged: the scores of some validation words are not finite" in message
+    assert not (tmp_path / "run" / "README.md").exists()
 
 
 def test_checkpoints_that_are_not_whole_are_refused(run, corpus, encoders, tmp_path, fails):
