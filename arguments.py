@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 import transformers
 import yaml
 from transformers import HfArgumentParser
@@ -105,7 +106,7 @@ class TrainingArguments(transformers.TrainingArguments):
     load_best_model_at_end: bool = option(True, "End with the best checkpoint instead of the last.")
     metric_for_best_model: str = option("f1", f"What `best` means: {' '.join(BEST_BY)}.")
     greater_is_better: bool | None = option(None, "Whether more of that metric is better; default: unless it is loss.")
-    bf16: bool | None = option(None, "bfloat16 autocast; default: where it is measured to be faster.")
+    bf16: bool | None = option(None, "bfloat16 or not; default: where the hardware multiplies it.")
     train_sampling_strategy: str = option("group_by_length", "Batches of sentences of like length, or `random`.")
     fast_dropout: bool = option(True, "On a processor: dropout from fewer random numbers.")
     seed: int = option(42, "Seeds the new classifier's weights, the order of the rows, and dropout.")
@@ -133,6 +134,8 @@ class TrainingArguments(transformers.TrainingArguments):
             )
         if self.disable_tqdm is None:
             self.disable_tqdm = not sys.stderr.isatty()
+        if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
+            self.use_cpu = True  # as it would anyway, but transformers refuses bfloat16 without these words
         super().__post_init__()
         if self.early_stopping_patience is not None and self.eval_strategy == "no":
             raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch beside it")
@@ -300,13 +303,17 @@ def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
 
 
 def recorded(arguments: Arguments) -> dict[str, Any]:
-    """What `args.yaml` holds: this project's fields, and each other training argument that was given a new value."""
+    """What `args.yaml` holds: this project's fields, and each other training argument that was given a new value.
+
+    The precision is the one that was settled, so that another machine repeats it.
+    """
     names = [f.name for group in (DataArguments, ModelArguments) for f in dataclasses.fields(group)]
     for f in dataclasses.fields(TrainingArguments):
         new = f.name in arguments.given and arguments.values[f.name] != f.default
         if f.init and (new or f.name in TrainingArguments.__annotations__):
             names.append(f.name)
     recorded = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
+    recorded |= {"bf16": arguments.training.bf16} | ({"fp16": True} if arguments.training.fp16 else {})
     return {k: getattr(v, "value", v) for k, v in recorded.items() if not k.startswith("hub_")}
 
 

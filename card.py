@@ -9,12 +9,12 @@ from huggingface_hub import EvalResult, ModelCardData
 from errors import InputError, printable
 from hub_files import is_repo_id, public_name
 from metrics import shown_interval
-from runs import ONNX, ONNX_FOLDERS, optional_json, recorded_args
+from runs import BASELINE, ONNX, ONNX_FOLDERS, optional_json, recorded_args
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
 SHOWN_ARGUMENTS = (
     "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
-    "weight_decay", "seed", "bf16", "fp16", "max_length", "train_sampling_strategy", "early_stopping_patience",
+    "weight_decay", "seed", "max_length", "train_sampling_strategy", "early_stopping_patience",
 )  # fmt: skip
 
 
@@ -151,13 +151,14 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
     total = sum(values["support"] for values in metrics["per_class"].values() if values)
     lines.append(row("**all**", metrics["overall"], intervals["overall"]["f1"], total))
     macro = f"{100 * metrics['overall']['macro_f1']:.1f} {shown_interval(intervals['overall']['macro_f1'])}"
+    computed = f"Computed in {text(metrics['precision'])}. " if "precision" in metrics else ""
     fingerprint = text(metrics["data_fingerprint"])
     about = (
         f"The {split} split of {text(dataset_name(metrics))} ({' '.join(map(text, metrics.get('languages', [])))}): "
         f"{metrics['sentences']:,} sentences, {metrics['tokens']:,} tokens; data fingerprint "
-        f"`{fingerprint}`. Entity-level scores in percent, equal to seqeval's default mode. Intervals "
-        "are Wilson's, for other sentences of the same kind; they say nothing of another seed. A class's accuracy "
-        "is token accuracy with every other class as `O`: near 100 for any rare class."
+        f"`{fingerprint}`. {computed}Entity-level scores in percent, equal to seqeval's default mode. "
+        "Intervals are Wilson's, for other sentences of the same kind; they say nothing of another seed. A class's "
+        "accuracy is token accuracy with every other class as `O`: near 100 for any rare class."
     )
     below = (
         f"Macro F1, the mean over the classes with gold entities: {macro}. "
@@ -167,20 +168,26 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
 
 
 def exports(run: Path, metrics: dict[str, Any]) -> str:
-    """The table of the exported models that were scored on the sentences of the run's test `metrics`, or nothing."""
+    """The table of the exported models beside the run's own weights in float32, or nothing where none was scored.
+
+    It holds the run's test `metrics` too, where they are of the same sentences in bfloat16.
+    """
+    baseline = optional_json(run / BASELINE)
     size = sum(path.stat().st_size for path in run.glob("model*.safetensors"))
-    rows = [("this run, safetensors", size, metrics)]
+    rows = [("this run in float32, safetensors", size, baseline), ("the same in bfloat16", size, metrics)]
+    if metrics.get("precision") != "bfloat16":
+        rows.pop()
     for folder, name in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
         found = optional_json(run / folder / "test" / "metrics.json")
-        if found and found["data_fingerprint"] == metrics.get("data_fingerprint"):
-            rows.append((f"`{folder}/`, {name}", (run / folder / ONNX).stat().st_size, found))
-    if len(rows) == 1:
+        rows.append((f"`{folder}/`, {name}", (run / folder / ONNX).stat().st_size if found else 0, found))
+    rows = [row for row in rows if baseline and row[2].get("data_fingerprint") == baseline["data_fingerprint"]]
+    if not any(name.startswith("`") for name, *_ in rows):
         return ""
     lines = ["The same model for onnxruntime, scored on the same test sentences, F1 in percent.", ""]
     lines += ["| variant | MB | test F1 | difference in points |", "|---|--:|--:|--:|"]
     for name, size, found in rows:
-        f1, own = (100 * m["overall"]["f1"] for m in (found, metrics))
-        lines.append(f"| {name} | {size / 1e6:.1f} | {f1:.2f} | {'' if found is metrics else f'{f1 - own:+.2f}'} |")
+        f1, own = (100 * m["overall"]["f1"] for m in (found, baseline))
+        lines.append(f"| {name} | {size / 1e6:.1f} | {f1:.2f} | {'' if found is baseline else f'{f1 - own:+.2f}'} |")
     return "\n".join(lines)
 
 
@@ -200,6 +207,7 @@ def training(args: dict[str, Any], environment: dict[str, Any], scored: dict[str
         ("training rows", f"{rows['training_rows']:,}"),
         ("training data fingerprint", f"`{text(environment['data_fingerprint'])}`"),
         *((name, text(args[name])) for name in SHOWN_ARGUMENTS if args.get(name) is not None),
+        *([("precision", text(environment["precision"]))] if "precision" in environment else []),
         ("hardware", f"{environment['processes']} process(es) on {text(hardware)}"),
         ("seconds", f"{environment['train_seconds']:,}"),
         ("versions", ", ".join(f"{text(name)} {text(number)}" for name, number in packages.items())),

@@ -21,6 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from encoding import LEAST_WINDOW
 from errors import InputError
 from hub_files import fetch, fetch_optional, is_repo_id
 from labels import is_label
@@ -91,6 +92,12 @@ def tokenizer_of(location: str, option: str) -> PreTrainedTokenizerFast:
         raise refusal(error, location, option, "cannot be loaded") from error
     if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
         raise InputError(f"--{option} {location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
+    limit = tokenizer.model_max_length
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= LEAST_WINDOW:
+        raise InputError(
+            f"--{option} {location}: tokenizer_config.json: found model_max_length {limit!r}; "
+            f"expected a number of at least {LEAST_WINDOW}, the sub-tokens that the model takes; correct it there"
+        )
     return tokenizer
 
 
@@ -99,7 +106,8 @@ def model_of(
 ) -> PreTrainedModel:
     """The model, in float32 and from safetensors only, at a place that `located` gave.
 
-    Weights that the checkpoint lacks start at random: an error, except where `may_be_new` allows it by name.
+    Weights that the checkpoint lacks start at random: an error, except where `may_be_new` allows it by name. NaN and
+    infinity are errors as well.
     """
     try:
         with only_errors():  # what is new or unused is checked here
@@ -121,6 +129,12 @@ def model_of(
         raise InputError(
             f"--{option} {location}: its weights lack {len(wrong)} tensors of its config.json, such as {wrong[0]}; "
             "expected a whole checkpoint"
+        )
+    broken = [name for name, values in model.named_parameters() if not values.isfinite().all()]
+    if broken:
+        raise InputError(
+            f"--{option} {location}: its safetensors hold NaN or infinity in {len(broken)} tensor(s), such as "
+            f"{broken[0]}; expected finite numbers; its training diverged, or the file is damaged: take another"
         )
     return model
 

@@ -79,3 +79,9 @@ def use_fast_dropout(model: PreTrainedModel) -> None:
     AttentionMaskInterface.register(ATTENTION, eager_mask)
     if model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(ATTENTION)
+
+
+def use_plain_attention(model: PreTrainedModel) -> None:
+    """Gives a model its own attention back, which `use_fast_dropout` had replaced."""
+    if model.config._attn_implementation == ATTENTION:
+        model.set_attn_implementation("sdpa")

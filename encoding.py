@@ -19,6 +19,8 @@ from sources import list_column
 
 IGNORED = -100  # the label of positions that the loss and the scores pass over
 SEQUENCE = 1_000  # words the tokenizer takes as one sequence
+LEAST_WINDOW = 4  # sub-tokens: two special ones, and two of the text
+NO_LIMIT = 2**31 - 1  # tokenizers without a limit say 10**30, which no array index holds
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,20 @@ class Encoded:
 def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_length: int | None) -> int:
     """Sub-tokens a window may hold, special ones included: `max_length`, or all that the model takes.
 
-    RoBERTa and its kin count positions from `padding_idx + 1`, which shortens their window by as much.
+    RoBERTa and its kin count positions from `padding_idx + 1`, which shortens their window by as much. Raises
+    `InputError` for a `max_length` beyond the window, and for a model whose window holds no text.
     """
     largest = getattr(model.config, "max_position_embeddings", None) or tokenizer.model_max_length
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
             unused = 0 if module.padding_idx is None else module.padding_idx + 1
             largest = module.num_embeddings - unused
-    largest = min(largest, tokenizer.model_max_length)
+    largest = int(min(largest, tokenizer.model_max_length, NO_LIMIT))
+    if largest < LEAST_WINDOW:
+        raise InputError(
+            f"{model.name_or_path}: found a window of {largest} sub-tokens (max_position_embeddings of config.json); "
+            f"expected at least {LEAST_WINDOW}"
+        )
     if max_length is not None and max_length > largest:
         raise InputError(f"--max_length: found {max_length}; expected at most {largest}, the model's window")
     return max_length or largest
@@ -110,6 +118,20 @@ def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[
     full = tokenizer([["a"]], is_split_into_words=True)["input_ids"][0]
     start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
     return full[:start], full[start + len(bare) :]
+
+
+def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, place: str) -> None:
+    """Raises `InputError` where the model has no embedding for an id of `encoded` or for padding.
+
+    Ids that no text of these holds may lie beyond: published tokenizers have such.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    largest = max(int(encoded.input_ids.max(initial=0)), tokenizer.pad_token_id or 0)
+    if largest >= rows:
+        raise InputError(
+            f"{place}: tokenizer.json gave the id {largest}; expected ids below {rows}, the rows of the model's "
+            "embeddings; use the tokenizer that belongs to the model"
+        )
 
 
 def unknown_token(tokenizer: PreTrainedTokenizerFast) -> int | None:

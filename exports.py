@@ -17,6 +17,8 @@ from errors import InputError
 from runs import ONNX, ONNX_FOLDERS, keep_modes
 from tagging import Logits
 
+QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
+
 
 def export(run: Path) -> None:
     """Writes `onnx/` and `onnx_int8/` into a run folder, both or none, in the place of an earlier export.
@@ -98,9 +100,10 @@ def quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def onnx_logits(folder: Path, labels: int, at_once: int) -> Logits:
+def onnx_logits(folder: Path, labels: int, at_once: int) -> tuple[Logits, str]:
     """The logits of the model in an exported checkpoint's folder, on the processor, for `at_once` batches at a time.
 
+    The second value is the precision of its weights, float32 or int8, as the model file itself tells it.
     Raises `InputError` where its file is damaged or is another model than its config.json says.
     """
     import onnxruntime
@@ -128,4 +131,5 @@ def onnx_logits(folder: Path, labels: int, at_once: int) -> Logits:
     def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         return session.run(None, {"input_ids": input_ids, "attention_mask": attention_mask})[0]
 
-    return logits
+    quantized = session.get_modelmeta().producer_name == QUANTIZER
+    return logits, "int8" if quantized else "float32"

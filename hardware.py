@@ -1,49 +1,48 @@
-"""What the processor or GPU does fast, found out by measuring."""
+"""What the CPU or GPU is good at: the precision that suits it, and how its memory is used."""
 
 import contextlib
 import ctypes
 import logging
-import time
 
 import torch
 from accelerate.utils import broadcast_object_list
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
+
+from arguments import TrainingArguments
 
 log = logging.getLogger("ner")
-WORTH = 1.2  # how many times as fast bfloat16 must be to be chosen: less is noise, and float32 is more exact
+PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}  # accelerate's names, and torch's
 
 
-def bfloat16_speedup(device: torch.device, size: int, rows: int = 1024, rounds: int = 5) -> float:
-    """How many times as fast a Transformer's feed-forward block of hidden `size` runs under bfloat16 autocast.
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware has instructions for products of bfloat16, which make it faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
-    Forward and backward, casts included, over `rows` positions: the fastest of `rounds` alternating ones each.
+
+def settle_precision(options: TrainingArguments) -> str:
+    """Sets `bf16` where no option did, and returns the precision of training: bfloat16, float16 or float32.
+
+    `--bf16` and `--fp16` come first, then what `accelerate` was told, then what the first process's hardware is: never
+    how fast it is just now, so that the same command computes the same numbers on a busy machine.
     """
-    layer = torch.nn.Sequential(torch.nn.Linear(size, 4 * size), torch.nn.GELU(), torch.nn.Linear(4 * size, size))
-    layer.to(device)
-    values = torch.zeros(rows, size, device=device)
-    best = {False: float("inf"), True: float("inf")}
-    for round in range(rounds + 1):  # the first one warms up
-        for bfloat16 in best:
-            start = time.perf_counter()
-            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                result = layer(values)
-            result.float().sum().backward()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if round:
-                best[bfloat16] = min(best[bfloat16], time.perf_counter() - start)
-    return best[False] / best[True]
+    given, reason = options.bf16 is not None, "as --bf16, --fp16 or accelerate says"
+    if given and not options.bf16 and not options.fp16:
+        options.mixed_precision = "no"
+    elif not given and options.mixed_precision == "no":
+        found = broadcast_object_list([multiplies_bfloat16(options.device)])[0]
+        options.mixed_precision = "bf16" if found else "no"
+        reason = f"the hardware {'multiplies' if found else 'does not multiply'} it (--bf16 true or false overrides)"
+    options.bf16, options.fp16 = options.mixed_precision == "bf16", options.mixed_precision == "fp16"
+    log.info("bfloat16: %s, %s", "on" if options.bf16 else "off", reason)
+    return PRECISIONS.get(options.mixed_precision, options.mixed_precision)
 
 
-def bfloat16_pays(device: torch.device, config: PreTrainedConfig) -> bool:
-    """Whether to use bfloat16 autocast for a model of this size; all processes get the first one's answer."""
-    size = getattr(config, "hidden_size", 768)
-    supported = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported(False))
-    speedup = broadcast_object_list([bfloat16_speedup(device, size) if supported else 0.0])[0]
-    chosen = speedup >= WORTH
-    measured = f"measured {speedup:.1f} times as fast as float32" if speedup else f"not supported on {device.type}"
-    log.info("bfloat16: %s, %s (--bf16 true or false decides it)", "on" if chosen else "off", measured)
-    return chosen
+def scoring_precision(options: TrainingArguments) -> str:
+    """What words are tagged in under settled options: bfloat16, or float32, since weights may overflow float16."""
+    return "bfloat16" if options.bf16 else "float32"
 
 
 def stay_in_bfloat16(model: PreTrainedModel) -> None:

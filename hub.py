@@ -17,7 +17,7 @@ from huggingface_hub.errors import HTTPError
 from card import model_card
 from errors import CommandParser, InputError, named_folder, printable, run_script
 from hub_files import is_repo_id
-from runs import ONNX_FOLDERS, optional_json
+from runs import BASELINE, ONNX_FOLDERS, optional_json, write_json
 from upload import pushed_names, shareable
 
 log = logging.getLogger("ner")
@@ -61,7 +61,10 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
 
 
 def export(run: Path) -> None:
-    """Writes the run's model in ONNX and, where the run's test split was scored, scores it with that, for the card."""
+    """Writes the run's model in ONNX and, where the run's test split was scored, what that costs, for the card.
+
+    The exports are compared with the run's weights in float32, whatever precision its own scores have.
+    """
     # Here, because they load torch, and the card does without.
     from transformers.utils import logging as transformers_logging
 
@@ -77,12 +80,15 @@ def export(run: Path) -> None:
         log.info("the test split was not scored, so nothing is known of what int8 costs: "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
         return
+    options = parse(["--bf16", "false"], "")
+    baseline = inference.score(options, str(run), "checkpoint", write=False)
+    write_json(run / BASELINE, baseline)
+    if baseline["data_fingerprint"] != own["data_fingerprint"]:
+        log.warning("%s/test was scored on other sentences than the exports, so the card does not compare them", run)
     for folder in ONNX_FOLDERS:
-        checkpoint = str(run / folder)
-        metrics = inference.score(parse(["--checkpoint", checkpoint], ""), checkpoint, "checkpoint")
-        if metrics["data_fingerprint"] != own["data_fingerprint"]:
-            log.warning("%s was scored on other sentences than %s, so the card does not compare them", run, checkpoint)
-        print(f"{folder}: test F1 {100 * metrics['overall']['f1']:.2f}, the run's {100 * own['overall']['f1']:.2f}")
+        metrics = inference.score(options, str(run / folder), "checkpoint")
+        f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))
+        print(f"{folder}: test F1 {f1:.2f}, the run's in float32 {own_f1:.2f}")
 
 
 def main(argv: list[str]) -> None:

@@ -20,16 +20,15 @@ import pyarrow as pa
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
-from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 import checkpoints
-from arguments import Arguments, TrainingArguments, parse
+from arguments import Arguments, parse
 from data import capped, read_split
-from encoding import encode, window_size
+from encoding import encode, require_embedded, window_size
 from errors import InputError, printable, run_script
 from exports import onnx_logits
-from hardware import bfloat16_pays, keep_freed_memory
+from hardware import keep_freed_memory, scoring_precision, settle_precision
 from hub import write_card
 from hub_files import UnreachableError, fetch_optional, is_repo_id
 from labels import label_names, lookup_table, spans, tag_lists, types_of
@@ -46,10 +45,12 @@ LINES = 2_048  # lines that are sorted by length and tagged together
 
 
 class Tagger:
-    """A checkpoint, its labels, and how it is run; `many` says that there is more to tag than a few lines."""
+    """A checkpoint, its labels, and how it is run; `precision` is float32, bfloat16, or int8 weights."""
 
-    def __init__(self, arguments: Arguments, name: str, option: str, many: bool = True):
+    def __init__(self, arguments: Arguments, name: str, option: str):
+        self.place = f"--{option} {name}"
         model, self.tokenizer, self.checkpoint_names = checkpoints.for_tagging(name, option)
+        self.model = model  # of an export the shape only
         self.types = types_of(self.checkpoint_names)
         self.names = label_names(self.types)
         self.window = window_size(self.tokenizer, model, arguments.model.max_length)
@@ -58,10 +59,11 @@ class Tagger:
         self.batching = batching_for(arguments.training.per_device_eval_batch_size, device)
         if exported:
             folder = Path(checkpoints.located(name, option))
-            self.logits = onnx_logits(folder, len(self.checkpoint_names), self.batching.at_once)
+            self.logits, self.precision = onnx_logits(folder, len(self.checkpoint_names), self.batching.at_once)
         else:
-            bfloat16 = uses_bfloat16(arguments.training, model, many)
-            self.logits = torch_logits(model.to(device, torch.bfloat16 if bfloat16 else torch.float32))
+            settle_precision(arguments.training)
+            self.precision = scoring_precision(arguments.training)
+            self.logits = torch_logits(model.to(device, getattr(torch, self.precision)))
         if device.type == "cpu":
             keep_freed_memory()
 
@@ -69,17 +71,16 @@ class Tagger:
         """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence]."""
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
+        require_embedded(encoded, self.tokenizer, self.model, self.place)
         predicted = predict(self.logits, self.tokenizer, encoded, self.batching, progress)
+        wrong = int(np.isnan(predicted.probabilities).sum())
+        if wrong:
+            remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"
+            raise InputError(
+                f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
+                f"expected finite numbers; {remedy}"
+            )
         return replace(predicted, ids=lookup_table(self.checkpoint_names, self.names)[predicted.ids])
-
-
-def uses_bfloat16(options: TrainingArguments, model: PreTrainedModel, many: bool) -> bool:
-    """What `--bf16` says, else what a measurement says where there is so much to tag that it pays."""
-    if options.bf16 is None and many:
-        return bfloat16_pays(options.device, model.config)
-    log.info("bfloat16: %s, %s", "on" if options.bf16 else "off",
-             "not measured for a few lines" if options.bf16 is None else "as --bf16 says")  # fmt: skip
-    return bool(options.bf16)
 
 
 def main(argv: list[str]) -> None:
@@ -96,8 +97,8 @@ def main(argv: list[str]) -> None:
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
 
 
-def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
-    """Tags the labelled split, writes `SPLIT/` into the run folder (one process does), and returns the metrics."""
+def score(arguments: Arguments, name: str, option: str, write: bool = True) -> dict[str, Any]:
+    """Tags the labelled split and returns the metrics; if `write`, one process puts `SPLIT/` into the run folder."""
     location = checkpoints.located(name, option)
     split, local = arguments.inference.split, Path(location).is_dir()
     run = Path(location) if local else Path(arguments.training.output_dir) / name.split("/")[-1]
@@ -114,8 +115,9 @@ def score(arguments: Arguments, name: str, option: str) -> dict[str, Any]:
     predicted = tagger.tag(sentences.words, sentences.lengths, progress=sys.stderr.isatty())
     tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), known.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, tokens=sentences.token_lists())
-    metrics = scored(split, (options.dataset, options.languages), known, sentences.fingerprint(), tags, scores)
-    if not is_first():
+    source, fingerprint = (options.dataset, options.languages), sentences.fingerprint()
+    metrics = scored(split, source, known, fingerprint, tagger.precision, tags, scores)
+    if not (write and is_first()):
         return metrics
     write_scored(run / split, metrics, sentences, gold, tags)
     owner = run.parent if run.name in ONNX_FOLDERS else run
@@ -186,7 +188,7 @@ def tag_text(arguments: Arguments, name: str, option: str) -> None:
     source = input_lines(options.text, options.input_file) if first else nullcontext(iter(()))
     with source as lines, output(options.output_file) if first else nullcontext() as file:
         # After the files, which cost less to open.
-        tagger = Tagger(arguments, name, option, many=options.text is None and not typed)
+        tagger = Tagger(arguments, name, option)
         size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
         for block in from_first(blocks(lines, size)):
             tagged = tag_lines(block, tagger)

@@ -13,6 +13,11 @@ DEPTH = 50  # levels of lists and mappings in a YAML file
 # those keys of one where they are there, and (shape, None) for a value that may be null.
 SCORES = {str: float}
 INTERVALS = {str: ([float], None)}
+METRICS = {
+    "dataset": str, "precision": str, "languages": [str], "sentences": int, "tokens": int, "data_fingerprint": str,
+    "invalid_transitions": int, "overall": SCORES, "per_class": {str: (SCORES, None)},
+    "intervals": {"overall": INTERVALS, "per_class": {str: (INTERVALS, None)}},
+}  # fmt: skip
 SHAPES: dict[str, Any] = {
     "args.yaml": {
         "dataset": str, "languages": [str], "model_checkpoint": str, "output_dir": str, "seed": int,
@@ -23,16 +28,14 @@ SHAPES: dict[str, Any] = {
     "environment.json": {
         "update_steps": int, "train_seconds": float, "processes": int, "processor": str, "threads": int,
         "accelerators": [str], "packages": {str: str}, "data_fingerprint": str, "rows": {str: int},
+        "precision": str,
     },
     "trainer_state.json": {
         "log_history": [{"epoch": float, "eval_f1": float}], "global_step": int, "epoch": (float, None),
         "best_metric": (float, None),
     },
-    "metrics.json": {
-        "dataset": str, "languages": [str], "sentences": int, "tokens": int, "data_fingerprint": str,
-        "invalid_transitions": int, "overall": SCORES, "per_class": {str: (SCORES, None)},
-        "intervals": {"overall": INTERVALS, "per_class": {str: (INTERVALS, None)}},
-    },
+    "metrics.json": METRICS,
+    "run_in_float32.json": METRICS,
     "model.safetensors.index.json": {"weight_map": {str: str}},
 }  # fmt: skip
 NAMES = {

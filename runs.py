@@ -24,6 +24,7 @@ SPLITS = ("validation", "test")  # what is scored
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
 SCORED = ("metrics.json", "predictions.jsonl")  # what a split's folder holds
 ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models; each folder is a checkpoint of its own
+BASELINE = "onnx/run_in_float32.json"  # test metrics of the run's own weights in float32, for comparison with exports
 # What makes a folder a run, finished or not.
 MARKS = ("args.yaml", "config.json", "model.safetensors", "checkpoint-*", *(f"{s}/{f}" for s in SPLITS for f in SCORED))
 # What a new run replaces, beside those.
@@ -109,13 +110,14 @@ def scored(
     source: tuple[str, list[str]],
     sentences: Sentences,
     fingerprint: str,
+    precision: str,
     predicted: list[list[str]],
     scores: dict[str, Any],
 ) -> dict[str, Any]:
     """The content of `metrics.json`: `scores` (from the metric, with intervals) and what they were measured on.
 
-    `source` is the data set and its languages, `fingerprint` that of the split in its own labels; `sentences` has
-    the labels that the checkpoint knows.
+    `source` is the data set and its languages, `fingerprint` that of the split in its own labels, `precision` what the
+    tags were computed in; `sentences` has the labels that the checkpoint knows.
     """
     types = types_of(sentences.names)
     return {
@@ -125,6 +127,7 @@ def scored(
         "sentences": len(sentences),
         "tokens": int(sentences.lengths.sum()),
         "data_fingerprint": fingerprint,
+        "precision": precision,
         "overall": scores["overall"],
         "per_class": {t: scores["per_class"].get(t) for t in types},
         "intervals": {

@@ -20,7 +20,10 @@ Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Predicted:
-    """For each word in order: the label id of highest probability and that probability. Each of shape [token]."""
+    """For each word in order: the label id of highest probability and that probability. Each of shape [token].
+
+    A probability is NaN where the model's logits for that word are not finite.
+    """
 
     ids: np.ndarray
     probabilities: np.ndarray
@@ -83,7 +86,8 @@ def predict(
         found = logits(input_ids, real.astype(np.int64))[asked]  # [word, label]
         best = found.max(axis=-1)
         ids[places[asked]] = found.argmax(axis=-1)
-        probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
+        with np.errstate(invalid="ignore"):  # of logits that are not finite: NaN, which the caller sees
+            probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
         return len(rows)
 
     batches, first = [], 0

@@ -5,11 +5,14 @@ python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
 accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
+import copy
 import logging
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 import yaml
 from transformers import PreTrainedModel, Trainer, set_seed
 from transformers.utils import logging as transformers_logging
@@ -19,10 +22,10 @@ import hub
 from arguments import Arguments, TrainingArguments, described, parse, recorded
 from audit import entity_surfaces
 from data import TrainingData
-from dropout import use_fast_dropout
-from encoding import Encoded, window_size
+from dropout import use_fast_dropout, use_plain_attention
+from encoding import Encoded, require_embedded, window_size
 from errors import InputError, run_script
-from hardware import bfloat16_pays, keep_freed_memory, stay_in_bfloat16
+from hardware import keep_freed_memory, scoring_precision, settle_precision, stay_in_bfloat16
 from labels import tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
@@ -40,7 +43,7 @@ from runs import (
     write_scored,
 )
 from tagging import batching_for, predict, torch_logits
-from trainer import checked_trainer
+from trainer import checked_trainer, diverged
 
 log = logging.getLogger("ner")
 
@@ -66,6 +69,7 @@ def main(argv: list[str]) -> None:
     repo_id = options.hub_model_id or run.resolve().name
     if pushing:
         hub.require_ready(repo_id, options.hub_token)
+    precision = settle_precision(options)
     recorded_text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
     data = prepared_data(arguments.data)
     set_seed(options.seed)  # before the new classifier gets its weights
@@ -74,6 +78,8 @@ def main(argv: list[str]) -> None:
     )
     window = window_size(tokenizer, model, arguments.model.max_length)
     train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
+    for part in (train, validation):
+        require_embedded(part, tokenizer, model, f"--model_checkpoint {arguments.model.model_checkpoint}")
     if resumed:
         check_resumed(resumed, data.names)
     choose_what_is_fast(options, model)
@@ -93,7 +99,8 @@ def main(argv: list[str]) -> None:
         (run / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
         remove_stale(run)  # what was made of the weights that were resumed
         (run / "args.yaml").write_text(recorded_text, encoding="utf-8")
-        facts = {"update_steps": trainer.state.global_step, "train_seconds": round(result.metrics["train_runtime"], 1)}
+        facts = {"precision": precision, "update_steps": trainer.state.global_step}
+        facts["train_seconds"] = round(result.metrics["train_runtime"], 1)
         write_records(run, arguments, data, facts)
         print(table(score_validation(run, arguments, data, tags)))
         hub.write_card(run)
@@ -105,11 +112,7 @@ def main(argv: list[str]) -> None:
 
 
 def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> None:
-    """Settles, and says, what no option decided: bfloat16 where it was measured to pay, and how dropout is drawn."""
-    if options.bf16 is None:
-        options.bf16 = options.mixed_precision == "no" and bfloat16_pays(options.device, model.config)
-        if options.bf16:
-            options.mixed_precision = "bf16"
+    """Makes the model fast where it trains, after `settle_precision`, and says what that changes."""
     fast_dropout = options.fast_dropout and options.device.type == "cpu"
     if fast_dropout:
         use_fast_dropout(model)
@@ -154,14 +157,13 @@ def check_resumed(folder: str, names: list[str]) -> None:
         )
 
 
-def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, float]) -> None:
+def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, Any]) -> None:
     """Writes `environment.json` and the surfaces of the training entities."""
     surfaces = sorted({f"{kind}\t{surface}\n" for _, surface, kind in entity_surfaces(data.train)})
     (run / SURFACES).write_text("".join(surfaces), encoding="utf-8")
     processes = {"processes": arguments.training.world_size, "device": str(arguments.training.device.type)}
     about = {
         "seed": arguments.training.seed,
-        "bfloat16": bool(arguments.training.bf16),
         "data_fingerprint": data.train_fingerprint,
         "rows": data.rows,
     }
@@ -169,11 +171,23 @@ def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: di
 
 
 def validation_tags(trainer: Trainer, data: TrainingData, validation: Encoded) -> list[list[str]]:
-    """The tags of the validation sentences; every process has to take part."""
-    batches = batching_for(trainer.args.per_device_eval_batch_size, trainer.args.device)
-    logits, progress = torch_logits(trainer.model.eval()), not trainer.args.disable_tqdm
-    predicted = predict(logits, trainer.processing_class, validation, batches, progress)
+    """The tags of the validation sentences as `inference.py` finds them; every process has to take part."""
+    options = trainer.args
+    batches = batching_for(options.per_device_eval_batch_size, options.device)
+    logits = torch_logits(as_loaded(trainer.model, scoring_precision(options)))
+    predicted = predict(logits, trainer.processing_class, validation, batches, not options.disable_tqdm)
+    if np.isnan(predicted.probabilities).any():
+        raise diverged(options, "the scores of some validation words are not finite")
     return tag_lists(predicted.ids, data.validation.lengths, data.names)
+
+
+def as_loaded(model: PreTrainedModel, precision: str) -> PreTrainedModel:
+    """A copy of a trained model as it will be loaded: without autocast and the attention of fast dropout."""
+    copied = copy.deepcopy(model).eval()
+    for name in ("forward", "_original_forward"):  # accelerate's, with autocast, in the place of the class's own
+        vars(copied).pop(name, None)
+    use_plain_attention(copied)
+    return copied.to(getattr(torch, precision))
 
 
 def score_validation(run: Path, arguments: Arguments, data: TrainingData, tags: list[list[str]]) -> dict[str, Any]:
@@ -181,7 +195,8 @@ def score_validation(run: Path, arguments: Arguments, data: TrainingData, tags: 
     gold = data.validation.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, tokens=data.validation.token_lists())
     source = arguments.data.dataset, arguments.data.languages
-    metrics = scored("validation", source, data.validation, data.validation_fingerprint, tags, scores)
+    precision = scoring_precision(arguments.training)
+    metrics = scored("validation", source, data.validation, data.validation_fingerprint, precision, tags, scores)
     write_scored(run / "validation", metrics, data.validation, gold, tags)
     return metrics
 

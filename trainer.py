@@ -95,6 +95,26 @@ class Progress(ProgressCallback):
             super().on_train_end(args, state, control, **kwargs)
 
 
+class StopAtDivergence(TrainerCallback):
+    """Ends a training whose weights are no longer finite, after the update that made them so, in every process.
+
+    Looks at the weights of the last layer: what is not finite anywhere reaches them within an update.
+    """
+
+    def on_step_end(self, args, state, control, model=None, **kwargs) -> None:
+        *_, last = (weights for weights in model.parameters() if weights.requires_grad)
+        if not last.isfinite().all():
+            raise diverged(args, f"after update {state.global_step:,} the weights are not finite")
+
+
+def diverged(options: TrainingArguments, found: str) -> InputError:
+    """The error of a training that ended in NaN or infinity."""
+    return InputError(
+        f"{options.output_dir}: training diverged: {found}; expected finite numbers; "
+        f"lower --learning_rate (it was {options.learning_rate:g}){' or try --bf16 false' if options.bf16 else ''}"
+    )
+
+
 def checked_trainer(options: TrainingArguments, *parts: Any) -> Trainer:
     """The Trainer of `trainer_for`, with an optimizer: options that it or its libraries refuse are a person's."""
     try:
@@ -134,7 +154,7 @@ def trainer_for(
         )  # fmt: skip
         return total / (num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum())
 
-    callbacks: list[TrainerCallback] = [Progress()]
+    callbacks: list[TrainerCallback] = [Progress(), StopAtDivergence()]
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
     trainer = TaggingTrainer(

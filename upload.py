@@ -10,7 +10,7 @@ import yaml
 
 from errors import InputError
 from hub_files import public_name
-from runs import ONNX, ONNX_FOLDERS, SPLITS, optional_json, recorded_args
+from runs import BASELINE, ONNX, ONNX_FOLDERS, SPLITS, optional_json, recorded_args
 
 INDEX = "model.safetensors.index.json"
 SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
@@ -21,7 +21,7 @@ CHECKPOINT = (
     "tokenizer.model", *(f"{split}/metrics.json" for split in SPLITS),
 )  # fmt: skip
 KNOWN = (
-    *CHECKPOINT, "README.md", "environment.json", "model.safetensors", INDEX,
+    *CHECKPOINT, "README.md", "environment.json", "model.safetensors", INDEX, BASELINE,
     *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (*CHECKPOINT, ONNX)),
 )  # fmt: skip
 TRACES = b"pkg.torch.onnx.stack_trace"
@@ -64,7 +64,7 @@ def shareable(path: Path) -> Path | bytes:
         if "output_dir" in found:
             cleaned["output_dir"] = last_part(found["output_dir"])
         text = yaml.safe_dump(cleaned, sort_keys=False, allow_unicode=True)
-    elif path.name in ("config.json", "tokenizer_config.json", "environment.json", "metrics.json"):
+    elif path.name in ("config.json", "tokenizer_config.json", "environment.json", "metrics.json", Path(BASELINE).name):
         found = optional_json(path)
         cleaned = without_names(found) if "config" in path.name else without_paths(found)
         text = json.dumps(cleaned, indent=2, ensure_ascii=False) + "\n"

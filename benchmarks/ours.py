@@ -13,6 +13,7 @@ import inference
 from arguments import parse
 from cache import cache_folder
 from encoding import window_size
+from hardware import settle_precision
 from labels import types_of
 from ner_metric import ner_metric
 from prepared import model_inputs, prepared_data
@@ -57,6 +58,7 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
     set_seed(42)
     model, tokenizer = checkpoints.for_training(encoder, data.names, False, types_of(data.names))
     train, validation = model_inputs(data, tokenizer, window_size(tokenizer, model, None), cache=False)
+    settle_precision(arguments.training)
     choose_what_is_fast(arguments.training, model)
     return trainer_for(arguments.training, model, tokenizer, train, validation, data)
 

@@ -31,7 +31,7 @@ import ours
 import plain
 import torch
 
-from runs import cpu_name
+from runs import BASELINE, cpu_name
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("training", "tagging", "preparation", "scoring", "memory")
@@ -166,8 +166,9 @@ def tagging(options: argparse.Namespace, run: Path) -> None:
                 taken, our_taken = alternate(options.rounds, theirs, our)
                 against = "one by one" if batch_size is None else f"batches of {batch_size}"
                 row(f"{name}tagging, lines, {against}", len(part) / taken, len(many) / our_taken)
-    f1 = {p: json.loads((p / "test" / "metrics.json").read_text())["overall"]["f1"] for p in (run, run / "onnx_int8")}
-    print(f"  test F1 {100 * f1[run]:.2f}, int8 {100 * f1[run / 'onnx_int8']:.2f}")
+    scored = {"float32": run / BASELINE, "int8": run / "onnx_int8" / "test" / "metrics.json"}
+    f1 = {name: json.loads(path.read_text())["overall"]["f1"] for name, path in scored.items()}
+    print(f"  test F1 in float32 {100 * f1['float32']:.2f}, int8 {100 * f1['int8']:.2f}")
 
 
 def preparation(options: argparse.Namespace, folder: Path) -> None:

@@ -8,6 +8,7 @@ import yaml
 import train
 from arguments import parse, recorded
 from errors import InputError
+from hardware import settle_precision
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -139,6 +140,24 @@ def test_the_five_experiments():
         "roberta_default": (False, False), "quickstart": (False, False),
     }  # fmt: skip
     assert a["roberta_default"].model.model_checkpoint == "roberta-base"
+
+
+@pytest.mark.parametrize("device", [False, True])
+def test_bfloat16_needs_no_words_about_the_cpu_where_there_is_no_gpu(device, tmp_path, monkeypatch):
+    (tmp_path / "args.yaml").write_text("bf16: true\n")
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: device)
+    monkeypatch.setattr("transformers.training_args.is_torch_bf16_gpu_available", lambda: device)
+    for argv in ([tmp_path / "args.yaml"], ["--bf16", "true"], ["--bf16_full_eval", "true"]):
+        a = parsed(*argv)
+        assert a.training.use_cpu is not device and "use_cpu" not in recorded(a)
+
+
+def test_the_precision_that_accelerate_was_told_is_recorded(monkeypatch):
+    for name, bf16, fp16 in (("fp16", False, True), ("bf16", True, None)):
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", name)
+        a = parsed()
+        settle_precision(a.training)
+        assert (recorded(a)["bf16"], recorded(a).get("fp16")) == (bf16, fp16)
 
 
 def test_what_is_recorded_parses_to_the_same_and_holds_no_secret(tmp_path):

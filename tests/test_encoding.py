@@ -3,6 +3,7 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from conftest import TEXT, WORDS
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -139,3 +140,10 @@ def test_the_window_is_the_models(encoders):
         assert window_size(tokenizer, model, 16) == 16
         with pytest.raises(InputError, match=f"found 1000; expected at most {size}"):
             window_size(tokenizer, model, 1000)
+
+
+def test_a_model_whose_window_holds_no_text_is_refused(encoders):
+    model, tokenizer = checkpoints.for_training(str(encoders["bert"]), ["O"], False, [])
+    model.bert.embeddings.position_embeddings = torch.nn.Embedding(3, 32)
+    with pytest.raises(InputError, match=r"found a window of 3 sub-tokens .*config\.json.*expected at least 4"):
+        window_size(tokenizer, model, None)

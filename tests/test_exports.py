@@ -17,7 +17,7 @@ import hub
 import inference
 import train
 from card import model_card
-from runs import ONNX_FOLDERS
+from runs import BASELINE, ONNX_FOLDERS
 from tagging import torch_logits
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
@@ -60,7 +60,8 @@ def test_logits_are_those_of_the_model_at_any_batch_and_length(kind, corpus, enc
     folder = trained(tmp_path / kind, corpus, encoders[kind], "--max_steps", "20")
     exports.export(folder)
     model, tokenizer, names = checkpoints.for_tagging(str(folder), "checkpoint")
-    expected, full, small = torch_logits(model), *(exports.onnx_logits(folder / f, len(names), 1) for f in ONNX_FOLDERS)
+    full, small = (exports.onnx_logits(folder / f, len(names), 1)[0] for f in ONNX_FOLDERS)
+    expected = torch_logits(model)
     same = total = 0
     for rows, positions in ((1, 1), (1, 7), (2, 8), (5, 2), (3, 60), (17, 33)):
         input_ids, mask = inputs(rows, positions, len(tokenizer))
@@ -100,13 +101,20 @@ def test_int8_holds_every_layer_but_the_first_ones_projection_back(run):
     assert full.count((64, 32)) == 1 + 1  # of the two layers one, and the table of 64 positions
 
 
+def row(run: Path, name: str, folder: str, f1: float, against: float | None) -> str:
+    """The card's row of a variant: its size, its F1, and what it costs against another."""
+    size = sum(p.stat().st_size for p in (run / folder).glob("model.*") if p.suffix in (".onnx", ".safetensors"))
+    return f"| {name} | {size / 1e6:.1f} | {f1:.2f} | {'' if against is None else f'{f1 - against:+.2f}'} |"
+
+
 def test_the_card_shows_what_each_variant_costs(run, tmp_path):
     assert (run / "README.md").read_text(encoding="utf-8") == model_card(run)
     f1 = {f: 100 * read_json(run / f / "test" / "metrics.json")["overall"]["f1"] for f in (".", *ONNX_FOLDERS)}
-    sizes = {f: (run / f / "model.onnx").stat().st_size / 1e6 for f in ONNX_FOLDERS}
-    for folder, name in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
-        row = f"| `{folder}/`, {name} | {sizes[folder]:.1f} | {f1[folder]:.2f} | {f1[folder] - f1['.']:+.2f} |"
-        assert row in model_card(run)
+    rows = [row(run, "this run in float32, safetensors", ".", f1["."], None)]
+    rows += [
+        row(run, f"`{f}/`, {n}", f, f1[f], f1["."]) for f, n in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True)
+    ]
+    assert "\n".join(rows) + "\n" in model_card(run)
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     metrics = read_json(copy / "onnx" / "test" / "metrics.json") | {"data_fingerprint": "of other sentences"}
@@ -117,6 +125,40 @@ def test_the_card_shows_what_each_variant_costs(run, tmp_path):
     command = [sys.executable, "-c", f"import sys, card; card.model_card(card.Path({str(run)!r})); print(*sys.modules)"]
     loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "onnx", "onnxruntime"} & set(loaded)
+
+
+def test_exports_are_not_blamed_for_the_bfloat16_of_the_runs_own_scores(run, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("onnx*"))
+    own = 100 * read_json(run / "test" / "metrics.json")["overall"]["f1"]
+    inference.main(["--checkpoint", str(copy), "--use_cpu", "true", "--bf16", "true"])
+    metrics = read_json(copy / "test" / "metrics.json")
+    assert metrics["precision"] == "bfloat16"
+    metrics["overall"]["f1"] -= 0.02  # a cost that this small model has not
+    low = 100 * metrics["overall"]["f1"]
+    (copy / "test" / "metrics.json").write_text(json.dumps(metrics))
+    capsys.readouterr()
+    hub.main(["onnx", str(copy)])
+    assert f"onnx: test F1 {own:.2f}, the run's in float32 {own:.2f}" in capsys.readouterr().out
+    assert read_json(copy / "test" / "metrics.json") == metrics
+    rows = [
+        row(copy, "this run in float32, safetensors", ".", own, None),
+        row(copy, "the same in bfloat16", ".", low, own),
+        row(copy, "`onnx/`, float32", "onnx", own, own),
+    ]
+    assert "\n".join(rows) + "\n" in (copy / "README.md").read_text(encoding="utf-8")
+    metrics["data_fingerprint"] = "of other sentences"
+    (copy / "test" / "metrics.json").write_text(json.dumps(metrics))
+    assert rows[1] not in model_card(copy) and rows[2] in model_card(copy)
+
+
+def test_the_precision_of_an_export_is_that_of_its_model_file(run, tmp_path):
+    for folder, precision in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
+        assert read_json(run / folder / "test" / "metrics.json")["precision"] == precision
+        renamed = tmp_path / f"renamed-{precision}"
+        shutil.copytree(run / folder, renamed)
+        inference.main(["--checkpoint", str(renamed), "--use_cpu", "true", "--bf16", "true"])
+        assert read_json(renamed / "test" / "metrics.json")["precision"] == precision
 
 
 def test_onnxruntime_is_for_exports_only(run):
@@ -178,7 +220,7 @@ def test_exports_are_pushed_without_the_data(run, loopback_hub, monkeypatch):
     hub.main(["push", str(run), "--repo_id", "someone/exported"])
     files = loopback_hub.repos["models", "someone/exported"]
     for folder in ONNX_FOLDERS:
-        assert sorted(name for name in files if name.startswith(f"{folder}/")) == [
+        assert sorted(name for name in files if name.startswith(f"{folder}/") and name != BASELINE) == [
             f"{folder}/{name}" for name in ("args.yaml", "config.json", "model.onnx", "test/metrics.json",
                                             "tokenizer.json", "tokenizer_config.json")
         ]  # fmt: skip

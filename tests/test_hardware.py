@@ -1,4 +1,9 @@
-"""What is measured at the start, and what is chosen by it."""
+"""The precision that the hardware suits, and how its memory is used."""
+
+import platform
+import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -6,19 +11,72 @@ from transformers import BertConfig, BertModel
 
 import hardware
 
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
-@pytest.mark.parametrize(("speedup", "chosen"), [(2.0, True), (1.0, False), (0.4, False)])
-def test_bfloat16_is_chosen_where_it_is_faster(speedup, chosen, monkeypatch, caplog):
-    monkeypatch.setattr(hardware, "bfloat16_speedup", lambda device, size: speedup if size == 32 else 0.1)
+
+def options(device: torch.device = CPU, **values: object) -> SimpleNamespace:
+    """Training arguments that nothing was said about, as TrainingArguments derives them."""
+    return SimpleNamespace(**({"bf16": None, "fp16": False, "mixed_precision": "no", "device": device} | values))
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, caplog):
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)
+    chosen = options()
     with caplog.at_level("INFO", "ner"):
-        assert hardware.bfloat16_pays(torch.device("cpu"), BertConfig(hidden_size=32)) is chosen
-    assert f"bfloat16: {'on' if chosen else 'off'}, measured {speedup} times as fast" in caplog.text
+        assert hardware.settle_precision(chosen) == ("bfloat16" if has else "float32")
+    assert (chosen.bf16, chosen.mixed_precision) == (has, "bf16" if has else "no")
+    assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
 
 
-def test_the_speedup_is_that_of_the_two_times(monkeypatch):
-    clock = iter(range(10_000))
-    monkeypatch.setattr(hardware.time, "perf_counter", lambda: next(clock))
-    assert hardware.bfloat16_speedup(torch.device("cpu"), 8, rows=4) == 1.0
+@pytest.mark.parametrize(
+    ("given", "precision"),
+    [
+        ({"bf16": True, "mixed_precision": "bf16"}, "bfloat16"),
+        ({"bf16": False}, "float32"),
+        ({"bf16": False, "mixed_precision": "bf16"}, "float32"),  # accelerate's setting, and the command line's
+        ({"fp16": True, "mixed_precision": "fp16"}, "float16"),
+        ({"mixed_precision": "fp16"}, "float16"),
+        ({"mixed_precision": "bf16"}, "bfloat16"),
+    ],
+)
+def test_what_was_asked_for_comes_before_the_hardware(given, precision, monkeypatch):
+    for has in (True, False):
+        monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device, has=has: has)
+        settled = options(**given)
+        assert hardware.settle_precision(settled) == precision
+        assert (settled.bf16, settled.fp16) == (precision == "bfloat16", precision == "float16")
+        assert hardware.scoring_precision(settled) == ("bfloat16" if precision == "bfloat16" else "float32")
+
+
+def test_no_clock_is_asked(monkeypatch):
+    def asked(*_: object) -> float:
+        raise AssertionError("a clock was asked")
+
+    monkeypatch.setattr(hardware.log, "disabled", True)  # a line of the log has its time
+    for name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
+        monkeypatch.setattr(time, name, asked)
+        monkeypatch.setattr(time, f"{name}_ns", asked)
+    assert {hardware.settle_precision(options()) for _ in range(20)} == {hardware.settle_precision(options())}
+
+
+@pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])
+def test_a_gpu_is_asked_for_its_compute_capability(major, has, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device=None: SimpleNamespace(major=major))
+    assert hardware.multiplies_bfloat16(GPU) is has
+
+
+def test_torch_names_what_a_processor_has_as_the_system_does():
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.is_file() or platform.machine() != "x86_64":
+        pytest.skip("no /proc/cpuinfo of an x86-64 processor")
+    flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split()
+    for name in ("amx_bf16", "avx512_bf16"):
+        assert torch.cpu.get_capabilities()[name] == (name in flags)  # a KeyError: torch calls it otherwise now
+    assert hardware.multiplies_bfloat16(CPU) == bool({"amx_bf16", "avx512_bf16"} & set(flags))
+    assert not hardware.multiplies_bfloat16(torch.device("mps"))
 
 
 def test_freed_memory_may_be_kept_at_any_time():

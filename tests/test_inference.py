@@ -7,12 +7,18 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import SHARED, WORDS, row, sentence, write_jsonl
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import classification_report, f1_score
+from transformers import AutoTokenizer
 
+import exports
+import hardware
+import hub
 import inference
+import tagging
 import train
 from labels import flat_ids, label_names, spans
 from words import word_offsets
@@ -66,12 +72,49 @@ def test_scoring_takes_data_and_labels_from_the_run(run, corpus, capsys, caplog)
     assert metrics["split"] == "test" and metrics["sentences"] == 40 and metrics["invalid_transitions"] >= 0
 
 
-def test_scoring_the_validation_split_repeats_what_training_wrote(run, tmp_path):
+@pytest.mark.parametrize("bf16", ["false", "true"])
+def test_scoring_the_validation_split_repeats_what_training_wrote(bf16, corpus, encoders, tmp_path, monkeypatch):
+    probabilities = []
+
+    def predict(*arguments):
+        predicted = tagging.predict(*arguments)
+        probabilities.append(predicted.probabilities)
+        return predicted
+
+    for module in (train, inference):
+        monkeypatch.setattr(module, "predict", predict)
+    folder, options = tmp_path / "run", ("--use_cpu", "true", "--bf16", bf16)
+    train.main(["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder),
+                "--num_train_epochs", "8", "--learning_rate", "1e-2", *options])  # fmt: skip
+    before = [(folder / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")]
+    assert read_json(folder / "validation" / "metrics.json")["overall"]["f1"] > 0.5
+    inference.main(["--checkpoint", str(folder), "--split", "validation", *options])
+    assert [(folder / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")] == before
+    assert np.array_equal(*probabilities)
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_few_lines_and_many_are_tagged_in_the_hardwares_precision(has, run, tmp_path, monkeypatch, caplog, capsys):
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)
+    caplog.set_level("INFO", "ner")
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n" * 100)
+    for what in (("--text", "a storm hit Bergen"), ("--input_file", str(tmp_path / "in.txt"))):
+        caplog.clear()
+        inference.main(["--checkpoint", str(run), *what, "--use_cpu", "true"])
+        assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    places = [[(e["type"], e["text"]) for e in line["entities"]] for line in lines]
+    assert places == [[("LOC", "Bergen")]] * 101
+
+
+def test_the_precision_of_scores_is_recorded_and_can_be_overridden(run, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
-    before = [(copy / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")]
-    inference.main(["--checkpoint", str(copy), "--split", "validation", *CPU])
-    assert [(copy / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")] == before
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: True)
+    for more, precision in (((), "bfloat16"), (("--bf16", "false"), "float32")):
+        inference.main(["--checkpoint", str(copy), "--use_cpu", "true", *more])
+        assert read_json(copy / "test" / "metrics.json")["precision"] == precision
+        assert f"Computed in {precision}." in (copy / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_order_of_a_checkpoints_labels_does_not_matter(run, tmp_path):
@@ -149,6 +192,94 @@ def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
     assert "holds no safetensors" in message("--checkpoint", broken, "--text", "a")
     (broken / "model.safetensors").write_bytes(b"short")
     assert "cannot be loaded" in message("--checkpoint", broken, "--text", "a")
+
+
+def changed(run: Path, folder: Path, name: str, **values: object) -> Path:
+    """A copy of a run with other values in one of its JSON files."""
+    shutil.copytree(run, folder)
+    (folder / name).write_text(json.dumps(read_json(folder / name) | values))
+    return folder
+
+
+def weights_set(run: Path, folder: Path, name: str, value: float) -> Path:
+    """A copy of a run, not scored, with a value all through one of its tensors."""
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("test"))
+    weights = load_file(folder / "model.safetensors")
+    weights[name].fill_(value)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_weights_that_are_not_finite_are_refused(value, run, corpus, tmp_path, fails):
+    name = "bert.encoder.layer.1.output.dense.bias"
+    broken = weights_set(run, tmp_path / "broken", name, float(value))
+    expected = f"{broken}: its safetensors hold NaN or infinity in 1 tensor(s), such as {name}"
+    for argv in (("--text", "a"), ("--split", "validation")):
+        assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", broken, *argv, *CPU)
+    assert expected in fails(hub.main, "onnx", broken)
+    train_argv = ("--dataset", corpus, "--model_checkpoint", broken, "--output_dir", tmp_path / "new", *CPU)
+    assert f"--model_checkpoint {expected}" in fails(train.main, *train_argv)
+    assert not (tmp_path / "new").exists() and not (broken / "onnx").exists()
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_scores_that_are_not_finite_are_one_error(exported, run, tmp_path, fails):
+    """Finite weights whose products are not."""
+    large = weights_set(run, tmp_path / "large", "classifier.weight", 3e38)
+    if exported:
+        exports.export(large)
+        large /= "onnx"
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n")
+    out = tmp_path / "out.jsonl"
+    for argv in (("--text", "a"), ("--input_file", tmp_path / "in.txt", "--output_file", out), ("--split", "test")):
+        message = fails(inference.main, "--checkpoint", large, *argv, *CPU)
+        assert f"--checkpoint {large}: gives NaN instead of scores for" in message and "in float32" in message
+    assert not out.exists() and not (large / "test").exists()
+
+
+@pytest.mark.parametrize("value", [2, 1, 0, -5, "512", True, float("nan")])
+def test_a_window_that_holds_no_text_is_refused(value, run, corpus, tmp_path, fails):
+    broken = changed(run, tmp_path / "broken", "tokenizer_config.json", model_max_length=value)
+    expected = f"{broken}: tokenizer_config.json: found model_max_length {value!r}; expected a number of at least 4"
+    assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
+    train_argv = ("--dataset", corpus, "--model_checkpoint", broken, "--output_dir", tmp_path / "new", *CPU)
+    assert f"--model_checkpoint {expected}" in fails(train.main, *train_argv)
+
+
+def test_a_tokenizer_without_a_limit_has_the_models_window(run, tmp_path, capsys):
+    for number, value in enumerate((None, 1e30, float("inf"), 512.0)):
+        other = changed(run, tmp_path / str(number), "tokenizer_config.json", model_max_length=value)
+        assert tagged(capsys, "--checkpoint", other, "--text", "a storm hit Bergen")[0]["entities"]
+
+
+def test_tokens_beyond_the_embeddings_are_refused(run, corpus, tmp_path, fails, capsys):
+    """The tokenizer of another model; but a token that no text holds does no harm."""
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    file = other / "tokenizer.json"
+    vocabulary = read_json(file)
+    rows = read_json(run / "config.json")["vocab_size"]
+    vocabulary["model"]["vocab"]["storm"] = rows + 6
+    file.write_text(json.dumps(vocabulary))
+    found = tagged(capsys, "--checkpoint", other, "--text", "Lake Inari")
+    assert found[0]["entities"]
+    expected = f"{other}: tokenizer.json gave the id {rows + 6}; expected ids below {rows}, the rows of the model's"
+    assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", other, "--text", "a storm", *CPU)
+    train_argv = ("--dataset", corpus, "--model_checkpoint", other, "--output_dir", tmp_path / "new", *CPU)
+    assert f"--model_checkpoint {expected}" in fails(train.main, *train_argv)
+    exports.export(other)
+    message = fails(inference.main, "--checkpoint", other / "onnx", "--text", "a storm", *CPU)
+    assert f"tokenizer.json gave the id {rows + 6}" in message
+
+
+def test_a_padding_id_beyond_the_embeddings_is_refused(run, tmp_path, fails):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    tokenizer = AutoTokenizer.from_pretrained(other)
+    tokenizer.add_special_tokens({"pad_token": "[NEW]"})
+    tokenizer.save_pretrained(other)
+    assert f"gave the id {len(tokenizer) - 1}" in fails(inference.main, "--checkpoint", other, "--text", "a", *CPU)
 
 
 def texts() -> list[str]:

@@ -11,13 +11,14 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, launched, save, write_jsonl
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from seqeval.metrics import f1_score
 
+import hardware
 import inference
 import train
 from labels import label_names
-from trainer import BatchesOfLikeLength
+from trainer import BatchesOfLikeLength, StopAtDivergence
 
 QUICK = (
     "--use_cpu",
@@ -104,6 +105,30 @@ def test_args_yaml_repeats_the_run(run, tmp_path):
     assert recorded["masked_training"] is True and recorded["learning_rate"] == 1e-2
     train.main([str(run / "args.yaml"), "--output_dir", str(tmp_path / "again")])
     assert differ_by(run, tmp_path / "again") == 0
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_the_precision_is_that_of_the_hardware_and_args_yaml_repeats_it_elsewhere(
+    has, corpus, encoders, tmp_path, monkeypatch
+):
+    """Neither run says --use_cpu or --bf16; the second one's machine has other hardware, and no GPU either."""
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)
+    options = argv(corpus, encoders["bert"], tmp_path / "a", "--max_steps", "3")
+    start = options.index("--use_cpu")
+    train.main(options[:start] + options[start + 4 :])
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: not has)
+    train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "b")])
+    assert differ_by(tmp_path / "a", tmp_path / "b") == 0
+    name = "bfloat16" if has else "float32"
+    for run in (tmp_path / "a", tmp_path / "b"):
+        recorded = yaml.safe_load((run / "args.yaml").read_text())
+        assert recorded["bf16"] is has and "use_cpu" not in recorded
+        environment = read_json(run / "environment.json")
+        assert environment["precision"] == name and "bfloat16" not in environment
+        assert read_json(run / "validation" / "metrics.json")["precision"] == name
+    assert f"| precision | {name} |" in (tmp_path / "a" / "README.md").read_text()
+    train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "c"), "--bf16", str(not has)])
+    assert differ_by(tmp_path / "a", tmp_path / "c") > 0
 
 
 def test_a_folder_that_holds_a_run_is_left_unchanged(run, corpus, encoders, fails):
@@ -306,6 +331,30 @@ def test_args_yaml_holds_what_was_given_and_not_what_was_derived(corpus, encoder
     assert recorded["accelerator_config"] == '{"split_batches": true}' and recorded["greater_is_better"] is None
     train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "b")])
     assert differ_by(tmp_path / "a", tmp_path / "b") == 0
+
+
+@pytest.mark.parametrize("clipping", ["1", "0"])
+def test_training_that_diverges_is_one_error(clipping, corpus, encoders, tmp_path, fails):
+    more = ("--learning_rate", "1e30", "--max_grad_norm", clipping)
+    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", *more))
+    assert "training diverged: after update" in message and "lower --learning_rate (it was 1e+30)" in message
+    left = {p.name for p in (tmp_path / "run").iterdir()} if (tmp_path / "run").exists() else set()
+    assert not left & {"config.json", "model.safetensors", "args.yaml", "environment.json", "README.md", "validation"}
+
+
+def test_scores_that_overflow_after_training_are_one_error(corpus, encoders, tmp_path, monkeypatch, fails):
+    """Finite weights, of which no update was made: only their products are infinite."""
+    large = tmp_path / "large"
+    shutil.copytree(encoders["bert"], large)
+    values = load_file(large / "model.safetensors")
+    for name, tensor in values.items():
+        if name.endswith(("key.weight", "query.weight")):
+            tensor.copy_(3e38 * tensor.sign())
+    save_file(values, large / "model.safetensors", metadata={"format": "pt"})
+    monkeypatch.setattr(StopAtDivergence, "on_step_end", lambda *args, **kwargs: None)
+    message = fails(train.main, *argv(corpus, large, tmp_path / "run", "--learning_rate", "0", "--max_steps", "1"))
+    assert "training diverged: the scores of some validation words are not finite" in message
+    assert not (tmp_path / "run" / "README.md").exists()
 
 
 def test_checkpoints_that_are_not_whole_are_refused(run, corpus, encoders, tmp_path, fails):
