@@ -89,4 +89,6 @@ def arguments(run: Run) -> dict[str, Any]:
 def shown(value: Any) -> str | None:
     if value is None:
         return None
+    if isinstance(value, float):
+        return f"{value:.10g}"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

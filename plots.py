@@ -8,7 +8,7 @@ matplotlib.use("Agg")  # no screen
 import matplotlib.pyplot as plt
 import numpy as np
 
-plt.rcParams["text.parse_math"] = False  # a run's name may hold a dollar sign
+plt.rcParams["text.parse_math"] = False  # a data set's name may hold a dollar sign
 
 
 def class_bars(counts: dict[str, dict[str, int]], title: str, path: Path) -> None:

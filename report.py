@@ -3,7 +3,7 @@
     python report.py runs/distilbert_default runs/distilbert_masked --output_dir runs/report
 
 It reads run folders only, of which `test/predictions.jsonl` is enough, and writes report.html, report.md, report.json
-and the plots.
+and the pictures, as SVG.
 """
 
 import argparse

@@ -25,7 +25,7 @@ def forest(result: dict[str, Any], folder: Path) -> list[Part]:
     kept = f" The first {SHOWN} comparisons are drawn." if len(compared) > SHOWN else ""
     title = (
         f"{against} {compared[0].first}: F1 in points with 95 % intervals. A filled mark is a difference that its "
-        f"corrected test shows.{kept}"
+        f"corrected test shows; macro F1 has none.{kept}"
     )
     return [drawn(title, drawing, folder / "differences.svg")]
 

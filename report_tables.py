@@ -162,8 +162,7 @@ def mean_table(result: dict[str, Any]) -> Part:
 
     titles = {"micro": sum(support.values()), "macro": "", **support}
     rows = [
-        [title, gold, *(mean(g["f1"][title]) if gold != 0 else EMPTY for g in groups)]
-        for title, gold in titles.items()
+        [title, gold, *(mean(g["f1"][title]) if gold != 0 else EMPTY for g in groups)] for title, gold in titles.items()
     ]
     labels = [
         label if [label] == g["runs"] else f"{label} ({', '.join(g['runs'])})"

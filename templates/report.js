@@ -142,7 +142,7 @@ function words(tokens, start, end, missed) {
     if (from >= end || to <= start) continue;
     plain(Math.max(from, start));
     const until = Math.min(to, end);
-    const label = to === until ? [element("small", {}, name(`${data.classes[type]}, missed`))] : [];
+    const label = to === until ? [" ", element("small", {}, name(`${data.classes[type]}, missed`))] : [];
     nodes.push(element("mark", { class: "missed" }, tokens.slice(place, until).join(" "), ...label), " ");
     place = until;
   }
@@ -156,7 +156,7 @@ function line(tokens, entities, kinds, clean, missed = []) {
     const label = data.classes[type] + (kinds[i] ? `, ${kinds[i]}` : "");
     const mark = element("mark", { class: kinds[i] ? "wrong" : clean }, ...words(tokens, start, end, missed));
     if (mark.lastChild.nodeType === Node.TEXT_NODE) mark.lastChild.data = mark.lastChild.data.trimEnd();
-    mark.append(element("small", {}, name(label)));
+    mark.append(" ", element("small", {}, name(label)));
     result.append(...words(tokens, place, start, missed), mark, " ");
     place = end;
   });
