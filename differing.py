@@ -23,8 +23,8 @@ def setups(runs: list[Run]) -> dict[str, Any]:
 
     def compare(what: str, values: list[str | None]) -> None:
         if len(set(values)) > 1:
-            shown = dict(zip((run.name for run in runs), values, strict=True))
-            result["differing"].append({"what": what, "values": shown})
+            by_run = dict(zip((run.name for run in runs), values, strict=True))
+            result["differing"].append({"what": what, "values": by_run})
         else:
             result["unrecorded" if values[0] is None else "agreeing"].append(what)
 

@@ -33,7 +33,7 @@ class Point:
     filled: bool = True
 
 
-def node(tag: str, content: list[Node] | str = (), **attributes: Any) -> Node:  # type: ignore[assignment]
+def node(tag: str, content: Sequence[Node] | str = (), **attributes: Any) -> Node:
     names = {key.rstrip("_").replace("_", "-"): str(value) for key, value in attributes.items()}
     return [tag, names, content if isinstance(content, str) else list(content)]
 

@@ -84,7 +84,11 @@ def finding(result: dict[str, Any]) -> list[str]:
         (only, run), *_ = result["runs"].items()
         return [f"Micro F1 of {name(only)} is {scored(run['overall'], 'f1')}; no other run is compared with it."]
     sentences = [sentence(c) for c in compared]
-    return sentences if len(compared) == 1 else [headline(compared), *sentences]
+    if len(compared) > 1:
+        sentences.insert(0, headline(compared))
+    if len(result.get("groups", [])) == 1:
+        sentences.append("All runs are of one experiment: what differs between them is the seed's.")
+    return sentences
 
 
 def headline(compared: list[Comparison]) -> str:
@@ -166,8 +170,13 @@ def bounds(d: dict[str, Any], missing: str = "too few") -> str:
     return " to ".join(f"{round(100 * v, 1) + 0.0:.1f}" for v in (d["low"], d["high"]))
 
 
+def interval_of(values: dict[str, Any], score: str) -> list[float] | None:
+    """A score's interval; None where there are too few entities for one."""
+    return (values["intervals"] or {}).get(score)
+
+
 def scored(values: dict[str, Any], score: str) -> str:
     """A score in percent with its interval."""
-    interval = values["intervals"].get(score)
+    interval = interval_of(values, score)
     between = "too few" if interval is None else "\u2013".join(f"{100 * v:.1f}" for v in interval)
     return f"{100 * values[score]:.1f} ({between})"

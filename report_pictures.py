@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from drawings import SHOWN, Node, Point, curves, forest_plot, svg
-from findings import by_experiment, by_run, is_shown
+from findings import by_experiment, by_run, interval_of, is_shown
 from predictions import Run
 from report_text import Part, heading, picture
 
@@ -25,7 +25,7 @@ def forest(result: dict[str, Any], folder: Path) -> list[Part]:
     kept = f" The first {SHOWN} comparisons are drawn." if len(compared) > SHOWN else ""
     title = (
         f"{against} {compared[0].first}: F1 in points with 95 % intervals. A filled mark is a difference that its "
-        f"corrected test shows; macro F1 has none.{kept}"
+        f"corrected test shows; macro F1 is not tested.{kept}"
     )
     return [drawn(title, drawing, folder / "differences.svg")]
 
@@ -43,7 +43,7 @@ def pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part
     series = {}
     for name, r in result["runs"].items():
         rows = [(r["overall"], "f1"), (r["overall"], "macro_f1"), *((r["per_class"][c], "f1") for c in classes)]
-        series[name] = [point(values, score, values["intervals"][score]) for values, score in rows]
+        series[name] = [point(values, score, interval_of(values, score)) for values, score in rows]
     kept = f"; the first {SHOWN} runs" if len(series) > SHOWN else ""
     drawing = forest_plot(["micro", "macro", *classes], series, "F1 in percent", zero=False)
     found = [

@@ -7,7 +7,7 @@ import pytest
 
 from drawings import Point, curves, forest_plot, svg
 from findings import experiment_names, finding, verdict
-from report_pictures import forest
+from report_pictures import forest, pictures
 from report_tables import opening, tables
 from report_text import markdown
 
@@ -22,14 +22,14 @@ HIGHER = difference(0.03, 0.01, 0.05, 0.004, 0.008)
 NOT_AFTER_HOLM = difference(-0.061, -0.109, -0.019, 0.02, 0.12)
 
 
-def result(**compared: dict) -> dict:
+def result(few: dict | None = None, **compared: dict) -> dict:
     """As `report.json` has it: the runs of `compared` against A, on the classes PER, DIS and, without gold, MYTH."""
     classes = ["PER", "DIS", "MYTH"]
     scores = dict.fromkeys(("precision", "recall", "f1", "accuracy", "macro_f1"), 0.8)
     overall = scores | {"intervals": {name: [0.7, 0.9] for name in scores}}
     per_class = {
         "PER": {"f1": 0.8, "intervals": {"f1": [0.7, 0.9]}},
-        "DIS": {"f1": 1.0, "intervals": {"f1": None}},
+        "DIS": {"f1": 1.0, "intervals": few},
         "MYTH": None,
     }
     run = {"overall": overall, "per_class": per_class, "own": {"classes": classes, "overall": overall}, "seed": 1}
@@ -139,6 +139,15 @@ def test_a_name_in_a_sentence_cannot_turn_the_text_around():
     content["first"] = "\u202eA\u2069"
     assert "between \u2068B\u2069 and \u2068\u202eA\u2069" in finding(content)[0]
     assert "\u2068" not in markdown(opening(content))
+
+
+@pytest.mark.parametrize("few", [None, {"f1": None}])
+def test_a_missing_interval_is_said_and_not_drawn(tmp_path, few):
+    content = result(few, B={"micro": NONE, "PER": NONE, "DIS": NONE})
+    assert "| DIS | 3 | 100.0 (too few) | 100.0 (too few) |" in markdown(tables(content))
+    pictures(content, [], tmp_path)
+    lines = [e.get("class") for e in ElementTree.parse(tmp_path / "class_f1.svg").getroot().iter() if "line" in e.tag]
+    assert lines.count("s0") == 3 * 3  # micro, macro and PER: a line and its ends
 
 
 def test_the_forest_plot_marks_zero_and_what_is_shown(tmp_path):

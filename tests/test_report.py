@@ -269,6 +269,7 @@ def test_seeds_are_counted_before_they_are_said_to_be_one(tmp_path, capsys):
     ]
     reported(tmp_path, *folders)
     text = capsys.readouterr().out
+    assert "**All runs are of one experiment: what differs between them is the seed's.**" in text
     assert "These runs are one experiment with 3 seeds" in text and "With one seed" not in text
     single = write_run(tmp_path / "b", with_noise(rows, 0.2, 9), masked_training=True, seed=1)
     reported(tmp_path, *folders, single)
