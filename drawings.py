@@ -80,7 +80,7 @@ def forest_plot(rows: Sequence[str], series: dict[str, list[Point | None]], unit
         return LEFT + (RIGHT - LEFT) * share(value, low, high)
 
     nodes = legend(list(shown))
-    top = LINE * len(nodes) / 2 + (8 if nodes else 0)
+    top = LINE * len(nodes) + (8 if nodes else 0)
     height = max(28, 13 * len(shown) + 12)
     bottom = top + height * len(rows)
     nodes += [line(x(v), top, x(v), bottom, "zero" if zero and v == 0 else "grid") for v in places]
@@ -113,7 +113,7 @@ def curves(series: dict[str, list[tuple[float, float]]], across: str, up: str) -
     left, right, columns = axis(steps)
     low, high, levels = axis([y for points in shown.values() for _, y in points])
     nodes = legend(list(shown), always=True)
-    top = LINE * len(nodes) / 2 + 30
+    top = LINE * len(nodes) + 30
     bottom = top + 200
 
     def x(value: float) -> float:
@@ -134,14 +134,11 @@ def curves(series: dict[str, list[tuple[float, float]]], across: str, up: str) -
 
 
 def legend(names: list[str], always: bool = False) -> list[Node]:
-    """Two nodes for each series, a line each; none where there is one series only."""
+    """A node for each series, a line each; none where there is one series only."""
     if len(names) < 2 and not always:
         return []
-    return [
-        part
-        for k, series in enumerate(names)
-        for part in (marker(1.2, LINE * k + 10, k), text(series, 3.2, LINE * k + 14.5))
-    ]
+    lines = ([marker(0, 0, k), ["text", {"x": "14", "y": "4.5"}, series]] for k, series in enumerate(names))
+    return [node("g", each, transform=f"translate(8, {LINE * k + 10})") for k, each in enumerate(lines)]
 
 
 def short(label: str) -> str:

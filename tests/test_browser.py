@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian'
 
 AXE = Path(report.__file__).parent / ".venv" / "node_modules" / "axe-core" / "axe.min.js"
 ATTACK = "<img src=x onerror=document.title='owned'>"
+THIRD = "a_run_of_a_long_name_without_any_space_in_it"
 RIGHT_TO_LEFT = "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd"
 
 
@@ -39,7 +40,7 @@ def page(tmp_path_factory):
     rows[2]["tokens"][0] = RIGHT_TO_LEFT
     runs = [
         write_run(folder / name, five_classes(with_noise(rows, rate, i)), [*CLASSES, "ANIM", "DIS"])
-        for i, (name, rate) in enumerate((("good", 0.1), ("<b>bad", 0.3), ("third", 0.12)))
+        for i, (name, rate) in enumerate((("good", 0.1), ("<b>bad", 0.3), (THIRD, 0.12)))
     ]
     report.main([*map(str, runs), "--output_dir", str(folder / "report")])
     options = webdriver.ChromeOptions()
@@ -115,7 +116,9 @@ def test_it_opens_with_the_finding_the_picture_and_the_contents(page):
         "return [...document.querySelectorAll('#report > *')].map((node) => node.className || node.tagName)"
     )
     assert parts[0] == "lead" and parts.index("FIGURE") < parts.index("H2")
-    assert one(page, ".lead").text.startswith("Micro F1 against good: lower for <b>bad; no difference shown for third.")
+    assert one(page, ".lead").text.startswith(
+        f"Micro F1 against good: lower for <b>bad; no difference shown for {THIRD}."
+    )
     forest = one(page, "figure > svg")
     assert forest.get_attribute("role") == "img" and "in points" in forest.get_attribute("aria-label")
     assert len(forest.find_elements("css selector", "line.zero")) == 1
