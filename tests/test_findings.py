@@ -106,8 +106,8 @@ def test_experiments_are_compared_over_seeds_with_what_the_tests_allow():
     ]  # fmt: skip
     content = result(B={"micro": LOWER, "PER": LOWER, "DIS": LOWER}) | {"groups": groups}
     assert plain(finding(content)) == [
-        "Over 2 seeds of A and 1 seed of B, micro F1 of B differs from that of A by -1.0 points, no interval; with so "
-        "few seeds this is not tested; by class, B is lower in PER (-2.5 points)."
+        "Over 2 seeds of A and 1 seed of B, micro F1 of B differs from that of A by -1.0 points, no interval; with one "
+        "seed this is not tested; by class, B is lower in PER (-2.5 points)."
     ]
     text = markdown(tables(content))
     assert "| micro | 1,203 | not tested | -1.0 | one seed |  |  |" in text
