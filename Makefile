@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RUN := runs/quickstart
+AXE := 4.10.3
 SENTENCE := Rabies, which foxes and bats carry, was studied by Louis Pasteur in Paris.
 
 .PHONY: quickstart test
@@ -21,6 +22,9 @@ $(RUN)/README.md: | .venv/quickstart-installed
 test: .venv/test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@[ -f .venv/node_modules/axe-core/axe.min.js ] || \
+	  npm install --silent --no-save --no-package-lock --prefix .venv axe-core@$(AXE) || \
+	  echo "axe-core could not be installed: the test of the report's accessibility will be skipped"
 	$(BIN)/python -m pytest -q
 
 .venv/installed: requirements.txt

@@ -78,14 +78,13 @@ def errors(gold: list[Entity], predicted: list[Entity]) -> list[tuple[str, Entit
 def analysis(both: Entities, predicted: list[list[str]], classes: Sequence[str]) -> dict[str, Any]:
     """Kinds of error, confusion, F1 by length and the worst sentences of one run with the tags `predicted`.
 
-    `confusion` has a row for each gold class and one for spurious entities, a column for each predicted class and one
-    for missed ones: entities with the same borders stand in the class columns.
+    `confusion` counts the same errors by class, see there.
     """
     found = [errors(g, p) for g, p in zip(both.gold, both.predicted, strict=True)]
     lengths = [len(tags) for tags in predicted]
     return {
         "kinds": {kind: sum(e[0] == kind for sentence in found for e in sentence) for kind in KINDS},
-        "confusion": confusion(both, classes),
+        "confusion": confusion(both, found, classes),
         "by_entity_length": by_bins(both, LENGTHS, lambda entity, i: entity[1] - entity[0]),
         "by_sentence_length": by_bins(both, SENTENCE_LENGTHS, lambda entity, i: lengths[i]),
         "invalid_transitions": invalid_rate(predicted, classes),
@@ -93,17 +92,27 @@ def analysis(both: Entities, predicted: list[list[str]], classes: Sequence[str])
     }
 
 
-def confusion(both: Entities, classes: Sequence[str]) -> list[list[int]]:
-    """Counts, [class + spurious, class + missed]."""
-    index = {c: i for i, c in enumerate(classes)}
-    table = np.zeros((len(index) + 1, len(index) + 1), dtype=int)
-    for gold, predicted in zip(both.gold, both.predicted, strict=True):
-        by_range = {p[:2]: p[2] for p in predicted}
-        for g in gold:
-            guess = by_range.pop(g[:2], None)
-            table[index[g[2]], len(index) if guess is None else index[guess]] += 1
-        for guess in by_range.values():
-            table[len(index), index[guess]] += 1
+def confusion(
+    both: Entities, found: list[list[tuple[str, Entity | None, Entity | None]]], classes: Sequence[str]
+) -> list[list[int]]:
+    """Counts, [gold class + other borders + spurious, predicted class + other borders + missed], of the errors `found`.
+
+    Entities with the borders of a gold one are in the class columns, right ones on the diagonal. A pair with other
+    borders is counted once on each side: in its gold row, and in its predicted column.
+    """
+    index, size = {c: i for i, c in enumerate(classes)}, len(classes)
+    table = np.zeros((size + 2, size + 2), dtype=int)
+    for gold, predicted, wrong in zip(both.gold, both.predicted, found, strict=True):
+        for g in set(gold) & set(predicted):
+            table[index[g[2]], index[g[2]]] += 1
+        for kind, g, p in wrong:
+            if kind == "type":
+                table[index[g[2]], index[p[2]]] += 1
+                continue
+            if g is not None:
+                table[index[g[2]], size + (kind == "missed")] += 1
+            if p is not None:
+                table[size + (kind == "spurious"), index[p[2]]] += 1
     return table.tolist()
 
 

@@ -31,6 +31,7 @@ class Run:
     classes: list[str]
     args: dict[str, Any]
     environment: dict[str, Any]
+    scored: dict[str, Any]  # the split's metrics.json, empty where there is none
     curve: list[tuple[float, float]]  # epoch and validation F1 in percent, while it was trained
     seen: set[tuple[str, str]] | None  # class and surface of the training entities, where they are recorded
 
@@ -87,7 +88,8 @@ def read_run(folder: Path, name: str) -> Run:
     history = optional_json(folder / "trainer_state.json").get("log_history", [])
     curve = [(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if {"epoch", "eval_f1"} <= entry.keys()]
     args, surfaces = recorded_args(folder), training_surfaces(folder / SURFACES)
-    return Run(name, tokens, gold, predicted, langs, classes, args, environment, curve, surfaces)
+    scored = optional_json(folder / "test" / "metrics.json")
+    return Run(name, tokens, gold, predicted, langs, classes, args, environment, scored, curve, surfaces)
 
 
 def known_types(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
     python report.py runs/distilbert_default runs/distilbert_masked --output_dir runs/report
 
 It reads run folders only, of which `test/predictions.jsonl` is enough, and writes report.html, report.md, report.json
-and the plots.
+and the pictures, as SVG.
 """
 
 import argparse
@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 
 from comparison import Difference, differences, holm, seed_differences, seed_scores
+from differing import setups
 from error_analysis import Entities, analysis, by_seen, entities_of, strict_scores
 from errors import CommandParser, named_folder, run_script
 from metrics import Counts, cluster_sums, clustered, clusters, scores
 from predictions import Run, read_runs, seeds_of, shared_classes
 from report_html import html
-from report_text import Part, heading, markdown, picture, tables
+from report_pictures import forest, pictures
+from report_tables import opening, tables
+from report_text import markdown
 from runs import write_json
 from score_intervals import intervals
-
-SHOWN_CONFUSIONS = 6  # runs whose confusion is drawn
 
 
 def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[str, Any]:
@@ -130,31 +131,6 @@ def by_language(runs: list[Run], counted: list[Counts], cluster: np.ndarray, lan
     return {run.name: with_intervals(c, here)["overall"] for run, c in zip(runs, part, strict=True)}
 
 
-def pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
-    """Draws the plots into the report's folder."""
-    import plots  # matplotlib takes a while to import
-
-    def percent(values: dict[str, Any] | None) -> tuple[float, float, float] | None:
-        return values and (100 * values["f1"], *(100 * v for v in values["intervals"]["f1"]))
-
-    classes = result["classes"]
-    f1 = {
-        name: {"micro": percent(r["overall"])} | {c: percent(r["per_class"][c]) for c in classes}
-        for name, r in result["runs"].items()
-    }
-    plots.class_f1(f1, folder / "class_f1.png")
-    found = [heading("Pictures"), picture("F1 of each class and run, with 95 % intervals", folder / "class_f1.png")]
-    for number, (name, errors) in enumerate(list(result["errors"].items())[:SHOWN_CONFUSIONS], 1):
-        path = folder / f"confusion_{number}.png"
-        plots.confusion_matrix(errors["confusion"], classes, name, path)
-        found.append(picture(f"Confusion of {name}: entities with the same borders, missed and spurious ones", path))
-    curves = {run.name: run.curve for run in runs if run.curve}
-    if curves:
-        plots.learning_curves(curves, folder / "learning_curves.png")
-        found.append(picture("Validation F1 while training", folder / "learning_curves.png"))
-    return found
-
-
 def main(argv: list[str]) -> None:
     parser = CommandParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -168,13 +144,14 @@ def main(argv: list[str]) -> None:
     classes = shared_classes(runs)
     gold = entities_of(runs[0].gold, classes)
     marked = [Entities(gold, entities_of(run.predicted, classes)) for run in runs]
-    result = report(runs, classes, marked)
+    result = report(runs, classes, marked) | setups(runs)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", result)
-    parts = [*tables(result), *pictures(result, runs, folder)]
+    first, rest = opening(result), tables(result)
+    parts = [*first, *forest(result, folder), *rest, *pictures(result, runs, folder)]
     (folder / "report.md").write_text(markdown(parts), encoding="utf-8")
     (folder / "report.html").write_text(html(parts, runs, classes, marked), encoding="utf-8")
-    print(markdown(tables(result)), end="")
+    print(markdown([*first, *rest]), end="")
     print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)
 
 

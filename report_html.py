@@ -1,6 +1,5 @@
-"""The report as one self-contained HTML file: tables, plots, and the test sentences with their entities marked."""
+"""The report as one self-contained HTML file: tables, pictures, and the test sentences with their entities marked."""
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from error_analysis import KINDS, Entities, Entity, errors
 from predictions import Run
 from report_text import Part
 
-TEMPLATE = Path(__file__).parent / "templates" / "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def html(parts: list[Part], runs: list[Run], classes: list[str], marked: list[Entities]) -> str:
@@ -28,7 +27,10 @@ def html(parts: list[Part], runs: list[Run], classes: list[str], marked: list[En
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         data = data.replace(character, f"\\u{ord(character):04x}")
-    return TEMPLATE.read_text(encoding="utf-8").replace("@@DATA@@", data)
+    page = (TEMPLATES / "report.html").read_text(encoding="utf-8")
+    for place, files in (("@@STYLE@@", ("report.css", "drawing.css")), ("@@SCRIPT@@", ("report.js",))):
+        page = page.replace(place, "".join((TEMPLATES / file).read_text(encoding="utf-8") for file in files))
+    return page.replace("@@DATA@@", data)
 
 
 def sentences(tokens: list[list[str]], classes: list[str], marked: list[Entities]) -> list[list[Any]]:
@@ -53,8 +55,5 @@ def sentences(tokens: list[list[str]], classes: list[str], marked: list[Entities
 
 
 def embedded(part: Part) -> Part:
-    """The part with its picture's file, if it has one, as a data address: the page needs no other file."""
-    if part["kind"] != "picture":
-        return part
-    encoded = base64.b64encode(part["path"].read_bytes()).decode()
-    return {"kind": "picture", "title": part["title"], "source": f"data:image/png;base64,{encoded}"}
+    """The part as JSON takes it: a picture is its drawing, not its file."""
+    return {k: v for k, v in part.items() if k != "path"}

@@ -65,6 +65,11 @@ def test_all_tables_count_the_same_entities():
     assert sum(table[i][i] for i in range(2)) == right
     assert sum(map(sum, table[:2])) == right + missed
     assert sum(row[j] for row in table for j in range(2)) == right + spurious
+    # Missed, spurious and errors of type are what the kinds count, and other borders are the rest of them.
+    kinds = found["kinds"]
+    assert sum(row[-1] for row in table) == kinds["missed"] and sum(table[-1]) == kinds["spurious"]
+    assert table[0][1] + table[1][0] == kinds["type"]
+    assert sum(row[-2] for row in table) == sum(table[-2]) == kinds["boundary"] + kinds["both"]
     paired = sum(found["kinds"][k] for k in ("type", "boundary", "both"))
     assert paired + found["kinds"]["missed"] == missed
     assert paired + found["kinds"]["spurious"] == spurious

@@ -3,9 +3,11 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -61,7 +63,8 @@ def test_a_run_and_its_copy_do_not_differ(tmp_path, capsys):
         assert (d["difference"], d["low"], d["high"], d["p"]) == (0, 0, 0, 1)
     assert all(d["p_holm"] == 1 for d in each["per_class"].values())
     text = capsys.readouterr().out
-    assert "no difference shown" in text and "higher:" not in text and "With one seed" in text
+    assert "**No difference is shown in micro F1 between b and a" in text and "nor in any class" in text
+    assert "| higher |" not in text and "| lower |" not in text and "With one seed an experiment" in text
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -89,11 +92,14 @@ def test_a_real_difference_is_found_and_named(tmp_path, capsys):
     found = reported(tmp_path, write_run(tmp_path / "good", good), write_run(tmp_path / "bad", bad))
     d = found["differences"]["bad"]["micro"]
     assert d["low"] < d["difference"] < d["high"] < 0 and d["p"] < 0.001
-    assert "| micro | lower: -" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    low, high = 100 * d["low"], 100 * d["high"]
+    assert text.startswith("# Comparison of runs\n\n**bad is lower than good in micro F1 (")
+    assert re.search(rf"\| micro \| [\d,]+ \| lower \| -[\d.]+ \| {low:.1f} to {high:.1f} \| \\< 0.001 \|", text)
     assert set(found["languages"]) == {"de", "en"}
 
 
-def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path):
+def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, capsys):
     rows = sentences(random.Random(0), 200)
     folders = [
         write_run(
@@ -108,14 +114,14 @@ def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path):
     f1 = [found["runs"][name]["overall"]["f1"] for name in second["runs"]]
     assert second["f1"]["micro"]["mean"] == pytest.approx(sum(f1) / 3)
     d = second["difference"]["micro"]
-    assert (
-        d["low"] < d["difference"] < d["high"] and d["p"] == d["p_holm"]
-    )  # one experiment is compared: one micro test
+    assert d["low"] < d["difference"] < d["high"] and d["p"] == d["p_holm"]  # a family of one micro test
     by_class = [second["difference"][c] for c in CLASSES]
     assert [c["p_holm"] for c in by_class] == pytest.approx(holm([c["p"] for c in by_class]))
+    text = capsys.readouterr().out
+    assert "**Over 3 seeds of a and 3 seeds of b, " in text and "With one seed" not in text
 
 
-def test_an_experiment_of_one_seed_has_no_interval_over_seeds(tmp_path):
+def test_an_experiment_of_one_seed_has_no_interval_over_seeds(tmp_path, capsys):
     rows = sentences(random.Random(0), 200)
     folders = [
         write_run(tmp_path / f"{masked}{seed}", with_noise(rows, 0.2, seed), masked_training=masked, seed=seed)
@@ -123,6 +129,7 @@ def test_an_experiment_of_one_seed_has_no_interval_over_seeds(tmp_path):
     ]
     d = reported(tmp_path, *folders)["groups"][1]["difference"]["micro"]
     assert d["difference"] is not None and d["low"] is d["high"] is d["p"] is None and "p_holm" not in d
+    assert "with one seed this is not tested" in capsys.readouterr().out
 
 
 def test_names_are_the_shortest_suffixes_that_differ(tmp_path):
@@ -215,7 +222,10 @@ def test_wrong_records_are_named(tmp_path, name, text, fails):
 def test_odd_names_are_drawn(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
     reported(tmp_path, write_run(tmp_path / "x$a_{b$", rows), write_run(tmp_path / "_c", rows))
-    assert (tmp_path / "out" / "class_f1.png").stat().st_size > 10_000
+    for name in ("class_f1", "differences"):
+        drawn = ElementTree.parse(tmp_path / "out" / f"{name}.svg").getroot()
+        words = [t.text for t in drawn.iter("{http://www.w3.org/2000/svg}text")]
+        assert "micro" in words and ("_c" in words if name == "class_f1" else "LOC" in words)
 
 
 def test_a_class_without_gold_is_not_tested(tmp_path):
@@ -227,7 +237,9 @@ def test_a_class_without_gold_is_not_tested(tmp_path):
     each = found["differences"]["b"]["per_class"]
     assert found["support"]["LOC"] == 0 and each["LOC"] is None
     assert max(each[c]["p_holm"] for c in ("PER", "ORG")) <= 2 * max(each[c]["p"] for c in ("PER", "ORG"))
-    assert "| LOC | no difference" not in (tmp_path / "out" / "report.md").read_text()
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "Not tested, without gold entities in the split: LOC." in text
+    assert not re.search(r"\| LOC \| 0 \| (not|higher|lower)", text) and "| LOC | 0 | \u2013 | \u2013 |" in text
 
 
 def test_micro_tests_of_several_runs_are_one_family(tmp_path):
@@ -236,6 +248,120 @@ def test_micro_tests_of_several_runs_are_one_family(tmp_path):
     micro = [d["micro"] for d in reported(tmp_path, *folders)["differences"].values()]
     assert [m["p_holm"] for m in micro] == pytest.approx(holm([m["p"] for m in micro]))
     assert any(m["p_holm"] > m["p"] for m in micro)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_class_that_is_only_predicted_and_macro_f1(tmp_path):
+    """The page says what macro F1 is, and how it differs from seqeval's."""
+    rows = with_noise(sentences(random.Random(0)), 0.2, 1)
+    rows = [r | {"gold": [t if t[2:] != "LOC" else "O" for t in r["gold"]]} for r in rows]
+    found = reported(tmp_path, write_run(tmp_path / "a", rows, CLASSES))
+    run = found["runs"]["a"]
+    kept = [run["per_class"][c]["f1"] for c in ("PER", "ORG")]
+    assert run["overall"]["macro_f1"] == pytest.approx(sum(kept) / 2)
+    seqeval = classification_report([r["gold"] for r in rows], [r["predicted"] for r in rows], output_dict=True)
+    assert seqeval["macro avg"]["f1-score"] == pytest.approx(sum(kept) / 3)
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "mean F1 of the shared classes that have gold entities" in text and "with an F1 of 0" in text
+
+
+def test_seeds_are_counted_before_they_are_said_to_be_one(tmp_path, capsys):
+    rows = sentences(random.Random(0))
+    folders = [
+        write_run(tmp_path / f"a-{seed}", with_noise(rows, 0.2, seed), masked_training=False, seed=seed)
+        for seed in range(3)
+    ]
+    reported(tmp_path, *folders)
+    text = capsys.readouterr().out
+    assert "**All runs are of one experiment: what differs between them is the seed's.**" in text
+    assert "These runs are one experiment with 3 seeds" in text and "With one seed" not in text
+    single = write_run(tmp_path / "b", with_noise(rows, 0.2, 9), masked_training=True, seed=1)
+    reported(tmp_path, *folders, single)
+    text = capsys.readouterr().out
+    assert "There is only one seed of b." in text and "3 seeds of a and 1 seed of b" in text
+
+
+def test_tables_have_classes_down_with_their_gold_entities_and_runs_across(tmp_path):
+    rows = sentences(random.Random(0))
+    found = reported(tmp_path, *(write_run(tmp_path / n, with_noise(rows, 0.3, i)) for i, n in enumerate("abc")))
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "| class | gold entities | a | b | c |" in text
+    for c in CLASSES:
+        assert f"| {c} | {found['support'][c]} | {100 * found['runs']['a']['per_class'][c]['f1']:.1f} (" in text
+
+
+ENVIRONMENT = {
+    "python": "3.11.7", "packages": {"torch": "2.13.0", "numpy": "2.4.6"}, "processor": "EPYC", "threads": 1,
+    "accelerators": [], "git_commit": "4956983", "processes": 1, "device": "cpu", "precision": "float32",
+    "data_fingerprint": "511f", "update_steps": 1212,
+}  # fmt: skip
+ARGUMENTS = {"learning_rate": 2e-5, "per_device_train_batch_size": 16, "weight_decay": 0.01, "seed": 1}
+
+
+def recorded_run(folder: Path, rows: list[dict], environment: dict, metrics: dict, **args: object) -> Path:
+    write_run(folder, rows, CLASSES, **args)
+    (folder / "environment.json").write_text(json.dumps(environment))
+    (folder / "test" / "metrics.json").write_text(json.dumps(metrics))
+    return folder
+
+
+def test_runs_that_were_made_alike_are_said_to_agree(tmp_path, capsys):
+    rows, scored = with_noise(sentences(random.Random(0)), 0.3, 1), {"precision": "float32", "data_fingerprint": "a1"}
+    a = recorded_run(tmp_path / "a", rows, ENVIRONMENT, scored, **ARGUMENTS, masked_training=False)
+    # What an experiment varies, and the same precision as an older version recorded it, are no difference.
+    older = {k: v for k, v in ENVIRONMENT.items() if k != "precision"} | {"bfloat16": False}
+    b = recorded_run(tmp_path / "b", rows, older, scored, **ARGUMENTS | {"seed": 2}, masked_training=True)
+    found = reported(tmp_path, a, b)
+    assert found["differing"] == [] and found["unrecorded"] == []
+    for text in (capsys.readouterr().out, (tmp_path / "out" / "report.md").read_text()):
+        assert text.split("\n\n")[2].startswith("All runs agree in precision of training, precision of scoring, ")
+
+
+def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, capsys):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    a = recorded_run(tmp_path / "a", rows, ENVIRONMENT, {"precision": "float32", "data_fingerprint": "a1"}, **ARGUMENTS)
+    other = ENVIRONMENT | {
+        "precision": "bfloat16", "packages": {"torch": "2.12.1", "numpy": "2.4.6"}, "processes": 2, "threads": 4,
+        "update_steps": 606, "data_fingerprint": "622a", "processor": "Xeon", "accelerators": ["H100"],
+        "git_commit": "bd433ce-dirty",
+    }  # fmt: skip
+    changed = ARGUMENTS | {"learning_rate": 3e-4, "weight_decay": 0.0}
+    b = recorded_run(tmp_path / "b", rows, other, {"precision": "bfloat16", "data_fingerprint": "b2"}, **changed)
+    found = reported(tmp_path, a, b)
+    differing = {d["what"]: (d["values"]["a"], d["values"]["b"]) for d in found["differing"]}
+    assert differing == {
+        "precision of training": ("float32", "bfloat16"),
+        "precision of scoring": ("float32", "bfloat16"),
+        "sentences an update": ("16", "32"),
+        "updates": ("1212", "606"),
+        "learning rate": ("2e-05", "0.0003"),
+        "training data": ("511f", "622a"),
+        "test data": ("a1", "b2"),
+        "processor": ("EPYC", "Xeon"),
+        "threads": ("1", "4"),
+        "accelerators": ("none", "H100"),
+        "git commit": ("4956983", "bd433ce-dirty"),
+        "argument weight_decay": ("0.01", "0"),
+        "version of torch": ("2.13.0", "2.12.1"),
+    }
+    for text in (capsys.readouterr().out, (tmp_path / "out" / "report.md").read_text()):
+        parts = text.split("\n\n")
+        assert parts[2].startswith("Mind that the runs differ in more than the experiment: in precision of training, ")
+        assert "| recorded | a | b |" in parts[4] and "| version of torch | 2.13.0 | 2.12.1 |" in parts[4]
+
+
+def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    a = recorded_run(tmp_path / "a", rows, ENVIRONMENT, {"data_fingerprint": "a1"}, **ARGUMENTS)
+    b = write_run(tmp_path / "b", rows, CLASSES)
+    found = reported(tmp_path, a, b)
+    differing = {d["what"]: d["values"]["b"] for d in found["differing"]}
+    assert set(differing) >= {"updates", "package versions", "other arguments"} and set(differing.values()) == {None}
+    assert found["unrecorded"] == ["precision of scoring"]
+    text = capsys.readouterr().out
+    assert "| updates | 1212 | not recorded |" in text and "Not recorded for any run: precision of scoring." in text
+    reported(tmp_path, b, write_run(tmp_path / "c", rows, CLASSES))
+    assert "Nothing is recorded of how the runs were made." in capsys.readouterr().out
 
 
 def test_names_of_run_folders_inject_nothing_and_may_be_no_utf8(tmp_path):
