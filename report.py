@@ -150,7 +150,7 @@ def main(argv: list[str]) -> None:
     first, rest = opening(result), tables(result)
     parts = [*first, *forest(result, folder), *rest, *pictures(result, runs, folder)]
     (folder / "report.md").write_text(markdown(parts), encoding="utf-8")
-    (folder / "report.html").write_text(html(parts, runs, classes, marked), encoding="utf-8")
+    (folder / "report.html").write_text(html(parts, runs, classes, marked), encoding="utf-8", errors="backslashreplace")
     print(markdown([*first, *rest]), end="")
     print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)
 

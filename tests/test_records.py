@@ -195,3 +195,12 @@ def test_a_damaged_checkpoint_is_not_resumed(key, value, run, corpus, tmp_path, 
     options = ("--output_dir", folder, "--resume_from_checkpoint", "true", "--max_steps", 4, *CPU)
     message = fails(train.main, folder / "args.yaml", "--dataset", corpus, *options)
     assert f"{path}: {key}: found" in message
+
+
+def test_halves_of_characters_in_records_do_not_stop_a_report(tmp_path):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    folders = [write_run(tmp_path / name, rows, optim=name) for name in "ab"]
+    (folders[0] / "args.yaml").write_text('optim: "\\ud800"\n')
+    (folders[0] / "environment.json").write_text('{"python": "\\ud800", "packages": {"\\ud800": "\\udfff"}}')
+    report.main([*map(str, folders), "--output_dir", str(tmp_path / "out")])
+    assert all((tmp_path / "out" / f"report.{kind}").stat().st_size for kind in ("html", "md", "json"))
