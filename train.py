@@ -69,14 +69,15 @@ def main(argv: list[str]) -> None:
     repo_id = options.hub_model_id or run.resolve().name
     if pushing:
         hub.require_ready(repo_id, options.hub_token)
-    precision = settle_precision(options)
-    recorded_text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
     data = prepared_data(arguments.data)
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = checkpoints.for_training(
         arguments.model.model_checkpoint, data.names, arguments.data.masked_training, types_of(data.names)
     )
+    precision = settle_precision(options, model.config.model_type)
+    recorded_text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
     window = window_size(tokenizer, model, arguments.model.max_length)
+    model.config.trained_window = window  # scored as it was trained
     train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
     for part in (train, validation):
         require_embedded(part, tokenizer, model, f"--model_checkpoint {arguments.model.model_checkpoint}")

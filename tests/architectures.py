@@ -17,7 +17,7 @@ SENTENCES = [" ".join(TEXT[start : start + 12]) for start in range(0, len(TEXT),
 
 
 def built(backend: Tokenizer, trainer: trainers.Trainer, specials: tuple[str, ...], single: str) -> Any:
-    """The trained tokenizer; `specials` are the tokens before and after a sentence, of padding, unknown, and masking."""
+    """The trained tokenizer; `specials` open and end a sentence, pad, and stand for the unknown and the masked."""
     backend.train_from_iterator(SENTENCES, trainer)
     backend.post_processor = processors.TemplateProcessing(
         single=single, special_tokens=[(token, backend.token_to_id(token)) for token in specials]
@@ -101,7 +101,8 @@ ARCHITECTURES = [
     Architecture("bert", "bert", wordpiece, "BertTokenizer"),
     Architecture("distilbert", "distilbert", wordpiece, "DistilBertTokenizer",
                  {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64} | dict.fromkeys(SIZES)),
-    Architecture("roberta", "roberta", lambda: byte_level(ROBERTA), "RobertaTokenizer", {"max_position_embeddings": 514}),
+    Architecture("roberta", "roberta", lambda: byte_level(ROBERTA), "RobertaTokenizer",
+                 {"max_position_embeddings": 514}),
     Architecture("xlm-roberta", "xlm-roberta", lambda: unigram(ROBERTA), "XLMRobertaTokenizer",
                  {"max_position_embeddings": 514}),
     Architecture("camembert", "camembert", lambda: unigram(ROBERTA), "CamembertTokenizer",

@@ -1,6 +1,6 @@
 """What works with each architecture, measured with tiny random models: the table of docs/encoders.md.
 
-    python tests/test_encoders.py      # measures it all and writes the table anew
+python tests/test_encoders.py      # measures it all and writes the table anew
 """
 
 import json
@@ -23,8 +23,8 @@ import train
 
 TABLE = ROOT / "docs" / "encoders.md"
 CPU = ("--use_cpu", "true", "--bf16", "false")
-TRAIN = ("--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1, "--save_total_limit", 3, "--eval_strategy", "no",
-         "--load_best_model_at_end", "false", *CPU)  # fmt: skip
+TRAIN = ("--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1, "--save_total_limit", 3,
+         "--eval_strategy", "no", "--load_best_model_at_end", "false", *CPU)  # fmt: skip
 HEAD = (
     "| encoder | trained | scored | resumed | exported | equal to `pipeline` | what to know |",
     "|---|---|---|---|---|---|---|",
