@@ -121,7 +121,6 @@ ARCHITECTURES = [
     Architecture("xlnet", "xlnet", lambda: unigram(ROBERTA, "$A:0 </s>:0 <s>:2"), "XLNetTokenizer", XLNET),
     Architecture("t5 encoder", "t5", lambda: unigram(T5_TOKENS, "$A </s>"), "T5Tokenizer", T5),
     Architecture("mt5 encoder", "mt5", lambda: unigram(T5_TOKENS, "$A </s>"), "T5Tokenizer", T5),
-    Architecture("umt5 encoder", "umt5", lambda: unigram(T5_TOKENS, "$A </s>"), "T5Tokenizer", T5),
 ]  # fmt: skip
 NAMED = {architecture.name: architecture for architecture in ARCHITECTURES}
 

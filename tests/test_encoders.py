@@ -41,7 +41,6 @@ NOTES = {
     "xlnet": f"torch's exporter fails on transformers' code; {UNLIMITED}",
     "t5 encoder": UNLIMITED,
     "mt5 encoder": UNLIMITED,
-    "umt5 encoder": UNLIMITED,
 }
 
 
