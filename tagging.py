@@ -16,9 +16,7 @@ from encoding import IGNORED, Encoded
 
 # input_ids and attention_mask, int64 [row, position] -> float32 [row, position, label]
 Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-PAIRS = 512**2  # pairs of positions for each sentence of a batch size: as many as a window of 512 has
+PAIRS = 512**2  # pairs of positions for each sentence of a batch: as many as a window of 512 has
 
 
 @dataclass(frozen=True)
