@@ -244,7 +244,8 @@ def test_pages_turn_by_button_above_and_below(page):
     page.execute_script("arguments[0].scrollIntoView()", below)
     below.find_element("css selector", ".next").click()
     assert "page 3 of 5" in above.text
-    assert 0 <= page.execute_script("return arguments[0].getBoundingClientRect().top", above) < 300  # back at its top
+    top = page.execute_script("return arguments[0].getBoundingClientRect().top", above)
+    assert -1 < top < 300  # back at its top, but for a part of a pixel
     above.find_element("css selector", ".previous").click()
     above.find_element("css selector", ".previous").click()
     assert "page 1 of 5" in above.text
