@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import json
 import math
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from transformers import HfArgumentParser
 from errors import InputError, nearest
 from records import PlainLoader
 
+SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
 
@@ -107,7 +109,7 @@ class TrainingArguments(transformers.TrainingArguments):
     metric_for_best_model: str = option("f1", f"What `best` means: {' '.join(BEST_BY)}.")
     greater_is_better: bool | None = option(None, "Whether more of that metric is better; default: unless it is loss.")
     bf16: bool | None = option(None, "bfloat16 or not; default: where the hardware multiplies it.")
-    train_sampling_strategy: str = option("group_by_length", "Batches of sentences of like length, or `random`.")
+    train_sampling_strategy: str = option("group_by_length", f"The order of the rows: {' '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "On a processor: dropout from fewer random numbers.")
     seed: int = option(42, "Seeds the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without a better one.")
@@ -116,7 +118,16 @@ class TrainingArguments(transformers.TrainingArguments):
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
             require_at_least(self, name, 1)
         require_at_least(self, "early_stopping_patience", 1)
-        require_named(self, "hub_model_id")
+        require_named(self, "output_dir", "hub_model_id")
+        require_mapping(self, "lr_scheduler_kwargs", "gradient_checkpointing_kwargs", "activation_checkpointing_kwargs",
+                        "liger_kernel_config")  # fmt: skip
+        if self.train_sampling_strategy not in SAMPLING:
+            raise InputError(
+                f"--train_sampling_strategy: found {self.train_sampling_strategy!r}; expected {', '.join(SAMPLING)}"
+                f"{nearest(self.train_sampling_strategy, SAMPLING)}"
+            )
+        if self.label_names not in (None, ["labels"]):
+            raise InputError(f"--label_names: found {' '.join(self.label_names)}; expected labels; leave it out")
         for name in ("learning_rate", "weight_decay", "seed", "dataloader_num_workers", "num_train_epochs"):
             require_at_least(self, name, 0)
         if self.seed >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
@@ -191,6 +202,26 @@ def require_named(record: Any, *names: str) -> None:
     for name in names:
         if getattr(record, name) == "":
             raise InputError(f"--{name}: found an empty name; expected one, or no --{name} for the default")
+
+
+def require_mapping(record: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(record, name, None)
+        try:
+            is_mapping = value is None or isinstance(json.loads(value) if isinstance(value, str) else value, dict)
+        except ValueError:
+            is_mapping = False
+        if not is_mapping:
+            raise InputError(f"--{name}: found {value!r}; expected a JSON object such as '{{\"key\": 1e-5}}'")
+
+
+class OptionLoader(PlainLoader):
+    """Numbers in mappings as JSON, and so the command line, reads them: YAML 1.1 takes `1e-5` for text."""
+
+
+OptionLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
+)
 
 
 class Parser(HfArgumentParser):
@@ -279,7 +310,7 @@ def config_node(path: str) -> yaml.Node | None:
         text = Path(path).read_text(encoding="utf-8-sig")
         if path.endswith(".json"):  # YAML refuses the tabs that JSON allows
             text = json.dumps(json.loads(text), indent=0)
-        return yaml.compose(text, Loader=PlainLoader)
+        return yaml.compose(text, Loader=OptionLoader)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a YAML or JSON file of options, or --field value") from None
     except (ValueError, yaml.YAMLError, OSError, RecursionError) as error:
@@ -289,7 +320,7 @@ def config_node(path: str) -> yaml.Node | None:
 def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
     if isinstance(node, yaml.MappingNode):
         try:
-            return [f"--{name}={json.dumps(PlainLoader('').construct_document(node))}"]
+            return [f"--{name}={json.dumps(OptionLoader('').construct_document(node))}"]
         except (yaml.YAMLError, TypeError, ValueError) as error:
             raise InputError(f"{place}: {name} cannot be read: {' '.join(str(error).split())}") from None
     if isinstance(node, yaml.SequenceNode):
@@ -314,7 +345,19 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
             names.append(f.name)
     recorded = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
     recorded |= {"bf16": arguments.training.bf16} | ({"fp16": True} if arguments.training.fp16 else {})
-    return {k: getattr(v, "value", v) for k, v in recorded.items() if not k.startswith("hub_")}
+    return {k: value_of(v) for k, v in recorded.items() if not k.startswith("hub_")}
+
+
+def defaults() -> dict[str, Any]:
+    """Every option's default, as `recorded` shows values."""
+    fields = [f for group in GROUPS for f in dataclasses.fields(group) if f.init]
+    made = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields}
+    return {name: value_of(value) for name, value in made.items()}
+
+
+def value_of(value: Any) -> Any:
+    """An option's value as records hold it: an enumeration's name for its member, in lists as well."""
+    return [value_of(v) for v in value] if isinstance(value, list) else getattr(value, "value", value)
 
 
 def described(arguments: Arguments) -> str:
@@ -322,5 +365,5 @@ def described(arguments: Arguments) -> str:
     lines = []
     for name, source in arguments.given.items():
         value = "***" if name.endswith("_token") else arguments.values[name]
-        lines.append(f"{name} = {getattr(value, 'value', value)}  ({source})")
+        lines.append(f"{name} = {value_of(value)}  ({source})")
     return "\n".join(lines)
