@@ -9,19 +9,17 @@ import argparse
 import dataclasses
 import json
 import math
-import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 import transformers
-import yaml
 from transformers import HfArgumentParser
+from transformers.debug_utils import DebugOption
 
+from config_files import file_options
 from errors import InputError, nearest
-from records import PlainLoader
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
@@ -128,7 +126,8 @@ class TrainingArguments(transformers.TrainingArguments):
             )
         if self.label_names not in (None, ["labels"]):
             raise InputError(f"--label_names: found {' '.join(self.label_names)}; expected labels; leave it out")
-        for name in ("learning_rate", "weight_decay", "seed", "dataloader_num_workers", "num_train_epochs"):
+        for name in ("learning_rate", "weight_decay", "seed", "data_seed", "dataloader_num_workers",
+                     "num_train_epochs"):  # fmt: skip
             require_at_least(self, name, 0)
         if self.seed >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
             raise InputError("--seed and --label_smoothing_factor: expected less than 2**32, and from 0 to 1")
@@ -148,6 +147,11 @@ class TrainingArguments(transformers.TrainingArguments):
         if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
             self.use_cpu = True  # as it would anyway, but transformers refuses bfloat16 without these words
         super().__post_init__()
+        if DebugOption.UNDERFLOW_OVERFLOW in self.debug:  # it looks for infinity in masks of true and false too
+            raise InputError(
+                "--debug: found underflow_overflow, which fails on attention masks; expected no --debug; "
+                "a training whose weights are no longer finite ends with a message without it"
+            )
         if self.early_stopping_patience is not None and self.eval_strategy == "no":
             raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch beside it")
 
@@ -215,15 +219,6 @@ def require_mapping(record: Any, *names: str) -> None:
             raise InputError(f"--{name}: found {value!r}; expected a JSON object such as '{{\"key\": 1e-5}}'")
 
 
-class OptionLoader(PlainLoader):
-    """Numbers in mappings as JSON, and so the command line, reads them: YAML 1.1 takes `1e-5` for text."""
-
-
-OptionLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
-)
-
-
 class Parser(HfArgumentParser):
     """transformers' parser for dataclasses; a wrong option raises instead of printing the usage of 150 options."""
 
@@ -243,7 +238,7 @@ def parse(argv: list[str], description: str) -> Arguments:
     """
     parser = Parser(description)
     config = argv[0] if argv and not argv[0].startswith("-") else None
-    from_file = file_options(config) if config else []
+    from_file = file_options(config, defaults()) if config else []
     command_line = argv[1:] if config else argv
     known = known_options()
     given = {}
@@ -283,54 +278,6 @@ def known_options() -> dict[str, str]:
     """Each option's name, with the field that it sets; `no_FIELD` switches a true default off."""
     fields = [f for group in GROUPS for f in dataclasses.fields(group) if f.init]
     return {f.name: f.name for f in fields} | {f"no_{f.name}": f.name for f in fields if f.default is True}
-
-
-def file_options(path: str) -> list[tuple[int, str, list[str]]]:
-    """The options of a YAML or JSON file as (line, name, words of a command line).
-
-    Values stay the text that stands in the file, so that one parser reads `2e-5` the same everywhere.
-    """
-    root = config_node(path)
-    if root is None:
-        return []
-    if not isinstance(root, yaml.MappingNode):
-        raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
-    options, seen = [], set()
-    for key, value in root.value:
-        line, name = key.start_mark.line + 1, str(key.value)
-        if name in seen:
-            raise InputError(f"{path}:{line}: option {name!r} stands twice; remove one")
-        seen.add(name)
-        options.append((line, name, option_words(f"{path}:{line}", name, value)))
-    return options
-
-
-def config_node(path: str) -> yaml.Node | None:
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        if path.endswith(".json"):  # YAML refuses the tabs that JSON allows
-            text = json.dumps(json.loads(text), indent=0)
-        return yaml.compose(text, Loader=OptionLoader)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a YAML or JSON file of options, or --field value") from None
-    except (ValueError, yaml.YAMLError, OSError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as options: {' '.join(str(error).split())}") from None
-
-
-def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
-    if isinstance(node, yaml.MappingNode):
-        try:
-            return [f"--{name}={json.dumps(OptionLoader('').construct_document(node))}"]
-        except (yaml.YAMLError, TypeError, ValueError) as error:
-            raise InputError(f"{place}: {name} cannot be read: {' '.join(str(error).split())}") from None
-    if isinstance(node, yaml.SequenceNode):
-        return [f"--{name}", *(str(item.value) for item in node.value)]
-    if node.tag == "tag:yaml.org,2002:null":
-        defaults = {f.name: f.default for group in GROUPS for f in dataclasses.fields(group)}
-        if defaults.get(name, name) is not None:
-            raise InputError(f"{place}: {name} has no value; expected one, or no such line")
-        return []
-    return [f"--{name}={node.value}"]
 
 
 def recorded(arguments: Arguments) -> dict[str, Any]:

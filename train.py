@@ -21,7 +21,7 @@ import checkpoints
 import hub
 from arguments import Arguments, TrainingArguments, described, parse
 from audit import entity_surfaces
-from data import TrainingData
+from data import TrainingData, require_entities
 from dropout import use_fast_dropout, use_plain_attention
 from encoding import Encoded, require_embedded, window_size
 from errors import InputError, run_script
@@ -82,6 +82,7 @@ def main(argv: list[str]) -> None:
     precision, told = settled(arguments, resumed)
     recorded_text = yaml.safe_dump(told["options"], sort_keys=False, allow_unicode=True)
     data = prepared_data(arguments.data)
+    require_entities(arguments.data.dataset, "training", data.train)
     fingerprints = [data.train_fingerprint, data.validation_fingerprint]
     if resumed:
         require_same_data(resumed, arguments.data.dataset, fingerprints)
@@ -96,8 +97,8 @@ def main(argv: list[str]) -> None:
     if resumed:
         require_fits(resumed, model, arguments.model.model_checkpoint)
     choose_what_is_fast(options, model)
-    earlier = record_of(resumed)["seconds"] if resumed else 0.0
-    record = RunRecord(earlier, fingerprints=fingerprints, **told)
+    seconds = record_of(resumed)["seconds"] if resumed else 0.0
+    record = RunRecord(seconds, fingerprints=fingerprints, **told)
     trainer = checked_trainer(options, model, tokenizer, train, validation, data, record)
     if resumed and options.load_best_model_at_end:
         trainer.best = best_checkpoint(resumed)
@@ -118,16 +119,16 @@ def main(argv: list[str]) -> None:
         remove_stale(run)  # what was made of the weights that were resumed
         (run / "args.yaml").write_text(recorded_text, encoding="utf-8")
         facts = {"precision": precision, "update_steps": trainer.state.global_step}
-        facts["train_seconds"] = round(earlier + result.metrics["train_runtime"], 1)
+        facts["train_seconds"] = round(seconds + result.metrics["train_runtime"], 1)
         write_records(run, arguments, data, facts)
         metrics = score_validation(run, arguments, data, tags)
         hub.write_card(run)
         pushed = hub.push(run, repo_id, options.hub_private_repo, options.hub_token) if pushing else None
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
-        # Nothing is left to do when the reader of a pipe is gone.
-        print(table(metrics), *filter(None, [pushed]), sep="\n", flush=True)
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
+    if trainer.is_world_process_zero():  # last: the reader of a pipe may be gone
+        print(table(metrics), *([pushed] if pushed else []), sep="\n", flush=True)
 
 
 def settled(arguments: Arguments, resumed: str | None) -> tuple[str, dict[str, Any]]:
