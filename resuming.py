@@ -75,7 +75,7 @@ def checkpoint_to_resume(options: TrainingArguments) -> str | None:
         try:
             require_whole(folder)
         except InputError as error:
-            log.warning("%s: passed over", error)
+            log.warning("passed over: %s", error)
             newest = newest or error
             continue
         log.info("resuming from %s", folder)
@@ -124,7 +124,7 @@ def record_of(folder: str | Path) -> dict[str, Any]:
     if state.keys() != {f.name for f in dataclasses.fields(TrainerState)} or record.keys() != set(FACTS):
         raise InputError(
             f"{path}: found no record of the run's options; expected what this version of train.py saves; "
-            "resume from another checkpoint, or train anew"
+            "resume from another, or train anew with --overwrite_output_dir true"
         )
     return record
 

@@ -39,8 +39,9 @@ from resuming import STATE, RunRecord, numbered_checkpoints
 class BatchesOfLikeLength(LengthGroupedSampler):
     """transformers' batches of sentences of like length, in random order instead of from long to short.
 
-    The order depends on seed and epoch alone: a run resumed within an epoch repeats it. The row after the last one, an
-    empty one, fills the end up to a multiple of `multiple`, which is what several processes share evenly.
+    The order depends on seed and epoch alone: a run resumed within an epoch repeats it. The row after the
+    last one, which teaches nothing, is repeated up to a multiple of `multiple` rows, which several processes share
+    evenly.
     """
 
     epoch = 0
@@ -80,7 +81,7 @@ class TaggingTrainer(Trainer):
             return super()._get_train_sampler(train_dataset)
         together = self.args.train_batch_size * self.args.world_size
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        lengths = [length for length in self.train_dataset["length"] if length]  # without the row that fills up
+        lengths = [length for length in self.train_dataset["length"] if length]  # without the row that teaches nothing
         multiple = together if self.args.world_size > 1 else 1
         return BatchesOfLikeLength(together * self.args.gradient_accumulation_steps, lengths, seed, multiple)
 
@@ -192,11 +193,14 @@ def diverged(options: TrainingArguments, found: str) -> InputError:
     )
 
 
-def with_filling(table: pa.Table) -> pa.Table:
-    """The rows of training, and one more of length 0 that teaches nothing, for `BatchesOfLikeLength`."""
+def training_table(train: Encoded, options: TrainingArguments) -> pa.Table:
+    """The rows of training, and for `BatchesOfLikeLength` in several processes one of length 0 that teaches nothing."""
+    table = train.table()
+    if options.world_size == 1 or options.train_sampling_strategy != "group_by_length":
+        return table
     row = table.slice(0, 1).to_pylist()[0]
-    filling = {"input_ids": row["input_ids"], "labels": [IGNORED] * len(row["labels"]), "length": 0}
-    return pa.concat_tables([table, pa.Table.from_pylist([filling], schema=table.schema)])
+    empty = {"input_ids": row["input_ids"], "labels": [IGNORED] * len(row["labels"]), "length": 0}
+    return pa.concat_tables([table, pa.Table.from_pylist([empty], schema=table.schema)])
 
 
 def checked_trainer(options: TrainingArguments, *parts: Any) -> TaggingTrainer:
@@ -245,7 +249,7 @@ def trainer_for(
     trainer = TaggingTrainer(
         model=model,
         args=options,
-        train_dataset=Dataset(with_filling(train.table()) if options.world_size > 1 else train.table()),
+        train_dataset=Dataset(training_table(train, options)),
         eval_dataset=Dataset(validation.table()),
         processing_class=tokenizer,
         data_collator=DataCollatorForTokenClassification(

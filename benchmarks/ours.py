@@ -17,6 +17,7 @@ from hardware import settle_precision
 from labels import types_of
 from ner_metric import ner_metric
 from prepared import model_inputs, prepared_data
+from resuming import RunRecord
 from train import choose_what_is_fast
 from trainer import trainer_for
 
@@ -60,7 +61,7 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
     train, validation = model_inputs(data, tokenizer, window_size(tokenizer, model, None), cache=False)
     settle_precision(arguments.training)
     choose_what_is_fast(arguments.training, model)
-    return trainer_for(arguments.training, model, tokenizer, train, validation, data)
+    return trainer_for(arguments.training, model, tokenizer, train, validation, data, RunRecord())
 
 
 def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int) -> float:
