@@ -123,12 +123,16 @@ def main(argv: list[str]) -> None:
         write_records(run, arguments, data, facts)
         metrics = score_validation(run, arguments, data, tags)
         hub.write_card(run)
-        pushed = hub.push(run, repo_id, options.hub_private_repo, options.hub_token) if pushing else None
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
-    if trainer.is_world_process_zero():  # last: the reader of a pipe may be gone
-        print(table(metrics), *([pushed] if pushed else []), sep="\n", flush=True)
+    if trainer.is_world_process_zero():
+        try:
+            repository = hub.push(run, repo_id, options.hub_private_repo, options.hub_token) if pushing else None
+        finally:  # last, since the reader of a pipe may be gone
+            print(table(metrics), flush=True)
+        if repository:
+            print(repository)
 
 
 def settled(arguments: Arguments, resumed: str | None) -> tuple[str, dict[str, Any]]:
