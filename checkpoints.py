@@ -3,8 +3,7 @@
 import importlib.util
 import logging
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from encoding import LEAST_WINDOW
+from encoding import LEAST_WINDOW, special_tokens, word_prefix
 from errors import InputError
 from hub_files import fetch, fetch_optional, is_repo_id
 from labels import is_label
@@ -98,16 +97,17 @@ def tokenizer_of(location: str, option: str) -> PreTrainedTokenizerFast:
             f"--{option} {location}: tokenizer_config.json: found model_max_length {limit!r}; "
             f"expected a number of at least {LEAST_WINDOW}, the sub-tokens that the model takes; correct it there"
         )
+    special_tokens(tokenizer)
+    if not word_prefix(tokenizer)[1]:
+        log.warning("%s: its tokenizer does not give the words of a sentence the sub-tokens of its text", location)
     return tokenizer
 
 
-def model_of(
-    location: str, option: str, config: PreTrainedConfig, may_be_new: Callable[[str], bool]
-) -> PreTrainedModel:
+def model_of(location: str, option: str, config: PreTrainedConfig, new_head: bool) -> PreTrainedModel:
     """The model, in float32 and from safetensors only, at a place that `located` gave.
 
-    Weights that the checkpoint lacks start at random: an error, except where `may_be_new` allows it by name. NaN and
-    infinity are errors as well.
+    Weights that the checkpoint lacks start at random: an error, except for a pooler, which tagging does not use, and,
+    if `new_head`, for all that is not the encoder. NaN and infinity are errors as well.
     """
     try:
         with only_errors():  # what is new or unused is checked here
@@ -124,7 +124,9 @@ def model_of(
             ) from None
         raise refusal(error, location, option, "cannot be loaded") from error
     absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-    wrong = sorted(name for name in absent if not may_be_new(name))
+    encoder = f"{model.base_model_prefix}."
+    needed = (name for name in absent if "pooler." not in name)
+    wrong = sorted(name for name in needed if not new_head or name.startswith(encoder))
     if wrong:
         raise InputError(
             f"--{option} {location}: its weights lack {len(wrong)} tensors of its config.json, such as {wrong[0]}; "
@@ -179,15 +181,26 @@ def for_training(
         label2id={label: i for i, label in enumerate(names)},
     )
     config.masked_training, config.classes = masked, types
-    # An encoder comes without a classifier, and often with a pooler that tagging does not use.
-    is_head = re.compile(r"classifier\.|score\.|.*pooler\.").match
+    config.trained_window = None
     tokenizer = tokenizer_of(location, "model_checkpoint")
-    model = model_of(location, "model_checkpoint", config, lambda name: bool(is_head(name)))
+    model = model_of(location, "model_checkpoint", config, new_head=True)
     if has_label_set(earlier) and earlier != names:
         log.info("the checkpoint was trained for other labels: its classifier starts anew")
-        model.classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
-        model.classifier.bias.data.zero_()
+        classifier = classifier_of(model)
+        classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
+        if classifier.bias is not None:
+            classifier.bias.data.zero_()
     return model, tokenizer
+
+
+def classifier_of(model: PreTrainedModel) -> torch.nn.Linear:
+    """The layer that gives the logits, however a model calls it: the last one beside the encoder."""
+    *_, classifier = (
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and not name.startswith(f"{model.base_model_prefix}.")
+    )
+    return classifier
 
 
 def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, list[str]]:
@@ -208,7 +221,7 @@ def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedToke
         with torch.device("meta"):
             model = AutoModelForTokenClassification.from_config(config, trust_remote_code=False)
         return model, tokenizer, names
-    return model_of(location, option, config, lambda name: "pooler." in name).eval(), tokenizer, names
+    return model_of(location, option, config, new_head=False).eval(), tokenizer, names
 
 
 def has_label_set(names: list[str]) -> bool:

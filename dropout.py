@@ -12,6 +12,9 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.masking_utils import eager_mask
 
 ATTENTION = "fast_dropout"
+# The models whose attention is a product, a mask, a softmax and a product, as here. Others add to it what `attention`
+# would drop without a word (T5 a bias of the positions), so only those that a test compares are listed.
+SAME_ATTENTION = {"albert", "bert", "camembert", "distilbert", "electra", "modernbert", "roberta", "xlm-roberta"}
 
 
 class Dropout(nn.Dropout):
@@ -48,12 +51,10 @@ def attention(
 ) -> tuple[torch.Tensor, None]:
     """Scaled dot-product attention with dropout on its weights, in the form that transformers calls.
 
-    query is [sentence, head, position, size], key and value are too, of as many heads or a divisor of them, the mask
-    is added to the scores, and the result is [sentence, position, head, size].
+    query, key and value are [sentence, head, position, size], the mask is added to the scores, and the result is
+    [sentence, position, head, size].
     """
     sentences, heads, length, size = query.shape
-    if key.shape[1] < heads:  # each head of theirs serves several of the query's
-        key, value = (x.repeat_interleave(heads // x.shape[1], dim=1) for x in (key, value))
     query, key, value = (x.reshape(sentences * heads, -1, x.shape[-1]) for x in (query, key, value))
     scaling = size**-0.5 if scaling is None else scaling
     # In the type of the query, bfloat16 or not: a mask of float32 would turn all that follows into float32.
@@ -70,14 +71,14 @@ def attention(
 
 
 def use_fast_dropout(model: PreTrainedModel) -> None:
-    """Replaces the model's dropout, in attention too where the model lets its attention be chosen."""
+    """Replaces the model's dropout, in attention too for the models of `SAME_ATTENTION`."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
                 setattr(module, name, Dropout(child.p).train(child.training))
     AttentionInterface.register(ATTENTION, attention)
     AttentionMaskInterface.register(ATTENTION, eager_mask)
-    if model.config._attn_implementation == "sdpa":
+    if model.config.model_type in SAME_ATTENTION and model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(ATTENTION)
 
 

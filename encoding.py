@@ -1,8 +1,9 @@
 """From words to model inputs: sub-tokens, labels on first sub-tokens, windows over long sentences.
 
-A word's sub-tokens depend on the word alone, so each distinct word is tokenized once and all sentences are put
-together by indexing. Nothing is truncated: a sentence that is longer than the model's window becomes several
-overlapping windows, and each word is labelled (and so trained, predicted and scored) in exactly one of them.
+A word's sub-tokens depend on the word alone, and for some tokenizers on whether it opens the sentence. So each
+distinct word is tokenized once, and all sentences are put together by indexing. Nothing is truncated: a sentence that
+is longer than the model's window becomes several overlapping windows, and each word is labelled (and so trained,
+predicted and scored) in exactly one of them.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import tokenizers
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from errors import InputError
@@ -21,6 +21,8 @@ IGNORED = -100  # the label of positions that the loss and the scores pass over
 SEQUENCE = 1_000  # words the tokenizer takes as one sequence
 LEAST_WINDOW = 4  # sub-tokens: two special ones, and two of the text
 NO_LIMIT = 2**31 - 1  # tokenizers without a limit say 10**30, which no array index holds
+WINDOW = 512  # where neither model nor tokenizer has a limit: what most such models were pre-trained with
+PROBE = "In 1998 , Ada Moss ' s Größe ( 北 ) said : no .".split()
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,18 @@ class Encoded:
 
 
 def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_length: int | None) -> int:
-    """Sub-tokens a window may hold, special ones included: `max_length`, or all that the model takes.
+    """Sub-tokens a window may hold, special ones included: `max_length`, or what a run was trained with, or all that
+    the model takes.
 
     RoBERTa and its kin count positions from `padding_idx + 1`, which shortens their window by as much. Raises
     `InputError` for a `max_length` beyond the window, and for a model whose window holds no text.
     """
-    largest = getattr(model.config, "max_position_embeddings", None) or tokenizer.model_max_length
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            unused = 0 if module.padding_idx is None else module.padding_idx + 1
-            largest = module.num_embeddings - unused
-    largest = int(min(largest, tokenizer.model_max_length, NO_LIMIT))
+    limits = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
+    for name, module in model.named_modules():  # not every table of positions is an Embedding, or the only one
+        if name.endswith("position_embeddings") and hasattr(module, "weight"):
+            padding = getattr(module, "padding_idx", None)
+            limits.append(len(module.weight) - (0 if padding is None else padding + 1))
+    largest = int(min(*(limit for limit in limits if limit not in (None, -1)), NO_LIMIT))  # -1: XLNet has no limit
     if largest < LEAST_WINDOW:
         raise InputError(
             f"{model.name_or_path}: found a window of {largest} sub-tokens (max_position_embeddings of config.json); "
@@ -69,7 +72,13 @@ def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_
         )
     if max_length is not None and max_length > largest:
         raise InputError(f"--max_length: found {max_length}; expected at most {largest}, the model's window")
-    return max_length or largest
+    trained = getattr(model.config, "trained_window", None)
+    if trained is not None and (type(trained) is not int or trained < LEAST_WINDOW):
+        raise InputError(
+            f"{model.name_or_path}: config.json: found trained_window {trained!r}; expected a number of at least "
+            f"{LEAST_WINDOW}, the sub-tokens of a window in training; correct it there"
+        )
+    return max_length or min(largest, trained or (WINDOW if largest == NO_LIMIT else largest))
 
 
 def encode(
@@ -77,14 +86,14 @@ def encode(
 ) -> Encoded:
     """Model inputs for the words [token] with label ids `tags` [token] of sentences of `lengths` [sentence].
 
-    A word that the tokenizer turns into nothing stands as the unknown token, and a word longer than a window is
-    cut to its first sub-tokens, so that each word has a first sub-token to be labelled at.
+    The sub-tokens are those of the sentence's text, its words joined by spaces. A word that the tokenizer turns into
+    nothing stands as the unknown token, and a word longer than a window is cut to its first sub-tokens, so that each
+    word has a first sub-token to be labelled at.
     """
     before, after = special_tokens(tokenizer)
     room = window - len(before) - len(after)
-    dictionary = words.dictionary_encode()
-    pieces, piece_counts = sub_tokens(dictionary.dictionary.to_pylist(), tokenizer)
-    word_ids = dictionary.indices.to_numpy()
+    distinct, word_ids = distinct_words(words, lengths, word_prefix(tokenizer)[0])
+    pieces, piece_counts = sub_tokens(distinct, tokenizer)
     counts = np.minimum(piece_counts, room)[word_ids]
     flat = pieces[ranges((np.cumsum(piece_counts) - piece_counts)[word_ids], counts)]
 
@@ -107,6 +116,36 @@ def encode(
     labels = np.full(len(input_ids), IGNORED, dtype=np.int16)
     labels[(row_starts + len(before) - bounds[first])[window_of_word] + bounds[:-1]] = tags
     return Encoded(input_ids, labels, rows, int(long.sum()))
+
+
+def word_prefix(tokenizer: PreTrainedTokenizerFast) -> tuple[str, bool]:
+    """What goes before each word but a sentence's first, so that it has the sub-tokens that it has in a text: nothing,
+    or a space. The second value is false where neither gives the sub-tokens of a text.
+
+    Tokenizers disagree on who marks the beginning of a word: most do it themselves. `special_tokens` was asked before.
+    """
+    backend = tokenizer.backend_tokenizer
+    in_a_text = backend.encode(" ".join(PROBE), add_special_tokens=False).ids
+    for prefix in ("", " "):
+        words = [PROBE[0], *(prefix + word for word in PROBE[1:])]
+        if backend.encode(words, is_pretokenized=True, add_special_tokens=False).ids == in_a_text:
+            return prefix, True
+    return " ", False
+
+
+def distinct_words(words: pa.Array, lengths: np.ndarray, prefix: str) -> tuple[list[str], np.ndarray]:
+    """The distinct words, with `prefix` if any, then without it those that open a sentence; and the index of each word
+    among these, [token].
+    """
+    dictionary = words.dictionary_encode()
+    distinct, indices = dictionary.dictionary.to_pylist(), dictionary.indices.to_numpy()
+    if not prefix:
+        return distinct, indices
+    openings = (np.cumsum(lengths) - lengths)[lengths > 0]
+    first = words.take(pa.array(openings)).dictionary_encode()
+    indices = indices.copy()
+    indices[openings] = len(distinct) + first.indices.to_numpy()
+    return [*(prefix + word for word in distinct), *first.dictionary.to_pylist()], indices
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:

@@ -25,7 +25,8 @@ def export(run: Path) -> None:
 
     Each is a checkpoint of its own: config.json, tokenizer, model.onnx and, where the run has it, args.yaml.
     The model takes input_ids and attention_mask, int64 [row, position], and gives logits, float32
-    [row, position, label]. Raises `InputError` where the folder holds no run, or a model too large for one file.
+    [row, position, label]. Raises `InputError` where the folder holds no run, or a model that is too large for one file
+    or that the exporter cannot export.
     """
     if not (run / "config.json").is_file():
         raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
@@ -44,9 +45,15 @@ def export(run: Path) -> None:
             for name in ("config.json", "args.yaml"):
                 if (run / name).is_file():
                     shutil.copy(run / name, new)
-        with quiet():
-            write_onnx(model, full / ONNX)
-            write_int8(full / ONNX, small / ONNX)
+        try:
+            with quiet():
+                write_onnx(model, full / ONNX)
+                write_int8(full / ONNX, small / ONNX)
+        except torch.onnx.OnnxExporterError as error:
+            raise InputError(
+                f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
+                "docs/encoders.md lists as exported; use the run itself"
+            ) from error
         for new in (full, small):
             if (run / new.name).exists():
                 keep_modes(run / new.name, new)

@@ -9,9 +9,11 @@ from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 
 from arguments import TrainingArguments
+from errors import InputError
 
 log = logging.getLogger("ner")
 PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}  # accelerate's names, and torch's
+FLOAT32_ONLY = {"deberta", "fnet", "mra", "xmod"}  # transformers' code for these fails in bfloat16
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
@@ -22,19 +24,27 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
-def settle_precision(options: TrainingArguments) -> str:
+def settle_precision(options: TrainingArguments, model_type: str) -> str:
     """Sets `bf16` where no option did, and returns the precision of training: bfloat16, float16 or float32.
 
-    `--bf16` and `--fp16` come first, then what `accelerate` was told, then what the first process's hardware is: never
-    how fast it is just now, so that the same command computes the same numbers on a busy machine.
+    `--bf16` and `--fp16` come first, then what `accelerate` was told, then what the model can do and the first
+    process's hardware is: never how fast it is just now, so that the same command computes the same numbers on a busy
+    machine. Raises `InputError` where bfloat16 is asked for and the model cannot do it.
     """
     given, reason = options.bf16 is not None, "as --bf16, --fp16, accelerate or the resumed run says"
     if given and not options.bf16 and not options.fp16:
         options.mixed_precision = "no"
+    elif not given and options.mixed_precision == "no" and model_type in FLOAT32_ONLY:
+        options.mixed_precision, reason = "no", f"transformers' {model_type} does not work in it"
     elif not given and options.mixed_precision == "no":
         found = broadcast_object_list([multiplies_bfloat16(options.device)])[0]
         options.mixed_precision = "bf16" if found else "no"
         reason = f"the hardware {'multiplies' if found else 'does not multiply'} it (--bf16 true or false overrides)"
+    if options.mixed_precision == "bf16" and model_type in FLOAT32_ONLY:
+        raise InputError(
+            f"--bf16: found bfloat16 for a model of type {model_type}, which does not work in it in transformers; "
+            "expected float32; pass --bf16 false"
+        )
     options.bf16, options.fp16 = options.mixed_precision == "bf16", options.mixed_precision == "fp16"
     log.info("bfloat16: %s, %s", "on" if options.bf16 else "off", reason)
     return PRECISIONS.get(options.mixed_precision, options.mixed_precision)

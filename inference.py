@@ -61,7 +61,7 @@ class Tagger:
             folder = Path(checkpoints.located(name, option))
             self.logits, self.precision = onnx_logits(folder, len(self.checkpoint_names), self.batching.at_once)
         else:
-            settle_precision(arguments.training)
+            settle_precision(arguments.training, model.config.model_type)
             self.precision = scoring_precision(arguments.training)
             self.logits = torch_logits(model.to(device, getattr(torch, self.precision)))
         if device.type == "cpu":

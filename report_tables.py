@@ -96,7 +96,7 @@ def f1_of_runs(result: dict[str, Any]) -> list[Part]:
             f"In percent, entity-level, with 95 % intervals, on the classes that all runs know: "
             f"{', '.join(map(name, classes))}. Every other tag counts as O, in gold and prediction and for every run. "
             f"{result['sentences']:,} test sentences, {result['clusters']:,} of them distinct: copies of a sentence "
-            "are drawn and swapped together."
+            "count as one."
         ),
         data_table("F1 on the shared classes", ["class", "gold entities", *runs], with_commas(rows)),
         paragraph(f"{MACRO} {updates(runs)}".strip()),

@@ -163,10 +163,12 @@ def best_checkpoint(folder: str) -> str | None:
 
 def keep_precision(options: TrainingArguments, folder: str) -> None:
     """Sets the precision of the run that is resumed, unless options say another: the hardware may be another too."""
-    if options.bf16 is None and options.mixed_precision == "no":
+    if options.bf16 is not None:
+        return
+    if options.mixed_precision == "no":
         before = record_of(folder)["options"]
-        options.bf16, options.fp16 = before.get("bf16", False), before.get("fp16", False)
-        options.mixed_precision = "bf16" if options.bf16 else "fp16" if options.fp16 else "no"
+        options.mixed_precision = "bf16" if before.get("bf16") else "fp16" if before.get("fp16") else "no"
+    options.bf16, options.fp16 = options.mixed_precision == "bf16", options.mixed_precision == "fp16"
 
 
 def require_same_options(folder: str, facts: dict[str, Any]) -> None:

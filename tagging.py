@@ -18,6 +18,9 @@ from encoding import IGNORED, Encoded
 Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+PAIRS = 512**2  # pairs of positions for each sentence of a batch size: as many as a window of 512 has
+
+
 @dataclass(frozen=True)
 class Predicted:
     """For each word in order: the label id of highest probability and that probability. Each of shape [token].
@@ -43,10 +46,15 @@ def torch_logits(model: PreTrainedModel) -> Logits:
 
 @dataclass(frozen=True)
 class Batching:
-    """How windows are tagged: up to `positions` a batch, padding included, and `at_once` batches at a time."""
+    """How windows are tagged: up to `positions` a batch, padding included, and `at_once` batches at a time.
+
+    Attention compares each position of a window with each other one: what is tagged at a time has up to `pairs` of
+    these, or is a single window.
+    """
 
     positions: int
     at_once: int
+    pairs: int
 
 
 def batching_for(batch_size: int, device: torch.device) -> Batching:
@@ -57,8 +65,9 @@ def batching_for(batch_size: int, device: torch.device) -> Batching:
     batches share the threads evenly.
     """
     if device.type == "cpu":
-        return Batching(32 * batch_size, max(n for n in (1, 2, 3, 4) if torch.get_num_threads() % n == 0))
-    return Batching(512 * batch_size, 1)
+        at_once = max(n for n in (1, 2, 3, 4) if torch.get_num_threads() % n == 0)
+        return Batching(32 * batch_size, at_once, PAIRS * batch_size)
+    return Batching(512 * batch_size, 1, PAIRS * batch_size)
 
 
 def predict(
@@ -67,7 +76,7 @@ def predict(
     """The label for each word of `encoded`, from windows in batches of similar length, order restored.
 
     Several processes must be given the same windows: each takes a share of every length, and all get the whole.
-    A batch holds at most as many positions as `batching` says, or a single window: of short ones, more rows.
+    A batch holds at most what `batching` says, or a single window: of short ones, more rows.
     """
     starts = np.cumsum(encoded.lengths) - encoded.lengths
     processes = PartialState()
@@ -90,17 +99,19 @@ def predict(
             probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
         return len(rows)
 
-    batches, first = [], 0
+    alone, together, first = [], [], 0
     while first < len(by_length):
-        rows = by_length[first : first + max(1, batching.positions // encoded.lengths[by_length[first]])]
-        batches.append(rows)
+        longest = int(encoded.lengths[by_length[first]])
+        most = min(batching.positions // longest, batching.pairs // longest**2)
+        rows = by_length[first : first + max(1, most)]
+        fits = len(rows) * longest**2 * batching.at_once <= batching.pairs
+        (together if fits else alone).append(rows)
         first += len(rows)
-    with (
-        tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar,
-        side_by_side(batching.at_once) as each,
-    ):
-        for done in each(tag, batches):
-            bar.update(done)
+    with tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar:
+        for at_once, batches in ((1, alone), (batching.at_once, together)):
+            with side_by_side(at_once) as each:
+                for done in each(tag, batches):
+                    bar.update(done)
     if processes.num_processes > 1:  # where another process had the window, there are zeros here
         ids, probabilities = map(sum, zip(*gather_object([(ids, probabilities)]), strict=True))
     return Predicted(ids[words], probabilities[words])

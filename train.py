@@ -79,8 +79,9 @@ def main(argv: list[str]) -> None:
     repo_id = options.hub_model_id or run.resolve().name
     if pushing:
         hub.require_ready(repo_id, options.hub_token)
-    precision, told = settled(arguments, resumed)
-    recorded_text = yaml.safe_dump(told["options"], sort_keys=False, allow_unicode=True)
+    if resumed:
+        keep_precision(options, resumed)
+        require_same_options(resumed, run_facts(arguments))
     data = prepared_data(arguments.data)
     require_entities(arguments.data.dataset, "training", data.train)
     fingerprints = [data.train_fingerprint, data.validation_fingerprint]
@@ -90,7 +91,11 @@ def main(argv: list[str]) -> None:
     model, tokenizer = checkpoints.for_training(
         arguments.model.model_checkpoint, data.names, arguments.data.masked_training, types_of(data.names)
     )
+    precision = settle_precision(options, model.config.model_type)
+    told = run_facts(arguments)
+    recorded_text = yaml.safe_dump(told["options"], sort_keys=False, allow_unicode=True)
     window = window_size(tokenizer, model, arguments.model.max_length)
+    model.config.trained_window = window  # scored as it was trained
     train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
     for part in (train, validation):
         require_embedded(part, tokenizer, model, f"--model_checkpoint {arguments.model.model_checkpoint}")
@@ -133,20 +138,6 @@ def main(argv: list[str]) -> None:
             print(table(metrics), flush=True)
         if repository:
             print(repository)
-
-
-def settled(arguments: Arguments, resumed: str | None) -> tuple[str, dict[str, Any]]:
-    """Settles the precision, and returns it and what the run's checkpoints record of its options.
-
-    Raises `InputError` where they are not those of the run that is resumed.
-    """
-    if resumed:
-        keep_precision(arguments.training, resumed)
-    precision = settle_precision(arguments.training)
-    told = run_facts(arguments)
-    if resumed:
-        require_same_options(resumed, told)
-    return precision, told
 
 
 def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> None:

@@ -34,6 +34,7 @@ from errors import InputError
 from labels import tag_lists
 from ner_metric import ner_metric
 from resuming import STATE, RunRecord, numbered_checkpoints
+from tagging import PAIRS
 
 
 class BatchesOfLikeLength(LengthGroupedSampler):
@@ -87,6 +88,22 @@ class TaggingTrainer(Trainer):
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
         return SequentialSampler(eval_dataset)
+
+    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None) -> tuple[torch.Tensor, ...]:
+        """As Trainer's, but with the rows of a batch in several parts where they have too many pairs of positions."""
+        rows, positions = inputs["input_ids"].shape
+        size = max(1, PAIRS * self.args.per_device_eval_batch_size // positions**2)
+        step = super().prediction_step
+        if rows <= size:
+            return step(model, inputs, prediction_loss_only, ignore_keys)
+        parts = []
+        for start in range(0, rows, size):
+            part = {name: values[start : start + size] for name, values in inputs.items()}
+            parts.append(step(model, part, prediction_loss_only, ignore_keys))
+        losses, logits, labels = zip(*parts, strict=True)
+        words = torch.stack([(part != IGNORED).sum() for part in labels])
+        mean = (torch.stack(losses) * words)[words > 0].sum() / words.sum()
+        return mean, torch.cat(logits), torch.cat(labels)
 
     def _init_training_state(self, max_steps, *others: Any) -> tuple[int, int]:
         with only_errors():  # warns of a best checkpoint that was moved with the run, and of another logging_steps
@@ -243,6 +260,10 @@ def trainer_for(
         )  # fmt: skip
         return total / (num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum())
 
+    # Fewer shapes, each of which costs a set-up; GPUs multiply by eights. No window grows beyond the model's positions.
+    multiple = 8 if options.device.type == "cuda" else 2
+    if model.config.trained_window % multiple:
+        multiple = 1
     callbacks: list[TrainerCallback] = [record, Progress(), StopAtDivergence()]
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
@@ -253,8 +274,8 @@ def trainer_for(
         eval_dataset=Dataset(validation.table()),
         processing_class=tokenizer,
         data_collator=DataCollatorForTokenClassification(
-            tokenizer, pad_to_multiple_of=8 if options.device.type == "cuda" else 2, label_pad_token_id=IGNORED
-        ),  # fewer shapes, each of which costs a set-up; GPUs multiply by eights
+            tokenizer, pad_to_multiple_of=multiple, label_pad_token_id=IGNORED
+        ),
         compute_loss_func=loss,
         compute_metrics=compute_metrics,
         preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),

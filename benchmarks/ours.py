@@ -58,8 +58,9 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
     data = prepared_data(arguments.data)
     set_seed(42)
     model, tokenizer = checkpoints.for_training(encoder, data.names, False, types_of(data.names))
-    train, validation = model_inputs(data, tokenizer, window_size(tokenizer, model, None), cache=False)
-    settle_precision(arguments.training)
+    model.config.trained_window = window_size(tokenizer, model, None)
+    train, validation = model_inputs(data, tokenizer, model.config.trained_window, cache=False)
+    settle_precision(arguments.training, model.config.model_type)
     choose_what_is_fast(arguments.training, model)
     return trainer_for(arguments.training, model, tokenizer, train, validation, data, RunRecord())
 

@@ -82,13 +82,17 @@ def row(tokens: list[str], tags: list[str], lang: str = "en") -> dict:
     return {"tokens": tokens, "ner_tags": [NAMES.index(t) for t in tags], "lang": lang}
 
 
-@pytest.fixture(scope="session")
-def corpus(tmp_path_factory) -> Path:
-    """A folder in MultiNERD's Hub layout: 120 / 40 / 40 sentences."""
-    folder, rng = tmp_path_factory.mktemp("corpus"), random.Random(0)
+def write_corpus(folder: Path) -> Path:
+    """MultiNERD's Hub layout: 120 / 40 / 40 sentences."""
+    rng = random.Random(0)
     for split, size in (("train", 120), ("val", 40), ("test", 40)):
         write_jsonl(folder / split / f"{split}_en.jsonl", [row(*sentence(rng)) for _ in range(size)])
     return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def wordpiece() -> PreTrainedTokenizerFast:

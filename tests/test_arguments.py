@@ -176,7 +176,7 @@ def test_the_precision_that_accelerate_was_told_is_recorded(monkeypatch):
     for name, bf16, fp16 in (("fp16", False, True), ("bf16", True, None)):
         monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", name)
         a = parsed()
-        settle_precision(a.training)
+        settle_precision(a.training, "bert")
         assert (recorded(a)["bf16"], recorded(a).get("fp16")) == (bf16, fp16)
 
 

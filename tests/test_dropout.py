@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from architectures import NAMED, save
 
 import checkpoints
-from dropout import ATTENTION, Dropout, attention, keep_mask, use_fast_dropout
+from dropout import ATTENTION, SAME_ATTENTION, Dropout, attention, keep_mask, use_fast_dropout
 from labels import label_names
 
 
@@ -58,14 +59,6 @@ def test_attention_without_dropout_equals_torchs():
     assert torch.allclose(found, expected.transpose(1, 2), atol=1e-6)
 
 
-def test_heads_of_keys_that_serve_several_queries():
-    torch.manual_seed(0)
-    query, (key, value) = torch.randn(2, 6, 5, 8), torch.randn(2, 2, 2, 5, 8)
-    found, _ = attention(torch.nn.Module(), query, key, value, None, scaling=0.3)
-    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=0.3, enable_gqa=True)
-    assert torch.allclose(found, expected.transpose(1, 2), atol=1e-6)
-
-
 def test_attention_in_bfloat16_stays_there_and_is_finite_where_all_is_masked():
     torch.manual_seed(0)
     query, key, value = torch.randn(3, 2, 4, 9, 8)
@@ -89,11 +82,11 @@ def test_what_is_kept_is_scaled(kind):
     assert torch.equal(mask.unique(), torch.tensor([0, 4 / 3], dtype=kind))
 
 
-@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
-def test_a_model_with_it_drops_in_training_and_computes_the_same_outside(encoders, kind):
+@pytest.mark.parametrize("name", NAMED)
+def test_a_model_with_it_drops_in_training_and_computes_the_same_outside(name, tmp_path):
     names = label_names(["PER"])
-    model, tokenizer = checkpoints.for_training(str(encoders[kind]), names, False, ["PER"])
-    inputs = tokenizer(["A bat bit Louis Pasteur", "Rabies"], padding=True, return_tensors="pt")
+    model, tokenizer = checkpoints.for_training(str(save(tmp_path, name)), names, False, ["PER"])
+    inputs = tokenizer(["a storm hit Lake Inari and Ada Moss left", "rabies"], padding=True, return_tensors="pt")
     inputs.pop("token_type_ids", None)
     real = inputs["attention_mask"].bool()
     with torch.no_grad():
@@ -101,7 +94,12 @@ def test_a_model_with_it_drops_in_training_and_computes_the_same_outside(encoder
         use_fast_dropout(model)
         after = model(**inputs).logits[real]
         first, second = (model.train()(**inputs).logits[real] for _ in range(2))
-    assert model.config._attn_implementation == ATTENTION
-    assert {type(m) for m in model.modules() if isinstance(m, torch.nn.Dropout)} == {Dropout}
+    assert (model.config._attn_implementation == ATTENTION) == (model.config.model_type in SAME_ATTENTION)
+    assert {type(m) for m in model.modules() if isinstance(m, torch.nn.Dropout)} <= {Dropout}
     assert torch.allclose(before, after, atol=1e-5)
-    assert not torch.allclose(first, second, atol=1e-4)
+    if name not in ("albert", "modernbert", "mmbert", "eurobert"):  # these come without dropout
+        assert not torch.allclose(first, second, atol=1e-4)
+
+
+def test_each_attention_that_is_replaced_is_tested():
+    assert {architecture.model_type for architecture in NAMED.values()} >= SAME_ATTENTION

@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from conftest import TEXT, WORDS
+from architectures import NAMED, byte_level, save
+from conftest import ENTITIES, TEXT, WORDS
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedTokenizerFast
 
 import checkpoints
 import encoding
@@ -45,6 +46,32 @@ def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind)
         ours = slice(starts[i], starts[i + 1])
         assert result.input_ids[ours].tolist() == oracle["input_ids"]
         assert result.labels[ours].tolist() == labels
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
+    tokenizer = checkpoints.tokenizer_of(str(save(tmp_path, name)), "model_checkpoint")
+    words = [*WORDS, *" ".join(e for names in ENTITIES.values() for e in names).split(), "Größe", "1,000", "-", "a.b"]
+    sentences = [s for s in random_sentences(random.Random(5), 60, words, 12) if s]
+    result, _ = encoded(sentences, tokenizer, 10_000)
+    texts = [tokenizer(" ".join(sentence))["input_ids"] for sentence in sentences]
+    assert result.input_ids.tolist() == [i for text in texts for i in text]
+    opens_with_space = name not in ("modernbert", "mmbert", "eurobert")
+    assert (tokenizer("storm")["input_ids"] == tokenizer(" storm")["input_ids"]) == opens_with_space
+
+
+def test_a_tokenizer_whose_words_differ_from_its_text_is_named(tmp_path, caplog):
+    tokenizer = byte_level(("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"))
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "modernbert"}')
+    checkpoints.tokenizer_of(str(tmp_path), "model_checkpoint")
+    assert "sub-tokens of its text" not in caplog.text
+    backend = Tokenizer(models.BPE(unk_token="[UNK]"))  # without words: its tokens go across spaces
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["[UNK]"])
+    backend.train_from_iterator([*TEXT, "In 1998 , Ada Moss ' s said : no ."] * 5, trainer)
+    PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]").save_pretrained(tmp_path)
+    checkpoints.tokenizer_of(str(tmp_path), "model_checkpoint")
+    assert f"{tmp_path}: its tokenizer does not give the words of a sentence the sub-tokens of its text" in caplog.text
 
 
 def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders):
@@ -140,6 +167,31 @@ def test_the_window_is_the_models(encoders):
         assert window_size(tokenizer, model, 16) == 16
         with pytest.raises(InputError, match=f"found 1000; expected at most {size}"):
             window_size(tokenizer, model, 1000)
+
+
+TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+TINY |= {"max_position_embeddings": 20, "pad_token_id": 1}
+MORE = {"luke": {"entity_vocab_size": 5, "entity_emb_size": 8}, "mra": {}, "nystromformer": {}, "yoso": {}, "ibert": {}}
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "mpnet", *MORE])
+def test_a_window_is_as_long_as_the_table_of_positions_and_no_longer(kind):
+    config = AutoConfig.for_model(kind, **TINY, **MORE.get(kind, {}))
+    model = AutoModelForTokenClassification.from_config(config).eval()
+    size = window_size(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE())), model, None)
+    assert size in (20, 18)
+    inputs = {"attention_mask": torch.ones(1, size + 1, dtype=torch.int64), "input_ids": torch.full((1, size + 1), 5)}
+    model(**{name: values[:, :size] for name, values in inputs.items()})
+    with pytest.raises((IndexError, RuntimeError)):
+        model(**inputs)
+
+
+@pytest.mark.parametrize("name", ["xlnet", "mt5 encoder"])
+def test_a_window_without_a_limit_is_what_such_models_were_trained_with(name, tmp_path):
+    model, tokenizer = checkpoints.for_training(str(save(tmp_path, name)), ["O"], False, [])
+    assert tokenizer.model_max_length > 10**9
+    assert window_size(tokenizer, model, None) == 512
+    assert window_size(tokenizer, model, 2_000) == 2_000
 
 
 def test_a_model_whose_window_holds_no_text_is_refused(encoders):

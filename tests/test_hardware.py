@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel
+from transformers import AutoConfig, AutoModelForTokenClassification, BertConfig, BertModel
 
 import hardware
+from errors import InputError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -24,7 +25,7 @@ def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, c
     monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)
     chosen = options()
     with caplog.at_level("INFO", "ner"):
-        assert hardware.settle_precision(chosen) == ("bfloat16" if has else "float32")
+        assert hardware.settle_precision(chosen, "bert") == ("bfloat16" if has else "float32")
     assert (chosen.bf16, chosen.mixed_precision) == (has, "bf16" if has else "no")
     assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
 
@@ -44,9 +45,36 @@ def test_what_was_asked_for_comes_before_the_hardware(given, precision, monkeypa
     for has in (True, False):
         monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device, has=has: has)
         settled = options(**given)
-        assert hardware.settle_precision(settled) == precision
+        assert hardware.settle_precision(settled, "bert") == precision
         assert (settled.bf16, settled.fp16) == (precision == "bfloat16", precision == "float16")
         assert hardware.scoring_precision(settled) == ("bfloat16" if precision == "bfloat16" else "float32")
+
+
+def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: True)
+    chosen = options()
+    with caplog.at_level("INFO", "ner"):
+        assert hardware.settle_precision(chosen, "deberta") == "float32"
+    assert not chosen.bf16 and "bfloat16: off, transformers' deberta does not work in it" in caplog.text
+    for given in ({"bf16": True, "mixed_precision": "bf16"}, {"mixed_precision": "bf16"}):
+        with pytest.raises(InputError, match=r"--bf16: found bfloat16 for a model of type deberta.*--bf16 false"):
+            hardware.settle_precision(options(**given), "deberta")
+    assert hardware.settle_precision(options(bf16=False), "deberta") == "float32"
+
+
+TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+MORE = {"deberta": {"relative_attention": True}, "xmod": {"default_language": "en", "languages": ["en"]}}
+
+
+@pytest.mark.parametrize("kind", sorted(hardware.FLOAT32_ONLY))
+def test_the_models_that_fail_in_bfloat16_still_do(kind):
+    config = AutoConfig.for_model(kind, **TINY | {"max_position_embeddings": 130}, **MORE.get(kind, {}))
+    model, ids = AutoModelForTokenClassification.from_config(config), torch.full((1, 128), 5)
+    model(input_ids=ids)
+    with pytest.raises(RuntimeError):
+        with torch.autocast("cpu", torch.bfloat16):
+            model(input_ids=ids).logits.float().sum().backward()
+        model.bfloat16()(input_ids=ids)
 
 
 def test_no_clock_is_asked(monkeypatch):
@@ -57,7 +85,7 @@ def test_no_clock_is_asked(monkeypatch):
     for name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
         monkeypatch.setattr(time, name, asked)
         monkeypatch.setattr(time, f"{name}_ns", asked)
-    assert {hardware.settle_precision(options()) for _ in range(20)} == {hardware.settle_precision(options())}
+    assert len({hardware.settle_precision(options(), "bert") for _ in range(20)}) == 1
 
 
 @pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])

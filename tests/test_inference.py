@@ -106,6 +106,30 @@ def test_scoring_the_validation_split_repeats_what_training_wrote(bf16, corpus, 
     assert np.array_equal(*probabilities)
 
 
+def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders, tmp_path):
+    folder = tmp_path / "run"
+    train.main(["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder),
+                "--num_train_epochs", "4", "--learning_rate", "1e-2", "--max_length", "6", *CPU])  # fmt: skip
+    own = (folder / "validation" / "predictions.jsonl").read_bytes()
+    exports.export(folder)
+    same = {}
+    for run, more in ((folder, ()), (folder / "onnx", ()), (folder, ("--max_length", "64"))):
+        (folder / "validation" / "predictions.jsonl").unlink(missing_ok=True)
+        inference.main(["--checkpoint", str(run), "--split", "validation", *more, *CPU])
+        same[run.name, more] = (run / "validation" / "predictions.jsonl").read_bytes() == own
+    assert list(same.values()) == [True, True, False]
+    train.main(["--dataset", str(corpus), "--model_checkpoint", str(folder), "--output_dir", str(tmp_path / "next"),
+                "--max_steps", "1", *CPU])  # fmt: skip
+    assert read_json(tmp_path / "next" / "config.json")["trained_window"] == 64
+
+
+@pytest.mark.parametrize("value", [3, "64", True, 64.0])
+def test_a_trained_window_that_is_none_is_refused(value, run, tmp_path, fails):
+    broken = changed(run, tmp_path / "broken", "config.json", trained_window=value)
+    message = fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
+    assert f"{broken}: config.json: found trained_window {value!r}; expected a number of at least 4" in message
+
+
 @pytest.mark.parametrize("has", [True, False])
 def test_few_lines_and_many_are_tagged_in_the_hardwares_precision(has, run, tmp_path, monkeypatch, caplog, capsys):
     monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)

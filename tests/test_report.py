@@ -16,6 +16,7 @@ from seqeval.metrics import classification_report, f1_score
 import report
 from comparison import holm
 from labels import label_names
+from ner_metric import ner_metric
 
 CLASSES = ["PER", "ORG", "LOC"]
 
@@ -377,3 +378,13 @@ def test_names_of_run_folders_inject_nothing_and_may_be_no_utf8(tmp_path):
         assert "\n# Heading" not in shown and "t\\\\xff" in shown and "t\\\\xfe" in shown
         assert "!\\[x\\](data:b" in shown
     assert set(json.loads((odd / "report.json").read_text())["runs"]) >= {"a\r# Heading", "t\\xff", "t\\xfe"}
+
+
+def test_the_reports_intervals_are_those_of_metrics_json(tmp_path):
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    rows += [r | {"id": len(rows) + r["id"]} for r in rows[:20]]  # copies, which count as one in both
+    found = reported(tmp_path, write_run(tmp_path / "run", rows, CLASSES))["runs"]["run"]["own"]
+    gold, predicted, tokens = ([r[key] for r in rows] for key in ("gold", "predicted", "tokens"))
+    expected = ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)["intervals"]
+    assert found["overall"]["intervals"] == expected["overall"]
+    assert all(found["per_class"][c]["intervals"] == expected["per_class"][c] for c in CLASSES)

@@ -32,7 +32,7 @@ def logits_by_id(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarra
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_each_word_has_its_own_label_and_probability(positions, at_once):
     inputs = encoded()
-    predicted = predict(logits_by_id, TOKENIZER, inputs, Batching(positions, at_once), False)
+    predicted = predict(logits_by_id, TOKENIZER, inputs, Batching(positions, at_once, 10**9), False)
     assert np.array_equal(predicted.ids, inputs.input_ids[inputs.labels != IGNORED] % LABELS)
     assert np.allclose(predicted.probabilities, 0.6)
 
@@ -40,9 +40,30 @@ def test_each_word_has_its_own_label_and_probability(positions, at_once):
 def test_batches_hold_the_positions_they_may():
     shapes = []
     predict(lambda *inputs: shapes.append(inputs[0].shape) or logits_by_id(*inputs), TOKENIZER, encoded(),
-            Batching(64, 1), False)  # fmt: skip
+            Batching(64, 1, 10**9), False)  # fmt: skip
     assert sum(rows for rows, _ in shapes) == 40
     assert all(rows * longest <= 64 or rows == 1 for rows, longest in shapes)
+
+
+def test_long_windows_come_in_fewer_rows_and_one_batch_at_a_time():
+    """Attention compares each position of a row with each other one."""
+    running, most, shapes = 0, [], []
+
+    def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        nonlocal running
+        running += 1
+        time.sleep(0.002)
+        shapes.append(input_ids.shape)
+        most.append((input_ids.shape[1], running))
+        running -= 1
+        return logits_by_id(input_ids, attention_mask)
+
+    inputs = encoded(60)
+    predicted = predict(logits, TOKENIZER, inputs, Batching(10_000, 2, pairs=600), False)
+    assert np.array_equal(predicted.ids, inputs.input_ids[inputs.labels != IGNORED] % LABELS)
+    assert all(rows * longest**2 <= 600 or rows == 1 for rows, longest in shapes)
+    assert max(count for longest, count in most if longest > 17) == 1  # two of these have more than 600
+    assert any(rows > 10 for rows, _ in shapes)
 
 
 def test_two_batches_are_tagged_at_once():
@@ -53,7 +74,7 @@ def test_two_batches_are_tagged_at_once():
         return logits_by_id(input_ids, attention_mask)
 
     inputs = encoded(2)
-    assert len(predict(logits, TOKENIZER, inputs, Batching(1, 2), False).ids) == (inputs.labels != IGNORED).sum()
+    assert len(predict(logits, TOKENIZER, inputs, Batching(1, 2, 10**9), False).ids) == (inputs.labels != IGNORED).sum()
 
 
 def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads():
@@ -65,7 +86,7 @@ def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads():
         raise ValueError("no such label")
 
     with pytest.raises(ValueError, match="no such label"):
-        predict(logits, TOKENIZER, encoded(), Batching(1, 2), False)
+        predict(logits, TOKENIZER, encoded(), Batching(1, 2, 10**9), False)
     assert torch.get_num_threads() == before
     assert len(done) < 40  # the others were not begun
 
@@ -73,5 +94,5 @@ def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads():
 @pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (2, 2), (6, 3), (7, 1), (16, 4)])
 def test_batches_at_once_share_a_processors_threads_evenly(threads, at_once, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    assert batching_for(32, torch.device("cpu")) == Batching(1024, at_once)
-    assert batching_for(32, torch.device("cuda")) == Batching(512 * 32, 1)
+    assert batching_for(32, torch.device("cpu")) == Batching(1024, at_once, 32 * 512**2)
+    assert batching_for(32, torch.device("cuda")) == Batching(512 * 32, 1, 32 * 512**2)

@@ -1,5 +1,6 @@
 """The real command, with tiny random checkpoints: what it writes, and that each option does what it is for."""
 
+import functools
 import itertools
 import json
 import os
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import ROOT, launched, save, sentence, write_jsonl
+from conftest import ROOT, SIZES, launched, save, sentence, write_jsonl
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import f1_score
+from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertForTokenClassification
 
 import hardware
 import inference
@@ -54,6 +56,10 @@ def differ_by(a: Path, b: Path) -> float:
 
 def content(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def predictions(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "predictions.jsonl").open(encoding="utf-8")]
 
 
 def read_json(path: Path):
@@ -240,6 +246,60 @@ def test_a_new_label_set_gets_a_new_classifier(run, corpus, tmp_path):
     assert (old["classifier.weight"] != other["classifier.weight"]).all()
     key = "bert.encoder.layer.0.output.dense.weight"
     assert (old[key] == other[key]).all()
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "llama"])
+def test_a_classifier_of_another_name_starts_anew_for_other_labels(kind, corpus, encoders, tmp_path):
+    base = shutil.copytree(encoders["bert"], tmp_path / "base")
+    size = len(read_json(base / "tokenizer.json")["model"]["vocab"])
+    config = AutoConfig.for_model(kind, vocab_size=size, max_position_embeddings=64, num_key_value_heads=1, **SIZES)
+    AutoModel.from_config(config).save_pretrained(base)
+    more = ("--max_steps", "1", "--learning_rate", "0", "--masked_training", "true")
+    categories = ("--selected_categories", "PER", "ORG", "LOC", "FOOD", "DIS")
+    train.main(argv(corpus, base, tmp_path / "run", *more))
+    train.main(argv(corpus, tmp_path / "run", tmp_path / "same", *more))
+    train.main(argv(corpus, tmp_path / "run", tmp_path / "other", *more, *categories, "--seed", "7"))
+    old, same, other = (weights(tmp_path / name)["score.weight"] for name in ("run", "same", "other"))
+    assert (old == same).all() and (old != other).all()
+
+
+def test_an_odd_table_of_positions_is_not_padded_beyond(corpus, tmp_path):
+    odd = save(tmp_path / "odd", "bert")
+    config = BertConfig.from_pretrained(odd, max_position_embeddings=7)
+    BertForMaskedLM(config).save_pretrained(odd)
+    train.main(argv(corpus, odd, tmp_path / "run", "--max_steps", "2"))
+    assert read_json(tmp_path / "run" / "config.json")["trained_window"] == 7
+
+
+def test_evaluation_bounds_the_pairs_of_positions_of_a_batch(corpus, tmp_path, monkeypatch):
+    """A long sentence has many windows, and attention compares each position of a window with each other one."""
+    rows = [{"tokens": ["storm"] * 5_000, "ner_tags": [0] * 5_000}, {"tokens": ["Bergen"], "ner_tags": [5]}] * 2
+    data = shutil.copytree(corpus, tmp_path / "data")
+    write_jsonl(data / "val" / "val_en.jsonl", rows)
+    encoder = save(tmp_path / "encoder", "bert")
+    BertForMaskedLM(BertConfig.from_pretrained(encoder, max_position_embeddings=1024)).save_pretrained(encoder)
+    tokenizer = read_json(encoder / "tokenizer_config.json") | {"model_max_length": 1024}
+    (encoder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    shapes, losses = [], []
+    forward = BertForTokenClassification.forward
+
+    @functools.wraps(forward)  # Trainer looks at its parameters
+    def noted(self, input_ids, **inputs):
+        shapes.append(input_ids.shape)
+        return forward(self, input_ids=input_ids, **inputs)
+
+    monkeypatch.setattr(BertForTokenClassification, "forward", noted)
+    for size in (3, 1):
+        run = tmp_path / str(size)
+        more = ("--max_steps", "1", "--learning_rate", "0", "--per_device_eval_batch_size", size)
+        train.main(argv(data, encoder, run, *more))
+        losses += [e["eval_loss"] for e in read_json(run / "trainer_state.json")["log_history"] if "eval_loss" in e]
+        assert max(n * length**2 for n, length in shapes) <= max(3 * 512**2, 1024**2)
+        assert len(predictions(run / "validation")) == 4
+    assert (tmp_path / "1/validation/predictions.jsonl").read_bytes() == (
+        tmp_path / "3/validation/predictions.jsonl"
+    ).read_bytes()
+    assert len(losses) == 2
 
 
 def test_two_processes_agree_with_one(corpus, still, tmp_path):
