@@ -11,17 +11,17 @@ import json
 import math
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 import transformers
-import yaml
 from transformers import HfArgumentParser
+from transformers.debug_utils import DebugOption
 
+from config_files import file_options
 from errors import InputError, nearest
-from records import PlainLoader
 
+SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
 
@@ -107,7 +107,7 @@ class TrainingArguments(transformers.TrainingArguments):
     metric_for_best_model: str = option("f1", f"What `best` means: {' '.join(BEST_BY)}.")
     greater_is_better: bool | None = option(None, "Whether more of that metric is better; default: unless it is loss.")
     bf16: bool | None = option(None, "bfloat16 or not; default: where the hardware multiplies it.")
-    train_sampling_strategy: str = option("group_by_length", "Batches of sentences of like length, or `random`.")
+    train_sampling_strategy: str = option("group_by_length", f"The order of the rows: {' '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "On a processor: dropout from fewer random numbers.")
     seed: int = option(42, "Seeds the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without a better one.")
@@ -116,8 +116,18 @@ class TrainingArguments(transformers.TrainingArguments):
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
             require_at_least(self, name, 1)
         require_at_least(self, "early_stopping_patience", 1)
-        require_named(self, "hub_model_id")
-        for name in ("learning_rate", "weight_decay", "seed", "dataloader_num_workers", "num_train_epochs"):
+        require_named(self, "output_dir", "hub_model_id")
+        require_mapping(self, "lr_scheduler_kwargs", "gradient_checkpointing_kwargs", "activation_checkpointing_kwargs",
+                        "liger_kernel_config")  # fmt: skip
+        if self.train_sampling_strategy not in SAMPLING:
+            raise InputError(
+                f"--train_sampling_strategy: found {self.train_sampling_strategy!r}; expected {', '.join(SAMPLING)}"
+                f"{nearest(self.train_sampling_strategy, SAMPLING)}"
+            )
+        if self.label_names not in (None, ["labels"]):
+            raise InputError(f"--label_names: found {' '.join(self.label_names)}; expected labels; leave it out")
+        for name in ("learning_rate", "weight_decay", "seed", "data_seed", "dataloader_num_workers",
+                     "num_train_epochs"):  # fmt: skip
             require_at_least(self, name, 0)
         if self.seed >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
             raise InputError("--seed and --label_smoothing_factor: expected less than 2**32, and from 0 to 1")
@@ -137,6 +147,11 @@ class TrainingArguments(transformers.TrainingArguments):
         if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
             self.use_cpu = True  # as it would anyway, but transformers refuses bfloat16 without these words
         super().__post_init__()
+        if DebugOption.UNDERFLOW_OVERFLOW in self.debug:  # it looks for infinity in masks of true and false too
+            raise InputError(
+                "--debug: found underflow_overflow, which fails on attention masks; expected no --debug; "
+                "a training whose weights are no longer finite ends with a message without it"
+            )
         if self.early_stopping_patience is not None and self.eval_strategy == "no":
             raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch beside it")
 
@@ -193,6 +208,17 @@ def require_named(record: Any, *names: str) -> None:
             raise InputError(f"--{name}: found an empty name; expected one, or no --{name} for the default")
 
 
+def require_mapping(record: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(record, name, None)
+        try:
+            is_mapping = value is None or isinstance(json.loads(value) if isinstance(value, str) else value, dict)
+        except ValueError:
+            is_mapping = False
+        if not is_mapping:
+            raise InputError(f"--{name}: found {value!r}; expected a JSON object such as '{{\"key\": 1e-5}}'")
+
+
 class Parser(HfArgumentParser):
     """transformers' parser for dataclasses; a wrong option raises instead of printing the usage of 150 options."""
 
@@ -212,7 +238,7 @@ def parse(argv: list[str], description: str) -> Arguments:
     """
     parser = Parser(description)
     config = argv[0] if argv and not argv[0].startswith("-") else None
-    from_file = file_options(config) if config else []
+    from_file = file_options(config, defaults()) if config else []
     command_line = argv[1:] if config else argv
     known = known_options()
     given = {}
@@ -254,54 +280,6 @@ def known_options() -> dict[str, str]:
     return {f.name: f.name for f in fields} | {f"no_{f.name}": f.name for f in fields if f.default is True}
 
 
-def file_options(path: str) -> list[tuple[int, str, list[str]]]:
-    """The options of a YAML or JSON file as (line, name, words of a command line).
-
-    Values stay the text that stands in the file, so that one parser reads `2e-5` the same everywhere.
-    """
-    root = config_node(path)
-    if root is None:
-        return []
-    if not isinstance(root, yaml.MappingNode):
-        raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
-    options, seen = [], set()
-    for key, value in root.value:
-        line, name = key.start_mark.line + 1, str(key.value)
-        if name in seen:
-            raise InputError(f"{path}:{line}: option {name!r} stands twice; remove one")
-        seen.add(name)
-        options.append((line, name, option_words(f"{path}:{line}", name, value)))
-    return options
-
-
-def config_node(path: str) -> yaml.Node | None:
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        if path.endswith(".json"):  # YAML refuses the tabs that JSON allows
-            text = json.dumps(json.loads(text), indent=0)
-        return yaml.compose(text, Loader=PlainLoader)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a YAML or JSON file of options, or --field value") from None
-    except (ValueError, yaml.YAMLError, OSError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as options: {' '.join(str(error).split())}") from None
-
-
-def option_words(place: str, name: str, node: yaml.Node) -> list[str]:
-    if isinstance(node, yaml.MappingNode):
-        try:
-            return [f"--{name}={json.dumps(PlainLoader('').construct_document(node))}"]
-        except (yaml.YAMLError, TypeError, ValueError) as error:
-            raise InputError(f"{place}: {name} cannot be read: {' '.join(str(error).split())}") from None
-    if isinstance(node, yaml.SequenceNode):
-        return [f"--{name}", *(str(item.value) for item in node.value)]
-    if node.tag == "tag:yaml.org,2002:null":
-        defaults = {f.name: f.default for group in GROUPS for f in dataclasses.fields(group)}
-        if defaults.get(name, name) is not None:
-            raise InputError(f"{place}: {name} has no value; expected one, or no such line")
-        return []
-    return [f"--{name}={node.value}"]
-
-
 def recorded(arguments: Arguments) -> dict[str, Any]:
     """What `args.yaml` holds: this project's fields, and each other training argument that was given a new value.
 
@@ -314,7 +292,19 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
             names.append(f.name)
     recorded = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
     recorded |= {"bf16": arguments.training.bf16} | ({"fp16": True} if arguments.training.fp16 else {})
-    return {k: getattr(v, "value", v) for k, v in recorded.items() if not k.startswith("hub_")}
+    return {k: value_of(v) for k, v in recorded.items() if not k.startswith("hub_")}
+
+
+def defaults() -> dict[str, Any]:
+    """Every option's default, as `recorded` shows values."""
+    fields = [f for group in GROUPS for f in dataclasses.fields(group) if f.init]
+    made = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields}
+    return {name: value_of(value) for name, value in made.items()}
+
+
+def value_of(value: Any) -> Any:
+    """An option's value as records hold it: an enumeration's name for its member, in lists as well."""
+    return [value_of(v) for v in value] if isinstance(value, list) else getattr(value, "value", value)
 
 
 def described(arguments: Arguments) -> str:
@@ -322,5 +312,5 @@ def described(arguments: Arguments) -> str:
     lines = []
     for name, source in arguments.given.items():
         value = "***" if name.endswith("_token") else arguments.values[name]
-        lines.append(f"{name} = {getattr(value, 'value', value)}  ({source})")
+        lines.append(f"{name} = {value_of(value)}  ({source})")
     return "\n".join(lines)

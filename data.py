@@ -110,6 +110,15 @@ def in_labels(validation: Sentences, names: list[str]) -> Sentences:
     return validation if validation.names == names else validation.with_names(names)
 
 
+def require_entities(dataset: str, split: str, sentences: Sentences) -> None:
+    """Raises `InputError` where every tag of a split is `O`."""
+    if not any(sentences.names[i] != "O" for i in np.unique(sentences.tags)):
+        raise InputError(
+            f"{dataset}: found no entity in the {len(sentences):,} {split} sentences that are used, every tag is O; "
+            "expected tags B-TYPE and I-TYPE; check the data, and the classes and the number of sentences that you keep"
+        )
+
+
 def check_categories(options: DataArguments, types: list[str]) -> None:
     for name, used in (("selected_categories", options.masked_training), ("upsample_categories", options.upsample)):
         for category in getattr(options, name) if used else ():
@@ -121,18 +130,20 @@ def check_categories(options: DataArguments, types: list[str]) -> None:
 
 
 def sentence_keys(sentences: Sentences) -> pa.Array:
-    """A string for each sentence that is equal where all tokens are."""
-    return pc.binary_join(sentences.table["tokens"].combine_chunks(), "\x1f")
+    """Bytes for each sentence that are equal where all tokens are: no UTF-8 holds the bytes FE and FF."""
+    tokens = sentences.table["tokens"].combine_chunks()
+    joined = pc.binary_join(tokens.cast(pa.list_(pa.binary())), b"\xff")
+    return pc.if_else(pc.equal(pc.list_value_length(tokens), 0), pa.scalar(b"\xfe"), joined)
 
 
 def tag_keys(sentences: Sentences) -> pa.Array:
     tags = sentences.table["tags"].combine_chunks()
-    return pc.binary_join(tags.cast(pa.list_(pa.string())), " ")
+    return pc.binary_join(tags.cast(pa.list_(pa.string())), " ").cast(pa.binary())
 
 
 def first_occurrences(sentences: Sentences) -> np.ndarray:
     """The rows that no earlier row equals in tokens and tags, in order."""
-    pairs = pc.binary_join_element_wise(sentence_keys(sentences), tag_keys(sentences), "\x1e")
+    pairs = pc.binary_join_element_wise(sentence_keys(sentences), tag_keys(sentences), b"\xfe")
     return np.sort(np.unique(pairs.dictionary_encode().indices.to_numpy(), return_index=True)[1])
 
 
@@ -182,7 +193,6 @@ def main(argv: list[str]) -> None:
     except MissingSplitError as error:
         log.info("no test split: %s", error)
     found = findings(splits)
-    print(audit(splits, found))
     records = audit_folder(arguments) / "findings.jsonl"
     records.parent.mkdir(parents=True, exist_ok=True)
     records.write_text("".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in found), encoding="utf-8")
@@ -200,6 +210,7 @@ def main(argv: list[str]) -> None:
     ):
         class_bars({split: class_counts(s) for split, s in shown.items()}, title, folder / name)
         log.info("wrote %s", folder / name)
+    print(audit(splits, found), flush=True)
 
 
 if __name__ == "__main__":

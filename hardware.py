@@ -31,7 +31,7 @@ def settle_precision(options: TrainingArguments, model_type: str) -> str:
     process's hardware is: never how fast it is just now, so that the same command computes the same numbers on a busy
     machine. Raises `InputError` where bfloat16 is asked for and the model cannot do it.
     """
-    given, reason = options.bf16 is not None, "as --bf16, --fp16 or accelerate says"
+    given, reason = options.bf16 is not None, "as --bf16, --fp16, accelerate or the resumed run says"
     if given and not options.bf16 and not options.fp16:
         options.mixed_precision = "no"
     elif not given and options.mixed_precision == "no" and model_type in FLOAT32_ONLY:

@@ -85,10 +85,12 @@ def export(run: Path) -> None:
     write_json(run / BASELINE, baseline)
     if baseline["data_fingerprint"] != own["data_fingerprint"]:
         log.warning("%s/test was scored on other sentences than the exports, so the card does not compare them", run)
+    lines = []
     for folder in ONNX_FOLDERS:
         metrics = inference.score(options, str(run / folder), "checkpoint")
         f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))
-        print(f"{folder}: test F1 {f1:.2f}, the run's in float32 {own_f1:.2f}")
+        lines.append(f"{folder}: test F1 {f1:.2f}, the run's in float32 {own_f1:.2f}")
+    print(*lines, sep="\n", flush=True)
 
 
 def main(argv: list[str]) -> None:

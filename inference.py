@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 import checkpoints
 from arguments import Arguments, parse
-from data import capped, read_split
+from data import capped, read_split, require_entities
 from encoding import encode, require_embedded, window_size
 from errors import InputError, printable, run_script
 from exports import onnx_logits
@@ -110,6 +110,7 @@ def score(arguments: Arguments, name: str, option: str, write: bool = True) -> d
     except InputError as error:
         raise InputError(f"{name}: its args.yaml: {error}") from None
     sentences = capped(read_split(options, split), options.max_eval_sentences)
+    require_entities(options.dataset, split, sentences)
     tagger = Tagger(arguments, name, option)
     known = known_gold(sentences, tagger, name)
     predicted = tagger.tag(sentences.words, sentences.lengths, progress=sys.stderr.isatty())

@@ -33,7 +33,18 @@ SHAPES: dict[str, Any] = {
     },
     "trainer_state.json": {
         "log_history": [{"epoch": float, "eval_f1": float}], "global_step": int, "epoch": (float, None),
-        "best_metric": (float, None),
+        "best_metric": (float, None), "best_model_checkpoint": (str, None), "best_global_step": (int, None),
+        "stateful_callbacks": {
+            "TrainerControl": {"args": {str: bool}, "attributes": {str: object}},
+            "EarlyStoppingCallback": {"args": {str: float}, "attributes": {str: int}},
+            "RunRecord": {
+                "args": {
+                    "options": {str: object}, "encoder": (str, None), "processes": int, "fingerprints": [str],
+                    "seconds": float,
+                },
+                "attributes": {str: object},
+            },
+        },
     },
     "metrics.json": METRICS,
     "run_in_float32.json": METRICS,

@@ -182,26 +182,28 @@ class Reader:
             self.tags.append(tags)
             self.langs.append(lang)
 
-    def string_id(self, tag: str, place: str) -> int:
-        known = self.string_ids.get(tag)
+    def string_id(self, given: str, place: str) -> int:
+        known = self.string_ids.get(given)
         if known is not None:
             return known
+        tag = given.strip()  # white space around a tag would make another class of it
         if not is_label(tag) or (self.known_types is not None and tag != "O" and tag[2:] not in self.known_types):
             expected = ", ".join(self.known_types) if self.known_types else "some TYPE"
             raise InputError(
                 f"{place}: unknown tag {tag!r}; expected O, or B- or I- with {expected}; "
                 "mend the line (training data name every class)"
             )
-        self.string_ids[tag] = len(self.string_ids)
-        return self.string_ids[tag]
+        self.string_ids[given] = len(self.string_ids)
+        return self.string_ids[given]
 
     def sentences(self) -> Sentences:
         lengths = np.array([len(tokens) for tokens in self.tokens], dtype=np.int64)
         flat = np.array([tag for tags in self.tags for tag in tags], dtype=np.int16)
         if self.tag_type is str:
-            types = self.known_types if self.known_types is not None else types_of(self.string_ids)
+            found = [tag.strip() for tag in self.string_ids]
+            types = self.known_types if self.known_types is not None else types_of(found)
             names = label_names(types)
-            flat = lookup_table([*self.string_ids, "O"], names)[flat]
+            flat = lookup_table([*found, "O"], names)[flat]
         else:
             names = label_names(MULTINERD_TYPES)
         table = pa.table(
@@ -277,7 +279,7 @@ def tsv_rows(path: Path, language: str) -> Iterator[Row]:
             continue
         fields = line.split("\t")
         if len(fields) == 1:
-            fields = line.split(" ")
+            fields = line.strip(" ").split(" ")
         if fields[0] == "-DOCSTART-":
             continue
         if len(fields) >= 3 and fields[0].isdecimal():
@@ -291,7 +293,7 @@ def tsv_rows(path: Path, language: str) -> Iterator[Row]:
             )
         if not tokens:
             first = number
-        if not is_label(tag):
+        if not is_label(tag.strip()):
             raise InputError(f"{path}:{number}: unknown tag {tag!r}; expected O, B-TYPE or I-TYPE; mend the line")
         tokens.append(token)
         tags.append(tag)

@@ -19,9 +19,9 @@ from transformers.utils import logging as transformers_logging
 
 import checkpoints
 import hub
-from arguments import Arguments, TrainingArguments, described, parse, recorded
+from arguments import Arguments, TrainingArguments, described, parse
 from audit import entity_surfaces
-from data import TrainingData
+from data import TrainingData, require_entities
 from dropout import use_fast_dropout, use_plain_attention
 from encoding import Encoded, require_embedded, window_size
 from errors import InputError, run_script
@@ -30,11 +30,21 @@ from labels import tag_lists, types_of
 from metrics import table
 from ner_metric import ner_metric
 from prepared import model_inputs, prepared_data
+from resuming import (
+    RunRecord,
+    best_checkpoint,
+    checkpoint_to_resume,
+    keep_precision,
+    record_of,
+    require_fits,
+    require_same_data,
+    require_same_options,
+    run_facts,
+)
 from runs import (
     SURFACES,
     environment,
     holds_run,
-    optional_json,
     remove_run,
     remove_stale,
     require_writable,
@@ -43,7 +53,7 @@ from runs import (
     write_scored,
 )
 from tagging import batching_for, predict, torch_logits
-from trainer import checked_trainer, diverged
+from trainer import checked_trainer, diverged, saving
 
 log = logging.getLogger("ner")
 
@@ -69,22 +79,34 @@ def main(argv: list[str]) -> None:
     repo_id = options.hub_model_id or run.resolve().name
     if pushing:
         hub.require_ready(repo_id, options.hub_token)
+    if resumed:
+        keep_precision(options, resumed)
+        require_same_options(resumed, run_facts(arguments))
     data = prepared_data(arguments.data)
+    require_entities(arguments.data.dataset, "training", data.train)
+    fingerprints = [data.train_fingerprint, data.validation_fingerprint]
+    if resumed:
+        require_same_data(resumed, arguments.data.dataset, fingerprints)
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = checkpoints.for_training(
         arguments.model.model_checkpoint, data.names, arguments.data.masked_training, types_of(data.names)
     )
     precision = settle_precision(options, model.config.model_type)
-    recorded_text = yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True)
+    told = run_facts(arguments)
+    recorded_text = yaml.safe_dump(told["options"], sort_keys=False, allow_unicode=True)
     window = window_size(tokenizer, model, arguments.model.max_length)
     model.config.trained_window = window  # scored as it was trained
     train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
     for part in (train, validation):
         require_embedded(part, tokenizer, model, f"--model_checkpoint {arguments.model.model_checkpoint}")
     if resumed:
-        check_resumed(resumed, data.names)
+        require_fits(resumed, model, arguments.model.model_checkpoint)
     choose_what_is_fast(options, model)
-    trainer = checked_trainer(options, model, tokenizer, train, validation, data)
+    seconds = record_of(resumed)["seconds"] if resumed else 0.0
+    record = RunRecord(seconds, fingerprints=fingerprints, **told)
+    trainer = checked_trainer(options, model, tokenizer, train, validation, data, record)
+    if resumed and options.load_best_model_at_end:
+        trainer.best = best_checkpoint(resumed)
     # Nothing that a person may have mistyped is left to fail: an old run goes only now.
     with options.main_process_first(desc="clearing the run folder"):
         if options.process_index == 0 and options.overwrite_output_dir and not goes_on:
@@ -93,23 +115,29 @@ def main(argv: list[str]) -> None:
     batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
     log.info("%d sentences an update, over %d process(es)", batch, options.world_size)
     result = trainer.train(resume_from_checkpoint=resumed)
-    trainer.save_model()
-    trainer.save_state()
+    with saving(run):
+        trainer.save_model()
+        trainer.save_state()
     tags = validation_tags(trainer, data, validation)
     if trainer.is_world_process_zero():
         (run / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
         remove_stale(run)  # what was made of the weights that were resumed
         (run / "args.yaml").write_text(recorded_text, encoding="utf-8")
         facts = {"precision": precision, "update_steps": trainer.state.global_step}
-        facts["train_seconds"] = round(result.metrics["train_runtime"], 1)
+        facts["train_seconds"] = round(seconds + result.metrics["train_runtime"], 1)
         write_records(run, arguments, data, facts)
-        print(table(score_validation(run, arguments, data, tags)))
+        metrics = score_validation(run, arguments, data, tags)
         hub.write_card(run)
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
-        if pushing:
-            print(hub.push(run, repo_id, options.hub_private_repo, options.hub_token))
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
+    if trainer.is_world_process_zero():
+        try:
+            repository = hub.push(run, repo_id, options.hub_private_repo, options.hub_token) if pushing else None
+        finally:  # last, since the reader of a pipe may be gone
+            print(table(metrics), flush=True)
+        if repository:
+            print(repository)
 
 
 def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> None:
@@ -127,35 +155,6 @@ def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> N
         "of like length" if options.train_sampling_strategy == "group_by_length" else "at random",
         options.optim.value, "on" if options.torch_compile else "off",
     )  # fmt: skip
-
-
-def checkpoint_to_resume(options: TrainingArguments) -> str | None:
-    """The folder to resume from: `true` stands for the run folder's last checkpoint."""
-    wanted = options.resume_from_checkpoint
-    if wanted is None or wanted.lower() == "false":
-        return None
-    if wanted.lower() != "true":
-        if not (Path(wanted) / "trainer_state.json").is_file():
-            raise InputError(f"--resume_from_checkpoint: {wanted} is no checkpoint; expected a folder checkpoint-N")
-        return wanted
-    # trainer_state.json is the last file of a save: without it, the save was interrupted.
-    saved = Path(options.output_dir).glob("checkpoint-*/trainer_state.json")
-    whole = [path.parent for path in saved if path.parent.name.removeprefix("checkpoint-").isdecimal()]
-    if not whole:
-        raise InputError(
-            f"--resume_from_checkpoint: found no checkpoint-N in {options.output_dir}; expected one; leave it out"
-        )
-    return str(max(whole, key=lambda folder: int(folder.name.removeprefix("checkpoint-"))))
-
-
-def check_resumed(folder: str, names: list[str]) -> None:
-    optional_json(Path(folder) / "trainer_state.json")  # before Trainer trusts it
-    found = list(checkpoints.config_of(folder, "resume_from_checkpoint").id2label.values())
-    if found != names:
-        raise InputError(
-            f"--resume_from_checkpoint: {folder} has {len(found)} labels, the data {len(names)}, or in another order; "
-            "expected the same; resume with the run's own masked_training and selected_categories"
-        )
 
 
 def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, Any]) -> None:

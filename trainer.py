@@ -1,10 +1,14 @@
 """transformers' Trainer as this repository uses it: its batches, its loss and scores, and what it shows."""
 
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from datasets import Dataset
 from torch.utils.data import Sampler, SequentialSampler
@@ -20,27 +24,35 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import TrainOutput
 
 from arguments import TrainingArguments
+from checkpoints import only_errors
 from data import TrainingData
 from encoding import IGNORED, Encoded
 from errors import InputError
 from labels import tag_lists
 from ner_metric import ner_metric
+from resuming import STATE, RunRecord, numbered_checkpoints
 from tagging import PAIRS
 
 
 class BatchesOfLikeLength(LengthGroupedSampler):
     """transformers' batches of sentences of like length, in random order instead of from long to short.
 
-    The order depends on seed and epoch alone: a run resumed within an epoch finds it again.
+    The order depends on seed and epoch alone: a run resumed within an epoch repeats it. The row after the
+    last one, which teaches nothing, is repeated up to a multiple of `multiple` rows, which several processes share
+    evenly.
     """
 
     epoch = 0
 
-    def __init__(self, batch_size: int, lengths: list[int], seed: int):
+    def __init__(self, batch_size: int, lengths: list[int], seed: int, multiple: int = 1):
         super().__init__(batch_size, lengths=lengths)
-        self.seed = seed
+        self.seed, self.fill = seed, -len(lengths) % multiple
+
+    def __len__(self) -> int:
+        return len(self.lengths) + self.fill
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -53,17 +65,26 @@ class BatchesOfLikeLength(LengthGroupedSampler):
         for batch in torch.randperm(whole, generator=self.generator).tolist():
             yield from rows[batch * self.batch_size : (batch + 1) * self.batch_size]
         yield from rows[whole * self.batch_size :]
+        yield from [len(rows)] * self.fill
 
 
 class TaggingTrainer(Trainer):
-    """Trainer with batches of like length in random order, and evaluation rows in the data's order in any case."""
+    """Trainer with our batches, evaluation rows in the data's order, and checkpoints that a run is resumed from.
+
+    `best` is the best checkpoint of a run that is resumed, and `checkpoints_to_keep` those beside the best.
+    """
+
+    best: str | None = None
+    checkpoints_to_keep: int | None = None
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
-        sentences = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        together = self.args.train_batch_size * self.args.world_size
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        return BatchesOfLikeLength(sentences, list(self.train_dataset["length"]), seed)
+        lengths = [length for length in self.train_dataset["length"] if length]  # without the row that teaches nothing
+        multiple = together if self.args.world_size > 1 else 1
+        return BatchesOfLikeLength(together * self.args.gradient_accumulation_steps, lengths, seed, multiple)
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
         return SequentialSampler(eval_dataset)
@@ -83,6 +104,63 @@ class TaggingTrainer(Trainer):
         words = torch.stack([(part != IGNORED).sum() for part in labels])
         mean = (torch.stack(losses) * words)[words > 0].sum() / words.sum()
         return mean, torch.cat(logits), torch.cat(labels)
+
+    def _init_training_state(self, max_steps, *others: Any) -> tuple[int, int]:
+        with only_errors():  # warns of a best checkpoint that was moved with the run, and of another logging_steps
+            done = super()._init_training_state(max_steps, *others)
+        if self.best is not None:
+            self.state.best_model_checkpoint = self.best
+        self.state.compute_steps(self.args, max_steps)
+        return done
+
+    def _run_epoch(self, *parts: Any, **named: Any) -> None:
+        # The last checkpoint of a training that had ended: by its updates, or by early stopping.
+        if not self.state.stateful_callbacks["TrainerControl"]["args"].get("should_training_stop"):
+            super()._run_epoch(*parts, **named)
+
+    def _save_checkpoint(self, model: PreTrainedModel, trial: None) -> None:
+        run = Path(self.args.output_dir)
+        folder = run / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save:
+            (folder / STATE).unlink(missing_ok=True)  # until the save is whole again
+        try:
+            with saving(folder):
+                super()._save_checkpoint(model, trial)
+        except InputError:
+            if self.args.should_save:
+                shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint takes room and serves nobody
+            raise
+        if self.args.should_save and (self.checkpoints_to_keep or 0) > 0:
+            keep_checkpoints(run, self.checkpoints_to_keep, self.state.best_model_checkpoint)
+
+    def _finalize_training(self, *parts: Any) -> TrainOutput:
+        done = super()._finalize_training(*parts)
+        if self.args.should_save and self.checkpoints_to_keep == 1 and self.state.best_model_checkpoint:
+            keep_checkpoints(Path(self.args.output_dir), 0, self.state.best_model_checkpoint)
+        return done
+
+
+@contextmanager
+def saving(place: Path) -> Iterator[None]:
+    """Turns whatever stops a file from being written, such as a full disk, into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # torch, safetensors and tokenizers each have an exception of their own
+        raise InputError(
+            f"{place}: cannot be saved: {' '.join(str(error).split())[:200]}; expected a place with room; make some, "
+            "and go on from the last whole checkpoint with --resume_from_checkpoint true"
+        ) from error
+
+
+def keep_checkpoints(run: Path, most: int, best: str | None) -> None:
+    """Removes a run's oldest checkpoints until `most` are left, but never the best one."""
+    folders = numbered_checkpoints(run)
+    kept = [*folders[len(folders) - most :], *([Path(best)] if best else [])]
+    for folder in folders:
+        if not any(folder.samefile(k) for k in kept if k.exists()):
+            shutil.rmtree(folder)
 
 
 class Progress(ProgressCallback):
@@ -132,7 +210,17 @@ def diverged(options: TrainingArguments, found: str) -> InputError:
     )
 
 
-def checked_trainer(options: TrainingArguments, *parts: Any) -> Trainer:
+def training_table(train: Encoded, options: TrainingArguments) -> pa.Table:
+    """The rows of training, and for `BatchesOfLikeLength` in several processes one of length 0 that teaches nothing."""
+    table = train.table()
+    if options.world_size == 1 or options.train_sampling_strategy != "group_by_length":
+        return table
+    row = table.slice(0, 1).to_pylist()[0]
+    empty = {"input_ids": row["input_ids"], "labels": [IGNORED] * len(row["labels"]), "length": 0}
+    return pa.concat_tables([table, pa.Table.from_pylist([empty], schema=table.schema)])
+
+
+def checked_trainer(options: TrainingArguments, *parts: Any) -> TaggingTrainer:
     """The Trainer of `trainer_for`, with an optimizer: options that it or its libraries refuse are a person's."""
     try:
         trainer = trainer_for(options, *parts)
@@ -153,7 +241,8 @@ def trainer_for(
     train: Encoded,
     validation: Encoded,
     data: TrainingData,
-) -> Trainer:
+    record: RunRecord,
+) -> TaggingTrainer:
     metric = ner_metric()
     gold = data.validation.tag_lists()
 
@@ -175,13 +264,13 @@ def trainer_for(
     multiple = 8 if options.device.type == "cuda" else 2
     if model.config.trained_window % multiple:
         multiple = 1
-    callbacks: list[TrainerCallback] = [Progress(), StopAtDivergence()]
+    callbacks: list[TrainerCallback] = [record, Progress(), StopAtDivergence()]
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
     trainer = TaggingTrainer(
         model=model,
         args=options,
-        train_dataset=Dataset(train.table()),
+        train_dataset=Dataset(training_table(train, options)),
         eval_dataset=Dataset(validation.table()),
         processing_class=tokenizer,
         data_collator=DataCollatorForTokenClassification(
@@ -192,6 +281,9 @@ def trainer_for(
         preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
         callbacks=callbacks,
     )
+    # Trainer would count, and delete, whatever a person named `checkpoint-...`.
+    trainer.checkpoints_to_keep, options.save_total_limit = options.save_total_limit, None
+    options.restore_callback_states_from_checkpoint = True  # the record, and how patient early stopping still is
     trainer.remove_callback(PrinterCallback)
     trainer.callback_handler.callbacks = [
         c for c in trainer.callback_handler.callbacks if type(c) is not ProgressCallback

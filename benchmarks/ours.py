@@ -17,6 +17,7 @@ from hardware import settle_precision
 from labels import types_of
 from ner_metric import ner_metric
 from prepared import model_inputs, prepared_data
+from resuming import RunRecord
 from train import choose_what_is_fast
 from trainer import trainer_for
 
@@ -61,7 +62,7 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
     train, validation = model_inputs(data, tokenizer, model.config.trained_window, cache=False)
     settle_precision(arguments.training, model.config.model_type)
     choose_what_is_fast(arguments.training, model)
-    return trainer_for(arguments.training, model, tokenizer, train, validation, data)
+    return trainer_for(arguments.training, model, tokenizer, train, validation, data, RunRecord())
 
 
 def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int) -> float:

@@ -47,6 +47,17 @@ def test_default_then_file_then_command_line(tmp_path):
         assert a.given["seed"] == "command line"
 
 
+def test_numbers_in_mappings_are_numbers_in_a_file_too(tmp_path):
+    text = '{"min_lr": 1e-5, "a": [2E3, -1.5e+2], "b": {"c": 7, "d": "1e-5", "e": true}}'
+    (tmp_path / "a.yaml").write_text("lr_scheduler_kwargs:\n  min_lr: 1e-5\n  a: [2E3, -1.5e+2]\n"
+                                     "  b: {c: 7, d: '1e-5', e: true}\n")  # fmt: skip
+    (tmp_path / "a.json").write_text(f'{{"lr_scheduler_kwargs": {text}}}')
+    expected = parsed("--lr_scheduler_kwargs", text).training.lr_scheduler_kwargs
+    assert expected["min_lr"] == 1e-5 and expected["b"]["d"] == "1e-5"
+    for name in ("a.yaml", "a.json"):
+        assert parsed(tmp_path / name).training.lr_scheduler_kwargs == expected
+
+
 def test_editing_a_default_works(monkeypatch):
     source = Path(train.__file__).with_name("arguments.py").read_text()
     edited = source.replace("learning_rate: float = option(2e-5", "learning_rate: float = option(7e-5")
@@ -87,6 +98,15 @@ def test_editing_a_default_works(monkeypatch):
             ],
             "--early_stopping_patience: found --eval_strategy no",
         ),
+        (["--train_sampling_strategy", "typo"], "found 'typo'; expected group_by_length, random, sequential"),
+        (["--train_sampling_strategy", "randm"], "did you mean 'random'"),
+        (["--debug", "underflow_overflow"], "--debug: found underflow_overflow"),
+        (["--label_names", "foo"], "--label_names: found foo; expected labels"),
+        (["--lr_scheduler_kwargs", "notjson"], "--lr_scheduler_kwargs: found 'notjson'; expected a JSON object"),
+        (["--lr_scheduler_kwargs", "[1]"], "--lr_scheduler_kwargs: found '\\[1\\]'; expected a JSON object"),
+        (["--gradient_checkpointing_kwargs", "{"], "--gradient_checkpointing_kwargs: found '{'"),
+        (["--output_dir", ""], "--output_dir: found an empty name"),
+        (["--data_seed", "-1"], "--data_seed: found -1"),
         (["--split", "dev"], "--split: found 'dev'; expected test or validation"),
         (["--text", "a", "--input_file", "b"], "found both"),
         (["--output_file", "b"], "found nothing to tag"),

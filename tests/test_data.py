@@ -51,6 +51,30 @@ def test_duplicates_and_leaks_are_dropped_and_counted(small):
     }  # fmt: skip
 
 
+def test_sentences_are_equal_only_where_every_token_is(tmp_path):
+    """Whatever characters the tokens hold, and however many tokens are empty."""
+    rows = [
+        ["a", "b"],
+        ["a\x1fb"],
+        ["a\x1eb"],
+        ["a b"],
+        ["a", "b\x1fc"],
+        ["a\x1fb", "c"],
+        ["1\x1ea"],
+        [],
+        [""],
+        ["", ""],
+    ]
+    for tokens in rows:
+        others = [t for t in rows if t != tokens]
+        for split, sentences in (("train", [*others, *rows]), ("val", [tokens])):
+            lines = [{"tokens": t, "ner_tags": [0] * len(t)} for t in sentences]
+            write_jsonl(tmp_path / split / f"{split}_en.jsonl", lines)
+        found = training_data(options(tmp_path, cache=False))
+        assert found.train.token_lists() == others
+        assert (found.rows["duplicates_dropped"], found.rows["leaks_dropped"]) == (len(others), 1)
+
+
 def test_a_and_b_train_on_the_same_rows(small):
     a = training_data(options(small, max_train_sentences=3))
     b = training_data(options(small, max_train_sentences=3, masked_training=True))
@@ -136,6 +160,16 @@ def test_real_corpora():
     wikineural = training_data(options(SHARED / "wikineural_en"))
     assert types_of(wikineural.names) == ["PER", "ORG", "LOC", "MISC"]
     assert np.array_equal(np.unique(wikineural.train.tags), np.arange(9))
+
+
+def test_a_closed_pipe_does_not_cost_the_audits_files(small, tmp_path, monkeypatch):
+    def gone(*words, **named):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", gone)
+    with pytest.raises(BrokenPipeError):
+        data.main(["--dataset", str(small), "--output_dir", str(tmp_path)])
+    assert {p.name for p in (tmp_path / "data").iterdir()} >= {"findings.jsonl", "masked-dataset.png"}
 
 
 def test_the_audit_names_rows_with_faults(tmp_path, capsys):

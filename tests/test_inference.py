@@ -51,6 +51,19 @@ def tagged(capsys, *argv: object) -> list[dict]:
     return [json.loads(line) for line in capsys.readouterr().out.split("\n")[:-1]]
 
 
+def test_data_without_an_entity_are_one_message(run, encoders, tmp_path, fails):
+    for key, tag in (("tags", "O"), ("ner_tags", 0)):
+        for split in ("train", "val", "test"):
+            lines = [{"tokens": [w, split], key: [tag, tag]} for w in WORDS]
+            write_jsonl(tmp_path / split / f"{split}_en.jsonl", lines)
+        train_it = ("--model_checkpoint", encoders["bert"], "--output_dir", tmp_path / "run", *CPU)
+        message = fails(train.main, "--dataset", tmp_path, *train_it)
+        assert f"{tmp_path}: found no entity in the " in message and "training sentences" in message
+        message = fails(inference.main, "--checkpoint", run, "--dataset", tmp_path, *CPU)
+        assert f"{tmp_path}: found no entity in the {len(WORDS)} test sentences" in message
+    assert not (tmp_path / "run").exists()
+
+
 def test_scoring_takes_data_and_labels_from_the_run(run, corpus, capsys, caplog):
     caplog.set_level("INFO", "ner")
     inference.main(["--checkpoint", str(run), *CPU])

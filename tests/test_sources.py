@@ -50,6 +50,26 @@ def test_tsv_in_multinerds_form_and_in_two_columns(tmp_path, text):
     assert sentences.names == ["O", "B-LOC", "I-LOC"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("train_en.tsv", "Oslo\tB-LOC \nfjord\t I-LOC\nPeru\tB-LOC\n.\tO \n"),
+        ("train_en.tsv", "0\tOslo\tB-LOC\u00a0\tx\n1\tfjord\tI-LOC\tx\n2\tPeru\tB-LOC\tx\n3\t.\tO\tx\n"),
+        ("train_en.tsv", "Oslo B-LOC \nfjord I-LOC\nPeru B-LOC\n. O\n"),
+        (
+            "train/train_en.jsonl",
+            '{"tokens": ["Oslo", "fjord", "Peru", "."], "tags": ["B-LOC ", "\\tI-LOC", "B-LOC", " O"]}',
+        ),
+    ],
+)
+def test_white_space_around_a_tag_makes_no_class(tmp_path, name, text):
+    sentences = read(str(folder_with(tmp_path, text, name)), ["en"], "train")
+    assert sentences.names == ["O", "B-LOC", "I-LOC"]
+    assert sentences.tag_lists() == [["B-LOC", "I-LOC", "B-LOC", "O"]]
+    assert sentences.token_lists() == [["Oslo", "fjord", "Peru", "."]]
+    read(str(tmp_path), ["en"], "train", ["LOC"])
+
+
 def test_string_tags_make_the_label_set(tmp_path):
     rows = [{"tokens": ["a", "b"], "tags": ["I-MISC", "B-PER"]}, {"tokens": ["c"], "tags": ["O"]}]
     write_jsonl(tmp_path / "train" / "train_en.jsonl", rows)
@@ -96,6 +116,7 @@ def test_a_wrong_line_is_named(tmp_path, second_line, message):
     [
         ("a\tO\nb\tPER\n", 2, "unknown tag 'PER'"),
         ("a\tO\nb\tB-\n", 2, "unknown tag 'B-'"),
+        ("a\tO\nb\tB- \n", 2, "unknown tag 'B- '"),
         ("a\tO\n\nb\n", 3, "found 1 columns"),
         ("a\tO\nb\tx\ty\tz\n", 2, "found 4 columns"),
     ],

@@ -3,15 +3,18 @@
 import functools
 import itertools
 import json
+import os
+import random
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import ROOT, SIZES, launched, save, write_jsonl
+from conftest import ROOT, SIZES, launched, save, sentence, write_jsonl
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import f1_score
 from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertForTokenClassification
@@ -173,7 +176,7 @@ def test_resuming_gives_the_same_weights(run, corpus, encoders, tmp_path, fails)
     assert "found no checkpoint-N" in message
     subprocess.run(["cp", "-r", first, tmp_path], check=True)
     message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path, "--resume_from_checkpoint", "true"))
-    assert "has 11 labels, the data 31" in message
+    assert "--masked_training False instead of True, --upsample False instead of True" in message
     train.main(argv(corpus, encoders["bert"], tmp_path, *options, "true"))
     assert differ_by(run, tmp_path) == 0
     assert (tmp_path / "validation" / "predictions.jsonl").read_bytes() == (
@@ -311,6 +314,42 @@ def test_two_processes_agree_with_one(corpus, still, tmp_path):
     assert differ_by(tmp_path / "one", tmp_path / "two") < 1e-6
     first, second = (tmp_path / name / "validation" / "predictions.jsonl" for name in ("one", "two"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_two_processes_with_half_batches_repeat_a_run_of_one(corpus, still, tmp_path):
+    """Every batch of two epochs, the last ones too, which do not divide evenly, and steps of accumulation."""
+    for steps, batch in ((1, 16), (3, 4)):
+        more = ("--num_train_epochs", 2, "--max_train_sentences", 117, "--optim", "sgd", "--learning_rate", "1",
+                "--gradient_accumulation_steps", steps, "--load_best_model_at_end", "false")  # fmt: skip
+        one, two = tmp_path / f"one-{steps}", tmp_path / f"two-{steps}"
+        train.main(argv(corpus, still, one, *more, "--per_device_train_batch_size", batch))
+        done = launched("train.py", *argv(corpus, still, two, *more, "--per_device_train_batch_size", batch // 2))
+        assert done.returncode == 0, done.stderr[-3000:]
+        updates = [read_json(run / "environment.json")["update_steps"] for run in (one, two)]
+        assert updates == [2 * -(-117 // (batch * steps))] * 2
+        assert differ_by(one, two) < 1e-5
+
+
+def test_a_closed_pipe_leaves_a_whole_run(corpus, encoders, tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), *argv(corpus, encoders["bert"], tmp_path, "--max_steps", 2)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        process.stderr.read()
+    assert process.returncode == 141
+    assert (tmp_path / "README.md").is_file() and (tmp_path / "validation" / "metrics.json").is_file()
+
+
+def test_class_names_outside_ascii_under_an_ascii_locale(encoders, tmp_path):
+    rng = random.Random(0)
+    for split, size in (("train", 20), ("val", 10)):
+        rows = [(tokens, [tag.replace("PER", "PËR") for tag in tags]) for tokens, tags in map(sentence, [rng] * size)]
+        write_jsonl(tmp_path / split / f"{split}_en.jsonl", [{"tokens": a, "tags": b} for a, b in rows])
+    command = [sys.executable, ROOT / "train.py", *argv(tmp_path, encoders["bert"], tmp_path / "run", "--max_steps", 2)]
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(list(map(str, command)), capture_output=True, env=os.environ | ascii_only)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert b"P\\xcbR" in done.stdout
+    assert "PËR" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_quickstart_runs_with_its_real_encoder(tmp_path):
