@@ -102,7 +102,7 @@ class TrainingArguments(transformers.TrainingArguments):
     weight_decay: float = option(0.01, "AdamW's weight decay.")
     eval_strategy: str = option("epoch", "When to score the validation data: no, steps or epoch.")
     save_strategy: str = option("epoch", "When to save a checkpoint: no, steps, epoch or best.")
-    save_total_limit: int | None = option(1, "Checkpoints to keep for resuming, beside the best one.")
+    save_total_limit: int | None = option(1, "Checkpoints to keep, the best among them; while training, the last one too.")
     load_best_model_at_end: bool = option(True, "End with the best checkpoint instead of the last.")
     metric_for_best_model: str = option("f1", f"What `best` means: {' '.join(BEST_BY)}.")
     greater_is_better: bool | None = option(None, "Whether more of that metric is better; default: unless it is loss.")
@@ -113,7 +113,8 @@ class TrainingArguments(transformers.TrainingArguments):
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without a better one.")
 
     def __post_init__(self) -> None:
-        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
+                     "eval_accumulation_steps"):  # fmt: skip
             require_at_least(self, name, 1)
         require_at_least(self, "early_stopping_patience", 1)
         require_named(self, "output_dir", "hub_model_id")
@@ -127,10 +128,12 @@ class TrainingArguments(transformers.TrainingArguments):
         if self.label_names not in (None, ["labels"]):
             raise InputError(f"--label_names: found {' '.join(self.label_names)}; expected labels; leave it out")
         for name in ("learning_rate", "weight_decay", "seed", "data_seed", "dataloader_num_workers",
-                     "num_train_epochs"):  # fmt: skip
+                     "num_train_epochs", "neftune_noise_alpha"):  # fmt: skip
             require_at_least(self, name, 0)
-        if self.seed >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
-            raise InputError("--seed and --label_smoothing_factor: expected less than 2**32, and from 0 to 1")
+        if max(self.seed, self.data_seed or 0) >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
+            raise InputError(
+                "--seed, --data_seed and --label_smoothing_factor: expected less than 2**32, and from 0 to 1"
+            )
         if self.prediction_loss_only or self.batch_eval_metrics or not self.eval_do_concat_batches:
             raise InputError(
                 "--prediction_loss_only, --batch_eval_metrics, --eval_do_concat_batches: scores need every prediction "

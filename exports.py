@@ -14,7 +14,8 @@ from transformers import PreTrainedModel
 
 import checkpoints
 from errors import InputError
-from runs import ONNX, ONNX_FOLDERS, keep_modes
+from run_folder import EXPORTED
+from runs import BASELINE, ONNX, ONNX_FOLDERS, keep_modes
 from tagging import Logits
 
 QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
@@ -33,6 +34,10 @@ def export(run: Path) -> None:
     for folder in ONNX_FOLDERS:
         if (run / folder).exists() and not (run / folder / ONNX).is_file():
             raise InputError(f"{run / folder}: holds no {ONNX}; expected an earlier export or nothing; move it away")
+        own = {name.partition("/")[0] for name in EXPORTED} | {Path(BASELINE).name}
+        others = sorted(path.name for path in (run / folder).glob("*") if path.name not in own)
+        if others:
+            raise InputError(f"{run / folder}: holds {others[0]}, which an export would replace; move it away")
     model, tokenizer, _ = checkpoints.for_tagging(str(run), "checkpoint")
     if 4 * model.num_parameters() >= 2**31:
         raise InputError(

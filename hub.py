@@ -17,6 +17,7 @@ from huggingface_hub.errors import HTTPError
 from card import model_card
 from errors import CommandParser, InputError, named_folder, printable, run_script
 from hub_files import is_repo_id
+from run_folder import locked
 from runs import BASELINE, ONNX_FOLDERS, optional_json, write_json
 from upload import pushed_names, shareable
 
@@ -109,9 +110,11 @@ def main(argv: list[str]) -> None:
     if options.command == "card":
         print(model_card(options.run), end="")
     elif options.command == "onnx":
-        export(options.run)
+        with locked(options.run, shared=True):
+            export(options.run)
     else:
-        repository = push(options.run, options.repo_id, private=options.private or None)
+        with locked(options.run, shared=True):
+            repository = push(options.run, options.repo_id, private=options.private or None)
         print(repository)
         print(f"score or use it: python inference.py --checkpoint {repository.repo_id}", file=sys.stderr)
 

@@ -35,7 +35,8 @@ from labels import label_names, lookup_table, spans, tag_lists, types_of
 from lines import blocks, input_lines, output
 from metrics import table
 from ner_metric import ner_metric
-from runs import ONNX_FOLDERS, recorded_args, require_writable, scored, write_scored
+from run_folder import in_use, is_finished, require_writable
+from runs import ONNX_FOLDERS, recorded_args, scored, write_scored
 from sources import Sentences
 from tagging import Predicted, batching_for, predict, torch_logits
 from words import word_offsets
@@ -103,7 +104,15 @@ def score(arguments: Arguments, name: str, option: str, write: bool = True) -> d
     split, local = arguments.inference.split, Path(location).is_dir()
     run = Path(location) if local else Path(arguments.training.output_dir) / name.split("/")[-1]
     require_writable(run, split)
-    own = recorded_args(run) if local else hub_args(name, set(arguments.given))
+    owner = run.parent if run.name in ONNX_FOLDERS else run
+    with in_use(owner, shared=True) if write else nullcontext():  # no training replaces the weights meanwhile
+        own = recorded_args(run) if local else hub_args(name, set(arguments.given))
+        return score_as(own, run if write else None, arguments, name, option)
+
+
+def score_as(own: dict[str, Any], run: Path | None, arguments: Arguments, name: str, option: str) -> dict[str, Any]:
+    """`score` on the data of the checkpoint's own `args.yaml`, where no option names others, into a folder or none."""
+    split = arguments.inference.split
     chosen = {k: own[k] for k in ("dataset", "languages") if k in own and k not in arguments.given}
     try:
         options = replace(arguments.data, **chosen)
@@ -118,11 +127,11 @@ def score(arguments: Arguments, name: str, option: str, write: bool = True) -> d
     scores = ner_metric().compute(predictions=tags, references=gold, tokens=sentences.token_lists())
     source, fingerprint = (options.dataset, options.languages), sentences.fingerprint()
     metrics = scored(split, source, known, fingerprint, tagger.precision, tags, scores)
-    if not (write and is_first()):
+    if run is None or not is_first():
         return metrics
     write_scored(run / split, metrics, sentences, gold, tags)
     owner = run.parent if run.name in ONNX_FOLDERS else run
-    if (owner / "environment.json").is_file():  # a run of this repository, whose card shows the new scores
+    if is_finished(owner):  # a run of this repository, whose card shows the new scores
         write_card(owner)
     log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
     return metrics

@@ -17,10 +17,10 @@ from transformers.trainer_pt_utils import safe_globals
 from arguments import Arguments, TrainingArguments, defaults, recorded
 from errors import InputError
 from records import read_record
+from run_folder import checkpoints_in
 from runs import optional_json
 
 log = logging.getLogger("ner")
-NAME = re.compile(r"checkpoint-\d+", re.ASCII)
 STATE = "trainer_state.json"  # the last file of a save: without it, the save was interrupted
 FACTS = ("options", "encoder", "processes", "fingerprints", "seconds")
 # What a resumed run may change. The data are compared by their rows, and the encoder by its place.
@@ -71,7 +71,7 @@ def checkpoint_to_resume(options: TrainingArguments) -> str | None:
         require_whole(Path(wanted))
         return wanted
     newest: InputError | None = None
-    for folder in reversed(numbered_checkpoints(Path(options.output_dir))):
+    for folder in reversed(checkpoints_in(Path(options.output_dir))):
         try:
             require_whole(folder)
         except InputError as error:
@@ -83,12 +83,6 @@ def checkpoint_to_resume(options: TrainingArguments) -> str | None:
     raise newest or InputError(
         f"--resume_from_checkpoint: found no checkpoint-N in {options.output_dir}; expected one; leave it out"
     )
-
-
-def numbered_checkpoints(run: Path) -> list[Path]:
-    """A run's folders `checkpoint-N` by number, without what a person keeps there under other names."""
-    found = [p for p in run.glob("checkpoint-*") if NAME.fullmatch(p.name) and p.is_dir() and not p.is_symlink()]
-    return sorted(found, key=lambda folder: int(folder.name.removeprefix("checkpoint-")))
 
 
 def require_whole(folder: Path) -> None:

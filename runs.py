@@ -1,9 +1,9 @@
-"""The run folder: what it holds, how it is recognised, and how files get into it whole or not at all."""
+"""What a run folder holds: the names of its files, its records, and how scores get into it whole or not at all."""
 
 import json
 import os
 import platform
-import shutil
+import re
 import stat
 import subprocess
 import tempfile
@@ -17,7 +17,7 @@ from hub_files import public_name
 from labels import flat_ids, types_of
 from metrics import invalid_transitions
 from records import read_record
-from sources import HALF_A_PAIR, Sentences
+from sources import Sentences
 
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 SPLITS = ("validation", "test")  # what is scored
@@ -25,48 +25,12 @@ PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "toke
 SCORED = ("metrics.json", "predictions.jsonl")  # what a split's folder holds
 ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models; each folder is a checkpoint of its own
 BASELINE = "onnx/run_in_float32.json"  # test metrics of the run's own weights in float32, for comparison with exports
-# What makes a folder a run, finished or not.
-MARKS = ("args.yaml", "config.json", "model.safetensors", "checkpoint-*", *(f"{s}/{f}" for s in SPLITS for f in SCORED))
-# What a new run replaces, beside those.
-LEFTOVERS = (SURFACES, "environment.json", "trainer_state.json", "README.md", "model-*", "model.safetensors.index.json")
-
-
-def holds_run(folder: Path) -> bool:
-    return any(next(folder.glob(mark), None) for mark in MARKS)
-
-
-def remove_run(folder: Path) -> None:
-    """Removes a run's files and nothing else that may lie in the folder."""
-    for pattern in (*MARKS, *LEFTOVERS) if holds_run(folder) else ():
-        for path in folder.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    remove_stale(folder)
-    for split in SPLITS:
-        if (folder / split).is_dir() and not any((folder / split).iterdir()):
-            (folder / split).rmdir()
-
-
-def remove_stale(folder: Path) -> None:
-    """Removes what was made from a run's weights and not by training them: the test scores and the exported models."""
-    for name, mark in (("test", "metrics.json"), *((name, ONNX) for name in ONNX_FOLDERS)):
-        if (folder / name / mark).is_file():
-            shutil.rmtree(folder / name)
-
-
-def require_writable(run: Path, split: str) -> None:
-    """Raises `InputError` where `run/split` cannot be written, or holds what no scoring wrote (a data set, say)."""
-    if HALF_A_PAIR.search(str(run.resolve())):
-        raise InputError(
-            f"--output_dir: the name of {run} is not UTF-8, and no tokenizer can be saved there; rename it"
-        )
-    folder = run / split
-    existing = next(p for p in (folder, *folder.resolve().parents) if p.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise InputError(f"--output_dir: {existing} is no folder that can be written; expected a place for a run")
-    if folder.is_dir():
-        others = sorted(p.name for p in folder.iterdir() if p.name not in SCORED)
-        if others:
-            raise InputError(f"{folder}: holds {others[0]}, which scoring would replace; choose another --output_dir")
+INDEX = "model.safetensors.index.json"
+SHARD = re.compile(r"model-[0-9]+-of-[0-9]+\.safetensors")
+TOKENIZER_NAMES = (  # what the tokenizers of transformers save
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model",
+)  # fmt: skip
 
 
 def keep_modes(old: Path, new: Path) -> None:

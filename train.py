@@ -41,17 +41,8 @@ from resuming import (
     require_same_options,
     run_facts,
 )
-from runs import (
-    SURFACES,
-    environment,
-    holds_run,
-    remove_run,
-    remove_stale,
-    require_writable,
-    scored,
-    write_json,
-    write_scored,
-)
+from run_folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
+from runs import SURFACES, environment, scored, write_json, write_scored
 from tagging import batching_for, predict, torch_logits
 from trainer import checked_trainer, diverged, saving
 
@@ -62,10 +53,21 @@ def main(argv: list[str]) -> None:
     arguments = parse(argv, "Fine-tune a tagger and write a run folder.")
     transformers_logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # said at every evaluation where there is no GPU
-    options, run = arguments.training, Path(arguments.training.output_dir)
     if arguments.given:
         for line in described(arguments).split("\n"):
             log.info("%s", line)
+    run = Path(arguments.training.output_dir)
+    require_writable(run, "validation")
+    with training_in(run, arguments.training.should_save):
+        train_into(run, arguments)
+
+
+def train_into(run: Path, arguments: Arguments) -> None:
+    """Trains as the arguments say, and writes a run folder that no other training is at work in.
+
+    A run that the folder holds and that is to be replaced stays whole until something of this one is.
+    """
+    options = arguments.training
     resumed = checkpoint_to_resume(options)
     goes_on = resumed is not None and Path(resumed).resolve().parent == run.resolve()
     if holds_run(run) and not goes_on and not options.overwrite_output_dir:
@@ -73,7 +75,6 @@ def main(argv: list[str]) -> None:
             f"--output_dir: {run} holds a run; expected a new folder; choose another, go on with "
             "--resume_from_checkpoint true, or replace it with --overwrite_output_dir true"
         )
-    require_writable(run, "validation")
     # Trainer would push at every save, with a card of its own; hub.py pushes once, at the end.
     pushing, options.push_to_hub = options.push_to_hub, False
     repo_id = options.hub_model_id or run.resolve().name
@@ -105,31 +106,28 @@ def main(argv: list[str]) -> None:
     seconds = record_of(resumed)["seconds"] if resumed else 0.0
     record = RunRecord(seconds, fingerprints=fingerprints, **told)
     trainer = checked_trainer(options, model, tokenizer, train, validation, data, record)
+    trainer.recorded, trainer.replaces_a_run = recorded_text, holds_run(run) and not goes_on
     if resumed and options.load_best_model_at_end:
         trainer.best = best_checkpoint(resumed)
-    # Nothing that a person may have mistyped is left to fail: an old run goes only now.
-    with options.main_process_first(desc="clearing the run folder"):
-        if options.process_index == 0 and options.overwrite_output_dir and not goes_on:
-            remove_run(run)
 
     batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
     log.info("%d sentences an update, over %d process(es)", batch, options.world_size)
     result = trainer.train(resume_from_checkpoint=resumed)
     with saving(run):
-        trainer.save_model()
-        trainer.save_state()
+        trainer.save_model(str(run / UNFINISHED))
     tags = validation_tags(trainer, data, validation)
-    if trainer.is_world_process_zero():
-        (run / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
-        remove_stale(run)  # what was made of the weights that were resumed
-        (run / "args.yaml").write_text(recorded_text, encoding="utf-8")
+    if options.should_save:
         facts = {"precision": precision, "update_steps": trainer.state.global_step}
         facts["train_seconds"] = round(seconds + result.metrics["train_runtime"], 1)
-        write_records(run, arguments, data, facts)
-        metrics = score_validation(run, arguments, data, tags)
+        metrics = write_results(run, trainer, arguments, data, tags, facts)
+    if trainer.is_world_process_zero():
         hub.write_card(run)
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
     trainer.accelerator.wait_for_everyone()
+    # DistributedDataParallel goes before the process group. Otherwise its end would be that of the group, which waits
+    # for a thread that may wait for Python's lock.
+    trainer.model_wrapped = trainer.model
+    trainer.accelerator.free_memory()
     trainer.accelerator.end_training()
     if trainer.is_world_process_zero():
         try:
@@ -155,6 +153,24 @@ def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> N
         "of like length" if options.train_sampling_strategy == "group_by_length" else "at random",
         options.optim.value, "on" if options.torch_compile else "off",
     )  # fmt: skip
+
+
+def write_results(
+    run: Path, trainer: Trainer, arguments: Arguments, data: TrainingData, tags: list[list[str]], facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Writes the records and scores of a model that UNFINISHED holds, publishes it, and returns the scores."""
+    new = run / UNFINISHED
+    (new / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
+    trainer.state.save_to_json(str(new / "trainer_state.json"))
+    (new / "args.yaml").write_text(trainer.recorded, encoding="utf-8")
+    write_records(new, arguments, data, facts)
+    metrics = score_validation(new, arguments, data, tags)
+    if not trainer.replaces_a_run:
+        remove_stale(run)  # what was made of the weights that were resumed
+    publish(run, trainer.replaces_a_run)
+    if trainer.state.best_model_checkpoint is not None:  # the last one was kept for resuming until here
+        remove_surplus(run, trainer.save_total_limit, [Path(trainer.state.best_model_checkpoint).name])
+    return metrics
 
 
 def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, Any]) -> None:

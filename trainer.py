@@ -1,6 +1,5 @@
 """transformers' Trainer as this repository uses it: its batches, its loss and scores, and what it shows."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 from datasets import Dataset
-from torch.utils.data import Sampler, SequentialSampler
+from torch.utils.checkpoint import checkpoint
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import (
     DataCollatorForTokenClassification,
     EarlyStoppingCallback,
@@ -24,7 +24,7 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
-from transformers.trainer_utils import TrainOutput
+from transformers.utils import is_liger_kernel_available
 
 from arguments import TrainingArguments
 from checkpoints import only_errors
@@ -33,7 +33,8 @@ from encoding import IGNORED, Encoded
 from errors import InputError
 from labels import tag_lists
 from ner_metric import ner_metric
-from resuming import STATE, RunRecord, numbered_checkpoints
+from resuming import RunRecord
+from run_folder import UNFINISHED, publish, remove_surplus
 from tagging import PAIRS
 
 
@@ -69,13 +70,47 @@ class BatchesOfLikeLength(LengthGroupedSampler):
 
 
 class TaggingTrainer(Trainer):
-    """Trainer with our batches, evaluation rows in the data's order, and checkpoints that a run is resumed from.
+    """Trainer with our batches, evaluation of all rows in the data's order, and checkpoints that are there when whole.
 
-    `best` is the best checkpoint of a run that is resumed, and `checkpoints_to_keep` those beside the best.
+    A folder checkpoint-N appears in the run folder when it is whole, with `recorded`, the run's `args.yaml`. The first
+    one takes the place of the run that the folder may hold. Of other folders there Trainer would delete some. `best` is
+    the best checkpoint of a run that is resumed.
     """
 
     best: str | None = None
-    checkpoints_to_keep: int | None = None
+    recorded, replaces_a_run = "", False
+
+    def __init__(self, *, args: TrainingArguments, **parts: Any):
+        super().__init__(args=args, **parts)
+        self.save_total_limit, args.save_total_limit = args.save_total_limit, None  # Trainer then removes nothing
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        run, name = self.args.output_dir, f"checkpoint-{self.state.global_step}"
+        new = Path(run) / UNFINISHED
+        self.args.output_dir = str(new)
+        try:
+            with saving(Path(run) / name):
+                super()._save_checkpoint(model, trial)
+        finally:
+            self.args.output_dir = run
+        if self.state.best_model_checkpoint == str(new / name):
+            self.state.best_model_checkpoint = str(Path(run) / name)
+        self.accelerator.wait_for_everyone()  # each has saved its random state
+        if self.args.should_save:
+            self.state.save_to_json(str(new / name / "trainer_state.json"))
+            (new / "args.yaml").write_text(self.recorded, encoding="utf-8")
+            publish(Path(run), self.replaces_a_run)
+            best = Path(self.state.best_model_checkpoint or name).name
+            remove_surplus(Path(run), self.save_total_limit, [name, best])
+        self.replaces_a_run = False
+        self.accelerator.wait_for_everyone()
+
+    def get_eval_dataloader(self, eval_dataset: Dataset | None = None) -> DataLoader:
+        dropped, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.args.dataloader_drop_last = dropped
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
@@ -118,27 +153,6 @@ class TaggingTrainer(Trainer):
         if not self.state.stateful_callbacks["TrainerControl"]["args"].get("should_training_stop"):
             super()._run_epoch(*parts, **named)
 
-    def _save_checkpoint(self, model: PreTrainedModel, trial: None) -> None:
-        run = Path(self.args.output_dir)
-        folder = run / f"checkpoint-{self.state.global_step}"
-        if self.args.should_save:
-            (folder / STATE).unlink(missing_ok=True)  # until the save is whole again
-        try:
-            with saving(folder):
-                super()._save_checkpoint(model, trial)
-        except InputError:
-            if self.args.should_save:
-                shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint takes room and serves nobody
-            raise
-        if self.args.should_save and (self.checkpoints_to_keep or 0) > 0:
-            keep_checkpoints(run, self.checkpoints_to_keep, self.state.best_model_checkpoint)
-
-    def _finalize_training(self, *parts: Any) -> TrainOutput:
-        done = super()._finalize_training(*parts)
-        if self.args.should_save and self.checkpoints_to_keep == 1 and self.state.best_model_checkpoint:
-            keep_checkpoints(Path(self.args.output_dir), 0, self.state.best_model_checkpoint)
-        return done
-
 
 @contextmanager
 def saving(place: Path) -> Iterator[None]:
@@ -152,15 +166,6 @@ def saving(place: Path) -> Iterator[None]:
             f"{place}: cannot be saved: {' '.join(str(error).split())[:200]}; expected a place with room; make some, "
             "and go on from the last whole checkpoint with --resume_from_checkpoint true"
         ) from error
-
-
-def keep_checkpoints(run: Path, most: int, best: str | None) -> None:
-    """Removes a run's oldest checkpoints until `most` are left, but never the best one."""
-    folders = numbered_checkpoints(run)
-    kept = [*folders[len(folders) - most :], *([Path(best)] if best else [])]
-    for folder in folders:
-        if not any(folder.samefile(k) for k in kept if k.exists()):
-            shutil.rmtree(folder)
 
 
 class Progress(ProgressCallback):
@@ -225,13 +230,40 @@ def checked_trainer(options: TrainingArguments, *parts: Any) -> TaggingTrainer:
     try:
         trainer = trainer_for(options, *parts)
         trainer.create_optimizer()
+        require_usable(options, trainer)
         kwargs = dict(options.lr_scheduler_kwargs or {})
         get_scheduler(options.lr_scheduler_type, trainer.optimizer, 0, 1, kwargs)
         # It was made to see that it can be; Trainer makes its own when the model stands where it runs.
         trainer.optimizer = None
-    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+    except InputError:
+        raise
+    except (ValueError, TypeError, ArithmeticError, ImportError, RuntimeError) as error:
         raise InputError(f"training arguments: {' '.join(str(error).split())}") from error
     return trainer
+
+
+def require_usable(options: TrainingArguments, trainer: Trainer) -> None:
+    """Raises an error for options at which training would fail only after it had begun."""
+    if options.use_liger_kernel and not is_liger_kernel_available():
+        raise InputError("--use_liger_kernel: liger-kernel is not installed; install it, or leave the option out")
+    if options.torch_compile:
+        torch.compile(torch.nn.Identity(), backend=options.torch_compile_backend, mode=options.torch_compile_mode)
+    if options.activation_checkpointing:
+        kwargs = options.activation_checkpointing_kwargs or {}
+        if not isinstance(kwargs, dict):
+            raise InputError(
+                f'--activation_checkpointing_kwargs: found {kwargs!r}; expected JSON such as {{"use_reentrant": false}}'
+            )
+        own = {k: v for k, v in kwargs.items() if k in ("every_n_layers", "offload")}
+        theirs = {k: v for k, v in kwargs.items() if k not in own}
+        trainer.model.activation_checkpointing_enable(theirs or None, **own)
+        checkpoint(torch.nn.Identity(), torch.ones(1, requires_grad=True), **(theirs or {"use_reentrant": False}))
+    rows, batch = len(trainer.train_dataset), options.train_batch_size * options.world_size
+    if options.dataloader_drop_last and rows < batch:
+        raise InputError(
+            f"--dataloader_drop_last: {rows} training rows make no batch of {batch}; expected at least one; "
+            "lower --per_device_train_batch_size"
+        )
 
 
 def trainer_for(
@@ -281,8 +313,6 @@ def trainer_for(
         preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
         callbacks=callbacks,
     )
-    # Trainer would count, and delete, whatever a person named `checkpoint-...`.
-    trainer.checkpoints_to_keep, options.save_total_limit = options.save_total_limit, None
     options.restore_callback_states_from_checkpoint = True  # the record, and how patient early stopping still is
     trainer.remove_callback(PrinterCallback)
     trainer.callback_handler.callbacks = [

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,21 @@ import yaml
 
 from errors import InputError
 from hub_files import public_name
-from runs import BASELINE, ONNX, ONNX_FOLDERS, SPLITS, optional_json, recorded_args
+from runs import (
+    BASELINE,
+    INDEX,
+    ONNX,
+    ONNX_FOLDERS,
+    SHARD,
+    SPLITS,
+    TOKENIZER_NAMES,
+    optional_json,
+    recorded_args,
+)
 
-INDEX = "model.safetensors.index.json"
-SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 # Configuration and tokenizer, and the options. Of a split only the scores: its predictions hold the data's text.
 CHECKPOINT = (
-    "config.json", "args.yaml", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model",
-    "tokenizer.model", *(f"{split}/metrics.json" for split in SPLITS),
+    "config.json", "args.yaml", *TOKENIZER_NAMES, *(f"{split}/metrics.json" for split in SPLITS),
 )  # fmt: skip
 KNOWN = (
     *CHECKPOINT, "README.md", "environment.json", "model.safetensors", INDEX, BASELINE,

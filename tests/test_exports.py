@@ -192,6 +192,9 @@ def test_damaged_exports_and_folders_that_are_none(run, tmp_path, fails):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     model = copy / "onnx" / "model.onnx"
+    (copy / "onnx" / "notes.txt").write_text("mine")
+    assert "onnx: holds notes.txt, which an export would replace" in fails(hub.main, "onnx", copy)
+    (copy / "onnx" / "notes.txt").unlink()
     tag = ("--checkpoint", copy / "onnx", "--text", "a", *CPU)
     content = model.read_bytes()
     model.write_bytes(content[: len(content) // 2])

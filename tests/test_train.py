@@ -158,17 +158,6 @@ def test_a_wrong_checkpoint_or_data_leaves_a_run_that_was_to_be_replaced(run, co
     assert content(run) == before
 
 
-def test_overwriting_leaves_nothing_of_the_old_run(corpus, encoders, tmp_path):
-    (tmp_path / "test").mkdir()
-    (tmp_path / "test" / "metrics.json").write_text("{}")
-    (tmp_path / "checkpoint-7").mkdir()
-    (tmp_path / "notes.txt").write_text("mine")
-    train.main(argv(corpus, encoders["bert"], tmp_path, "--max_steps", "2", "--overwrite_output_dir", "true"))
-    assert not (tmp_path / "test").exists() and not (tmp_path / "checkpoint-7").exists()
-    assert (tmp_path / "notes.txt").read_text() == "mine"
-    assert (tmp_path / "model.safetensors").exists()
-
-
 def test_resuming_gives_the_same_weights(run, corpus, encoders, tmp_path, fails):
     first = min(run.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     options = ("--masked_training", "true", "--upsample", "true", "--resume_from_checkpoint")
@@ -368,9 +357,19 @@ def test_options_that_libraries_refuse_leave_the_run_that_was_to_be_replaced(run
     for option, value in (
         ("--report_to", "wandb"), ("--optim", "adamw_bnb_8bit"), ("--lr_scheduler_type", "cosine_with_min_lr"),
         ("--adam_beta1", "2"), ("--seed", "-1"), ("--num_train_epochs", "nan"), ("--prediction_loss_only", "true"),
+        ("--use_liger_kernel", "true"), ("--torch_compile_mode", "foo"), ("--data_seed", "-1"),
+        ("--data_seed", 2**32), ("--eval_accumulation_steps", "0"), ("--neftune_noise_alpha", "-1"),
     ):  # fmt: skip
         over = ("--overwrite_output_dir", "true", option, value)
         assert fails(train.main, *argv(corpus, encoders["bert"], run, *over)).startswith("error: ")
+    for kwargs in (
+        "foo",
+        '{"foo": 1}',
+        '{"determinism_check": "foo", "use_reentrant": false}',
+        '{"every_n_layers": 0}',
+    ):
+        over = ("--overwrite_output_dir", "true", "--gradient_checkpointing", "true", "--gradient_checkpointing_kwargs")
+        assert fails(train.main, *argv(corpus, encoders["bert"], run, *over, kwargs)).startswith("error: ")
     assert content(run) == before
 
 
@@ -396,6 +395,9 @@ def test_data_are_never_taken_for_a_run(corpus, encoders, tmp_path, fails):
     message = fails(train.main, *argv(corpus, encoders["bert"], folder, *over))
     assert "holds notes.txt, which scoring would replace" in message
     shutil.rmtree(folder / "validation")
+    assert "holds README.md, which a run would" in fails(train.main, *argv(corpus, encoders["bert"], folder, *over))
+    assert content(folder) == before
+    (folder / "README.md").unlink()
     train.main(argv(folder, encoders["bert"], folder, *over))
     assert (folder / "test" / "test_en.jsonl").read_bytes() == before["test/test_en.jsonl"]
     assert "holds test_en.jsonl" in fails(inference.main, "--checkpoint", folder, "--use_cpu", "true")
