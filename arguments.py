@@ -102,7 +102,7 @@ class TrainingArguments(transformers.TrainingArguments):
     weight_decay: float = option(0.01, "AdamW's weight decay.")
     eval_strategy: str = option("epoch", "When to score the validation data: no, steps or epoch.")
     save_strategy: str = option("epoch", "When to save a checkpoint: no, steps, epoch or best.")
-    save_total_limit: int | None = option(1, "Checkpoints to keep, the best among them; while training, the last one too.")
+    save_total_limit: int | None = option(1, "Checkpoints to keep, the best among them; in training also the last.")
     load_best_model_at_end: bool = option(True, "End with the best checkpoint instead of the last.")
     metric_for_best_model: str = option("f1", f"What `best` means: {' '.join(BEST_BY)}.")
     greater_is_better: bool | None = option(None, "Whether more of that metric is better; default: unless it is loss.")
