@@ -18,8 +18,8 @@ import transformers
 from transformers import HfArgumentParser
 from transformers.debug_utils import DebugOption
 
-from config_files import file_options
-from errors import InputError, nearest
+from ner.errors import InputError, nearest
+from ner.options import file_options
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arguments import Arguments, DataArguments, parse
-from audit import audit, class_counts, findings
-from errors import InputError, nearest, run_script
-from labels import label_names, lookup_table, types_of
-from sources import MULTINERD_ENGLISH_ROWS, MissingSplitError, Sentences, read
+from ner.corpus.audit import audit, class_counts, findings
+from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, MissingSplitError, Sentences, read
+from ner.errors import InputError, nearest, run_script
+from ner.labels import label_names, lookup_table, types_of
 
 log = logging.getLogger("ner")
 
@@ -198,7 +198,7 @@ def main(argv: list[str]) -> None:
     records.write_text("".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in found), encoding="utf-8")
     log.info("wrote %s", records)
 
-    from plots import class_bars  # matplotlib takes a while to import
+    from ner.report.plots import class_bars  # matplotlib takes a while to import
 
     # The README's pictures are the sample's.
     folder = Path(__file__).parent / "readmefiles" if options.dataset == "sample" else records.parent

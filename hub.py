@@ -14,12 +14,12 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
-from card import model_card
-from errors import CommandParser, InputError, named_folder, printable, run_script
-from hub_files import is_repo_id
-from run_folder import locked
-from runs import BASELINE, ONNX_FOLDERS, optional_json, write_json
-from upload import pushed_names, shareable
+from ner.errors import CommandParser, InputError, named_folder, printable, run_script
+from ner.hub_files import is_repo_id
+from ner.runs.files import BASELINE, ONNX_FOLDERS, optional_json, write_json
+from ner.runs.folder import locked
+from ner.runs.model_card import model_card
+from ner.runs.upload import pushed_names, shareable
 
 log = logging.getLogger("ner")
 
@@ -69,12 +69,12 @@ def export(run: Path) -> None:
     # Here, because they load torch, and the card does without.
     from transformers.utils import logging as transformers_logging
 
-    import exports
     import inference
     from arguments import parse
+    from ner.model import onnx_export
 
     transformers_logging.disable_progress_bar()
-    exports.export(run)
+    onnx_export.export(run)
     log.info("wrote %s", " and ".join(str(run / folder) for folder in ONNX_FOLDERS))
     own = optional_json(run / "test" / "metrics.json")
     if not own:

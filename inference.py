@@ -22,24 +22,24 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers.utils import logging as transformers_logging
 
-import checkpoints
 from arguments import Arguments, parse
 from data import capped, read_split, require_entities
-from encoding import encode, require_embedded, window_size
-from errors import InputError, printable, run_script
-from exports import onnx_logits
-from hardware import keep_freed_memory, scoring_precision, settle_precision
 from hub import write_card
-from hub_files import UnreachableError, fetch_optional, is_repo_id
-from labels import label_names, lookup_table, spans, tag_lists, types_of
-from lines import blocks, input_lines, output
-from metrics import table
-from ner_metric import ner_metric
-from run_folder import in_use, is_finished, require_writable
-from runs import ONNX_FOLDERS, recorded_args, scored, write_scored
-from sources import Sentences
-from tagging import Predicted, batching_for, predict, torch_logits
-from words import word_offsets
+from metrics import ner_metric
+from ner.corpus.readers import Sentences
+from ner.errors import InputError, printable, run_script
+from ner.hub_files import UnreachableError, fetch_optional, is_repo_id
+from ner.labels import label_names, lookup_table, spans, tag_lists, types_of
+from ner.model import checkpoints
+from ner.model.encoding import encode, require_embedded, window_size
+from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision
+from ner.model.onnx_export import onnx_logits
+from ner.model.prediction import Predicted, batching_for, predict, torch_logits
+from ner.model.word_splitter import word_offsets
+from ner.runs.files import ONNX_FOLDERS, recorded_args, scored, write_scored
+from ner.runs.folder import in_use, is_finished, require_writable
+from ner.scoring.scores import table
+from ner.text_lines import blocks, input_lines, output
 
 log = logging.getLogger("ner")
 LINES = 2_048  # lines that are sorted by length and tagged together

@@ -14,18 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from comparison import Difference, differences, holm, seed_differences, seed_scores
-from differing import setups
-from error_analysis import Entities, analysis, by_seen, entities_of, strict_scores
-from errors import CommandParser, named_folder, run_script
-from metrics import Counts, cluster_sums, clustered, clusters, scores
-from predictions import Run, read_runs, seeds_of, shared_classes
-from report_html import html
-from report_pictures import forest, pictures
-from report_tables import opening, tables
-from report_text import markdown
-from runs import write_json
-from score_intervals import intervals
+from ner.errors import CommandParser, named_folder, run_script
+from ner.report.page import html
+from ner.report.pictures import forest, pictures
+from ner.report.run_reader import Run, read_runs, seeds_of, shared_classes
+from ner.report.setups import setups
+from ner.report.tables import opening, tables
+from ner.report.text import markdown
+from ner.runs.files import write_json
+from ner.scoring.error_analysis import Entities, analysis, by_seen, entities_of, strict_scores
+from ner.scoring.intervals import intervals
+from ner.scoring.scores import Counts, cluster_sums, clustered, clusters, scores
+from ner.scoring.significance import Difference, differences, holm, seed_differences, seed_scores
 
 
 def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[str, Any]:

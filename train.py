@@ -17,20 +17,20 @@ import yaml
 from transformers import PreTrainedModel, Trainer, set_seed
 from transformers.utils import logging as transformers_logging
 
-import checkpoints
 import hub
 from arguments import Arguments, TrainingArguments, described, parse
-from audit import entity_surfaces
 from data import TrainingData, require_entities
-from dropout import use_fast_dropout, use_plain_attention
-from encoding import Encoded, require_embedded, window_size
-from errors import InputError, run_script
-from hardware import keep_freed_memory, scoring_precision, settle_precision, stay_in_bfloat16
-from labels import tag_lists, types_of
-from metrics import table
-from ner_metric import ner_metric
-from prepared import model_inputs, prepared_data
-from resuming import (
+from metrics import ner_metric
+from ner.corpus.audit import entity_surfaces
+from ner.errors import InputError, run_script
+from ner.labels import tag_lists, types_of
+from ner.model import checkpoints
+from ner.model.dropout import use_fast_dropout, use_plain_attention
+from ner.model.encoding import Encoded, require_embedded, window_size
+from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision, stay_in_bfloat16
+from ner.model.prediction import batching_for, predict, torch_logits
+from ner.model.prepared import model_inputs, prepared_data
+from ner.model.resuming import (
     RunRecord,
     best_checkpoint,
     checkpoint_to_resume,
@@ -41,10 +41,10 @@ from resuming import (
     require_same_options,
     run_facts,
 )
-from run_folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
-from runs import SURFACES, environment, scored, write_json, write_scored
-from tagging import batching_for, predict, torch_logits
-from trainer import checked_trainer, diverged, saving
+from ner.model.trainer import checked_trainer, diverged, saving
+from ner.runs.files import SURFACES, environment, scored, write_json, write_scored
+from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
+from ner.scoring.scores import table
 
 log = logging.getLogger("ner")
 

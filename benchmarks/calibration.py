@@ -8,17 +8,14 @@ near 5 % of rounds at most, since both are corrected by Holm's method. Beside it
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from comparison import differences, holm
-from labels import flat_ids, label_names
-from metrics import cluster_sums, clusters, counts_of_ids
-from predictions import read_run
+from ner.labels import flat_ids, label_names
+from ner.report.run_reader import read_run
+from ner.scoring.scores import cluster_sums, clusters, counts_of_ids
+from ner.scoring.significance import differences, holm
 
 RATE = 0.05  # tags that are drawn anew
 LEVEL = 0.05

@@ -13,18 +13,15 @@ seeds: the intervals over seeds between two experiments that are equal. The RUNs
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from comparison import differences, seed_differences
-from metrics import Counts, cluster_sums, clusters, f1_scores
-from predictions import Run, read_runs
-from score_intervals import intervals
+from ner.report.run_reader import Run, read_runs
+from ner.scoring.intervals import intervals
+from ner.scoring.scores import Counts, cluster_sums, clusters, f1_scores
+from ner.scoring.significance import differences, seed_differences
 
 PARTS = ("scores", "differences", "seeds")
 SUPPORT = (1, 3, 5, 10, 20, 50)  # lowest gold support of each column

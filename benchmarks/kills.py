@@ -22,14 +22,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 import train
-from run_folder import PLACING, UNFINISHED, WHOLE
-from trainer import TaggingTrainer
+from ner.model.trainer import TaggingTrainer
+from ner.runs.folder import PLACING, UNFINISHED, WHOLE
 
 WORDS = "a storm hit the coast while people of town said nothing new about it and left for home by night".split()
 ENTITIES = {"PER": ["Ada Moss", "Li Wei"], "LOC": ["Bergen", "Lake Inari"], "DIS": ["rabies", "Lyme disease"]}

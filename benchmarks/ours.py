@@ -8,18 +8,18 @@ from pathlib import Path
 
 from transformers import Trainer, set_seed
 
-import checkpoints
 import inference
 from arguments import parse
-from cache import cache_folder
-from encoding import window_size
-from hardware import settle_precision
-from labels import types_of
-from ner_metric import ner_metric
-from prepared import model_inputs, prepared_data
-from resuming import RunRecord
+from metrics import ner_metric
+from ner.corpus.cache import cache_folder
+from ner.labels import types_of
+from ner.model import checkpoints
+from ner.model.encoding import window_size
+from ner.model.hardware import settle_precision
+from ner.model.prepared import model_inputs, prepared_data
+from ner.model.resuming import RunRecord
+from ner.model.trainer import trainer_for
 from train import choose_what_is_fast
-from trainer import trainer_for
 
 COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
 

@@ -7,18 +7,15 @@ RUN is a run folder whose test split was scored: its tokens are joined by spaces
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import inference
-from error_analysis import entities_of
-from metrics import precision_recall_f1
-from predictions import read_run
+from ner.report.run_reader import read_run
+from ner.scoring.error_analysis import entities_of
+from ner.scoring.scores import precision_recall_f1
 
 
 def spans(tokens: list[str], entities: list[tuple[int, int, str]]) -> set[tuple[int, int, str]]:

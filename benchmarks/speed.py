@@ -24,14 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import ours
-import plain
 import torch
 
-from runs import BASELINE, cpu_name
+from benchmarks import ours, plain
+from ner.runs.files import BASELINE, cpu_name
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("training", "tagging", "preparation", "scoring", "memory")

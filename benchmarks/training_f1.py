@@ -21,11 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import plain
-
-import checkpoints
+from benchmarks import plain
+from ner.model import checkpoints
 
 ROOT = Path(__file__).parent.parent
 

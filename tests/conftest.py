@@ -8,8 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 from loopback_hub import LoopbackHub
 
 # Before huggingface_hub is imported. No test asks a network: offline, but for those that ask the loopback server.
@@ -31,8 +29,8 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-from errors import run_script
-from labels import MULTINERD_TYPES, label_names
+from ner.errors import run_script
+from ner.labels import MULTINERD_TYPES, label_names
 
 NAMES = label_names(MULTINERD_TYPES)
 ROOT = Path(__file__).parent.parent

@@ -7,8 +7,8 @@ import yaml
 
 import train
 from arguments import parse, recorded
-from errors import InputError
-from hardware import settle_precision
+from ner.errors import InputError
+from ner.model.hardware import settle_precision
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 

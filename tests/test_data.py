@@ -7,10 +7,10 @@ from scipy import stats
 
 import data
 from arguments import DataArguments
-from audit import unbalanced, wilson_half_width
 from data import training_data
-from errors import InputError
-from labels import types_of
+from ner.corpus.audit import unbalanced, wilson_half_width
+from ner.errors import InputError
+from ner.labels import types_of
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import inference
 import report
 import train
 from arguments import DataArguments
-from audit import Finding, audit
 from data import read_split
-from metrics import counts, scores, table
-from score_intervals import intervals
+from ner.corpus.audit import Finding, audit
+from ner.scoring.intervals import intervals
+from ner.scoring.scores import counts, scores, table
 
 SCRIPT = """
 import logging, sys

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save
 import hub
 import inference
 import train
-from card import model_card
-from sources import read
+from ner.corpus.readers import read
+from ner.runs.model_card import model_card
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
 pytestmark = pytest.mark.usefixtures("online")

@@ -9,7 +9,7 @@ import pytest
 
 import inference
 import train
-from hub_files import public_name
+from ner.hub_files import public_name
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
 pytestmark = pytest.mark.usefixtures("online")

@@ -14,14 +14,12 @@ from safetensors.torch import load_file, save_file
 from seqeval.metrics import classification_report, f1_score
 from transformers import AutoTokenizer
 
-import exports
-import hardware
 import hub
 import inference
-import tagging
 import train
-from labels import flat_ids, label_names, spans
-from words import word_offsets
+from ner.labels import flat_ids, label_names, spans
+from ner.model import hardware, onnx_export, prediction
+from ner.model.word_splitter import word_offsets
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
 
@@ -90,7 +88,7 @@ def test_scoring_the_validation_split_repeats_what_training_wrote(bf16, corpus, 
     probabilities = []
 
     def predict(*arguments):
-        predicted = tagging.predict(*arguments)
+        predicted = prediction.predict(*arguments)
         probabilities.append(predicted.probabilities)
         return predicted
 
@@ -111,7 +109,7 @@ def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders,
     train.main(["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder),
                 "--num_train_epochs", "4", "--learning_rate", "1e-2", "--max_length", "6", *CPU])  # fmt: skip
     own = (folder / "validation" / "predictions.jsonl").read_bytes()
-    exports.export(folder)
+    onnx_export.export(folder)
     same = {}
     for run, more in ((folder, ()), (folder / "onnx", ()), (folder, ("--max_length", "64"))):
         (folder / "validation" / "predictions.jsonl").unlink(missing_ok=True)
@@ -265,7 +263,7 @@ def test_scores_that_are_not_finite_are_one_error(exported, run, tmp_path, fails
     """Finite weights whose products are not."""
     large = weights_set(run, tmp_path / "large", "classifier.weight", 3e38)
     if exported:
-        exports.export(large)
+        onnx_export.export(large)
         large /= "onnx"
     (tmp_path / "in.txt").write_text("a storm hit Bergen\n")
     out = tmp_path / "out.jsonl"
@@ -305,7 +303,7 @@ def test_tokens_beyond_the_embeddings_are_refused(run, corpus, tmp_path, fails, 
     assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", other, "--text", "a storm", *CPU)
     train_argv = ("--dataset", corpus, "--model_checkpoint", other, "--output_dir", tmp_path / "new", *CPU)
     assert f"--model_checkpoint {expected}" in fails(train.main, *train_argv)
-    exports.export(other)
+    onnx_export.export(other)
     message = fails(inference.main, "--checkpoint", other / "onnx", "--text", "a storm", *CPU)
     assert f"tokenizer.json gave the id {rows + 6}" in message
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from labels import MULTINERD_TYPES, flat_ids, label_names, lookup_table, spans, tag_lists, types_of
+from ner.labels import MULTINERD_TYPES, flat_ids, label_names, lookup_table, spans, tag_lists, types_of
 
 
 def test_multinerds_numbers():

@@ -13,10 +13,10 @@ import hub
 import inference
 import report
 import train
-from card import model_card
-from errors import InputError
-from records import read_record
-from runs import write_json
+from ner.errors import InputError
+from ner.records import read_record
+from ner.runs.files import write_json
+from ner.runs.model_card import model_card
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
 DEEP = 3_000

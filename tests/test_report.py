@@ -14,9 +14,9 @@ import yaml
 from seqeval.metrics import classification_report, f1_score
 
 import report
-from comparison import holm
-from labels import label_names
-from ner_metric import ner_metric
+from metrics import ner_metric
+from ner.labels import label_names
+from ner.scoring.significance import holm
 
 CLASSES = ["PER", "ORG", "LOC"]
 

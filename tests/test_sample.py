@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from labels import MULTINERD_TYPES
-from metrics import invalid_transitions
-from sources import read
-from words import word_offsets
+from ner.corpus.readers import read
+from ner.labels import MULTINERD_TYPES
+from ner.model.word_splitter import word_offsets
+from ner.scoring.scores import invalid_transitions
 
 SPLITS = {"train": 886, "validation": 155, "test": 260}
 

@@ -19,11 +19,11 @@ from safetensors.torch import load_file, save_file
 from seqeval.metrics import f1_score
 from transformers import AutoConfig, AutoModel, BertConfig, BertForMaskedLM, BertForTokenClassification
 
-import hardware
 import inference
 import train
-from labels import label_names
-from trainer import BatchesOfLikeLength, StopAtDivergence
+from ner.labels import label_names
+from ner.model import hardware
+from ner.model.trainer import BatchesOfLikeLength, StopAtDivergence
 
 QUICK = (
     "--use_cpu",

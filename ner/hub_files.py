@@ -1,0 +1,80 @@
+"""Files of the Hugging Face Hub, with messages a person can act on."""
+
+import os
+from pathlib import Path
+
+from ner.errors import InputError
+
+
+class MissingFileError(InputError):
+    """The repository is there, the file is not."""
+
+
+class UnreachableError(InputError):
+    """Whether the repository has the file cannot be told: no network, a failing Hub, or offline and not cached."""
+
+
+def is_repo_id(name: str) -> bool:
+    """True for `NAME` and `OWNER/NAME` as the Hub allows them."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
+
+
+def public_name(name: str) -> str:
+    """A data set or checkpoint as strangers may see it: its Hub id, `package:...`, or the last part of its path."""
+    path = os.path.expanduser(name)
+    local = os.path.isabs(path) or os.path.exists(path) or not is_repo_id(name)
+    return os.path.basename(os.path.abspath(path)) if local and not name.startswith("package:") else name
+
+
+def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
+    """The local path of a file on the Hub, fetched where the cache lacks it.
+
+    Raises `InputError` with `remedy` where there is no such repository, `UnreachableError` where the Hub does not
+    answer, and `MissingFileError` where it, or the cache, knows that there is no such file.
+    """
+    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HfHubHTTPError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    place = f"{repo_id} ({repo_type} on the Hub)"
+    missing = MissingFileError(f"{place}: has no file {filename}; check the name and --languages")
+    try:
+        return Path(hf_hub_download(repo_id, filename, repo_type=repo_type))
+    except RepositoryNotFoundError:
+        raise InputError(
+            f"{place}: no such repository, or no access; check the name, or log in with `hf auth login`"
+        ) from None
+    except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError, for what could not be asked
+        if try_to_load_from_cache(repo_id, filename, repo_type=repo_type) is _CACHED_NO_EXIST:
+            raise missing from None
+        cause = error.__cause__
+        why = f"the Hub answers {cause.response.status_code}" if isinstance(cause, HfHubHTTPError) else "no network"
+        raise UnreachableError(f"{place}: {filename} cannot be fetched: {why} and not in the cache; {remedy}") from None
+    except EntryNotFoundError:
+        raise missing from None
+    except (HTTPError, OSError, RuntimeError) as error:
+        message = " ".join(str(error).split())
+        raise UnreachableError(f"{place}: {filename} cannot be fetched: {message}; {remedy}") from None
+
+
+def fetch_optional(repo_id: str, filename: str, remedy: str) -> Path | None:
+    """The local path of a file of a model on the Hub, or None where the repository lacks it.
+
+    Raises `InputError` as `fetch` does: that the Hub cannot be asked does not mean that there is no such file.
+    """
+    try:
+        return fetch(repo_id, filename, "model", remedy)
+    except MissingFileError:
+        return None

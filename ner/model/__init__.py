@@ -1,0 +1,1 @@
+"""Everything that loads torch: encoders, model inputs, prediction, training, export. No scores, no reports."""

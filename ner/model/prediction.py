@@ -1,0 +1,130 @@
+"""From model inputs to tags: the one place where a tag is predicted, whatever computes the logits."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from tqdm import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from ner.model.encoding import IGNORED, Encoded
+
+# input_ids and attention_mask, int64 [row, position] -> float32 [row, position, label]
+Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
+PAIRS = 512**2  # pairs of positions for each sentence of a batch: as many as a window of 512 has
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """For each word in order: the label id of highest probability and that probability. Each of shape [token].
+
+    A probability is NaN where the model's logits for that word are not finite.
+    """
+
+    ids: np.ndarray
+    probabilities: np.ndarray
+
+
+def torch_logits(model: PreTrainedModel) -> Logits:
+    """The logits of a model in evaluation mode, on its device and in its precision."""
+
+    @torch.inference_mode()
+    def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        found = model(**{name: torch.from_numpy(values).to(model.device) for name, values in inputs.items()}).logits
+        return found.float().cpu().numpy()
+
+    return logits
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How windows are tagged: up to `positions` a batch, padding included, and `at_once` batches at a time.
+
+    Attention compares each position of a window with each other one: what is tagged at a time has up to `pairs` of
+    these, or is a single window.
+    """
+
+    positions: int
+    at_once: int
+    pairs: int
+
+
+def batching_for(batch_size: int, device: torch.device) -> Batching:
+    """Batches of `batch_size` long sentences, or on a processor of as many positions in short ones.
+
+    More than a thousand or so no longer fit a processor's caches, and padding grows with the batch. Two cores do more
+    with a batch each than with one batch together, whose steps are short. Python's lock ends that at a few: up to four
+    batches share the threads evenly.
+    """
+    if device.type == "cpu":
+        at_once = max(n for n in (1, 2, 3, 4) if torch.get_num_threads() % n == 0)
+        return Batching(32 * batch_size, at_once, PAIRS * batch_size)
+    return Batching(512 * batch_size, 1, PAIRS * batch_size)
+
+
+def predict(
+    logits: Logits, tokenizer: PreTrainedTokenizerFast, encoded: Encoded, batching: Batching, progress: bool
+) -> Predicted:
+    """The label for each word of `encoded`, from windows in batches of similar length, order restored.
+
+    Several processes must be given the same windows: each takes a share of every length, and all get the whole.
+    A batch holds at most what `batching` says, or a single window: of short ones, more rows.
+    """
+    starts = np.cumsum(encoded.lengths) - encoded.lengths
+    processes = PartialState()
+    by_length = np.argsort(-encoded.lengths, kind="stable")[processes.process_index :: processes.num_processes]
+    words = encoded.labels != IGNORED
+    ids = np.zeros(len(words), dtype=np.int16)
+    probabilities = np.zeros(len(words), dtype=np.float32)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+
+    def tag(rows: np.ndarray) -> int:
+        longest = encoded.lengths[rows[0]]
+        real = np.arange(longest) < encoded.lengths[rows][:, None]  # [row, position]
+        places = np.where(real, starts[rows][:, None] + np.arange(longest), 0)
+        input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
+        asked = real & words[places]
+        found = logits(input_ids, real.astype(np.int64))[asked]  # [word, label]
+        best = found.max(axis=-1)
+        ids[places[asked]] = found.argmax(axis=-1)
+        with np.errstate(invalid="ignore"):  # of logits that are not finite: NaN, which the caller sees
+            probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
+        return len(rows)
+
+    alone, together, first = [], [], 0
+    while first < len(by_length):
+        longest = int(encoded.lengths[by_length[first]])
+        most = min(batching.positions // longest, batching.pairs // longest**2)
+        rows = by_length[first : first + max(1, most)]
+        fits = len(rows) * longest**2 * batching.at_once <= batching.pairs
+        (together if fits else alone).append(rows)
+        first += len(rows)
+    with tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar:
+        for at_once, batches in ((1, alone), (batching.at_once, together)):
+            with side_by_side(at_once) as each:
+                for done in each(tag, batches):
+                    bar.update(done)
+    if processes.num_processes > 1:  # where another process had the window, there are zeros here
+        ids, probabilities = map(sum, zip(*gather_object([(ids, probabilities)]), strict=True))
+    return Predicted(ids[words], probabilities[words])
+
+
+@contextmanager
+def side_by_side(at_once: int) -> Iterator[Callable[..., Iterable]]:
+    """A `map` that does as many at once, each with its share of torch's threads."""
+    if at_once == 1:
+        yield map
+        return
+    threads = torch.get_num_threads()
+    share = max(1, threads // at_once)
+    try:
+        with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(share,)) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(threads)  # some of torch's libraries keep one number for all threads

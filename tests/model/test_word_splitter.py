@@ -1,0 +1,43 @@
+import random
+
+import pytest
+
+from ner.model.word_splitter import word_offsets
+
+
+def words(text: str) -> list[str]:
+    return [text[start:end] for start, end in word_offsets(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Rabies (a disease), kills.", "Rabies|(|a|disease|)|,|kills|."),
+        ("O'Neill's dog isn't Jean-Luc's.", "O'Neill|'s|dog|isn't|Jean-Luc|'s|."),
+        ("The players' U.S. tour, e.g. at St. John's", "The|players|'|U.S.|tour|,|e.g.|at|St.|John|'s"),
+        ("J. R. Soto Jr. paid 1,000.50 for it.", "J.|R.|Soto|Jr.|paid|1,000.50|for|it|."),
+        ("l’eau d'Italia qu'il dell'arte", "l’|eau|d'|Italia|qu'|il|dell'|arte"),
+        ("R&B and AT&T... 20% ``so''", "R&B|and|AT&T|...|20|%|``|so|''"),
+        ("北京大学 in 2010年", "北|京|大|学|in|2010|年"),
+        ("Stevens–Johnson naïve Gro\u0308ße Ber\u00adlin", "Stevens–Johnson|naïve|Gro\u0308ße|Ber\u00adlin"),
+        ("Он жил в Санкт-Петербурге.", "Он|жил|в|Санкт-Петербурге|."),
+        ("\u200b \u00ad", "\u200b|\u00ad"),
+        ("vitamin C.", "vitamin|C|."),
+        ("", ""),
+    ],
+)
+def test_words(text, expected):
+    assert "|".join(words(text)) == expected
+
+
+def test_words_are_ordered_disjoint_and_leave_only_white_space():
+    rng = random.Random(0)
+    alphabet = "aB9 .,'-’é\u0301\u200b\u00ad北\t\u2028\x85\x1f😀$&·م"
+    for _ in range(3_000):
+        text = "".join(rng.choices(alphabet, k=rng.randint(0, 25)))
+        end = 0
+        for start, stop in word_offsets(text):
+            assert end <= start < stop
+            assert not text[end:start].strip()
+            end = stop
+        assert not text[end:].strip()

@@ -1,0 +1,98 @@
+import random
+
+import pytest
+from seqeval.metrics import f1_score, precision_score, recall_score
+from seqeval.scheme import IOB2
+
+from ner.labels import label_names
+from ner.scoring.error_analysis import KINDS, Entities, analysis, by_seen, entities_of, errors, strict_scores
+from ner.scoring.scores import counts, scores
+
+CLASSES = ["PER", "LOC"]
+
+
+def noisy(seed: int, sentences: int = 200) -> tuple[list[list[str]], list[list[str]]]:
+    rng, names = random.Random(seed), label_names(CLASSES)
+    gold = [["O", "B-PER", "I-PER", "O", *rng.choices(["O", "B-LOC"], k=rng.randint(0, 30))] for _ in range(sentences)]
+    return gold, [[rng.choice(names) if rng.random() < 0.3 else t for t in tags] for tags in gold]
+
+
+def entities(gold: list[list[str]], predicted: list[list[str]]) -> Entities:
+    return Entities(entities_of(gold, CLASSES), entities_of(predicted, CLASSES))
+
+
+def test_kinds_by_eye():
+    gold = [(0, 2, "PER"), (3, 4, "LOC"), (5, 7, "PER"), (8, 9, "LOC"), (10, 11, "PER")]
+    predicted = [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "PER"), (7, 9, "PER"), (12, 13, "LOC")]
+    assert sorted(errors(gold, predicted), key=str) == sorted(
+        [
+            ("type", (3, 4, "LOC"), (3, 4, "PER")),
+            ("boundary", (5, 7, "PER"), (5, 6, "PER")),
+            ("both", (8, 9, "LOC"), (7, 9, "PER")),
+            ("spurious", None, (12, 13, "LOC")),
+            ("missed", (10, 11, "PER"), None),
+        ],
+        key=str,
+    )
+
+
+def test_a_gold_entity_is_in_one_error_only():
+    assert errors([(0, 4, "PER")], [(0, 1, "PER"), (2, 4, "PER")]) == [
+        ("boundary", (0, 4, "PER"), (2, 4, "PER")),  # the larger overlap
+        ("spurious", None, (0, 1, "PER")),
+    ]
+    assert errors([(0, 1, "PER"), (1, 3, "LOC")], [(0, 3, "PER")]) == [
+        ("both", (1, 3, "LOC"), (0, 3, "PER")),
+        ("missed", (0, 1, "PER"), None),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_strict_scores_equal_seqevals():
+    for seed in range(30):
+        gold, predicted = noisy(seed, 20)
+        strict = strict_scores(entities(gold, predicted), gold, predicted)
+        for name, score in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+            assert strict[name] == pytest.approx(score(gold, predicted, mode="strict", scheme=IOB2), abs=1e-12)
+
+
+def test_all_tables_count_the_same_entities():
+    gold, predicted = noisy(1)
+    found = analysis(entities(gold, predicted), predicted, CLASSES)
+    counted = counts(gold, predicted).entities.sum(axis=(0, 1))
+    right, spurious, missed = counted
+    table = found["confusion"]
+    assert sum(table[i][i] for i in range(2)) == right
+    assert sum(map(sum, table[:2])) == right + missed
+    assert sum(row[j] for row in table for j in range(2)) == right + spurious
+    # Missed, spurious and errors of type are what the kinds count, and other borders are the rest of them.
+    kinds = found["kinds"]
+    assert sum(row[-1] for row in table) == kinds["missed"] and sum(table[-1]) == kinds["spurious"]
+    assert table[0][1] + table[1][0] == kinds["type"]
+    assert sum(row[-2] for row in table) == sum(table[-2]) == kinds["boundary"] + kinds["both"]
+    paired = sum(found["kinds"][k] for k in ("type", "boundary", "both"))
+    assert paired + found["kinds"]["missed"] == missed
+    assert paired + found["kinds"]["spurious"] == spurious
+    assert sum(found["kinds"][k] > 0 for k in KINDS) == 5
+    for bins in (found["by_entity_length"], found["by_sentence_length"]):
+        assert sum(b["support"] for b in bins) == right + missed
+    assert scores(counts(gold, predicted))["overall"]["f1"] > 0
+
+
+def test_the_worst_sentences_come_first_and_none_without_an_error():
+    gold = [["B-PER", "O", "B-LOC"], ["B-PER"], ["O"]]
+    predicted = [["O", "B-PER", "O"], ["O"], ["O"]]
+    found = analysis(entities(gold, predicted), predicted, CLASSES)
+    assert found["worst_sentences"] == [0, 1]
+    assert found["invalid_transitions"] == {"count": 0, "share": 0}
+    assert entities_of([["B-PER", "I-PER", "B-ORG"]], CLASSES) == [[(0, 2, "PER")]]
+
+
+def test_seen_and_unseen_surfaces_by_eye():
+    gold = [["B-PER", "O", "B-LOC"], ["B-PER", "B-PER", "O"]]
+    predicted = [["B-PER", "O", "O"], ["O", "B-PER", "B-LOC"]]
+    tokens = [["Ada", "in", "Rome"], ["Ada", "Bo", "Rome"]]
+    found = by_seen(entities(gold, predicted), tokens, {("PER", "Ada"), ("LOC", "Oslo")})
+    assert found["seen"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
+    assert found["unseen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    assert by_seen(entities(gold, predicted), tokens, None) is None

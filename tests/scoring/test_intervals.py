@@ -1,0 +1,118 @@
+"""95 % intervals of scores: against SciPy, and on counts that a reader can check by eye."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from metrics import ner_metric
+from ner.scoring.intervals import influence, intervals, proportion_interval
+from ner.scoring.scores import Counts, clustered, clusters, counts, f1_scores, scores, table
+
+
+def of_class(right: list[int], spurious: list[int], missed: list[int]) -> Counts:
+    """Counts of one class, a cluster for each place."""
+    entities = np.array([right, spurious, missed]).T[:, None, :]
+    return Counts(["X"], entities, np.ones((len(right), 2), dtype=int), np.zeros((len(right), 1), dtype=int))
+
+
+def test_intervals_of_many_sentences_are_those_of_the_binomial():
+    # Each sentence holds one entity, found with probability 0.8.
+    hits = np.random.default_rng(0).random(2_000) < 0.8
+    found = intervals(counts([["B-X"]] * 2_000, [["B-X" if hit else "O"] for hit in hits]))
+    low, high = found["overall"]["recall"]
+    half_width = 1.96 * math.sqrt(hits.mean() * (1 - hits.mean()) / 2_000)
+    assert low == pytest.approx(hits.mean() - half_width, abs=0.002)
+    assert high == pytest.approx(hits.mean() + half_width, abs=0.002)
+    assert found["per_class"]["X"]["recall"] == [low, high]
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 81), (7, 10), (10, 10), (199, 200)])
+def test_single_entities_have_wilsons_interval_with_the_quantile_of_t(hits, n):
+    low, high = proportion_interval(np.arange(n) < hits, np.ones(n))
+    expected = stats.binomtest(hits, n).proportion_ci(2 * stats.norm.cdf(stats.t.ppf(0.975, n - 1)) - 1, "wilson")
+    # The variance between sentences is estimated, by a divisor of one less: n / (n - 1) times that of the binomial.
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.16 / n)
+
+
+def test_entities_that_come_in_bunches_are_less_evidence():
+    alone = proportion_interval(np.arange(100) < 60, np.ones(100))
+    bunches = proportion_interval(4 * (np.arange(25) < 15), np.full(25, 4))
+    assert np.ptp(bunches) > 1.8 * np.ptp(alone)
+
+
+def test_equal_gold_and_prediction_of_few_entities_do_not_give_zero_to_one():
+    low, high = intervals(of_class([1] * 20 + [0] * 500, [0] * 520, [0] * 520))["per_class"]["X"]["f1"]
+    assert 0.85 < low < 0.95 and high == 1
+
+
+def test_a_class_without_a_hit_has_an_upper_limit_above_zero():
+    low, high = intervals(of_class([0] * 81, [0] * 81, [1] * 81))["per_class"]["X"]["f1"]
+    assert low == 0 and 0.02 < high < 0.12
+
+
+def test_three_entities_keep_what_they_show():
+    # Three of three found, one spurious: F1 85.7, and a wide interval that is not 0 to 100.
+    low, high = intervals(of_class([1, 1, 1, 0], [0, 0, 0, 1], [0] * 4))["per_class"]["X"]["f1"]
+    assert 0.2 < low < 0.6 and high > 0.97
+
+
+def test_entities_of_one_sentence_give_no_interval_and_the_table_says_so():
+    counted = counts([["B-PER", "O"], ["B-LOC"], ["B-LOC"]], [["B-PER", "O"], ["B-LOC"], ["O"]])
+    found = intervals(counted)
+    assert found["per_class"]["PER"] == {"precision": None, "recall": None, "f1": None}
+    assert found["overall"]["macro_f1"][0] >= 0
+    line = next(text for text in table(scores(counted) | {"intervals": found}).splitlines() if text.startswith("PER"))
+    assert "too few" in line and "100.0" in line
+
+
+def test_copies_of_sentences_are_no_evidence_for_the_metric_either():
+    gold = [["B-PER", "O"], ["B-PER"], ["B-PER", "B-LOC"], ["B-LOC"]]
+    predicted = [["B-PER", "O"], ["O"], ["B-PER", "O"], ["B-LOC"]]
+    tokens = [[f"{i}.{j}" for j in range(len(tags))] for i, tags in enumerate(gold)]
+    once = ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)["intervals"]
+    often = ner_metric().compute(predictions=predicted * 5, references=gold * 5, tokens=tokens * 5)["intervals"]
+    for score in ("precision", "recall", "f1", "accuracy", "macro_f1"):  # five times the evidence: 0.45 of the width
+        assert np.ptp(often["overall"][score]) > 0.9 * np.ptp(once["overall"][score])
+
+
+def test_macro_f1_of_one_class_has_that_classes_interval():
+    counted = of_class([1] * 30 + [0] * 10, [0] * 35 + [1] * 5, [0] * 30 + [1] * 10)
+    found = intervals(counted)
+    assert found["overall"]["macro_f1"] == pytest.approx(found["per_class"]["X"]["f1"])
+
+
+def test_macro_f1_of_two_like_independent_classes_is_narrower_by_the_root_of_two():
+    rng = np.random.default_rng(0)
+    hits = rng.random((2, 400)) < 0.7
+    entities = np.zeros((800, 2, 3))
+    for k in (0, 1):
+        entities[400 * k : 400 * k + 400, k, 0] = hits[k]
+        entities[400 * k : 400 * k + 400, k, 2] = ~hits[k]
+    found = intervals(Counts(["X", "Y"], entities, np.ones((800, 2)), np.zeros((800, 2))))
+    widths = [np.ptp(found["per_class"][c]["f1"]) for c in "XY"]
+    assert np.ptp(found["overall"]["macro_f1"]) == pytest.approx(np.mean(widths) / math.sqrt(2), rel=0.03)
+
+
+def test_influence_is_the_derivative_of_each_f1():
+    rng = np.random.default_rng(1)
+    entities = rng.integers(0, 4, (30, 3, 3)).astype(float)
+    found = influence(entities)
+    assert found.sum(axis=0) == pytest.approx(np.zeros(5), abs=1e-12)
+    for cluster in (0, 7):
+        weights = np.ones((30, 1, 1))
+        weights[cluster] += 1e-6
+        slope = (f1_scores((weights * entities).sum(axis=0)) - f1_scores(entities.sum(axis=0))) / 1e-6
+        assert slope == pytest.approx(found[cluster], abs=1e-5)
+
+
+def test_influence_of_several_runs_is_that_of_each():
+    entities = np.random.default_rng(2).integers(0, 3, (4, 20, 3, 3))
+    assert np.allclose(influence(entities), [influence(run) for run in entities])
+
+
+def test_clusters_are_sentences_with_the_same_tokens():
+    cluster = clusters([["a", "b"], ["a"], ["a", "b"], ["ab"]])
+    assert cluster.tolist() == [0, 1, 0, 2]
+    assert clustered(of_class([1, 2, 3, 4], [0] * 4, [0] * 4), cluster).entities[:, 0, 0].tolist() == [4, 2, 4]

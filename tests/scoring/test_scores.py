@@ -1,0 +1,127 @@
+"""Scores against seqeval and nervaluate, which know nothing of this code, and against values a reader can check."""
+
+import math
+import random
+import warnings
+
+import pytest
+from conftest import SHARED
+from nervaluate import Evaluator
+from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
+
+from metrics import ner_metric
+from ner.corpus.readers import read
+from ner.scoring.intervals import intervals
+from ner.scoring.scores import counts, scores, table
+
+LABELS = ["O", "O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-a-b", "I-a-b"]
+
+
+def noisy(rng: random.Random, sentences: int = 4) -> tuple[list[list[str]], list[list[str]]]:
+    gold = [rng.choices(LABELS, k=rng.randint(0, 8)) for _ in range(sentences)]
+    gold.append(["B-PER"])
+    return gold, [[tag if rng.random() < 0.6 else rng.choice(LABELS) for tag in tags] for tags in gold]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scores_equal_seqevals_to_the_last_digit_on_any_sequence():
+    rng = random.Random(0)
+    for _ in range(2_000):
+        gold, predicted = noisy(rng)
+        ours = scores(counts(gold, predicted))
+        assert ours["overall"]["precision"] == precision_score(gold, predicted)
+        assert ours["overall"]["recall"] == recall_score(gold, predicted)
+        assert ours["overall"]["f1"] == f1_score(gold, predicted)
+        assert ours["overall"]["accuracy"] == accuracy_score(gold, predicted)
+        report = classification_report(gold, predicted, output_dict=True)
+        present = {name: values for name, values in ours["per_class"].items() if values}
+        for name, values in present.items():
+            seqeval = report[name]
+            assert values["precision"] == seqeval["precision"]
+            assert values["recall"] == seqeval["recall"]
+            assert values["f1"] == seqeval["f1-score"]
+            assert values["support"] == seqeval["support"]
+            only = [[[t if t[2:] == name else "O" for t in tags] for tags in side] for side in (gold, predicted)]
+            assert values["accuracy"] == accuracy_score(*only)
+        if len(present) == len(ours["per_class"]):
+            assert math.isclose(ours["overall"]["macro_f1"], report["macro avg"]["f1-score"], rel_tol=1e-12)
+
+
+def test_counts_equal_nervaluates_strict_counts_on_valid_tags():
+    rng = random.Random(1)
+    for _ in range(50):
+        gold, predicted = noisy(rng)
+        valid = [[[t if t[0] != "I" else "B" + t[1:] for t in tags] for tags in side] for side in (gold, predicted)]
+        types = ["PER", "ORG", "a-b"]
+        strict = Evaluator(*valid, tags=types, loader="list").evaluate()["overall"]["strict"]
+        found = counts(*valid).entities.sum(axis=(0, 1))
+        assert (found[0], found[0] + found[1], found[0] + found[2]) == (strict.correct, strict.actual, strict.possible)
+
+
+def test_a_case_to_check_by_eye():
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER"]]
+    predicted = [["B-PER", "O", "O", "B-LOC"], ["I-PER", "I-PER"]]
+    found = scores(counts(gold, predicted))
+    # One of three gold entities is found; three are predicted. Three of six tokens are right.
+    assert found["overall"] == {"precision": 1 / 3, "recall": 1 / 3, "f1": 1 / 3, "accuracy": 3 / 6, "macro_f1": 0.5}
+    assert found["per_class"]["LOC"] == {
+        "precision": 1.0, "recall": 1.0, "f1": 1.0, "accuracy": 1.0, "jaccard": 1.0, "support": 1,
+    }  # fmt: skip
+    assert found["per_class"]["PER"]["jaccard"] == 0
+    assert found["per_class"]["PER"]["accuracy"] == 3 / 6
+
+
+def test_a_class_without_support_is_none_and_lowers_nothing_in_the_macro_mean():
+    found = scores(counts([["B-PER", "O"]], [["B-PER", "B-ORG"]]))
+    assert found["per_class"]["ORG"] is None
+    assert found["overall"]["macro_f1"] == 1.0
+    assert found["overall"]["precision"] == 0.5
+
+
+def test_nothing_predicted_and_nothing_there_gives_zeros():
+    found = scores(counts([["O"], []], [["O"], []]))
+    assert found["overall"] == {"precision": 0, "recall": 0, "f1": 0, "accuracy": 1.0, "macro_f1": 0}
+    assert not any(math.isnan(v) for v in found["overall"].values())
+
+
+def test_sides_of_different_length_and_foreign_tags_are_errors():
+    with pytest.raises(ValueError, match="differ in number"):
+        counts([["O", "O"]], [["O"]])
+    with pytest.raises(ValueError, match="expected O, B-TYPE or I-TYPE"):
+        counts([["S-PER"]], [["O"]])
+
+
+def test_the_evaluate_metric_gives_the_same_scores():
+    gold, predicted = noisy(random.Random(5), sentences=40)
+    counted = counts(gold, predicted)
+    tokens = [[str(i)] * len(tags) for i, tags in enumerate(gold)]
+    result = ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)
+    assert result == scores(counted) | {"intervals": intervals(counted)}
+
+
+def test_the_table_shows_each_class_and_names_the_absent():
+    counted = counts([["B-PER", "O"], ["B-LOC", "O"]], [["B-PER", "B-ORG"], ["O", "O"]])
+    text = table(scores(counted) | {"intervals": intervals(counted)})
+    assert [line.split()[0] for line in text.splitlines()[1:4]] == ["PER", "LOC", "overall"]
+    assert "no entity in this split: ORG" in text
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the stand-in corpus is not beside the repository")
+def test_scores_equal_seqevals_on_real_text():
+    test = read(str(SHARED / "standin_en"), ["en"], "test")
+    gold, rng = test.tag_lists(), random.Random(2)
+    predicted = [[t if rng.random() < 0.9 else rng.choice(test.names) for t in tags] for tags in gold]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert scores(counts(gold, predicted))["overall"]["f1"] == f1_score(gold, predicted)
+
+
+def test_the_metric_gives_the_same_for_rows_added_one_by_one_or_in_batches():
+    gold, predicted = [["B-PER", "I-PER", "O"], ["B-DIS"]], [["B-PER", "I-PER", "O"], ["O"]]
+    added, batches = ner_metric(), ner_metric()
+    for reference, prediction in zip(gold, predicted, strict=True):
+        added.add(references=reference, predictions=prediction)
+        batches.add_batch(references=[reference], predictions=[prediction])
+    at_once = ner_metric().compute(predictions=predicted, references=gold)
+    assert added.compute() == batches.compute() == at_once
+    assert at_once["overall"]["f1"] == pytest.approx(2 / 3)

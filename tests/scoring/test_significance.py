@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from ner.scoring.scores import f1_scores
+from ner.scoring.significance import differences, holm, seed_differences, seed_scores, swapped_sums
+
+
+def test_a_run_and_its_copy_do_not_differ():
+    counts = np.random.default_rng(0).integers(0, 3, (50, 4, 3))
+    for d in differences(counts, counts, rounds=100):
+        assert (d.difference, d.low, d.high, d.p) == (0, 0, 0, 1)
+
+
+def test_f1_scores_by_eye():
+    # Two classes: one right of two predicted and two gold; and nothing right of one predicted, no gold.
+    assert f1_scores(np.array([[1, 1, 1], [0, 1, 0]])).tolist() == [0.4, 0.5, 0.5, 0.0]
+
+
+def test_the_randomisation_agrees_with_the_exact_sign_test():
+    # Each sentence holds one gold entity, which one side finds; F1 then orders the sides by hits, and swapping
+    # sides is a fair coin for each sentence that differs: the sign test.
+    first, other = np.zeros((40, 1, 3)), np.zeros((40, 1, 3))
+    for i in range(40):
+        first[i, 0] = (0, 1, 1) if i < 25 else (1, 0, 0)
+        other[i, 0] = (1, 0, 0) if i < 25 else (0, 1, 1)
+    exact = stats.binomtest(25, 40).pvalue
+    assert differences(first, other, rounds=20_000)[0].p == pytest.approx(exact, abs=0.01)
+
+
+def test_the_paired_interval_has_the_width_of_the_normal():
+    rng = np.random.default_rng(1)
+    hits = rng.random((2, 3_000)) < [[0.8], [0.82]]
+    first, other = (np.stack([h, ~h, ~h], axis=1)[:, None, :].astype(float) for h in hits)
+    d = differences(first, other, rounds=10)[0]
+    error = (hits[1].astype(float) - hits[0]).std() / np.sqrt(3_000)
+    assert d.low == pytest.approx(d.difference - 1.96 * error, abs=0.003)
+    assert d.high == pytest.approx(d.difference + 1.96 * error, abs=0.003)
+
+
+def test_swapped_sums_take_each_cluster_half_of_the_time():
+    sums = swapped_sums(np.ones((1_001, 2, 3)), 450)
+    assert sums.shape == (450, 2, 3) and sums.mean() == pytest.approx(500.5, rel=0.01)
+    assert len(np.unique(sums[:, 0, 0])) > 20
+    assert swapped_sums(np.zeros((0, 2, 3)), 3).shape == (3, 2, 3)
+
+
+def test_a_class_on_which_both_runs_agree_has_an_interval_all_the_same():
+    """Ten entities without a disagreement do not show that there is never one."""
+    first = np.zeros((60, 2, 3))
+    first[:50, 0, 0] = first[50:, 1, 0] = 1
+    other = first.copy()
+    other[0, 0] = (0, 0, 1)
+    agreed = differences(first, other, rounds=10)[3]
+    assert agreed.low < -0.05 < 0 == agreed.difference < 0.05 < agreed.high
+
+
+def seeds(rng: np.random.Generator, k: int, moves: float) -> list[np.ndarray]:
+    """Counts of k seeds over 500 sentences with an entity each, found with a probability that the seed moves."""
+    hits = [rng.random(500) < np.clip(0.7 + moves * rng.standard_normal(), 0, 1) for _ in range(k)]
+    return [np.stack([h, 0 * h, ~h], axis=1)[:, None, :].astype(float) for h in hits]
+
+
+def test_where_seeds_decide_the_interval_is_welchs():
+    rng = np.random.default_rng(3)
+    a, b = seeds(rng, 4, 0.15), seeds(rng, 6, 0.15)
+    micro = seed_differences(a, b)[0]
+    f1 = [np.array([f1_scores(run.sum(axis=0))[0] for run in group]) for group in (a, b)]
+    welch = stats.ttest_ind(f1[1], f1[0], equal_var=False)
+    low, high = welch.confidence_interval()
+    assert micro.difference == pytest.approx(f1[1].mean() - f1[0].mean())
+    assert (micro.low, micro.high) == pytest.approx((low, high), rel=0.05)
+    assert micro.p == pytest.approx(welch.pvalue, rel=0.1)
+
+
+def test_where_seeds_are_alike_the_interval_is_that_of_the_sentences():
+    run, other = (seeds(np.random.default_rng(i), 1, 0)[0] for i in (4, 5))
+    of_seeds = seed_differences([run] * 3, [other] * 3)[0]
+    of_runs = differences(run, other, rounds=10)[0]
+    assert (of_seeds.low, of_seeds.high) == pytest.approx((of_runs.low, of_runs.high), rel=1e-3)
+
+
+def test_with_one_seed_nothing_is_known_of_other_seeds():
+    rng = np.random.default_rng(6)
+    found = seed_differences(seeds(rng, 1, 0.1), seeds(rng, 3, 0.1))[0]
+    assert not np.isnan(found.difference)
+    assert np.isnan([found.low, found.high, found.p]).all()
+    assert np.isnan(seed_scores(seeds(rng, 1, 0.1)).deviations).all()
+
+
+def test_holm_agrees_with_values_worked_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1, 1]
+    assert holm([]) == []
