@@ -18,7 +18,7 @@ from transformers import PreTrainedModel, Trainer, set_seed
 from transformers.utils import logging as transformers_logging
 
 import hub
-from arguments import Arguments, TrainingArguments, described, parse
+from arguments import Arguments, TrainingArguments, parse
 from data import TrainingData, require_entities
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
@@ -42,6 +42,7 @@ from ner.model.resuming import (
     run_facts,
 )
 from ner.model.trainer import checked_trainer, diverged, saving
+from ner.options import described
 from ner.runs.files import SURFACES, environment, scored, write_json, write_scored
 from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
 from ner.scoring.scores import table
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> None:
     transformers_logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # said at every evaluation where there is no GPU
     if arguments.given:
-        for line in described(arguments).split("\n"):
+        for line in described(arguments.given, arguments.values):
             log.info("%s", line)
     run = Path(arguments.training.output_dir)
     require_writable(run, "validation")
