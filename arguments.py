@@ -101,8 +101,8 @@ class TrainingArguments(transformers.TrainingArguments):
     per_device_train_batch_size: int = option(16, "Sentences in a training batch of each process.")
     per_device_eval_batch_size: int = option(
         32,
-        "Sentences in an evaluation batch of each process during training. A batch that is tagged after training, or by "
-        "inference.py, holds up to 512 sub-tokens (on a CPU: 32) for each of these, however many sentences they are.",
+        "Sentences in an evaluation batch of each process during training. After training and in inference.py, batches "
+        "are bounded by sub-tokens instead: 512 (on a CPU 32) times this number.",
     )
     weight_decay: float = option(0.01, "AdamW's weight decay.")
     eval_strategy: str = option("epoch", "When to score the validation split: no, steps or epoch.")

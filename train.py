@@ -19,17 +19,18 @@ from transformers.utils import logging as transformers_logging
 
 import hub
 from arguments import Arguments, TrainingArguments, parse
-from data import TrainingData, require_entities
+from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
+from ner.corpus.selection import TrainingData, require_entities
 from ner.errors import InputError, run_script
 from ner.labels import tag_lists, types_of
 from ner.model import checkpoints
 from ner.model.dropout import use_fast_dropout, use_plain_attention
 from ner.model.encoding import Encoded, require_embedded, window_size
 from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision, stay_in_bfloat16
+from ner.model.inputs import model_inputs
 from ner.model.prediction import batching_for, predict, torch_logits
-from ner.model.prepared import model_inputs, prepared_data
 from ner.model.resuming import (
     RunRecord,
     best_checkpoint,
@@ -84,7 +85,7 @@ def train_into(run: Path, arguments: Arguments) -> None:
     if resumed:
         keep_precision(options, resumed)
         require_same_options(resumed, run_facts(arguments))
-    data = prepared_data(arguments.data)
+    data = training_data(arguments.data)
     require_entities(arguments.data.dataset, "training", data.train)
     fingerprints = [data.train_fingerprint, data.validation_fingerprint]
     if resumed:
@@ -98,7 +99,7 @@ def train_into(run: Path, arguments: Arguments) -> None:
     recorded_text = yaml.safe_dump(told["options"], sort_keys=False, allow_unicode=True)
     window = window_size(tokenizer, model, arguments.model.max_length)
     model.config.trained_window = window  # scored as it was trained
-    train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
+    train, validation = model_inputs(data.train, data.validation, tokenizer, window, arguments.data.cache)
     for part in (train, validation):
         require_embedded(part, tokenizer, model, f"--model_checkpoint {arguments.model.model_checkpoint}")
     if resumed:

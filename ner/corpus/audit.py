@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ner.corpus.readers import Sentences
+from ner.corpus.sentences import Sentences
 from ner.errors import printable
 from ner.labels import spans, types_of
 from ner.scoring.scores import invalid_transitions

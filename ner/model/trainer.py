@@ -27,8 +27,8 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.utils import is_liger_kernel_available
 
 from arguments import TrainingArguments
-from data import TrainingData
 from metrics import ner_metric
+from ner.corpus.selection import TrainingData
 from ner.errors import InputError
 from ner.labels import tag_lists
 from ner.model.checkpoints import only_errors
