@@ -18,18 +18,19 @@ from transformers import PreTrainedModel, Trainer, set_seed
 from transformers.utils import logging as transformers_logging
 
 import hub
-from arguments import Arguments, TrainingArguments, described, parse
-from data import TrainingData, require_entities
+from arguments import Arguments, TrainingArguments, parse
+from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
+from ner.corpus.selection import TrainingData, require_entities
 from ner.errors import InputError, run_script
 from ner.labels import tag_lists, types_of
 from ner.model import checkpoints
 from ner.model.dropout import use_fast_dropout, use_plain_attention
 from ner.model.encoding import Encoded, require_embedded, window_size
 from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision, stay_in_bfloat16
+from ner.model.inputs import model_inputs
 from ner.model.prediction import batching_for, predict, torch_logits
-from ner.model.prepared import model_inputs, prepared_data
 from ner.model.resuming import (
     RunRecord,
     best_checkpoint,
@@ -42,6 +43,7 @@ from ner.model.resuming import (
     run_facts,
 )
 from ner.model.trainer import checked_trainer, diverged, saving
+from ner.options import described
 from ner.runs.files import SURFACES, environment, scored, write_json, write_scored
 from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
 from ner.scoring.scores import table
@@ -54,7 +56,7 @@ def main(argv: list[str]) -> None:
     transformers_logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # said at every evaluation where there is no GPU
     if arguments.given:
-        for line in described(arguments).split("\n"):
+        for line in described(arguments.given, arguments.values):
             log.info("%s", line)
     run = Path(arguments.training.output_dir)
     require_writable(run, "validation")
@@ -83,7 +85,7 @@ def train_into(run: Path, arguments: Arguments) -> None:
     if resumed:
         keep_precision(options, resumed)
         require_same_options(resumed, run_facts(arguments))
-    data = prepared_data(arguments.data)
+    data = training_data(arguments.data)
     require_entities(arguments.data.dataset, "training", data.train)
     fingerprints = [data.train_fingerprint, data.validation_fingerprint]
     if resumed:
@@ -97,7 +99,7 @@ def train_into(run: Path, arguments: Arguments) -> None:
     recorded_text = yaml.safe_dump(told["options"], sort_keys=False, allow_unicode=True)
     window = window_size(tokenizer, model, arguments.model.max_length)
     model.config.trained_window = window  # scored as it was trained
-    train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
+    train, validation = model_inputs(data.train, data.validation, tokenizer, window, arguments.data.cache)
     for part in (train, validation):
         require_embedded(part, tokenizer, model, f"--model_checkpoint {arguments.model.model_checkpoint}")
     if resumed:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import tokenizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.corpus.readers import list_column
+from ner.corpus.sentences import list_column
 from ner.errors import InputError
 
 IGNORED = -100  # the label of positions that the loss and the scores pass over

@@ -17,7 +17,7 @@ from ner.hub_files import public_name
 from ner.labels import flat_ids, types_of
 from ner.scoring.scores import invalid_transitions
 from ner.records import read_record
-from ner.corpus.readers import Sentences
+from ner.corpus.sentences import Sentences
 
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 SPLITS = ("validation", "test")  # what is scored
