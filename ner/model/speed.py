@@ -64,6 +64,11 @@ def set_precision(options: TrainingArguments, precision: str) -> None:
     options.mixed_precision = next((name for name, known in PRECISIONS.items() if known == precision), precision)
 
 
+def training_precision(options: TrainingArguments) -> str:
+    """The precision that `set_precision` set."""
+    return PRECISIONS.get(options.mixed_precision, options.mixed_precision)
+
+
 def scoring_precision(precision: str) -> str:
     """What words are tagged in by a model of a training precision: not in float16, which its weights may overflow."""
     return "bfloat16" if precision == "bfloat16" else "float32"
