@@ -21,6 +21,7 @@ from ner.corpus.audit import audit, class_counts, findings
 from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, MissingSplitError, Sentences, read
 from ner.errors import InputError, nearest, run_script
 from ner.labels import label_names, lookup_table, types_of
+from ner.writing import write_text, writing
 
 log = logging.getLogger("ner")
 
@@ -194,15 +195,17 @@ def main(argv: list[str]) -> None:
         log.info("no test split: %s", error)
     found = findings(splits)
     records = audit_folder(arguments) / "findings.jsonl"
-    records.parent.mkdir(parents=True, exist_ok=True)
-    records.write_text("".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in found), encoding="utf-8")
+    with writing(records.parent):
+        records.parent.mkdir(parents=True, exist_ok=True)
+    write_text(records, "".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in found))
     log.info("wrote %s", records)
 
     from ner.report.plots import class_bars  # matplotlib takes a while to import
 
     # The README's pictures are the sample's.
     folder = Path(__file__).parent / "readmefiles" if options.dataset == "sample" else records.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     kept = label_names([t for t in types if t in options.selected_categories])
     for name, title, shown in (
         ("default-dataset.png", "All classes", splits),

@@ -24,7 +24,6 @@ from transformers.utils import logging as transformers_logging
 
 from arguments import Arguments, parse
 from data import capped, read_split, require_entities
-from hub import write_card
 from metrics import ner_metric
 from ner.corpus.readers import Sentences
 from ner.errors import InputError, printable, run_script
@@ -36,10 +35,12 @@ from ner.model.hardware import keep_freed_memory, scoring_precision, settle_prec
 from ner.model.onnx_export import onnx_logits
 from ner.model.prediction import Predicted, batching_for, predict, torch_logits
 from ner.model.word_splitter import word_offsets
-from ner.runs.files import ONNX_FOLDERS, recorded_args, scored, write_scored
+from ner.runs.files import ONNX_FOLDERS, metrics_record, recorded_args, write_scores
 from ner.runs.folder import in_use, is_finished, require_writable
+from ner.runs.model_card import write_card
 from ner.scoring.scores import table
 from ner.text_lines import blocks, input_lines, output
+from ner.writing import writing
 
 log = logging.getLogger("ner")
 LINES = 2_048  # lines that are sorted by length and tagged together
@@ -126,10 +127,10 @@ def score_as(own: dict[str, Any], run: Path | None, arguments: Arguments, name: 
     tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), known.tag_lists()
     scores = ner_metric().compute(predictions=tags, references=gold, tokens=sentences.token_lists())
     source, fingerprint = (options.dataset, options.languages), sentences.fingerprint()
-    metrics = scored(split, source, known, fingerprint, tagger.precision, tags, scores)
+    metrics = metrics_record(split, source, known, fingerprint, tagger.precision, tags, scores)
     if run is None or not is_first():
         return metrics
-    write_scored(run / split, metrics, sentences, gold, tags)
+    write_scores(run / split, metrics, sentences, gold, tags)
     owner = run.parent if run.name in ONNX_FOLDERS else run
     if is_finished(owner):  # a run of this repository, whose card shows the new scores
         write_card(owner)
@@ -202,16 +203,17 @@ def tag_text(arguments: Arguments, name: str, option: str) -> None:
         size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
         for block in from_first(blocks(lines, size)):
             tagged = tag_lines(block, tagger)
-            for text, entities in zip(block, tagged, strict=True) if first else ():
-                if readable:
-                    print(pretty(text, entities), file=file)
-                    continue
-                line = json.dumps({"text": text, "entities": entities}, ensure_ascii=False)
-                if options.output_file is None and is_terminal(sys.stdout):  # JSON leaves it some control characters
-                    line = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
-                print(line, file=file)
-            if first:
-                file.flush()
+            with writing(options.output_file or "standard output"):
+                for text, entities in zip(block, tagged, strict=True) if first else ():
+                    if readable:
+                        print(pretty(text, entities), file=file)
+                        continue
+                    line = json.dumps({"text": text, "entities": entities}, ensure_ascii=False)
+                    if options.output_file is None and is_terminal(sys.stdout):  # JSON leaves it control characters
+                        line = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+                    print(line, file=file)
+                if first:
+                    file.flush()
 
 
 def from_first(blocks: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -17,7 +17,6 @@ import yaml
 from transformers import PreTrainedModel, Trainer, set_seed
 from transformers.utils import logging as transformers_logging
 
-import hub
 from arguments import Arguments, TrainingArguments, described, parse
 from data import TrainingData, require_entities
 from metrics import ner_metric
@@ -42,9 +41,13 @@ from ner.model.resuming import (
     run_facts,
 )
 from ner.model.trainer import checked_trainer, diverged, saving
-from ner.runs.files import SURFACES, environment, scored, write_json, write_scored
+from ner.runs.environment import environment
+from ner.runs.files import SURFACES, metrics_record, write_json, write_scores
 from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
+from ner.runs.model_card import write_card
+from ner.runs.upload import push, require_repo_and_login
 from ner.scoring.scores import table
+from ner.writing import write_text, writing
 
 log = logging.getLogger("ner")
 
@@ -79,7 +82,7 @@ def train_into(run: Path, arguments: Arguments) -> None:
     pushing, options.push_to_hub = options.push_to_hub, False
     repo_id = options.hub_model_id or run.resolve().name
     if pushing:
-        hub.require_ready(repo_id, options.hub_token)
+        require_repo_and_login(repo_id, options.hub_token)
     if resumed:
         keep_precision(options, resumed)
         require_same_options(resumed, run_facts(arguments))
@@ -121,7 +124,7 @@ def train_into(run: Path, arguments: Arguments) -> None:
         facts["train_seconds"] = round(seconds + result.metrics["train_runtime"], 1)
         metrics = write_results(run, trainer, arguments, data, tags, facts)
     if trainer.is_world_process_zero():
-        hub.write_card(run)
+        write_card(run)
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
     trainer.accelerator.wait_for_everyone()
     # DistributedDataParallel goes before the process group. Otherwise its end would be that of the group, which waits
@@ -131,7 +134,7 @@ def train_into(run: Path, arguments: Arguments) -> None:
     trainer.accelerator.end_training()
     if trainer.is_world_process_zero():
         try:
-            repository = hub.push(run, repo_id, options.hub_private_repo, options.hub_token) if pushing else None
+            repository = push(run, repo_id, options.hub_private_repo, options.hub_token) if pushing else None
         finally:  # last, since the reader of a pipe may be gone
             print(table(metrics), flush=True)
         if repository:
@@ -160,9 +163,10 @@ def write_results(
 ) -> dict[str, Any]:
     """Writes the records and scores of a model that UNFINISHED holds, publishes it, and returns the scores."""
     new = run / UNFINISHED
-    (new / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
-    trainer.state.save_to_json(str(new / "trainer_state.json"))
-    (new / "args.yaml").write_text(trainer.recorded, encoding="utf-8")
+    with writing(new):
+        (new / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
+        trainer.state.save_to_json(str(new / "trainer_state.json"))
+    write_text(new / "args.yaml", trainer.recorded)
     write_records(new, arguments, data, facts)
     metrics = score_validation(new, arguments, data, tags)
     if not trainer.replaces_a_run:
@@ -176,7 +180,7 @@ def write_results(
 def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, Any]) -> None:
     """Writes `environment.json` and the surfaces of the training entities."""
     surfaces = sorted({f"{kind}\t{surface}\n" for _, surface, kind in entity_surfaces(data.train)})
-    (run / SURFACES).write_text("".join(surfaces), encoding="utf-8")
+    write_text(run / SURFACES, "".join(surfaces))
     processes = {"processes": arguments.training.world_size, "device": str(arguments.training.device.type)}
     about = {
         "seed": arguments.training.seed,
@@ -212,8 +216,10 @@ def score_validation(run: Path, arguments: Arguments, data: TrainingData, tags: 
     scores = ner_metric().compute(predictions=tags, references=gold, tokens=data.validation.token_lists())
     source = arguments.data.dataset, arguments.data.languages
     precision = scoring_precision(arguments.training)
-    metrics = scored("validation", source, data.validation, data.validation_fingerprint, precision, tags, scores)
-    write_scored(run / "validation", metrics, data.validation, gold, tags)
+    metrics = metrics_record(
+        "validation", source, data.validation, data.validation_fingerprint, precision, tags, scores
+    )
+    write_scores(run / "validation", metrics, data.validation, gold, tags)
     return metrics
 
 
