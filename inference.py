@@ -20,6 +20,7 @@ import pyarrow as pa
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision
 from transformers.utils import logging as transformers_logging
 
 from arguments import Arguments, parse
@@ -32,7 +33,6 @@ from ner.hub_files import UnreachableError, fetch_optional, is_repo_id
 from ner.labels import label_names, lookup_table, spans, tag_lists, types_of
 from ner.model import checkpoints
 from ner.model.encoding import encode, require_embedded, window_size
-from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision
 from ner.model.onnx_export import onnx_logits
 from ner.model.prediction import Predicted, batching_for, predict, torch_logits
 from ner.model.word_splitter import word_offsets

@@ -26,6 +26,7 @@ from ner.scoring.error_analysis import Entities, analysis, by_seen, entities_of,
 from ner.scoring.intervals import intervals
 from ner.scoring.scores import Counts, cluster_sums, clustered, clusters, scores
 from ner.scoring.significance import Difference, differences, holm, seed_differences, seed_scores
+from ner.writing import write_text, writing
 
 
 def report(runs: list[Run], classes: list[str], marked: list[Entities]) -> dict[str, Any]:
@@ -145,12 +146,13 @@ def main(argv: list[str]) -> None:
     gold = entities_of(runs[0].gold, classes)
     marked = [Entities(gold, entities_of(run.predicted, classes)) for run in runs]
     result = report(runs, classes, marked) | setups(runs)
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", result)
     first, rest = opening(result), tables(result)
     parts = [*first, *forest(result, folder), *rest, *pictures(result, runs, folder)]
-    (folder / "report.md").write_text(markdown(parts), encoding="utf-8")
-    (folder / "report.html").write_text(html(parts, runs, classes, marked), encoding="utf-8", errors="backslashreplace")
+    write_text(folder / "report.md", markdown(parts))
+    write_text(folder / "report.html", html(parts, runs, classes, marked))
     print(markdown([*first, *rest]), end="")
     print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)
 

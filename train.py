@@ -17,7 +17,6 @@ import yaml
 from transformers import EarlyStoppingCallback, EvalPrediction, TrainerCallback, set_seed
 from transformers.utils import logging as transformers_logging
 
-import hub
 from arguments import Arguments, defaults, parse, recorded
 from data import training_data
 from metrics import ner_metric, table
@@ -53,8 +52,12 @@ from ner.model.speed import (
 from ner.model.tagger import NotFiniteError, Tagger
 from ner.model.trainer import TaggingTrainer, build_trainer, saving
 from ner.options import described
-from ner.runs.files import SURFACES, environment, write_json, write_scored
+from ner.runs.environment import environment
+from ner.runs.files import SURFACES, write_json, write_scores
 from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
+from ner.runs.model_card import write_card
+from ner.runs.upload import push, require_repo_and_login
+from ner.writing import write_text, writing
 
 log = logging.getLogger("ner")
 
@@ -123,7 +126,7 @@ def push_target(run: Path, arguments: Arguments) -> str | None:
     if not pushing:
         return None
     repo_id = options.hub_model_id or run.resolve().name
-    hub.require_ready(repo_id, options.hub_token)
+    require_repo_and_login(repo_id, options.hub_token)
     return repo_id
 
 
@@ -220,11 +223,12 @@ def write_results(
 ) -> None:
     """Writes the records and scores of a model that UNFINISHED holds, and publishes it."""
     new = run / UNFINISHED
-    (new / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
-    trainer.state.save_to_json(str(new / "trainer_state.json"))
-    (new / "args.yaml").write_text(trainer.args_yaml, encoding="utf-8")
+    with writing(new):
+        (new / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
+        trainer.state.save_to_json(str(new / "trainer_state.json"))
+    write_text(new / "args.yaml", trainer.args_yaml)
     surfaces = sorted({f"{class_}\t{surface}\n" for _, surface, class_ in entity_surfaces(data.train)})
-    (new / SURFACES).write_text("".join(surfaces), encoding="utf-8")
+    write_text(new / SURFACES, "".join(surfaces))
     options = arguments.training
     about = {
         "processes": options.world_size, "device": str(options.device.type), "seed": options.seed,
@@ -232,7 +236,7 @@ def write_results(
         "update_steps": trainer.state.global_step, "train_seconds": round(seconds, 1),
     }  # fmt: skip
     write_json(new / "environment.json", environment() | about)
-    write_scored(new / "validation", scores.metrics, data.validation, scores.gold, scores.predicted)
+    write_scores(new / "validation", scores.metrics, data.validation, scores.gold, scores.predicted)
     if not trainer.replaces_run:
         remove_stale(run)  # what was made of the weights that were resumed
     publish(run, trainer.replaces_run)

@@ -15,8 +15,9 @@ from transformers import PreTrainedModel
 from ner.errors import InputError
 from ner.model.checkpoints import load_for_tagging
 from ner.model.prediction import Logits
-from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, keep_modes
-from ner.runs.folder import EXPORTED
+from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS
+from ner.runs.folder import EXPORT_FILES
+from ner.writing import copy_permissions, writing
 
 QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
 
@@ -34,7 +35,7 @@ def export(run: Path) -> None:
     for folder in ONNX_FOLDERS:
         if (run / folder).exists() and not (run / folder / ONNX).is_file():
             raise InputError(f"{run / folder}: holds no {ONNX}; expected an earlier export or nothing; move it away")
-        own = {name.partition("/")[0] for name in EXPORTED} | {Path(BASELINE).name}
+        own = {name.partition("/")[0] for name in EXPORT_FILES} | {Path(BASELINE).name}
         others = sorted(path.name for path in (run / folder).glob("*") if path.name not in own)
         if others:
             raise InputError(f"{run / folder}: holds {others[0]}, which an export would replace; move it away")
@@ -44,7 +45,7 @@ def export(run: Path) -> None:
         raise InputError(
             f"{run}: a model of {model.num_parameters():,} parameters; one ONNX file holds less than 2 GiB"
         )
-    with tempfile.TemporaryDirectory(prefix=".onnx-", dir=run) as temporary:
+    with writing(run), tempfile.TemporaryDirectory(prefix=".onnx-", dir=run) as temporary:
         full, small = (Path(temporary) / folder for folder in ONNX_FOLDERS)
         for new in (full, small):
             tokenizer.save_pretrained(new)
@@ -62,7 +63,7 @@ def export(run: Path) -> None:
             ) from error
         for new in (full, small):
             if (run / new.name).exists():
-                keep_modes(run / new.name, new)
+                copy_permissions(run / new.name, new)
                 (run / new.name).rename(Path(temporary) / f"old-{new.name}")
             new.rename(run / new.name)
 

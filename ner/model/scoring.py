@@ -6,7 +6,7 @@ from typing import Any
 from ner.corpus.readers import Sentences
 from ner.labels import tag_lists
 from ner.model.tagger import Tagger
-from ner.runs.files import scored
+from ner.runs.files import metrics_record
 from ner.scoring.intervals import intervals
 from ner.scoring.scores import clustered, clusters, counts, scores
 
@@ -32,4 +32,4 @@ def score_sentences(
     tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), sentences.tag_lists()
     counted = counts(gold, tags)
     found = scores(counted) | {"intervals": intervals(clustered(counted, clusters(sentences.token_lists())))}
-    return ScoredSplit(scored(split, source, sentences, fingerprint, tagger.precision, tags, found), gold, tags)
+    return ScoredSplit(metrics_record(split, source, sentences, fingerprint, tagger.precision, tags, found), gold, tags)

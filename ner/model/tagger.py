@@ -12,9 +12,9 @@ from ner.errors import InputError
 from ner.labels import label_names, lookup_table, spans, types_of
 from ner.model.checkpoints import load_for_tagging
 from ner.model.encoding import encode, require_embedded, window_size
-from ner.model.speed import choose_precision, scoring_precision
 from ner.model.onnx_export import onnx_logits
 from ner.model.prediction import Batching, Logits, Predicted, batching_for, predict, torch_logits
+from ner.model.speed import choose_precision, scoring_precision
 from ner.model.word_splitter import word_offsets
 
 

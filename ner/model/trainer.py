@@ -31,6 +31,7 @@ from ner.model.encoding import IGNORED, Encoded
 from ner.model.option_checks import options_at_fault, require_usable
 from ner.model.prediction import PAIRS
 from ner.runs.folder import UNFINISHED, publish, remove_surplus
+from ner.writing import write_text, writing
 
 
 class TaggingTrainer(Trainer):
@@ -61,8 +62,9 @@ class TaggingTrainer(Trainer):
             self.state.best_model_checkpoint = str(Path(run) / name)
         self.accelerator.wait_for_everyone()  # each has saved its random state
         if self.args.should_save:
-            self.state.save_to_json(str(new / name / "trainer_state.json"))
-            (new / "args.yaml").write_text(self.args_yaml, encoding="utf-8")
+            with writing(new / name):
+                self.state.save_to_json(str(new / name / "trainer_state.json"))
+            write_text(new / "args.yaml", self.args_yaml)
             publish(Path(run), self.replaces_run)
             best = Path(self.state.best_model_checkpoint or name).name
             remove_surplus(Path(run), self.checkpoint_limit, [name, best])

@@ -7,6 +7,7 @@ from ner.report.drawings import SHOWN, Node, Point, curves, forest_plot, svg
 from ner.report.findings import by_experiment, by_run, interval_of, is_shown
 from ner.report.run_reader import Run
 from ner.report.text import Part, heading, picture
+from ner.writing import write_text
 
 
 def forest(result: dict[str, Any], folder: Path) -> list[Part]:
@@ -58,5 +59,5 @@ def pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part
 
 
 def drawn(title: str, drawing: Node, path: Path) -> Part:
-    path.write_text(svg(drawing, title), encoding="utf-8")
+    write_text(path, svg(drawing, title))
     return picture(title, path, drawing)
