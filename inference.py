@@ -38,7 +38,7 @@ from ner.model.prediction import Predicted, batching_for, predict, torch_logits
 from ner.model.word_splitter import word_offsets
 from ner.runs.files import ONNX_FOLDERS, recorded_args, scored, write_scored
 from ner.runs.folder import in_use, is_finished, require_writable
-from ner.scoring.scores import table
+from ner.scoring.score_table import score_table
 from ner.text_lines import blocks, input_lines, output
 
 log = logging.getLogger("ner")
@@ -92,7 +92,7 @@ def main(argv: list[str]) -> None:
     if arguments.inference.text is None and arguments.inference.input_file is None:
         metrics = score(arguments, name, option)
         if is_first():
-            print(table(metrics))
+            print(score_table(metrics))
     else:
         tag_text(arguments, name, option)
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter

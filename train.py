@@ -44,7 +44,7 @@ from ner.model.resuming import (
 from ner.model.trainer import checked_trainer, diverged, saving
 from ner.runs.files import SURFACES, environment, scored, write_json, write_scored
 from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
-from ner.scoring.scores import table
+from ner.scoring.score_table import score_table
 
 log = logging.getLogger("ner")
 
@@ -133,7 +133,7 @@ def train_into(run: Path, arguments: Arguments) -> None:
         try:
             repository = hub.push(run, repo_id, options.hub_private_repo, options.hub_token) if pushing else None
         finally:  # last, since the reader of a pipe may be gone
-            print(table(metrics), flush=True)
+            print(score_table(metrics), flush=True)
         if repository:
             print(repository)
 

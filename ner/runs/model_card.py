@@ -1,6 +1,5 @@
 """The model card of a run folder, from what the folder records. No torch."""
 
-import html
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,9 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from ner.errors import InputError, printable
 from ner.hub_files import is_repo_id, public_name
-from ner.scoring.scores import shown_interval
+from ner.markdown import escape as text
 from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, optional_json, recorded_args
+from ner.scoring.score_table import class_rows, macro_cells, overall_row
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
 SHOWN_ARGUMENTS = (
@@ -69,12 +69,6 @@ def record(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: not there; expected the folder of a finished run")
     return optional_json(path)
-
-
-def text(value: object) -> str:
-    """A value from data or options, so that neither Markdown nor HTML takes it for markup."""
-    escaped = html.escape(printable(" ".join(str(value).split())), quote=False)
-    return "".join(f"\\{c}" if c in "\\`*_[]|#" else c for c in escaped)
 
 
 def dataset_name(record: dict[str, Any]) -> str:
@@ -138,19 +132,12 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
         "|---|--:|--:|--:|:-:|--:|--:|",
     ]
 
-    def row(name: str, values: dict[str, float], interval: list[float] | None, support: int) -> str:
-        p, r, f1, a = (100 * values[score] for score in ("precision", "recall", "f1", "accuracy"))
-        return f"| {name} | {p:.1f} | {r:.1f} | {f1:.1f} | {shown_interval(interval)} | {a:.2f} | {support:,} |"
-
-    intervals = metrics["intervals"]
-    for name, values in metrics["per_class"].items():
-        if values is None:
-            lines.append(f"| {text(name)} | | | | | | 0 |")
-        else:
-            lines.append(row(text(name), values, intervals["per_class"][name]["f1"], values["support"]))
-    total = sum(values["support"] for values in metrics["per_class"].values() if values)
-    lines.append(row("**all**", metrics["overall"], intervals["overall"]["f1"], total))
-    macro = f"{100 * metrics['overall']['macro_f1']:.1f} {shown_interval(intervals['overall']['macro_f1'])}"
+    for row in class_rows(metrics):
+        cells = " | ".join(row.cells) if row.cells else "| | | |"
+        lines.append(f"| {text(row.name)} | {cells} | {row.support:,} |")
+    overall = overall_row(metrics, "**all**")
+    lines.append(f"| {overall.name} | {' | '.join(overall.cells)} | {overall.support:,} |")
+    macro = " ".join(macro_cells(metrics))
     computed = f"Computed in {text(metrics['precision'])}. " if "precision" in metrics else ""
     fingerprint = text(metrics["data_fingerprint"])
     about = (
