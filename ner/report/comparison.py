@@ -76,7 +76,7 @@ def difference_records(runs: list[Run], sums: list[np.ndarray], support: dict[st
     Micro F1 is the primary test: one family under Holm's correction, over the runs. The classes with gold entities are
     a second family, over classes and runs. A class without gold entities cannot be tested and is None.
     """
-    records = {}
+    records: dict[str, dict[str, Any]] = {}
     for run, counts in zip(runs[1:], sums[1:], strict=True):
         micro, macro, *per_class = map(difference_record, differences(sums[0], counts))
         classes = zip(support.items(), per_class, strict=True)

@@ -32,7 +32,7 @@ def difference_plot(result: dict[str, Any], folder: Path) -> list[Part]:
 def score_plots(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
     """Draws F1 of each class and run, and the learning curves if recorded, into the report's folder."""
     classes = [c for c in result["classes"] if result["support"][c]]
-    series = {}
+    series: dict[str, list[Point | None]] = {}
     for name, r in result["runs"].items():
         rows = [(r["overall"], "f1"), (r["overall"], "macro_f1"), *((r["per_class"][c], "f1") for c in classes)]
         series[name] = [percent_point(v[score], *(score_interval(v, score) or (None, None))) for v, score in rows]

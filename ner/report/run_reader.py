@@ -35,8 +35,8 @@ class Run:
 
     def counts(self, classes: list[str]) -> Counts:
         """Counts over some classes; every other tag counts as `O`, in gold and prediction."""
-        names, kept = label_names(self.classes), label_names(classes)
-        table = lookup_table(names, kept)
+        names, shared = label_names(self.classes), label_names(classes)
+        table = lookup_table(names, shared)
         (gold, lengths), (predicted, _) = flat_ids(self.gold, names), flat_ids(self.predicted, names)
         return counts_of_ids(table[gold], table[predicted], lengths, classes)
 

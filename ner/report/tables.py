@@ -162,7 +162,7 @@ def seed_table(result: dict[str, Any]) -> Part:
     """F1 of each experiment over its seeds: mean and standard deviation."""
     groups, support = result["groups"], result["support"]
 
-    def mean(f1: dict[str, float | None]) -> str:
+    def mean(f1: dict[str, Any]) -> str:
         deviation = "" if f1["sd"] is None else f" ± {100 * f1['sd']:.1f}"
         return f"{100 * f1['mean']:.1f}{deviation}"
 

@@ -123,8 +123,7 @@ def macro_f1_interval(entities: np.ndarray, class_intervals: np.ndarray) -> np.n
     supported = gold_entities(entities).sum(axis=0) > 0
     if not supported.any():
         return np.full(2, np.nan)
-    _, macro_f1, *class_f1 = f1_scores(entities.sum(axis=0))
-    f1 = np.array(class_f1)[supported]
+    f1 = f1_scores(entities.sum(axis=0))[2:][supported]
     limits = np.where(np.isnan(class_intervals), [0, 1], class_intervals)[supported]
     influences = influence(entities)[:, 2:][:, supported]
     products = influences.T @ influences
@@ -133,7 +132,7 @@ def macro_f1_interval(entities: np.ndarray, class_intervals: np.ndarray) -> np.n
     np.fill_diagonal(correlations, 1)
     distances = np.abs(limits - f1[:, None]).T  # [limit, class]
     half = np.sqrt(np.maximum(np.einsum("lc,cd,ld->l", distances, correlations, distances), 0)) / len(f1)
-    return np.clip(macro_f1 + half * [-1, 1], 0, 1)
+    return np.clip(f1.mean() + half * [-1, 1], 0, 1)
 
 
 def influence(entities: np.ndarray) -> np.ndarray:

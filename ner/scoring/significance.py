@@ -5,7 +5,7 @@ are not independent evidence. `benchmarks/coverage.py` measures how often the in
 `benchmarks/calibration.py` how often the tests call noise a difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +104,7 @@ class SeedScores:
     deviations: np.ndarray
 
 
-def seed_scores(runs: Sequence[np.ndarray]) -> SeedScores:
+def seed_scores(runs: Iterable[np.ndarray]) -> SeedScores:
     """The scores of an experiment from the counts [cluster, class, 3] of each of its seeds."""
     f1 = np.stack([f1_scores(entities.sum(axis=0)) for entities in runs])
     return SeedScores(f1.mean(axis=0), f1.std(axis=0, ddof=1) if len(f1) > 1 else np.full(f1.shape[1], np.nan))
