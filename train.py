@@ -19,7 +19,7 @@ from transformers.utils import logging as transformers_logging
 
 from arguments import Arguments, defaults, parse, recorded
 from data import training_data
-from metrics import ner_metric, table
+from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
 from ner.errors import InputError, run_script
@@ -57,6 +57,7 @@ from ner.runs.files import SURFACES, write_json, write_scores
 from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
 from ner.runs.model_card import write_card
 from ner.runs.upload import push, require_repo_and_login
+from ner.scoring.score_table import score_table
 from ner.writing import write_text, writing
 
 log = logging.getLogger("ner")
@@ -114,9 +115,7 @@ def start_of(run: Path, arguments: Arguments) -> Start:
 
 def facts_of(arguments: Arguments) -> dict[str, Any]:
     options = arguments.training
-    return run_facts(
-        recorded(arguments), arguments.model.model_checkpoint, options.world_size * max(1, options.n_gpu)
-    )
+    return run_facts(recorded(arguments), arguments.model.model_checkpoint, options.world_size * max(1, options.n_gpu))
 
 
 def push_target(run: Path, arguments: Arguments) -> str | None:
@@ -265,7 +264,7 @@ def finish(
         if repository:
             address = push(run, repository, options.hub_private_repo, options.hub_token)
     finally:  # last, since the reader of a pipe may be gone
-        print(table(metrics), flush=True)
+        print(score_table(metrics), flush=True)
     if address:
         print(address)
 

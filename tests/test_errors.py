@@ -17,7 +17,8 @@ from arguments import DataArguments
 from data import read_split
 from ner.corpus.audit import Finding, audit
 from ner.scoring.intervals import intervals
-from ner.scoring.scores import counts, scores, table
+from ner.scoring.score_table import score_table
+from ner.scoring.scores import counts_of_tags, scores
 
 SCRIPT = """
 import logging, sys
@@ -81,10 +82,10 @@ def test_a_fault_of_ours_keeps_its_traceback(code):
 
 def test_tables_show_odd_names_as_one_line():
     odd = "B-X\x1b]0;t\x07\nY"
-    counted = counts([[odd, "O", "B-PER"]], [[odd, "O", "O"]])
+    counted = counts_of_tags([[odd, "O", "B-PER"]], [[odd, "O", "O"]])
     metrics = scores(counted) | {"intervals": intervals(counted)}
     metrics["per_class"]["Z\x9b\r"] = None
-    shown = table(metrics)
+    shown = score_table(metrics)
     assert len(shown.split("\n")) == 1 + 2 + 2 + 1 and all(line.isprintable() for line in shown.split("\n"))
     sentences = read_split(DataArguments(dataset="sample"), "validation")
     named = type(sentences)(sentences.table, [name.replace("PER", "P\x1b\nR") for name in sentences.names])

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ner.corpus.readers import Sentences
+from ner.corpus.sentences import Sentences
 from ner.labels import tag_lists
 from ner.model.tagger import Tagger
 from ner.runs.files import metrics_record
-from ner.scoring.intervals import intervals
-from ner.scoring.scores import clustered, clusters, counts, scores
+from ner.scoring.intervals import scores_with_intervals
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,6 @@ def score_sentences(
     """
     predicted = tagger.tag(sentences.words, sentences.lengths, progress)
     tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), sentences.tag_lists()
-    counted = counts(gold, tags)
-    found = scores(counted) | {"intervals": intervals(clustered(counted, clusters(sentences.token_lists())))}
-    return ScoredSplit(metrics_record(split, source, sentences, fingerprint, tagger.precision, tags, found), gold, tags)
+    scores = scores_with_intervals(gold, tags, sentences.token_lists())
+    metrics = metrics_record(split, source, sentences, fingerprint, tagger.precision, tags, scores)
+    return ScoredSplit(metrics, gold, tags)

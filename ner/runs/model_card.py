@@ -1,6 +1,5 @@
 """The model card of a run folder, rendered from the run's records. No torch."""
 
-import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from ner.errors import InputError, printable
 from ner.hub_files import is_repo_id, public_name
+from ner.markdown import escape as text
 from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, optional_json, recorded_args
-from ner.scoring.scores import shown_interval
+from ner.scoring.score_table import class_rows, macro_cells, overall_row
 from ner.writing import write_text
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
@@ -86,12 +86,6 @@ def rendered(run: RunRecords) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def text(value: object) -> str:
-    """A value from data or options, so that neither Markdown nor HTML takes it for markup."""
-    escaped = html.escape(printable(" ".join(str(value).split())), quote=False)
-    return "".join(f"\\{c}" if c in "\\`*_[]|#" else c for c in escaped)
-
-
 def dataset_name(record: dict[str, Any]) -> str:
     """The `dataset` of a record without a local path: a Hub id, `sample`, or the last part of the path."""
     return public_name(record.get("dataset", "unknown"))
@@ -149,19 +143,12 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
         "|---|--:|--:|--:|:-:|--:|--:|",
     ]
 
-    def row(name: str, values: dict[str, float], interval: list[float] | None, support: int) -> str:
-        p, r, f1, a = (100 * values[score] for score in ("precision", "recall", "f1", "accuracy"))
-        return f"| {name} | {p:.1f} | {r:.1f} | {f1:.1f} | {shown_interval(interval)} | {a:.2f} | {support:,} |"
-
-    intervals = metrics["intervals"]
-    for name, values in metrics["per_class"].items():
-        if values is None:
-            lines.append(f"| {text(name)} | | | | | | 0 |")
-        else:
-            lines.append(row(text(name), values, intervals["per_class"][name]["f1"], values["support"]))
-    total = sum(values["support"] for values in metrics["per_class"].values() if values)
-    lines.append(row("**all**", metrics["overall"], intervals["overall"]["f1"], total))
-    macro = f"{100 * metrics['overall']['macro_f1']:.1f} {shown_interval(intervals['overall']['macro_f1'])}"
+    for row in class_rows(metrics):
+        cells = " | ".join(row.cells) if row.cells else "| | | |"
+        lines.append(f"| {text(row.name)} | {cells} | {row.support:,} |")
+    overall = overall_row(metrics, "**all**")
+    lines.append(f"| {overall.name} | {' | '.join(overall.cells)} | {overall.support:,} |")
+    macro = " ".join(macro_cells(metrics))
     computed = f"Computed in {text(metrics['precision'])}. " if "precision" in metrics else ""
     fingerprint = text(metrics["data_fingerprint"])
     about = (
