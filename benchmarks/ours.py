@@ -5,7 +5,6 @@ import time
 from functools import cache
 from pathlib import Path
 
-from ner.model.hardware import settle_precision
 from transformers import Trainer, set_seed
 
 import inference
@@ -18,6 +17,7 @@ from ner.model import checkpoints
 from ner.model.encoding import window_size
 from ner.model.inputs import model_inputs
 from ner.model.resuming import RunRecord
+from ner.model.speed import settle_precision
 from ner.model.trainer import trainer_for
 from train import choose_what_is_fast
 
@@ -29,11 +29,11 @@ def prepare(dataset: Path, encoder: str, folder: str) -> float:
     os.environ["XDG_CACHE_HOME"] = folder
     options = ("--dataset", str(dataset), "--masked_training", "true", "--upsample", "true", *COMMON)
     arguments = parse(list(options), "")
-    location = checkpoints.located(encoder, "model_checkpoint")
+    location = checkpoints.resolve_checkpoint(encoder, "model_checkpoint")
     start = time.perf_counter()
     data = training_data(arguments.data)
     reading = time.perf_counter() - start
-    model, tokenizer = checkpoints.for_training(location, data.names, True, types_of(data.names))
+    model, tokenizer = checkpoints.load_for_training(location, data.names, True, types_of(data.names))
     window = window_size(tokenizer, model, None)  # the model is loaded for training and not for preparation
     start = time.perf_counter()
     model_inputs(data.train, data.validation, tokenizer, window, cache=True)
@@ -56,7 +56,7 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
     arguments = parse([str(o) for o in options], "")
     data = training_data(arguments.data)
     set_seed(42)
-    model, tokenizer = checkpoints.for_training(encoder, data.names, False, types_of(data.names))
+    model, tokenizer = checkpoints.load_for_training(encoder, data.names, False, types_of(data.names))
     model.config.trained_window = window_size(tokenizer, model, None)
     train, validation = model_inputs(data.train, data.validation, tokenizer, model.config.trained_window, cache=False)
     settle_precision(arguments.training, model.config.model_type)

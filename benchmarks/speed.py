@@ -90,7 +90,7 @@ def in_process(pool: Pool, function: Callable[..., float], *arguments: Any) -> C
 
 
 def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, our_steps: int = 50) -> None:
-    encoder = ours.checkpoints.located(options.model_checkpoint, "model_checkpoint")
+    encoder = ours.checkpoints.resolve_checkpoint(options.model_checkpoint, "model_checkpoint")
     with two_processes() as (a, b):
         theirs = in_process(a, plain.train, options.dataset, encoder, str(folder / "a"), plain_steps)
         our = in_process(b, ours.train, options.dataset, encoder, str(folder / "b"), our_steps, options.batch)
@@ -111,7 +111,7 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
 def training_operations(dataset: Path, encoder: str) -> float:
     """Floating-point operations of matrix products a sentence, padding not counted: six for each weight and token."""
     data = ours.training_data(ours.parse(["--dataset", str(dataset)], "").data)
-    model, tokenizer = ours.checkpoints.for_training(encoder, data.names, False, ours.types_of(data.names))
+    model, tokenizer = ours.checkpoints.load_for_training(encoder, data.names, False, ours.types_of(data.names))
     window = ours.window_size(tokenizer, model, None)
     inputs = ours.model_inputs(data.train, data.validation, tokenizer, window, False)[0]
     weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)
@@ -172,7 +172,7 @@ def tagging(options: argparse.Namespace, run: Path) -> None:
 def preparation(options: argparse.Namespace, folder: Path) -> None:
     corpus = folder / "corpus"
     write_corpus(options.dataset, corpus)
-    encoder = ours.checkpoints.located(options.model_checkpoint, "model_checkpoint")
+    encoder = ours.checkpoints.resolve_checkpoint(options.model_checkpoint, "model_checkpoint")
     with two_processes() as (a, b):
         theirs = in_process(a, plain.prepare, corpus, encoder)
         our = in_process(b, ours.prepare, corpus, encoder, str(folder / "cache"))

@@ -18,7 +18,7 @@ import hub
 import inference
 import train
 from ner.labels import flat_ids, label_names, spans
-from ner.model import hardware, onnx_export, prediction
+from ner.model import onnx_export, prediction, speed
 from ner.model.word_splitter import word_offsets
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
@@ -130,7 +130,7 @@ def test_a_trained_window_that_is_none_is_refused(value, run, tmp_path, fails):
 
 @pytest.mark.parametrize("has", [True, False])
 def test_few_lines_and_many_are_tagged_in_the_hardwares_precision(has, run, tmp_path, monkeypatch, caplog, capsys):
-    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: has)
     caplog.set_level("INFO", "ner")
     (tmp_path / "in.txt").write_text("a storm hit Bergen\n" * 100)
     for what in (("--text", "a storm hit Bergen"), ("--input_file", str(tmp_path / "in.txt"))):
@@ -145,7 +145,7 @@ def test_few_lines_and_many_are_tagged_in_the_hardwares_precision(has, run, tmp_
 def test_the_precision_of_scores_is_recorded_and_can_be_overridden(run, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
-    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: True)
     for more, precision in (((), "bfloat16"), (("--bf16", "false"), "float32")):
         inference.main(["--checkpoint", str(copy), "--use_cpu", "true", *more])
         assert read_json(copy / "test" / "metrics.json")["precision"] == precision
@@ -386,10 +386,10 @@ def test_input_is_read_as_it_is_tagged(run, monkeypatch):
 def test_text_is_json_in_a_pipe_and_readable_on_a_terminal(run, capsys, monkeypatch):
     (found,) = tagged(capsys, "--checkpoint", run, "--text", "a storm hit Lake Inari.")
     assert [(e["type"], e["text"]) for e in found["entities"]] == [("LOC", "Lake Inari")]
-    shown = inference.pretty("a \x1b[31mstorm hit Lake Inari.", [found["entities"][0] | {"start": 17, "end": 27}])
+    shown = inference.marked_text("a \x1b[31mstorm hit Lake Inari.", [found["entities"][0] | {"start": 17, "end": 27}])
     assert "\x1b[31m" not in shown and "[Lake Inari]" in shown
     assert shown.splitlines()[1].split()[:3] == ["LOC", "Lake", "Inari"]
-    assert "no entity" in inference.pretty("nothing", [])
+    assert "no entity" in inference.marked_text("nothing", [])
 
 
 def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys, tmp_path):

@@ -221,7 +221,7 @@ def test_names_from_a_checkpoint_do_not_reach_a_terminal_raw(run, monkeypatch, c
     monkeypatch.setattr(inference, "is_terminal", lambda stream: True)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     entity = {"type": odd, "text": "storm", "start": 7, "end": 12, "score": 0.5}
-    monkeypatch.setattr(inference, "tag_lines", lambda texts, tagger: [[entity] for _ in texts])
+    monkeypatch.setattr(inference, "tag_texts", lambda texts, tagger: [[entity] for _ in texts])
     for words in (("--text", text), ("--input_file", "-")):
         inference.main(["--checkpoint", str(run), *words, *CPU])
         shown = capsys.readouterr().out

@@ -44,7 +44,7 @@ def options(dataset: Path, **changes) -> DataArguments:
 
 
 def tokenizer_of(folder: Path) -> PreTrainedTokenizerFast:
-    return checkpoints.for_training(str(folder), ["O"], False, [])[1]
+    return checkpoints.load_for_training(str(folder), ["O"], False, [])[1]
 
 
 def assert_same(a, b) -> None:

@@ -6,7 +6,7 @@ from architectures import NAMED, save
 
 from ner.labels import label_names
 from ner.model import checkpoints
-from ner.model.dropout import ATTENTION, SAME_ATTENTION, Dropout, attention, keep_mask, use_fast_dropout
+from ner.model.dropout import ATTENTION, SAME_ATTENTION, Dropout, attention, fast_dropout, keep_mask
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 2**-16])
@@ -85,17 +85,21 @@ def test_what_is_kept_is_scaled(kind):
 @pytest.mark.parametrize("name", NAMED)
 def test_a_model_with_it_drops_in_training_and_computes_the_same_outside(name, tmp_path):
     names = label_names(["PER"])
-    model, tokenizer = checkpoints.for_training(str(save(tmp_path, name)), names, False, ["PER"])
+    model, tokenizer = checkpoints.load_for_training(str(save(tmp_path, name)), names, False, ["PER"])
     inputs = tokenizer(["a storm hit Lake Inari and Ada Moss left", "rabies"], padding=True, return_tensors="pt")
     inputs.pop("token_type_ids", None)
     real = inputs["attention_mask"].bool()
     with torch.no_grad():
         before = model.eval()(**inputs).logits[real]
-        use_fast_dropout(model)
-        after = model(**inputs).logits[real]
-        first, second = (model.train()(**inputs).logits[real] for _ in range(2))
-    assert (model.config._attn_implementation == ATTENTION) == (model.config.model_type in SAME_ATTENTION)
-    assert {type(m) for m in model.modules() if isinstance(m, torch.nn.Dropout)} <= {Dropout}
+        own_attention = model.config._attn_implementation
+        with fast_dropout(model):
+            after = model(**inputs).logits[real]
+            first, second = (model.train()(**inputs).logits[real] for _ in range(2))
+            assert (model.config._attn_implementation == ATTENTION) == (model.config.model_type in SAME_ATTENTION)
+            assert {type(m) for m in model.modules() if isinstance(m, torch.nn.Dropout)} <= {Dropout}
+    assert model.config._attn_implementation == own_attention
+    assert not [m for m in model.modules() if isinstance(m, Dropout)]
+    assert {m.training for m in model.modules()} == {True}
     assert torch.allclose(before, after, atol=1e-5)
     if name not in ("albert", "modernbert", "mmbert", "eurobert"):  # these come without dropout
         assert not torch.allclose(first, second, atol=1e-4)

@@ -28,7 +28,7 @@ def encoded(sentences, tokenizer, window):
 
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
 def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind):
-    _, tokenizer = checkpoints.for_training(str(encoders[kind]), ["O", "B-X", "I-X"], False, ["X"])
+    _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O", "B-X", "I-X"], False, ["X"])
     words = [w for w in (*WORDS, *HARD, *" ".join(TEXT).split()) if tokenizer.tokenize(w)]
     sentences = [s for s in random_sentences(random.Random(1), 200, words, 12) if s]
     result, _ = encoded(sentences, tokenizer, 10_000)
@@ -49,7 +49,7 @@ def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind)
 
 @pytest.mark.parametrize("name", NAMED)
 def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
-    tokenizer = checkpoints.tokenizer_of(str(save(tmp_path, name)), "model_checkpoint")
+    tokenizer = checkpoints.load_tokenizer(str(save(tmp_path, name)), "model_checkpoint")
     words = [*WORDS, *" ".join(e for names in ENTITIES.values() for e in names).split(), "Größe", "1,000", "-", "a.b"]
     sentences = [s for s in random_sentences(random.Random(5), 60, words, 12) if s]
     result, _ = encoded(sentences, tokenizer, 10_000)
@@ -63,13 +63,13 @@ def test_a_tokenizer_whose_words_differ_from_its_text_is_named(tmp_path, caplog)
     tokenizer = byte_level(("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"))
     tokenizer.save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "modernbert"}')
-    checkpoints.tokenizer_of(str(tmp_path), "model_checkpoint")
+    checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
     assert "sub-tokens of its text" not in caplog.text
     backend = Tokenizer(models.BPE(unk_token="[UNK]"))  # without words: its tokens go across spaces
     trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["[UNK]"])
     backend.train_from_iterator([*TEXT, "In 1998 , Ada Moss ' s said : no ."] * 5, trainer)
     PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]").save_pretrained(tmp_path)
-    checkpoints.tokenizer_of(str(tmp_path), "model_checkpoint")
+    checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
     assert f"{tmp_path}: its tokenizer does not give the words of a sentence the sub-tokens of its text" in caplog.text
 
 
@@ -77,7 +77,7 @@ def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders
     sentences = random_sentences(random.Random(4), 50, WORDS + HARD, 30)
     results = []
     for sets_them in (False, True):
-        _, tokenizer = checkpoints.for_training(str(encoders["bert"]), ["O"], False, [])
+        _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
         if sets_them:
             tokenizer.backend_tokenizer.enable_truncation(2)
             tokenizer.backend_tokenizer.enable_padding(length=9)
@@ -88,7 +88,7 @@ def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders
 @pytest.mark.parametrize("scheme", ["first", "always", None])
 def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch):
     """Also where the tokenizer marks the beginning of a text: each word is one."""
-    _, tokenizer = checkpoints.for_training(str(encoders["bert"]), ["O"], False, [])
+    _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
     if scheme:
         unigram = Tokenizer(models.Unigram())
         unigram.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
@@ -107,7 +107,7 @@ def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 @pytest.mark.parametrize("window", [5, 8, 30])
 def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind, window):
-    _, tokenizer = checkpoints.for_training(str(encoders[kind]), ["O"], False, [])
+    _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O"], False, [])
     result, count = encoded(random_sentences(random.Random(2), 60, WORDS + HARD, 90), tokenizer, window)
     labels = result.labels[result.labels != IGNORED]
     assert labels.tolist() == (np.arange(count) % 1000).tolist()
@@ -117,7 +117,7 @@ def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind,
 
 
 def test_words_that_the_tokenizer_drops_stand_as_unknown(encoders):
-    _, tokenizer = checkpoints.for_training(str(encoders["bert"]), ["O"], False, [])
+    _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
     result, _ = encoded([["\u200b", "town", "\u00ad"]], tokenizer, 64)
     unknown = tokenizer.unk_token_id
     assert result.input_ids.tolist() == [
@@ -161,7 +161,7 @@ def test_one_endless_line_takes_linear_time():
 
 def test_the_window_is_the_models(encoders):
     for kind, size in (("bert", 64), ("distilbert", 512), ("roberta", 512)):
-        model, tokenizer = checkpoints.for_training(str(encoders[kind]), ["O"], False, [])
+        model, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O"], False, [])
         assert window_size(tokenizer, model, None) == size
         assert window_size(tokenizer, model, 16) == 16
         with pytest.raises(InputError, match=f"found 1000; expected at most {size}"):
@@ -187,14 +187,14 @@ def test_a_window_is_as_long_as_the_table_of_positions_and_no_longer(kind):
 
 @pytest.mark.parametrize("name", ["xlnet", "mt5 encoder"])
 def test_a_window_without_a_limit_is_what_such_models_were_trained_with(name, tmp_path):
-    model, tokenizer = checkpoints.for_training(str(save(tmp_path, name)), ["O"], False, [])
+    model, tokenizer = checkpoints.load_for_training(str(save(tmp_path, name)), ["O"], False, [])
     assert tokenizer.model_max_length > 10**9
     assert window_size(tokenizer, model, None) == 512
     assert window_size(tokenizer, model, 2_000) == 2_000
 
 
 def test_a_model_whose_window_holds_no_text_is_refused(encoders):
-    model, tokenizer = checkpoints.for_training(str(encoders["bert"]), ["O"], False, [])
+    model, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
     model.bert.embeddings.position_embeddings = torch.nn.Embedding(3, 32)
     with pytest.raises(InputError, match=r"found a window of 3 sub-tokens .*config\.json.*expected at least 4"):
         window_size(tokenizer, model, None)

@@ -58,7 +58,8 @@ def inputs(rows: int, positions: int, size: int, seed: int = 0) -> tuple[np.ndar
 def test_logits_are_those_of_the_model_at_any_batch_and_length(kind, corpus, encoders, tmp_path):
     folder = trained(tmp_path / kind, corpus, encoders[kind], "--max_steps", "20")
     onnx_export.export(folder)
-    model, tokenizer, names = checkpoints.for_tagging(str(folder), "checkpoint")
+    loaded = checkpoints.load_for_tagging(str(folder), "checkpoint")
+    model, tokenizer, names = loaded.model, loaded.tokenizer, loaded.label_names
     full, small = (onnx_export.onnx_logits(folder / f, len(names), 1)[0] for f in ONNX_FOLDERS)
     expected = torch_logits(model)
     same = total = 0
@@ -71,7 +72,8 @@ def test_logits_are_those_of_the_model_at_any_batch_and_length(kind, corpus, enc
     assert same > 0.95 * total
     assert inference.window_size(tokenizer, model, None) == {"bert": 64, "distilbert": 512, "roberta": 512}[kind]
     for name in ONNX_FOLDERS:  # the model without weights tells the window as well
-        exported, tokenizer, _ = checkpoints.for_tagging(str(folder / name), "checkpoint")
+        loaded = checkpoints.load_for_tagging(str(folder / name), "checkpoint")
+        exported, tokenizer = loaded.model, loaded.tokenizer
         assert inference.window_size(tokenizer, exported, None) == inference.window_size(tokenizer, model, None)
 
 

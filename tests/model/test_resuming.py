@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 import train
-from ner.model import hardware, resuming
+from ner.model import resuming, speed
 from ner.runs.folder import checkpoints_in
 
 # `best` is the first epoch's checkpoint, since the loss falls: three evaluations without a better one end the run.
@@ -191,14 +191,14 @@ def test_another_number_of_processes_is_refused(run, corpus, encoders, tmp_path)
 
 
 def test_the_precision_is_that_of_the_interrupted_run(run, corpus, encoders, tmp_path, monkeypatch):
-    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: True)
     folder = interrupted(run, tmp_path / "run", 24)
     train.main(argv(corpus, encoders["bert"], folder, "--resume_from_checkpoint", "true"))
     assert same_weights(run, folder)
     assert json.loads((folder / "environment.json").read_text())["precision"] == "float32"
     more = ("--early_stopping_patience", "1", "--num_train_epochs", "2")
     train.main(argv(corpus, encoders["bert"], tmp_path / "whole", *more))
-    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: False)
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: False)
     other = interrupted(tmp_path / "whole", tmp_path / "other", 8)
     train.main(argv(corpus, encoders["bert"], other, *more, "--resume_from_checkpoint", "true"))
     assert same_weights(tmp_path / "whole", other)

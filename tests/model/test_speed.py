@@ -10,7 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModelForTokenClassification, BertConfig, BertModel
 
 from ner.errors import InputError
-from ner.model import hardware
+from ner.model import speed
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -22,10 +22,13 @@ def options(device: torch.device = CPU, **values: object) -> SimpleNamespace:
 
 @pytest.mark.parametrize("has", [True, False])
 def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, caplog):
-    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: has)
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: has)
     chosen = options()
     with caplog.at_level("INFO", "ner"):
-        assert hardware.settle_precision(chosen, "bert") == ("bfloat16" if has else "float32")
+        precision = speed.choose_precision(chosen, "bert")
+    assert precision == ("bfloat16" if has else "float32")
+    speed.set_precision(chosen, precision)
+    assert speed.training_precision(chosen) == precision
     assert (chosen.bf16, chosen.mixed_precision) == (has, "bf16" if has else "no")
     assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
 
@@ -43,30 +46,31 @@ def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, c
 )
 def test_what_was_asked_for_comes_before_the_hardware(given, precision, monkeypatch):
     for has in (True, False):
-        monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device, has=has: has)
+        monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device, has=has: has)
         settled = options(**given)
-        assert hardware.settle_precision(settled, "bert") == precision
+        assert speed.choose_precision(settled, "bert") == precision
+        speed.set_precision(settled, precision)
         assert (settled.bf16, settled.fp16) == (precision == "bfloat16", precision == "float16")
-        assert hardware.scoring_precision(settled) == ("bfloat16" if precision == "bfloat16" else "float32")
+        assert speed.scoring_precision(precision) == ("bfloat16" if precision == "bfloat16" else "float32")
 
 
 def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):
-    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: True)
     chosen = options()
     with caplog.at_level("INFO", "ner"):
-        assert hardware.settle_precision(chosen, "deberta") == "float32"
-    assert not chosen.bf16 and "bfloat16: off, transformers' deberta does not work in it" in caplog.text
+        assert speed.choose_precision(chosen, "deberta") == "float32"
+    assert "bfloat16: off, transformers' deberta does not work in it" in caplog.text
     for given in ({"bf16": True, "mixed_precision": "bf16"}, {"mixed_precision": "bf16"}):
         with pytest.raises(InputError, match=r"--bf16: found bfloat16 for a model of type deberta.*--bf16 false"):
-            hardware.settle_precision(options(**given), "deberta")
-    assert hardware.settle_precision(options(bf16=False), "deberta") == "float32"
+            speed.choose_precision(options(**given), "deberta")
+    assert speed.choose_precision(options(bf16=False), "deberta") == "float32"
 
 
 TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 MORE = {"deberta": {"relative_attention": True}, "xmod": {"default_language": "en", "languages": ["en"]}}
 
 
-@pytest.mark.parametrize("kind", sorted(hardware.FLOAT32_ONLY))
+@pytest.mark.parametrize("kind", sorted(speed.FLOAT32_ONLY))
 def test_the_models_that_fail_in_bfloat16_still_do(kind):
     config = AutoConfig.for_model(kind, **TINY | {"max_position_embeddings": 130}, **MORE.get(kind, {}))
     model, ids = AutoModelForTokenClassification.from_config(config), torch.full((1, 128), 5)
@@ -81,11 +85,11 @@ def test_no_clock_is_asked(monkeypatch):
     def asked(*_: object) -> float:
         raise AssertionError("a clock was asked")
 
-    monkeypatch.setattr(hardware.log, "disabled", True)  # a line of the log has its time
+    monkeypatch.setattr(speed.log, "disabled", True)  # a line of the log has its time
     for name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
         monkeypatch.setattr(time, name, asked)
         monkeypatch.setattr(time, f"{name}_ns", asked)
-    assert len({hardware.settle_precision(options(), "bert") for _ in range(20)}) == 1
+    assert len({speed.choose_precision(options(), "bert") for _ in range(20)}) == 1
 
 
 @pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])
@@ -93,22 +97,36 @@ def test_a_gpu_is_asked_for_its_compute_capability(major, has, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device=None: SimpleNamespace(major=major))
-    assert hardware.multiplies_bfloat16(GPU) is has
+    assert speed.multiplies_bfloat16(GPU) is has
 
 
-def test_torch_names_what_a_processor_has_as_the_system_does():
+def test_torch_names_what_a_cpu_has_as_the_system_does():
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.is_file() or platform.machine() != "x86_64":
-        pytest.skip("no /proc/cpuinfo of an x86-64 processor")
+        pytest.skip("no /proc/cpuinfo of an x86-64 CPU")
     flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split()
-    for name in ("amx_bf16", "avx512_bf16"):
+    for name in ("amx_bf16", "avx512_bf16", "avx512_fp16"):
         assert torch.cpu.get_capabilities()[name] == (name in flags)  # a KeyError: torch calls it otherwise now
-    assert hardware.multiplies_bfloat16(CPU) == bool({"amx_bf16", "avx512_bf16"} & set(flags))
-    assert not hardware.multiplies_bfloat16(torch.device("mps"))
+    assert not speed.multiplies_bfloat16(torch.device("mps"))
+
+
+@pytest.mark.parametrize(
+    ("has", "fast"),
+    [
+        ({"amx_bf16", "avx512_bf16", "avx512_fp16"}, True),
+        ({"avx512_bf16", "avx512_fp16"}, False),  # Intel, with AMX hidden: products of bfloat16 are slow
+        ({"avx512_bf16"}, True),  # AMD
+        (set(), False),
+    ],
+)
+def test_a_cpu_is_asked_for_its_instructions(has, fast, monkeypatch):
+    flags = {name: name in has for name in ("amx_bf16", "avx512_bf16", "avx512_fp16")}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
+    assert speed.multiplies_bfloat16(CPU) is fast
 
 
 def test_freed_memory_may_be_kept_at_any_time():
-    hardware.keep_freed_memory()
+    speed.keep_freed_memory()
     assert torch.zeros(10_000_000).sum() == 0
 
 
@@ -119,9 +137,11 @@ def test_layers_pass_bfloat16_on_under_autocast_only():
     ids = torch.arange(24).view(2, 12)
     with torch.no_grad():
         before = model(ids).last_hidden_state
-        hardware.stay_in_bfloat16(model)
-        assert torch.equal(model(ids).last_hidden_state, before)
+        with speed.layer_norms_in_bfloat16(model):
+            assert torch.equal(model(ids).last_hidden_state, before)
+            with torch.autocast("cpu", torch.bfloat16):
+                after = model(ids).last_hidden_state
         with torch.autocast("cpu", torch.bfloat16):
-            after = model(ids).last_hidden_state
+            assert model(ids).last_hidden_state.dtype == torch.float32  # as before
     assert after.dtype == torch.bfloat16 and before.dtype == torch.float32
     assert torch.allclose(after.float(), before, atol=0.05)
