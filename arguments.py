@@ -113,7 +113,9 @@ class TrainingArguments(transformers.TrainingArguments):
     greater_is_better: bool | None = option(
         None, "Whether higher is better in that metric; default: yes, except for loss."
     )
-    bf16: bool | None = option(None, "Compute in bfloat16; default: where the hardware supports it natively.")
+    bf16: bool | None = option(  # type: ignore[assignment]  # None until the hardware decides
+        None, "Compute in bfloat16; default: where the hardware supports it natively."
+    )
     train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "CPU only: faster dropout.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")

@@ -220,7 +220,9 @@ def jsonl_rows(path: Path, language: str) -> Iterator[Row]:
 
 def tsv_rows(path: Path, language: str) -> Iterator[Row]:
     """MultiNERD's original form, `index TAB token TAB tag [TAB more]`, or two columns `token tag`."""
-    tokens, tags, first = [], [], 1
+    tokens: list[str] = []
+    tags: list[str] = []
+    first = 1  # the line of the sentence's first token
     for number, line in enumerate([*lines_of(path), ""], 1):
         if not line.strip(" \t"):
             if tokens:

@@ -59,7 +59,10 @@ class TrainingData:
         """The reverse of `content`."""
         train, validation = (Sentences(table, facts["names"]) for table in tables)
         read = [ReadCount(**count) for count in facts["read"]]
-        return cls(train, validation, facts["rows"], *facts["fingerprints"], read, facts["upsampled"])
+        train_fingerprint, validation_fingerprint = facts["fingerprints"]
+        return cls(
+            train, validation, facts["rows"], train_fingerprint, validation_fingerprint, read, facts["upsampled"]
+        )
 
 
 def first_occurrences(sentences: Sentences) -> np.ndarray:
