@@ -137,7 +137,7 @@ class Reader:
             return known
         tag = given.strip()  # white space around a tag would make another class of it
         if not is_label(tag) or (self.known_classes is not None and tag != "O" and tag[2:] not in self.known_classes):
-            expected = ", ".join(self.known_classes) if self.known_classes else "some TYPE"
+            expected = ", ".join(self.known_classes) if self.known_classes else "some CLASS"
             raise InputError(
                 f"{place}: unknown tag {tag!r}; expected O, or B- or I- with {expected}; "
                 "fix the line (training data name every class)"
