@@ -81,7 +81,9 @@ class ModelArguments:
     model_checkpoint: str = option(
         "distilbert-base-uncased", "A Hub id, a folder, or `package:NAME/FOLDER` inside an installed package."
     )
-    max_length: int | None = option(None, "Longest window in sub-tokens, with special tokens; default: the model's.")
+    max_length: int | None = option(
+        None, "Longest window in sub-tokens, special ones included; default: the run's, else the model's."
+    )
 
     def __post_init__(self) -> None:
         require_named(self, "model_checkpoint")

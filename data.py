@@ -193,6 +193,7 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
 
 
 def main(argv: list[str]) -> None:
+    """Prints an audit of all splits, and writes the faults and two pictures."""
     arguments = parse(argv, "Audit a data set: counts, faults and class plots.")
     options, folder = arguments.data, audit_folder(arguments)
     splits = {"train": read_split(options, "train")}

@@ -60,6 +60,7 @@ class Parser(HfArgumentParser):
         super().__init__(list[Any](groups), description=description, allow_abbrev=False, usage=usage)
 
     def error(self, message: str) -> NoReturn:
+        """What argparse calls for a wrong option."""
         raise InputError(f"{message.removeprefix('argument ')}; --help lists the options")
 
 
