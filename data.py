@@ -34,6 +34,7 @@ from ner.corpus.selection import (
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, run_script
 from ner.labels import types_of
+from ner.writing import write_text, writing
 
 log = logging.getLogger("ner")
 
@@ -174,8 +175,9 @@ def audit_folder(arguments: Arguments) -> Path:
 
 def write_findings(faults: list[Finding], path: Path) -> None:
     """Writes a JSON object a line for each fault."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in faults), encoding="utf-8")
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, "".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in faults))
     log.info("wrote %s", path)
 
 

@@ -1,10 +1,19 @@
-"""This repository's scores as an `evaluate.Metric`. Importing `evaluate` loads torch and takes seconds."""
+"""The scores of lists of BIO tags as an `evaluate.Metric`.
+
+    from metrics import ner_metric
+    ner_metric().compute(predictions=[["B-PER", "O"]], references=[["B-PER", "O"]])["overall"]["f1"]
+
+Importing this file imports `evaluate`, which loads torch and takes seconds. `ner.scoring` computes the same scores
+without it.
+"""
+
+from typing import Any
 
 import datasets
 import evaluate
 
-from ner.scoring.intervals import intervals
-from ner.scoring.scores import clustered, clusters, counts, scores
+from ner.scoring.intervals import scores_with_intervals
+from ner.scoring.scores import counts_of_tags, scores
 
 DESCRIPTION = "Entity-level precision, recall and F1 (equal to seqeval's default mode), accuracy, and intervals."
 TAGS = datasets.List(datasets.Value("string"))
@@ -12,9 +21,9 @@ Tags = list[list[str]]  # a list of strings for each sentence
 
 
 class NerMetric(evaluate.Metric):
-    """`compute(predictions=..., references=...)` takes a list of BIO tags for each sentence, and gives
-    `overall` and `per_class` scores. With the sentences' tokens in `tokens` it gives their 95 % `intervals` too, for
-    which copies of a sentence count as one."""
+    """`compute(predictions=..., references=...)` takes a list of BIO tags for each sentence and returns `overall` and
+    `per_class` scores. With the tokens of the sentences in `tokens`, it also returns their 95 % `intervals`, for which
+    copies of a sentence count as one."""
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
@@ -26,18 +35,21 @@ class NerMetric(evaluate.Metric):
 
     def compute(
         self, *, predictions: Tags | None = None, references: Tags | None = None, tokens: Tags | None = None
-    ) -> dict:
-        """As evaluate's, without the copy through Arrow, most of its time, where all rows are given at once."""
+    ) -> dict[str, Any]:
+        """The scores of these sentences, or of those added before with `add` and `add_batch`.
+
+        Sentences that are all given at once are not copied through Arrow, which would take most of the time.
+        """
         if predictions is not None and references is not None and len(self) == 0:
             return self._compute(predictions, references, tokens)
         return super().compute(predictions=predictions, references=references, tokens=tokens)
 
-    def _compute(self, predictions: Tags, references: Tags, tokens: Tags | None = None) -> dict:
-        counted = counts(references, predictions)
-        result = scores(counted)
-        return result if tokens is None else result | {"intervals": intervals(clustered(counted, clusters(tokens)))}
+    def _compute(self, predictions: Tags, references: Tags, tokens: Tags | None = None) -> dict[str, Any]:
+        if tokens is None:
+            return scores(counts_of_tags(references, predictions))
+        return scores_with_intervals(references, predictions, tokens)
 
 
 def ner_metric() -> NerMetric:
-    """The metric, its rows kept in memory: each process scores what it was given."""
+    """The metric, with its sentences kept in memory. Each process scores only the sentences it was given."""
     return NerMetric(keep_in_memory=True)

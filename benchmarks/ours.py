@@ -5,6 +5,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from ner.model.hardware import settle_precision
 from transformers import Trainer, set_seed
 
 import inference
@@ -15,7 +16,6 @@ from ner.corpus.cache import cache_folder
 from ner.labels import types_of
 from ner.model import checkpoints
 from ner.model.encoding import window_size
-from ner.model.hardware import settle_precision
 from ner.model.inputs import model_inputs
 from ner.model.resuming import RunRecord
 from ner.model.trainer import trainer_for

@@ -1,8 +1,9 @@
 """Time and memory of a full report over four runs of MultiNERD's test size.
 
-    python benchmarks/report_size.py RUN
+    python -m benchmarks.report_size RUN
 
-The predictions of RUN are repeated, each sentence made distinct, to 16,454 sentences, with noise for each run.
+The predictions of RUN are repeated until there are 16,454 sentences. Each sentence is made distinct, and each run gets
+noise of its own.
 """
 
 import argparse

@@ -27,7 +27,8 @@ import numpy as np
 import torch
 
 from benchmarks import ours, plain
-from ner.runs.files import BASELINE, cpu_name
+from ner.runs.environment import cpu_name
+from ner.runs.files import BASELINE
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("training", "tagging", "preparation", "scoring", "memory")

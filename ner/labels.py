@@ -107,3 +107,8 @@ def tag_lists(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> lis
     """Flat ids [token] as a list of label names for each sentence; the reverse of `flat_ids`."""
     flat, ends = np.array(names, dtype=object)[ids].tolist(), np.cumsum(lengths).tolist()
     return [flat[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def surface_form(tokens: Sequence[str]) -> str:
+    """An entity's tokens as text, with single spaces between words: the form in which entities are compared."""
+    return " ".join(" ".join(tokens).split())

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ner.model.hardware import settle_precision
 
 import train
 from arguments import parse, recorded
 from ner.errors import InputError
-from ner.model.hardware import settle_precision
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 

@@ -17,16 +17,19 @@ from arguments import DataArguments
 from data import read_split
 from ner.corpus.audit import Finding, audit
 from ner.scoring.intervals import intervals
-from ner.scoring.scores import counts, scores, table
+from ner.scoring.score_table import score_table
+from ner.scoring.scores import counts_of_tags, scores
 
 SCRIPT = """
 import logging, sys
-from errors import InputError, run_script
+from ner.errors import InputError, run_script
+from ner.writing import writing
 def main(argv):
     logging.getLogger("ner").info("label %s", "B-\\x1b]0;title\\x07\\nerror: not so")
     print("caf\\udcff", flush=True)
     if argv:
-        open("\\x1b[31m/none")
+        with writing("output"):
+            open("\\x1b[31m/none")
     raise InputError("found B-\\x1b]0;title\\x07\\nerror: not so")
 run_script(main)
 """
@@ -43,12 +46,46 @@ def test_messages_are_lines_that_a_terminal_can_show(words):
     assert lines[1].startswith("error: ") and lines[2:] == [""] and "\x1b" not in lines[1]
 
 
+def ended(code: str, redirection: str, **variables: str) -> subprocess.CompletedProcess:
+    """A script with that code as its `main`, its standard output redirected by bash."""
+    script = f"from ner.errors import run_script\ndef main(argv):\n    {code}\nrun_script(main)"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    environment |= {"PYTHONPATH": str(ROOT), "SCRIPT": script} | variables
+    command = f'{sys.executable} -c "$SCRIPT" {redirection}; exit ${{PIPESTATUS[0]}}'
+    return subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", env=environment)
+
+
+@pytest.mark.parametrize("code", ["print('a')", "print('a', flush=True)", "print('a' * 100_000)"])
+@pytest.mark.parametrize("variables", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_a_full_standard_output_is_one_message(code, variables):
+    done = ended(code, "> /dev/full", **variables)
+    message = "error: standard output: No space left on device; expected a place that can be written\n"
+    assert (done.returncode, done.stderr) == (2, message)
+
+
+def test_an_error_after_a_full_standard_output_is_the_only_message():
+    done = ended("print('a'); from ner.errors import InputError; raise InputError('wrong')", "> /dev/full")
+    assert (done.returncode, done.stderr) == (2, "error: wrong\n")
+
+
+@pytest.mark.parametrize("code", ["print('a' * 100_000)", "import time; time.sleep(0.5); print('a')"])
+def test_a_pipe_whose_reader_has_gone_is_no_error(code):
+    done = ended(code, "| true")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("code", ["open('nothing')", "open('nothing/new', 'w')", "open('.', 'w')"])
+def test_a_fault_of_ours_keeps_its_traceback(code):
+    done = ended(code, "")
+    assert done.returncode == 1 and "Traceback" in done.stderr and "can be written" not in done.stderr
+
+
 def test_tables_show_odd_names_as_one_line():
     odd = "B-X\x1b]0;t\x07\nY"
-    counted = counts([[odd, "O", "B-PER"]], [[odd, "O", "O"]])
+    counted = counts_of_tags([[odd, "O", "B-PER"]], [[odd, "O", "O"]])
     metrics = scores(counted) | {"intervals": intervals(counted)}
     metrics["per_class"]["Z\x9b\r"] = None
-    shown = table(metrics)
+    shown = score_table(metrics)
     assert len(shown.split("\n")) == 1 + 2 + 2 + 1 and all(line.isprintable() for line in shown.split("\n"))
     sentences = read_split(DataArguments(dataset="sample"), "validation")
     named = type(sentences)(sentences.table, [name.replace("PER", "P\x1b\nR") for name in sentences.names])

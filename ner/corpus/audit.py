@@ -1,6 +1,5 @@
 """What a data set contains: counts, lengths, and the faults that mislead training or scoring."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ import numpy as np
 
 from ner.corpus.sentences import Sentences
 from ner.errors import printable
-from ner.labels import spans, types_of
+from ner.labels import spans, surface_form, types_of
+from ner.scoring.intervals import wilson_interval
 from ner.scoring.scores import invalid_transitions
 
 QUANTILES = (0, 25, 50, 75, 95, 99, 100)
@@ -159,7 +159,7 @@ def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     entities = spans(sentences.tags, sentences.lengths, sentences.names)
     rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start]
     for i, start, end, index in zip(rows, entities.start, entities.end, entities.type, strict=True):
-        yield int(i), " ".join(" ".join(words[start:end]).split()), classes[index]
+        yield int(i), surface_form(words[start:end]), classes[index]
 
 
 def unbalanced(surface: str) -> bool:
@@ -176,4 +176,5 @@ def unbalanced(surface: str) -> bool:
 
 def wilson_half_width(share: float, n: int) -> float:
     """Half the width of the 95 % score interval of a share in n trials (Wilson 1927)."""
-    return Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    low, high = wilson_interval(np.array(share), np.array(n), Z)
+    return float(high - low) / 2

@@ -1,11 +1,12 @@
-"""A report's pictures: trees of SVG nodes that the page makes elements of and that `svg` writes as a file.
+"""Forest plots and line plots as SVG.
 
-A node is [tag, attributes, children or text]. Attributes never come from data. Places along x are percentages, so
-that a picture takes any width with letters of one size.
+A drawing is a tree of nodes [tag, attributes, children or text]. The page turns it into elements, and `svg` into a
+file. Attributes never come from data. Horizontal positions are percentages, so a picture can have any width while its
+letters keep their size.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,18 +15,18 @@ from xml.sax.saxutils import escape, quoteattr
 
 STYLE = Path(__file__).parent / "templates" / "drawing.css"
 Node = list[Any]
-MARKERS = (  # one for each series, around (0, 0)
+MARKERS = (  # the shape of each series, around (0, 0)
     "M0 -5A5 5 0 0 1 0 5A5 5 0 0 1 0 -5Z", "M-4.5 -4.5H4.5V4.5H-4.5Z", "M0 -6L6 0L0 6L-6 0Z",
     "M0 -5.5L5.5 4.5H-5.5Z", "M0 5.5L5.5 -4.5H-5.5Z", "M-5.5 -2.2H5.5V2.2H-5.5Z",
 )  # fmt: skip
-SHOWN = len(MARKERS)  # series in one picture
-LEFT, RIGHT = 17.0, 98.0  # percent: the labels end, the plot ends
-LINE, AXIS, WIDTH = 20, 44, 720  # pixels: a line of the legend, the axis below, and the width of a file
+MAX_SERIES = len(MARKERS)  # in one picture
+LEFT, RIGHT = 17.0, 98.0  # percent: the plot is between, labels are left of it
+LINE, AXIS, WIDTH = 20, 44, 720  # pixels: height of a legend line and of the axis, width of a file
 
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval, if it has one; hollow where no difference is shown."""
+    """A value with its interval, if it has one. Not filled: the value is a difference that no test shows."""
 
     value: float
     low: float | None
@@ -34,26 +35,30 @@ class Point:
 
 
 def node(tag: str, content: Sequence[Node] | str = (), **attributes: Any) -> Node:
+    """A node; underscores in attribute names become hyphens, and one at the end is dropped."""
     names = {key.rstrip("_").replace("_", "-"): str(value) for key, value in attributes.items()}
     return [tag, names, content if isinstance(content, str) else list(content)]
 
 
 def text(content: str, x: float, y: float, anchor: str = "start", class_: str = "") -> Node:
+    """A text at x percent and y pixels."""
     attributes = {"class": class_} if class_ else {}
     return ["text", {"x": f"{x:.2f}%", "y": f"{y:.1f}", "text-anchor": anchor} | attributes, content]
 
 
 def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Node:
+    """A line; x in percent, y in pixels."""
     return node("line", x1=f"{x1:.2f}%", y1=f"{y1:.1f}", x2=f"{x2:.2f}%", y2=f"{y2:.1f}", class_=class_)
 
 
 def marker(x: float, y: float, series: int, filled: bool = True) -> Node:
+    """The marker of a series at x percent and y pixels."""
     shape = node("path", d=MARKERS[series], class_=f"s{series}{'' if filled else ' hollow'}")
     return node("svg", [shape], x=f"{x:.2f}%", y=f"{y:.1f}", overflow="visible")
 
 
 def axis(values: Sequence[float]) -> tuple[float, float, list[float]]:
-    """A range somewhat wider than some values, and at most seven round numbers in it, evenly spaced."""
+    """The low and high end of a range somewhat wider than the values, and at most seven round numbers in it."""
     low, high = min(values, default=0.0), max(values, default=0.0)
     margin = 0.05 * (high - low) or 0.5
     low, high = low - margin, high + margin
@@ -62,22 +67,23 @@ def axis(values: Sequence[float]) -> tuple[float, float, list[float]]:
     return low, high, [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def share(value: float, low: float, high: float) -> float:
+def position(value: float, low: float, high: float) -> float:
+    """Where a value is between low (0) and high (1)."""
     return (value - low) / (high - low)
 
 
 def forest_plot(rows: Sequence[str], series: dict[str, list[Point | None]], unit: str, zero: bool) -> Node:
-    """Points with their intervals, a row for each label and a marker for each series; `zero` is marked if asked for.
+    """Points with their intervals: a row for each label, a marker for each series. `zero` draws a line at 0.
 
-    The first two rows (micro, macro) are set apart from the classes. At most `SHOWN` series are drawn.
+    A rule separates the first two rows (micro, macro) from the classes. At most `MAX_SERIES` series are drawn.
     """
-    shown = dict(list(series.items())[:SHOWN])
+    shown = dict(list(series.items())[:MAX_SERIES])
     points = [p for each in shown.values() for p in each if p]
     ends = [v for p in points for v in (p.value, p.low, p.high) if v is not None] + ([0.0] if zero else [])
     low, high, places = axis(ends)
 
     def x(value: float) -> float:
-        return LEFT + (RIGHT - LEFT) * share(value, low, high)
+        return LEFT + (RIGHT - LEFT) * position(value, low, high)
 
     nodes = legend(list(shown))
     top = LINE * len(nodes) + (8 if nodes else 0)
@@ -88,7 +94,7 @@ def forest_plot(rows: Sequence[str], series: dict[str, list[Point | None]], unit
     nodes.append(text(unit, (LEFT + RIGHT) / 2, bottom + 36, "middle", "soft"))
     for i, label in enumerate(rows):
         middle = top + height * (i + 0.5)
-        nodes.append(text(short(label), 0, middle + 4.5, class_="strong" if i < 2 else ""))
+        nodes.append(text(short_label(label), 0, middle + 4.5, class_="strong" if i < 2 else ""))
         if i:
             nodes.append(line(0, top + height * i, 100, top + height * i, "rule" if i == 2 else "faint"))
         for k, each in enumerate(shown.values()):
@@ -98,7 +104,8 @@ def forest_plot(rows: Sequence[str], series: dict[str, list[Point | None]], unit
     return frame(nodes, bottom + AXIS)
 
 
-def whisker(p: Point, x: Any, y: float, series: int) -> list[Node]:
+def whisker(p: Point, x: Callable[[float], float], y: float, series: int) -> list[Node]:
+    """The line of a point's interval, with a cap at each end; nothing without an interval."""
     if p.low is None or p.high is None:
         return []
     ends = x(p.low), x(p.high)
@@ -106,9 +113,9 @@ def whisker(p: Point, x: Any, y: float, series: int) -> list[Node]:
     return [line(ends[0], y, ends[1], y, f"s{series}"), *caps]
 
 
-def curves(series: dict[str, list[tuple[float, float]]], across: str, up: str) -> Node:
-    """Lines through points (x, y), one for each series; at most `SHOWN` of them."""
-    shown = dict(list(series.items())[:SHOWN])
+def line_plot(series: dict[str, list[tuple[float, float]]], across: str, up: str) -> Node:
+    """Lines through points (x, y), one for each series, at most `MAX_SERIES`; `across` and `up` name the axes."""
+    shown = dict(list(series.items())[:MAX_SERIES])
     steps = sorted({x for points in shown.values() for x, _ in points})
     left, right, columns = axis(steps)
     low, high, levels = axis([y for points in shown.values() for _, y in points])
@@ -117,10 +124,10 @@ def curves(series: dict[str, list[tuple[float, float]]], across: str, up: str) -
     bottom = top + 200
 
     def x(value: float) -> float:
-        return 8 + 89 * share(value, left, right)
+        return 8 + 89 * position(value, left, right)
 
     def y(value: float) -> float:
-        return bottom - (bottom - top) * share(value, low, high)
+        return bottom - (bottom - top) * position(value, low, high)
 
     nodes.append(text(up, 0, top - 14, class_="soft"))
     for v in levels:
@@ -134,32 +141,35 @@ def curves(series: dict[str, list[tuple[float, float]]], across: str, up: str) -
 
 
 def legend(names: list[str], always: bool = False) -> list[Node]:
-    """A node for each series, a line each; none where there is one series only."""
+    """A node for each series, one below the other; none for a single series unless `always`."""
     if len(names) < 2 and not always:
         return []
     lines = ([marker(0, 0, k), ["text", {"x": "14", "y": "4.5"}, series]] for k, series in enumerate(names))
     return [node("g", each, transform=f"translate(8, {LINE * k + 10})") for k, each in enumerate(lines)]
 
 
-def short(label: str) -> str:
+def short_label(label: str) -> str:
+    """The label, cut to 12 characters."""
     return label if len(label) <= 12 else label[:11] + "…"
 
 
 def frame(nodes: list[Node], height: float) -> Node:
+    """The whole drawing, with a height in pixels."""
     return node("svg", nodes, width=WIDTH, height=f"{height:.0f}", class_="drawing")
 
 
 def svg(drawing: Node, title: str) -> str:
-    """A file that shows the drawing by itself, light or dark as the reader's system is."""
+    """The text of an SVG file with the drawing, light or dark as the reader's system is."""
     style, (tag, attributes, children) = STYLE.read_text(encoding="utf-8"), drawing
     about = [["title", {}, title], ["style", {}, style]]
-    return written([tag, {"xmlns": "http://www.w3.org/2000/svg", "role": "img"} | attributes, about + children]) + "\n"
+    return markup([tag, {"xmlns": "http://www.w3.org/2000/svg", "role": "img"} | attributes, about + children]) + "\n"
 
 
-def written(part: Node) -> str:
+def markup(part: Node) -> str:
+    """A node as XML; characters that cannot be shown are replaced."""
     tag, attributes, content = part
     if isinstance(content, str):
         inner = escape("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in content))
     else:
-        inner = "".join(map(written, content))
+        inner = "".join(map(markup, content))
     return f"<{tag}{''.join(f' {key}={quoteattr(value)}' for key, value in attributes.items())}>{inner}</{tag}>"

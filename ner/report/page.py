@@ -11,18 +11,18 @@ from ner.scoring.error_analysis import KINDS, Entities, Entity, errors
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def html(parts: list[Part], runs: list[Run], classes: list[str], marked: list[Entities]) -> str:
-    """The page: the parts of a report in their order, then its sentences with their entities.
+def html_page(parts: list[Part], runs: list[Run], classes: list[str], entities: list[Entities]) -> str:
+    """The page: the parts of a report in their order, then the sentences with the `entities` of each run.
 
-    All that comes from data travels as JSON in which no tag can begin, and the page makes text nodes of it.
+    All text from data is in one block of JSON in which no HTML tag can begin. The page makes text nodes of it.
     """
     content = {
-        "parts": [embedded(part) for part in parts],
+        "parts": [{key: value for key, value in part.items() if key != "path"} for part in parts],
         "runs": [run.name for run in runs],
         "classes": classes,
         "kinds": list(KINDS),
         "langs": runs[0].langs,
-        "sentences": sentences(runs[0].tokens, classes, marked),
+        "sentences": sentence_rows(runs[0].tokens, classes, entities),
     }
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
@@ -33,27 +33,26 @@ def html(parts: list[Part], runs: list[Run], classes: list[str], marked: list[En
     return page.replace("@@DATA@@", data)
 
 
-def sentences(tokens: list[list[str]], classes: list[str], marked: list[Entities]) -> list[list[Any]]:
-    """For each sentence [tokens, gold entities, entities of each run, errors of each run], all by position."""
-    index, kind_index = {c: i for i, c in enumerate(classes)}, {k: i for i, k in enumerate(KINDS)}
+def sentence_rows(tokens: list[list[str]], classes: list[str], entities: list[Entities]) -> list[list[Any]]:
+    """For each sentence [tokens, gold entities, entities of each run, errors of each run].
 
-    def shown(entities: list[Entity]) -> list[list[int]]:
-        return [[start, end, index[kind]] for start, end, kind in entities]
+    An entity is [start, end, class], an error [kind, gold entity, predicted entity]. Class, kind and entities are
+    positions in their lists; -1 is no entity.
+    """
+    class_index, kind_index = {c: i for i, c in enumerate(classes)}, {k: i for i, k in enumerate(KINDS)}
+
+    def entity_rows(side: list[Entity]) -> list[list[int]]:
+        return [[start, end, class_index[class_name]] for start, end, class_name in side]
+
+    def error_rows(gold: list[Entity], predicted: list[Entity]) -> list[list[int]]:
+        return [
+            [kind_index[kind], -1 if g is None else gold.index(g), -1 if p is None else predicted.index(p)]
+            for kind, g, p in errors(gold, predicted)
+        ]
 
     rows = []
     for i, words in enumerate(tokens):
-        gold, sides = marked[0].gold[i], [both.predicted[i] for both in marked]
-        wrong = [
-            [
-                [kind_index[kind], -1 if g is None else gold.index(g), -1 if p is None else side.index(p)]
-                for kind, g, p in errors(gold, side)
-            ]
-            for side in sides
-        ]
-        rows.append([words, shown(gold), [shown(side) for side in sides], wrong])
+        gold, predicted = entities[0].gold[i], [each.predicted[i] for each in entities]
+        by_run = [entity_rows(side) for side in predicted]
+        rows.append([words, entity_rows(gold), by_run, [error_rows(gold, side) for side in predicted]])
     return rows
-
-
-def embedded(part: Part) -> Part:
-    """The part as JSON takes it: a picture is its drawing, not its file."""
-    return {k: v for k, v in part.items() if k != "path"}

@@ -1,18 +1,23 @@
-"""Pictures of a data set's classes, by matplotlib, which only this module imports."""
+"""Bar charts of a data set's classes. No other module imports matplotlib, which takes a while."""
 
 from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("Agg")  # no screen
+matplotlib.use("Agg")  # needs no screen
 import matplotlib.pyplot as plt
 import numpy as np
+
+from ner.writing import writing
 
 plt.rcParams["text.parse_math"] = False  # a data set's name may hold a dollar sign
 
 
 def class_bars(counts: dict[str, dict[str, int]], title: str, path: Path) -> None:
-    """Entities of each class, a bar for each split, on a logarithmic axis; written as PNG."""
+    """Writes a PNG with the number of entities of each class, a bar for each split, on a logarithmic axis.
+
+    `counts` holds the number of entities by split and class.
+    """
     splits = list(counts)
     classes = list(next(iter(counts.values())))
     figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
@@ -27,9 +32,6 @@ def class_bars(counts: dict[str, dict[str, int]], title: str, path: Path) -> Non
     axes.set_title(title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    save(figure, path)
-
-
-def save(figure: plt.Figure, path: Path) -> None:
-    figure.savefig(path, dpi=150)
+    with writing(path):
+        figure.savefig(path, dpi=150)
     plt.close(figure)

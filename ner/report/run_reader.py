@@ -1,4 +1,4 @@
-"""Run folders as a report reads them: predictions, label sets, recorded arguments. No model, no torch."""
+"""Run folders as a report reads them: predictions, classes and recorded arguments; and whether they can be compared."""
 
 import json
 import os
@@ -7,58 +7,58 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ner.corpus.readers import HALF_A_PAIR
 from ner.errors import InputError
 from ner.labels import flat_ids, is_label, label_names, lookup_table, types_of
 from ner.runs.files import SURFACES, optional_json, recorded_args
 from ner.scoring.scores import Counts, counts_of_ids
 
-# Arguments in which runs of one experiment may differ.
+# Runs of one experiment may differ in these arguments.
 NOT_THE_EXPERIMENT = ("seed", "output_dir")
 
 
 @dataclass(frozen=True)
 class Run:
-    """The scored test split of a run; `classes` are those that its checkpoint knows, where that is recorded."""
+    """The scored test split of a run, and what its folder records."""
 
     name: str
-    tokens: list[list[str]]
+    tokens: list[list[str]]  # of each sentence
     gold: list[list[str]]
     predicted: list[list[str]]
-    langs: list[str]
-    classes: list[str]
+    langs: list[str]  # [sentence]
+    classes: list[str]  # that the checkpoint knows, or if that is not recorded, those of the tags
     args: dict[str, Any]
     environment: dict[str, Any]
-    scored: dict[str, Any]  # the split's metrics.json, empty where there is none
-    curve: list[tuple[float, float]]  # epoch and validation F1 in percent, while it was trained
-    seen: set[tuple[str, str]] | None  # class and surface of the training entities, where they are recorded
+    metrics: dict[str, Any]  # of the test split, empty if there is no metrics.json
+    curve: list[tuple[float, float]]  # epoch and validation F1 in percent, during training
+    seen: set[tuple[str, str]] | None  # class and surface form of each training entity, None if not recorded
 
     def counts(self, classes: list[str]) -> Counts:
-        """Counts over some classes, every other tag turned into `O` on both sides."""
-        names, shown = label_names(self.classes), label_names(classes)
-        table = lookup_table(names, shown)
+        """Counts over some classes; every other tag counts as `O`, in gold and prediction."""
+        names, shared = label_names(self.classes), label_names(classes)
+        table = lookup_table(names, shared)
         (gold, lengths), (predicted, _) = flat_ids(self.gold, names), flat_ids(self.predicted, names)
         return counts_of_ids(table[gold], table[predicted], lengths, classes)
 
-    def experiment(self) -> str:
-        """A key that is equal for runs whose recorded arguments differ in seed and output folder only."""
+    def experiment_key(self) -> str:
+        """A text that is the same for runs whose recorded arguments differ only in seed and output folder."""
         if not self.args:
             return self.name
         return json.dumps({k: str(v) for k, v in self.args.items() if k not in NOT_THE_EXPERIMENT}, sort_keys=True)
 
 
 def read_runs(folders: list[Path]) -> list[Run]:
-    """The runs of some folders, under the shortest path suffixes that tell them apart.
+    """The runs in some folders, each named by the shortest end of its path that no other run shares.
 
-    Raises `InputError` for a folder without predictions, a line that is none, and a folder that stands twice.
+    Raises `InputError` for a folder without predictions, for a line that is not a prediction, and for a folder that is
+    given twice.
     """
     return [read_run(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
 
 
 def short_names(folders: list[Path]) -> list[str]:
-    # As it can be written: of a name that is no UTF-8, the odd bytes as \xNN.
+    """The shortest ends of the folders' paths that differ. Raises `InputError` for a folder that is given twice."""
+    # A name that is not UTF-8 cannot be written as it is: its odd bytes become \xNN.
     parts = [[os.fsencode(p).decode("utf-8", "backslashreplace") for p in f.resolve().parts] for f in folders]
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise InputError(f"found {', '.join(map(str, folders))}; expected each run once; remove the repeated one")
@@ -70,30 +70,36 @@ def short_names(folders: list[Path]) -> list[str]:
 
 
 def read_run(folder: Path, name: str) -> Run:
+    """The run in a folder, under a name. Raises `InputError` as `read_runs` does, and for a broken record."""
     path = folder / "test" / "predictions.jsonl"
     rows = list(prediction_rows(path))
     if not rows:
         raise InputError(f"{path}: holds no sentence; expected at least one; score the run with inference.py")
     gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
-    known = known_types(folder / "config.json")
-    seen = types_of({tag for tags in (*gold, *predicted) for tag in tags})
-    classes = known or seen
-    if set(seen) - set(classes):
+    used = types_of({tag for tags in (*gold, *predicted) for tag in tags})
+    classes = known_classes(folder / "config.json") or used
+    if set(used) - set(classes):
         raise InputError(
-            f"{path}: found the classes {', '.join(seen)}; config.json knows {', '.join(classes)}; score again"
+            f"{path}: found the classes {', '.join(used)}; config.json knows {', '.join(classes)}; score again"
         )
-    langs = [row.get("lang", "") for row in rows]
-    tokens = [row["tokens"] for row in rows]
-    environment = optional_json(folder / "environment.json")
     history = optional_json(folder / "trainer_state.json").get("log_history", [])
-    curve = [(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if {"epoch", "eval_f1"} <= entry.keys()]
-    args, surfaces = recorded_args(folder), training_surfaces(folder / SURFACES)
-    scored = optional_json(folder / "test" / "metrics.json")
-    return Run(name, tokens, gold, predicted, langs, classes, args, environment, scored, curve, surfaces)
+    return Run(
+        name,
+        [row["tokens"] for row in rows],
+        gold,
+        predicted,
+        [row.get("lang", "") for row in rows],
+        classes,
+        args=recorded_args(folder),
+        environment=optional_json(folder / "environment.json"),
+        metrics=optional_json(folder / "test" / "metrics.json"),
+        curve=[(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if {"epoch", "eval_f1"} <= entry.keys()],
+        seen=training_surfaces(folder / SURFACES),
+    )
 
 
-def known_types(path: Path) -> list[str]:
-    """The classes that a checkpoint's `config.json` names; none where there is no such file."""
+def known_classes(path: Path) -> list[str]:
+    """The classes that a checkpoint's `config.json` names; none if there is no such file."""
     labels = list(optional_json(path).get("id2label", {}).values())
     if not all(map(is_label, labels)) or HALF_A_PAIR.search("".join(labels)):
         raise InputError(f"{path}: found no BIO label names in id2label; expected those of a trained tagger")
@@ -101,14 +107,18 @@ def known_types(path: Path) -> list[str]:
 
 
 def training_surfaces(path: Path) -> set[tuple[str, str]] | None:
+    """Class and surface form of each entity in the training data; None if there is no such file."""
     if not path.is_file():
         return None
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return {(kind, surface) for kind, _, surface in (line.partition("\t") for line in lines if line)}
+    return {(class_name, surface) for class_name, _, surface in (line.partition("\t") for line in lines if line)}
 
 
 def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a `predictions.jsonl`, each with as many gold and predicted BIO tags as tokens."""
+    """The sentences of a `predictions.jsonl`, each with as many gold and predicted BIO tags as tokens.
+
+    Raises `InputError` with file and line for any other line.
+    """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
@@ -137,8 +147,11 @@ def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def shared_classes(runs: list[Run]) -> list[str]:
-    """The classes that all runs know. Raises `InputError` where there are none, or the runs cannot be compared:
-    other tokens, or other gold on those classes."""
+    """The classes that all runs know.
+
+    Raises `InputError` if there are none, or if the runs cannot be compared: they must have the same tokens, and the
+    same gold tags on these classes.
+    """
     classes = [c for c in runs[0].classes if all(c in run.classes for run in runs)]
     if not classes:
         known = "; ".join(f"{run.name}: {', '.join(run.classes)}" for run in runs)
@@ -155,7 +168,7 @@ def shared_classes(runs: list[Run]) -> list[str]:
                 f"the first is id {differs}; score both on one split, with the same max_eval_sentences"
             )
         for i, (a, b) in enumerate(zip(first.gold, run.gold, strict=True)):
-            if projected(a, classes) != projected(b, classes):
+            if project_tags(a, classes) != project_tags(b, classes):
                 raise InputError(
                     f"{first.name} and {run.name} have other gold tags on {', '.join(classes)}: the first in id {i}; "
                     "score both on one split"
@@ -163,13 +176,14 @@ def shared_classes(runs: list[Run]) -> list[str]:
     return classes
 
 
-def projected(tags: list[str], classes: list[str]) -> list[str]:
+def project_tags(tags: list[str], classes: list[str]) -> list[str]:
+    """The tags with every other class as `O`."""
     return [tag if tag[2:] in classes else "O" for tag in tags]
 
 
-def seeds_of(runs: list[Run]) -> dict[str, np.ndarray]:
-    """The positions of each experiment's runs, in the order of their first run; a seed counts once."""
-    groups: dict[str, dict[Any, int]] = {}
+def runs_by_experiment(runs: list[Run]) -> list[list[int]]:
+    """The positions of the runs of each experiment, in the order of their first runs; a repeated seed counts once."""
+    experiments: dict[str, dict[Any, int]] = {}
     for i, run in enumerate(runs):
-        groups.setdefault(run.experiment(), {}).setdefault(run.args.get("seed"), i)
-    return {key: np.array(list(members.values())) for key, members in groups.items()}
+        experiments.setdefault(run.experiment_key(), {}).setdefault(run.args.get("seed"), i)
+    return [list(members.values()) for members in experiments.values()]

@@ -1,24 +1,28 @@
-"""In what compared runs differ beyond what the experiment varies: precision, batches, versions, data, hardware."""
+"""How compared runs differ apart from what the experiment varies: precision, batches, versions, data, hardware."""
 
 from typing import Any
 
 from ner.report.run_reader import Run
 
-# What an experiment varies, and what changes no number or has a row of its own.
+# Arguments that an experiment varies.
 VARIED = (
     "masked_training", "selected_categories", "upsample", "upsample_categories", "upsample_factor", "seed",
     "output_dir",
 )  # fmt: skip
-ELSEWHERE = (
+# Arguments that change no number, or that have a row of their own.
+NOT_COMPARED = (
     "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "bf16", "fp16",
     "overwrite_output_dir", "resume_from_checkpoint", "push_to_hub", "hub_model_id", "cache", "disable_tqdm",
 )  # fmt: skip
-DEFAULT = "default"  # args.yaml leaves transformers' defaults out
+DEFAULT = "default"  # of transformers: args.yaml does not record it
 
 
-def setups(runs: list[Run]) -> dict[str, Any]:
-    """How alike the runs were made: `differing`, a list of {"what", "values": {run: text, None if not recorded}},
-    and the names of what agrees (`agreeing`) and of what no run has recorded (`unrecorded`)."""
+def setup_comparison(runs: list[Run]) -> dict[str, Any]:
+    """How alike the runs were made.
+
+    `differing` is a list of {"what": fact, "values": {run: text, or None if it did not record the fact}}, `agreeing`
+    names the facts in which all runs agree, and `unrecorded` those that no run recorded.
+    """
     result: dict[str, Any] = {"differing": [], "agreeing": [], "unrecorded": []}
 
     def compare(what: str, values: list[str | None]) -> None:
@@ -28,26 +32,26 @@ def setups(runs: list[Run]) -> dict[str, Any]:
         else:
             result["unrecorded" if values[0] is None else "agreeing"].append(what)
 
-    facts = [recorded(run) for run in runs]
+    facts = [recorded_facts(run) for run in runs]
     for what in facts[0]:
         compare(what, [each[what] for each in facts])
-    for what, singular, found, missing in (
-        ("other arguments", "argument", [arguments(run) for run in runs], DEFAULT),
+    for what, singular, records, missing in (
+        ("other arguments", "argument", [other_arguments(run) for run in runs], DEFAULT),
         ("package versions", "version of", [run.environment.get("packages") for run in runs], None),
     ):
-        known = [each if isinstance(each, dict) and each else None for each in found]
+        known = [each if isinstance(each, dict) and each else None for each in records]
         keys = sorted({key for each in known if each for key in each}, key=str)
-        values = {k: [None if each is None else shown(each.get(k)) or missing for each in known] for k in keys}
+        values = {k: [None if each is None else fact_text(each.get(k)) or missing for each in known] for k in keys}
         differing = {k: v for k, v in values.items() if len({x for x, each in zip(v, known, strict=True) if each}) > 1}
         if not differing:
             compare(what, [None if each is None else "recorded" for each in known])
-        for key, each in differing.items():
-            compare(f"{singular} {key}", each)
+        for key, texts in differing.items():
+            compare(f"{singular} {key}", texts)
     return result
 
 
-def recorded(run: Run) -> dict[str, str | None]:
-    """What a run's records say of how it was trained and scored; None for what they do not say."""
+def recorded_facts(run: Run) -> dict[str, str | None]:
+    """How a run was trained and scored, as its folder records it; None for what it does not record."""
     environment, args = run.environment, run.args
     sizes = args.get("per_device_train_batch_size"), args.get("gradient_accumulation_steps", 1)
     factors = [*sizes, environment.get("processes")]
@@ -57,24 +61,24 @@ def recorded(run: Run) -> dict[str, str | None]:
     accelerators = environment.get("accelerators")
     facts = {
         "precision of training": training_precision(run),
-        "precision of scoring": run.scored.get("precision"),
-        "sentences an update": batch,
+        "precision of scoring": run.metrics.get("precision"),
+        "sentences per update": batch,
         "updates": environment.get("update_steps"),
         "learning rate": args.get("learning_rate"),
         "training data": environment.get("data_fingerprint"),
-        "test data": run.scored.get("data_fingerprint"),
+        "test data": run.metrics.get("data_fingerprint"),
         "Python": environment.get("python"),
         "device": environment.get("device"),
-        "processor": environment.get("processor"),
+        "CPU": environment.get("processor"),
         "threads": environment.get("threads"),
         "accelerators": "none" if accelerators == [] else accelerators,
         "git commit": environment.get("git_commit"),
     }
-    return {what: shown(value) for what, value in facts.items()}
+    return {what: fact_text(value) for what, value in facts.items()}
 
 
 def training_precision(run: Run) -> str | None:
-    """The recorded precision; older runs recorded only whether it was bfloat16."""
+    """The recorded precision; older runs only recorded whether it was bfloat16."""
     if "precision" in run.environment or "bfloat16" not in run.environment:
         return run.environment.get("precision")
     if run.environment["bfloat16"]:
@@ -82,11 +86,13 @@ def training_precision(run: Run) -> str | None:
     return "float16" if run.args.get("fp16") else "float32"
 
 
-def arguments(run: Run) -> dict[str, Any]:
-    return {k: v for k, v in run.args.items() if k not in (*VARIED, *ELSEWHERE)}
+def other_arguments(run: Run) -> dict[str, Any]:
+    """The recorded arguments that are neither varied by an experiment nor compared elsewhere."""
+    return {k: v for k, v in run.args.items() if k not in (*VARIED, *NOT_COMPARED)}
 
 
-def shown(value: Any) -> str | None:
+def fact_text(value: Any) -> str | None:
+    """A recorded value as text; None if it is None."""
     if value is None:
         return None
     if isinstance(value, float):

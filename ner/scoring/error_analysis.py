@@ -1,8 +1,13 @@
-"""Where a run's errors are: kinds of error, confusion, and F1 by length. NumPy only.
+"""Where the errors of a run are: kinds of error, confusion, and F1 by length.
 
-A predicted entity is right where a gold entity has its borders and type. The others are paired with the gold entities
-that are left, largest overlap first: *type* (same borders), *boundary* (same type), *both* (another type and other
-borders); a gold entity without a partner is *missed*, a predicted one *spurious*.
+A predicted entity is correct if a gold entity has its borders and its class. The other predicted entities are paired
+with the remaining gold entities, those with the largest overlap first. There are five kinds of error:
+
+- type: same borders, another class;
+- boundary: same class, other borders, with an overlap;
+- both: another class and other borders, with an overlap;
+- missed: a gold entity without a partner;
+- spurious: a predicted entity without a partner.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,168 +16,181 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import label_names, prefixes_and_types, spans, types_of
-from ner.scoring.scores import invalid_transitions, precision_recall_f1
+from ner.labels import label_names, prefixes_and_types, spans, surface_form, types_of
+from ner.scoring.scores import gold_entities, invalid_transitions, precision_recall_f1
 
-Entity = tuple[int, int, str]  # half-open token range within the sentence, and type
-SizeOf = Callable[[Entity, int], int]  # of an entity and its sentence's position
+Entity = tuple[int, int, str]  # half-open token range within the sentence, and class
+Error = tuple[str, Entity | None, Entity | None]  # kind, gold entity, predicted entity
 KINDS = ("type", "boundary", "both", "missed", "spurious")
-LENGTHS = ((1, 1), (2, 2), (3, 3), (4, None))  # tokens of an entity
+ENTITY_LENGTHS = ((1, 1), (2, 2), (3, 3), (4, None))  # tokens, first and last of each bin
 SENTENCE_LENGTHS = ((1, 10), (11, 20), (21, 30), (31, None))
-WORST = 50
+WORST = 50  # sentences
 
 
 @dataclass(frozen=True)
 class Entities:
-    """The entities of each sentence on the gold and on the predicted side, restricted to some classes."""
+    """The gold and the predicted entities of each sentence, restricted to some classes."""
 
     gold: list[list[Entity]]
     predicted: list[list[Entity]]
 
 
 def entities_of(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> list[list[Entity]]:
-    """The entities of BIO tags in seqeval's default reading, every tag outside `classes` taken as `O`."""
+    """The entities of each sentence's BIO tags, read as seqeval's default mode does; other classes count as `O`."""
     ids, lengths = known_ids(sentences, classes)
-    found = spans(ids, lengths, label_names(classes))
+    flat = spans(ids, lengths, label_names(classes))
     starts = np.cumsum(lengths) - lengths
-    sentence = np.repeat(np.arange(len(lengths)), lengths)[found.start]
-    first, last = (found.start - starts[sentence]).tolist(), (found.end - starts[sentence]).tolist()
-    # `spans` numbers types in the order of `types_of`, which is that of the classes a checkpoint or data names.
-    types = types_of(label_names(classes))
+    sentence = np.repeat(np.arange(len(lengths)), lengths)[flat.start]
+    first, last = (flat.start - starts[sentence]).tolist(), (flat.end - starts[sentence]).tolist()
+    ordered = types_of(label_names(classes))  # `spans` numbers the classes in this order
     result: list[list[Entity]] = [[] for _ in sentences]
-    for i, start, end, kind in zip(sentence.tolist(), first, last, found.type.tolist(), strict=True):
-        result[i].append((start, end, types[kind]))
+    for i, start, end, class_id in zip(sentence.tolist(), first, last, flat.type.tolist(), strict=True):
+        result[i].append((start, end, ordered[class_id]))
     return result
 
 
 def known_ids(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Flat ids [token] into `label_names(classes)`, other tags as `O`, and lengths [sentence]."""
+    """Flat ids [token] into `label_names(classes)`, 0 (`O`) for all other tags, and sentence lengths [sentence]."""
     index = {name: i for i, name in enumerate(label_names(classes))}
     ids = np.array([index.get(tag, 0) for tags in sentences for tag in tags], dtype=np.int64)
     return ids, np.array([len(tags) for tags in sentences], dtype=np.int64)
 
 
-def errors(gold: list[Entity], predicted: list[Entity]) -> list[tuple[str, Entity | None, Entity | None]]:
-    """The errors of a sentence as (kind, gold entity, predicted entity), each entity in one error at most once.
+def errors(gold: list[Entity], predicted: list[Entity]) -> list[Error]:
+    """The errors of a sentence. Each entity is in at most one of them.
 
-    Wrong entities of both sides are paired, those that share most tokens first, at a tie those of one class.
+    Wrong entities of both sides are paired: those that share most tokens first, and among equals those of one class.
     """
-    right = set(gold) & set(predicted)
-    open_gold, open_predicted = ([e for e in side if e not in right] for side in (gold, predicted))
+    correct = set(gold) & set(predicted)
+    open_gold, open_predicted = ([e for e in side if e not in correct] for side in (gold, predicted))
     overlaps = [
         (min(p[1], g[1]) - max(p[0], g[0]), p[2] == g[2], g, p)
         for p in open_predicted
         for g in open_gold
         if min(p[1], g[1]) > max(p[0], g[0])
     ]
-    found: list[tuple[str, Entity | None, Entity | None]] = []
+    paired: list[Error] = []
     for _, same_class, g, p in sorted(overlaps, key=lambda o: (-o[0], not o[1], o[2][0], o[3][0])):
         if g in open_gold and p in open_predicted:
             open_gold.remove(g)
             open_predicted.remove(p)
-            found.append(("type" if p[:2] == g[:2] else "boundary" if same_class else "both", g, p))
-    found += [("spurious", None, p) for p in open_predicted]
-    return found + [("missed", g, None) for g in open_gold]
+            paired.append(("type" if p[:2] == g[:2] else "boundary" if same_class else "both", g, p))
+    return [*paired, *(("spurious", None, p) for p in open_predicted), *(("missed", g, None) for g in open_gold)]
 
 
-def analysis(both: Entities, predicted: list[list[str]], classes: Sequence[str]) -> dict[str, Any]:
-    """Kinds of error, confusion, F1 by length and the worst sentences of one run with the tags `predicted`.
+def error_analysis(entities: Entities, predicted: list[list[str]], classes: Sequence[str]) -> dict[str, Any]:
+    """Kinds of error, confusion, F1 by length and the worst sentences of a run; `predicted` are its tags.
 
-    `confusion` counts the same errors by class, see there.
+    `worst_sentences` are positions of at most 50 sentences with errors, those with most errors first.
     """
-    found = [errors(g, p) for g, p in zip(both.gold, both.predicted, strict=True)]
+    by_sentence = [errors(g, p) for g, p in zip(entities.gold, entities.predicted, strict=True)]
     lengths = [len(tags) for tags in predicted]
+    with_errors = (i for i, each in enumerate(by_sentence) if each)
     return {
-        "kinds": {kind: sum(e[0] == kind for sentence in found for e in sentence) for kind in KINDS},
-        "confusion": confusion(both, found, classes),
-        "by_entity_length": by_bins(both, LENGTHS, lambda entity, i: entity[1] - entity[0]),
-        "by_sentence_length": by_bins(both, SENTENCE_LENGTHS, lambda entity, i: lengths[i]),
-        "invalid_transitions": invalid_rate(predicted, classes),
-        "worst_sentences": sorted((i for i, e in enumerate(found) if e), key=lambda i: (-len(found[i]), i))[:WORST],
+        "kinds": {kind: sum(error[0] == kind for each in by_sentence for error in each) for kind in KINDS},
+        "confusion": confusion(entities, by_sentence, classes),
+        "by_entity_length": scores_by_size(entities, ENTITY_LENGTHS, lambda entity, i: entity[1] - entity[0]),
+        "by_sentence_length": scores_by_size(entities, SENTENCE_LENGTHS, lambda entity, i: lengths[i]),
+        "invalid_transitions": invalid_transition_rate(predicted, classes),
+        "worst_sentences": sorted(with_errors, key=lambda i: (-len(by_sentence[i]), i))[:WORST],
     }
 
 
-def confusion(
-    both: Entities, found: list[list[tuple[str, Entity | None, Entity | None]]], classes: Sequence[str]
-) -> list[list[int]]:
-    """Counts, [gold class + other borders + spurious, predicted class + other borders + missed], of the errors `found`.
+def confusion(entities: Entities, by_sentence: list[list[Error]], classes: Sequence[str]) -> list[list[int]]:
+    """Counts of entities, with a row for each gold class and a column for each predicted class.
 
-    Entities with the borders of a gold one are in the class columns, right ones on the diagonal. A pair with other
-    borders is counted once on each side: in its gold row, and in its predicted column.
+    Two more rows count predicted entities with other borders and spurious ones; two more columns count gold entities
+    with other borders and missed ones. Correct entities are on the diagonal. A pair with other borders is counted on
+    each side once: in the row of its gold class, and in the column of its predicted class.
     """
     index, size = {c: i for i, c in enumerate(classes)}, len(classes)
     table = np.zeros((size + 2, size + 2), dtype=int)
-    for gold, predicted, wrong in zip(both.gold, both.predicted, found, strict=True):
+    for gold, predicted, wrong in zip(entities.gold, entities.predicted, by_sentence, strict=True):
         for g in set(gold) & set(predicted):
             table[index[g[2]], index[g[2]]] += 1
-        for kind, g, p in wrong:
+        for kind, gold_entity, predicted_entity in wrong:
+            row = index[gold_entity[2]] if gold_entity else None
+            column = index[predicted_entity[2]] if predicted_entity else None
             if kind == "type":
-                table[index[g[2]], index[p[2]]] += 1
+                table[row, column] += 1
                 continue
-            if g is not None:
-                table[index[g[2]], size + (kind == "missed")] += 1
-            if p is not None:
-                table[size + (kind == "spurious"), index[p[2]]] += 1
+            if row is not None:
+                table[row, size + (kind == "missed")] += 1
+            if column is not None:
+                table[size + (kind == "spurious"), column] += 1
     return table.tolist()
 
 
-def by_bins(both: Entities, bins: Sequence[tuple[int, int | None]], size: SizeOf) -> list[dict[str, Any]]:
-    """Scores over the entities whose size falls into each bin (first, last), both included."""
+def scores_by_size(
+    entities: Entities, bins: Sequence[tuple[int, int | None]], size: Callable[[Entity, int], int]
+) -> list[dict[str, Any]]:
+    """Scores of the entities whose size is in each bin, first and last included.
+
+    `size` is a function of an entity and its sentence's position.
+    """
 
     def bin_of(entity: Entity, i: int) -> int:
         return next(k for k, (_, last) in enumerate(bins) if last is None or size(entity, i) <= last)
 
-    found = scores_by(both, len(bins), bin_of)
-    return [{"from": first, "to": last} | values for (first, last), values in zip(bins, found, strict=True)]
+    parts = scores_of_parts(entities, len(bins), bin_of)
+    return [{"from": first, "to": last} | scores for (first, last), scores in zip(bins, parts, strict=True)]
 
 
-def by_seen(
-    both: Entities, tokens: list[list[str]], seen: set[tuple[str, str]] | None
+def scores_by_seen(
+    entities: Entities, tokens: list[list[str]], seen: set[tuple[str, str]] | None
 ) -> dict[str, dict[str, float]] | None:
-    """Scores over entities whose class and surface form stood in the training data, and over the others."""
+    """Scores of the entities whose class and surface form occur in the training data (`seen`), and of the others.
+
+    None if `seen` is not known.
+    """
     if seen is None:
         return None
 
-    def is_new(entity: Entity, i: int) -> int:
-        start, end, kind = entity
-        surface = " ".join(" ".join(tokens[i][start:end]).split())
-        return int((kind, surface) not in seen)
+    def is_unseen(entity: Entity, i: int) -> int:
+        start, end, class_name = entity
+        return int((class_name, surface_form(tokens[i][start:end])) not in seen)
 
-    return dict(zip(("seen", "unseen"), scores_by(both, 2, is_new), strict=True))
+    return dict(zip(("seen", "unseen"), scores_of_parts(entities, 2, is_unseen), strict=True))
 
 
-def scores_by(both: Entities, parts: int, part_of: SizeOf) -> list[dict[str, float]]:
-    """Precision, recall, F1 and support of each part, into which `part_of` puts the entities of both sides."""
-    counted = np.zeros((parts, 3), dtype=int)
-    for i, (gold, predicted) in enumerate(zip(both.gold, both.predicted, strict=True)):
-        right = set(gold) & set(predicted)
-        for entities, column in ((right, 0), (set(predicted) - right, 1), (set(gold) - right, 2)):
-            for entity in entities:
-                counted[part_of(entity, i), column] += 1
-    scores = zip(*precision_recall_f1(counted), counted[:, 0] + counted[:, 2], strict=True)
+def scores_of_parts(entities: Entities, parts: int, part_of: Callable[[Entity, int], int]) -> list[dict[str, float]]:
+    """Precision, recall, F1 and support of each part of the entities.
+
+    `part_of` gives the part of an entity from the entity and its sentence's position.
+    """
+    counts = np.zeros((parts, 3), dtype=int)
+    for i, (gold, predicted) in enumerate(zip(entities.gold, entities.predicted, strict=True)):
+        correct = set(gold) & set(predicted)
+        for members, column in ((correct, 0), (set(predicted) - correct, 1), (set(gold) - correct, 2)):
+            for entity in members:
+                counts[part_of(entity, i), column] += 1
+    rows = zip(*precision_recall_f1(counts), gold_entities(counts), strict=True)
     return [
-        {"precision": float(p), "recall": float(r), "f1": float(f1), "support": int(support)}
-        for p, r, f1, support in scores
+        {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support)}
+        for precision, recall, f1, support in rows
     ]
 
 
-def strict_scores(both: Entities, gold: list[list[str]], predicted: list[list[str]]) -> dict[str, float]:
-    """Micro precision, recall and F1 in seqeval's strict mode (IOB2): an entity must begin with a `B-` tag."""
-    right = golds = guesses = 0
-    for gold_entities, predicted_entities, gold_tags, tags in zip(
-        both.gold, both.predicted, gold, predicted, strict=True
+def strict_scores(entities: Entities, gold: list[list[str]], predicted: list[list[str]]) -> dict[str, float]:
+    """Micro precision, recall and F1 in seqeval's strict mode (IOB2), in which an entity must begin with a `B-` tag.
+
+    `gold` and `predicted` are the tags of the sentences.
+    """
+    tp = fp = fn = 0
+    for gold_side, predicted_side, gold_tags, predicted_tags in zip(
+        entities.gold, entities.predicted, gold, predicted, strict=True
     ):
-        g = {e for e in gold_entities if gold_tags[e[0]][0] == "B"}
-        p = {e for e in predicted_entities if tags[e[0]][0] == "B"}
-        right, golds, guesses = right + len(g & p), golds + len(g), guesses + len(p)
-    scores = precision_recall_f1(np.array([right, guesses - right, golds - right]))
+        g = {e for e in gold_side if gold_tags[e[0]][0] == "B"}
+        p = {e for e in predicted_side if predicted_tags[e[0]][0] == "B"}
+        tp, fp, fn = tp + len(g & p), fp + len(p - g), fn + len(g - p)
+    scores = precision_recall_f1(np.array([tp, fp, fn]))
     return {name: float(score) for name, score in zip(("precision", "recall", "f1"), scores, strict=True)}
 
 
-def invalid_rate(predicted: list[list[str]], classes: Sequence[str]) -> dict[str, float]:
-    """How many predicted `I-` tags follow nothing that they continue, and their share of all entity tags."""
+def invalid_transition_rate(predicted: list[list[str]], classes: Sequence[str]) -> dict[str, float]:
+    """How many predicted `I-` tags continue no entity (`count`), and their share of all entity tags (`share`)."""
     names = label_names(classes)
     ids, lengths = known_ids(predicted, classes)
     count = invalid_transitions(ids, lengths, names)
-    tags = int((prefixes_and_types(names)[0][ids] > 0).sum())
-    return {"count": count, "share": count / tags if tags else 0.0}
+    entity_tags = int((prefixes_and_types(names)[0][ids] > 0).sum())
+    return {"count": count, "share": count / entity_tags if entity_tags else 0.0}

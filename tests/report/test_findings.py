@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ner.report.drawings import Point, curves, forest_plot, svg
+from ner.report.drawings import Point, forest_plot, line_plot, svg
 from ner.report.findings import experiment_names, finding, verdict
-from ner.report.pictures import forest, pictures
+from ner.report.pictures import difference_plot, score_plots
 from ner.report.tables import opening, tables
-from ner.report.text import markdown
+from ner.report.text import report_markdown
 
 
 def difference(value: float, low: float | None, high: float | None, *p: float) -> dict:
@@ -54,7 +54,7 @@ def result(few: dict | None = None, **compared: dict) -> dict:
     }  # fmt: skip
 
 
-def plain(sentences: list[str]) -> list[str]:
+def without_marks(sentences: list[str]) -> list[str]:
     return [s.replace("\u2068", "").replace("\u2069", "") for s in sentences]
 
 
@@ -84,15 +84,15 @@ def test_verdicts(d, expected):
     ],
 )  # fmt: skip
 def test_the_finding_is_a_sentence(micro, per, dis, expected):
-    assert plain(finding(result(B={"micro": micro, "PER": per, "DIS": dis}))) == [expected]
+    assert without_marks(finding(result(B={"micro": micro, "PER": per, "DIS": dis}))) == [expected]
 
 
 def test_several_runs_have_a_headline_and_a_sentence_each():
     quiet = {"micro": NONE, "PER": NONE, "DIS": NONE}
-    found = plain(finding(result(B=quiet, C={"micro": LOWER, "PER": LOWER, "DIS": NONE}, D=quiet)))
+    found = without_marks(finding(result(B=quiet, C={"micro": LOWER, "PER": LOWER, "DIS": NONE}, D=quiet)))
     assert found[0] == "Micro F1 against A: no difference shown for B and D; lower for C."
     assert len(found) == 4
-    assert plain(finding(result()))[0].startswith("Micro F1 of A is 80.0 (70.0")
+    assert without_marks(finding(result()))[0].startswith("Micro F1 of A is 80.0 (70.0")
 
 
 def test_experiments_are_compared_over_seeds_with_what_the_tests_allow():
@@ -105,17 +105,19 @@ def test_experiments_are_compared_over_seeds_with_what_the_tests_allow():
                         "PER": LOWER, "DIS": difference(0.01, None, None, 0.2)}},
     ]  # fmt: skip
     content = result(B={"micro": LOWER, "PER": LOWER, "DIS": LOWER}) | {"groups": groups}
-    assert plain(finding(content)) == [
+    assert without_marks(finding(content)) == [
         "Over 2 seeds of A and 1 seed of B, micro F1 of B differs from that of A by -1.0 points, no interval; with one "
         "seed this is not tested; by class, B is lower in PER (-2.5 points)."
     ]
-    text = markdown(tables(content))
+    text = report_markdown(tables(content))
     assert "| micro | 1,203 | not tested | -1.0 | one seed |  |  |" in text
     assert "| PER | 1,200 | 80.0 ± 1.0 | 80.0 |" in text and "There is only one seed of B." in text
 
 
 def test_columns_of_their_own_and_no_contradiction():
-    text = markdown(tables(result(B={"micro": NONE, "PER": NOT_AFTER_HOLM, "DIS": difference(0.1, None, None, 1, 1)})))
+    text = report_markdown(
+        tables(result(B={"micro": NONE, "PER": NOT_AFTER_HOLM, "DIS": difference(0.1, None, None, 1, 1)}))
+    )
     assert "| class | gold entities | verdict | difference | 95 % interval | p | p (Holm) |" in text
     assert "| PER | 1,200 | not after Holm | -6.1 | -10.9 to -1.9 | 0.020 | 0.120 |" in text
     assert "| DIS | 3 | not shown | +10.0 | too few | 1.000 | 1.000 |" in text
@@ -138,20 +140,22 @@ def test_a_name_in_a_sentence_cannot_turn_the_text_around():
     content = result(B={"micro": NONE, "PER": NONE, "DIS": NONE})
     content["first"] = "\u202eA\u2069"
     assert "between \u2068B\u2069 and \u2068\u202eA\u2069" in finding(content)[0]
-    assert "\u2068" not in markdown(opening(content))
+    assert "\u2068" not in report_markdown(opening(content))
 
 
 @pytest.mark.parametrize("few", [None, {"f1": None}])
 def test_a_missing_interval_is_said_and_not_drawn(tmp_path, few):
     content = result(few, B={"micro": NONE, "PER": NONE, "DIS": NONE})
-    assert "| DIS | 3 | 100.0 (too few) | 100.0 (too few) |" in markdown(tables(content))
-    pictures(content, [], tmp_path)
+    assert "| DIS | 3 | 100.0 (too few) | 100.0 (too few) |" in report_markdown(tables(content))
+    score_plots(content, [], tmp_path)
     lines = [e.get("class") for e in ElementTree.parse(tmp_path / "class_f1.svg").getroot().iter() if "line" in e.tag]
     assert lines.count("s0") == 3 * 3  # micro, macro and PER: a line and its ends
 
 
 def test_the_forest_plot_marks_zero_and_what_is_shown(tmp_path):
-    (part,) = forest(result(B={"micro": LOWER, "PER": NONE, "DIS": difference(0.5, None, None, 1, 1)}), tmp_path)
+    (part,) = difference_plot(
+        result(B={"micro": LOWER, "PER": NONE, "DIS": difference(0.5, None, None, 1, 1)}), tmp_path
+    )
     root = ElementTree.parse(tmp_path / "differences.svg").getroot()
     space = "{http://www.w3.org/2000/svg}"
     zero = [e for e in root.iter(f"{space}line") if e.get("class") == "zero"]
@@ -162,11 +166,11 @@ def test_the_forest_plot_marks_zero_and_what_is_shown(tmp_path):
     assert hollow == [False, True, True, True]  # micro is shown; macro, PER and DIS are not
     assert [t.text for t in root.iter(f"{space}text") if t.text.isalpha()] == ["micro", "macro", "PER", "DIS"]
     assert json.loads(json.dumps(part["drawing"])) == part["drawing"]
-    assert "differences.svg" in markdown([part])
+    assert "differences.svg" in report_markdown([part])
 
 
 def test_drawings_take_odd_names_and_few_points():
     names = {"<b>&\x1b": [None, Point(1.0, None, None)], "b": [Point(1.0, 1.0, 1.0), None]}
     assert "&lt;b&gt;&amp;\ufffd" in svg(forest_plot(["micro", "macro"], names, "points", zero=True), "<t>")
     for points in ([(1.0, 80.0)], [(1.0, 80.0), (2.0, 80.0)], [(k / 3, k) for k in range(30)]):
-        ElementTree.fromstring(svg(curves({"a": points}, "epoch", "F1"), "title"))
+        ElementTree.fromstring(svg(line_plot({"a": points}, "epoch", "F1"), "title"))

@@ -5,8 +5,16 @@ from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
 from ner.labels import label_names
-from ner.scoring.error_analysis import KINDS, Entities, analysis, by_seen, entities_of, errors, strict_scores
-from ner.scoring.scores import counts, scores
+from ner.scoring.error_analysis import (
+    KINDS,
+    Entities,
+    entities_of,
+    error_analysis,
+    errors,
+    scores_by_seen,
+    strict_scores,
+)
+from ner.scoring.scores import counts_of_tags, scores
 
 CLASSES = ["PER", "LOC"]
 
@@ -58,8 +66,8 @@ def test_strict_scores_equal_seqevals():
 
 def test_all_tables_count_the_same_entities():
     gold, predicted = noisy(1)
-    found = analysis(entities(gold, predicted), predicted, CLASSES)
-    counted = counts(gold, predicted).entities.sum(axis=(0, 1))
+    found = error_analysis(entities(gold, predicted), predicted, CLASSES)
+    counted = counts_of_tags(gold, predicted).entities.sum(axis=(0, 1))
     right, spurious, missed = counted
     table = found["confusion"]
     assert sum(table[i][i] for i in range(2)) == right
@@ -76,13 +84,13 @@ def test_all_tables_count_the_same_entities():
     assert sum(found["kinds"][k] > 0 for k in KINDS) == 5
     for bins in (found["by_entity_length"], found["by_sentence_length"]):
         assert sum(b["support"] for b in bins) == right + missed
-    assert scores(counts(gold, predicted))["overall"]["f1"] > 0
+    assert scores(counts_of_tags(gold, predicted))["overall"]["f1"] > 0
 
 
 def test_the_worst_sentences_come_first_and_none_without_an_error():
     gold = [["B-PER", "O", "B-LOC"], ["B-PER"], ["O"]]
     predicted = [["O", "B-PER", "O"], ["O"], ["O"]]
-    found = analysis(entities(gold, predicted), predicted, CLASSES)
+    found = error_analysis(entities(gold, predicted), predicted, CLASSES)
     assert found["worst_sentences"] == [0, 1]
     assert found["invalid_transitions"] == {"count": 0, "share": 0}
     assert entities_of([["B-PER", "I-PER", "B-ORG"]], CLASSES) == [[(0, 2, "PER")]]
@@ -92,7 +100,7 @@ def test_seen_and_unseen_surfaces_by_eye():
     gold = [["B-PER", "O", "B-LOC"], ["B-PER", "B-PER", "O"]]
     predicted = [["B-PER", "O", "O"], ["O", "B-PER", "B-LOC"]]
     tokens = [["Ada", "in", "Rome"], ["Ada", "Bo", "Rome"]]
-    found = by_seen(entities(gold, predicted), tokens, {("PER", "Ada"), ("LOC", "Oslo")})
+    found = scores_by_seen(entities(gold, predicted), tokens, {("PER", "Ada"), ("LOC", "Oslo")})
     assert found["seen"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
     assert found["unseen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
-    assert by_seen(entities(gold, predicted), tokens, None) is None
+    assert scores_by_seen(entities(gold, predicted), tokens, None) is None

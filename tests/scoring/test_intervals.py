@@ -8,7 +8,8 @@ from scipy import stats
 
 from metrics import ner_metric
 from ner.scoring.intervals import influence, intervals, proportion_interval
-from ner.scoring.scores import Counts, clustered, clusters, counts, f1_scores, scores, table
+from ner.scoring.score_table import score_table
+from ner.scoring.scores import Counts, cluster_ids, counts_by_cluster, counts_of_tags, f1_scores, scores
 
 
 def of_class(right: list[int], spurious: list[int], missed: list[int]) -> Counts:
@@ -20,7 +21,7 @@ def of_class(right: list[int], spurious: list[int], missed: list[int]) -> Counts
 def test_intervals_of_many_sentences_are_those_of_the_binomial():
     # Each sentence holds one entity, found with probability 0.8.
     hits = np.random.default_rng(0).random(2_000) < 0.8
-    found = intervals(counts([["B-X"]] * 2_000, [["B-X" if hit else "O"] for hit in hits]))
+    found = intervals(counts_of_tags([["B-X"]] * 2_000, [["B-X" if hit else "O"] for hit in hits]))
     low, high = found["overall"]["recall"]
     half_width = 1.96 * math.sqrt(hits.mean() * (1 - hits.mean()) / 2_000)
     assert low == pytest.approx(hits.mean() - half_width, abs=0.002)
@@ -59,11 +60,13 @@ def test_three_entities_keep_what_they_show():
 
 
 def test_entities_of_one_sentence_give_no_interval_and_the_table_says_so():
-    counted = counts([["B-PER", "O"], ["B-LOC"], ["B-LOC"]], [["B-PER", "O"], ["B-LOC"], ["O"]])
+    counted = counts_of_tags([["B-PER", "O"], ["B-LOC"], ["B-LOC"]], [["B-PER", "O"], ["B-LOC"], ["O"]])
     found = intervals(counted)
     assert found["per_class"]["PER"] == {"precision": None, "recall": None, "f1": None}
     assert found["overall"]["macro_f1"][0] >= 0
-    line = next(text for text in table(scores(counted) | {"intervals": found}).splitlines() if text.startswith("PER"))
+    line = next(
+        text for text in score_table(scores(counted) | {"intervals": found}).splitlines() if text.startswith("PER")
+    )
     assert "too few" in line and "100.0" in line
 
 
@@ -113,6 +116,6 @@ def test_influence_of_several_runs_is_that_of_each():
 
 
 def test_clusters_are_sentences_with_the_same_tokens():
-    cluster = clusters([["a", "b"], ["a"], ["a", "b"], ["ab"]])
+    cluster = cluster_ids([["a", "b"], ["a"], ["a", "b"], ["ab"]])
     assert cluster.tolist() == [0, 1, 0, 2]
-    assert clustered(of_class([1, 2, 3, 4], [0] * 4, [0] * 4), cluster).entities[:, 0, 0].tolist() == [4, 2, 4]
+    assert counts_by_cluster(of_class([1, 2, 3, 4], [0] * 4, [0] * 4), cluster).entities[:, 0, 0].tolist() == [4, 2, 4]

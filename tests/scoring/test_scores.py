@@ -12,7 +12,8 @@ from seqeval.metrics import accuracy_score, classification_report, f1_score, pre
 from metrics import ner_metric
 from ner.corpus.readers import read
 from ner.scoring.intervals import intervals
-from ner.scoring.scores import counts, scores, table
+from ner.scoring.score_table import score_table
+from ner.scoring.scores import counts_of_tags, scores
 
 LABELS = ["O", "O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-a-b", "I-a-b"]
 
@@ -28,7 +29,7 @@ def test_scores_equal_seqevals_to_the_last_digit_on_any_sequence():
     rng = random.Random(0)
     for _ in range(2_000):
         gold, predicted = noisy(rng)
-        ours = scores(counts(gold, predicted))
+        ours = scores(counts_of_tags(gold, predicted))
         assert ours["overall"]["precision"] == precision_score(gold, predicted)
         assert ours["overall"]["recall"] == recall_score(gold, predicted)
         assert ours["overall"]["f1"] == f1_score(gold, predicted)
@@ -54,14 +55,14 @@ def test_counts_equal_nervaluates_strict_counts_on_valid_tags():
         valid = [[[t if t[0] != "I" else "B" + t[1:] for t in tags] for tags in side] for side in (gold, predicted)]
         types = ["PER", "ORG", "a-b"]
         strict = Evaluator(*valid, tags=types, loader="list").evaluate()["overall"]["strict"]
-        found = counts(*valid).entities.sum(axis=(0, 1))
+        found = counts_of_tags(*valid).entities.sum(axis=(0, 1))
         assert (found[0], found[0] + found[1], found[0] + found[2]) == (strict.correct, strict.actual, strict.possible)
 
 
 def test_a_case_to_check_by_eye():
     gold = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER"]]
     predicted = [["B-PER", "O", "O", "B-LOC"], ["I-PER", "I-PER"]]
-    found = scores(counts(gold, predicted))
+    found = scores(counts_of_tags(gold, predicted))
     # One of three gold entities is found; three are predicted. Three of six tokens are right.
     assert found["overall"] == {"precision": 1 / 3, "recall": 1 / 3, "f1": 1 / 3, "accuracy": 3 / 6, "macro_f1": 0.5}
     assert found["per_class"]["LOC"] == {
@@ -72,36 +73,36 @@ def test_a_case_to_check_by_eye():
 
 
 def test_a_class_without_support_is_none_and_lowers_nothing_in_the_macro_mean():
-    found = scores(counts([["B-PER", "O"]], [["B-PER", "B-ORG"]]))
+    found = scores(counts_of_tags([["B-PER", "O"]], [["B-PER", "B-ORG"]]))
     assert found["per_class"]["ORG"] is None
     assert found["overall"]["macro_f1"] == 1.0
     assert found["overall"]["precision"] == 0.5
 
 
 def test_nothing_predicted_and_nothing_there_gives_zeros():
-    found = scores(counts([["O"], []], [["O"], []]))
+    found = scores(counts_of_tags([["O"], []], [["O"], []]))
     assert found["overall"] == {"precision": 0, "recall": 0, "f1": 0, "accuracy": 1.0, "macro_f1": 0}
     assert not any(math.isnan(v) for v in found["overall"].values())
 
 
 def test_sides_of_different_length_and_foreign_tags_are_errors():
     with pytest.raises(ValueError, match="differ in number"):
-        counts([["O", "O"]], [["O"]])
+        counts_of_tags([["O", "O"]], [["O"]])
     with pytest.raises(ValueError, match="expected O, B-TYPE or I-TYPE"):
-        counts([["S-PER"]], [["O"]])
+        counts_of_tags([["S-PER"]], [["O"]])
 
 
 def test_the_evaluate_metric_gives_the_same_scores():
     gold, predicted = noisy(random.Random(5), sentences=40)
-    counted = counts(gold, predicted)
+    counted = counts_of_tags(gold, predicted)
     tokens = [[str(i)] * len(tags) for i, tags in enumerate(gold)]
     result = ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)
     assert result == scores(counted) | {"intervals": intervals(counted)}
 
 
 def test_the_table_shows_each_class_and_names_the_absent():
-    counted = counts([["B-PER", "O"], ["B-LOC", "O"]], [["B-PER", "B-ORG"], ["O", "O"]])
-    text = table(scores(counted) | {"intervals": intervals(counted)})
+    counted = counts_of_tags([["B-PER", "O"], ["B-LOC", "O"]], [["B-PER", "B-ORG"], ["O", "O"]])
+    text = score_table(scores(counted) | {"intervals": intervals(counted)})
     assert [line.split()[0] for line in text.splitlines()[1:4]] == ["PER", "LOC", "overall"]
     assert "no entity in this split: ORG" in text
 
@@ -113,7 +114,7 @@ def test_scores_equal_seqevals_on_real_text():
     predicted = [[t if rng.random() < 0.9 else rng.choice(test.names) for t in tags] for tags in gold]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert scores(counts(gold, predicted))["overall"]["f1"] == f1_score(gold, predicted)
+        assert scores(counts_of_tags(gold, predicted))["overall"]["f1"] == f1_score(gold, predicted)
 
 
 def test_the_metric_gives_the_same_for_rows_added_one_by_one_or_in_batches():

@@ -4,25 +4,25 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const PAGE = 25;
 const at = (id) => document.getElementById(id);
 
-function filled(node, attributes, children) {
+function fill(node, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   node.append(...children);
   return node;
 }
-const element = (name, attributes = {}, ...children) => filled(document.createElement(name), attributes, children);
+const element = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);
 const name = (text) => element("bdi", {}, text);
-// In a sentence, names are between two marks of their own.
+// In a sentence, each name is between two isolation marks, which become an element.
 const unbroken = (text) => text.replace(/(\d) %/g, "$1\u00a0%").replace(/\bp ([=<]) /g, "p\u00a0$1\u00a0");
 const prose = (text) => unbroken(text).split(/\u2068(.*?)\u2069/s).map((piece, i) => (i % 2 ? name(piece) : piece));
 function drawing([tag, attributes, content]) {
   const children = typeof content === "string" ? [content] : content.map(drawing);
-  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
 // Tables
 function number(value) {
-  const found = String(value).match(/[-+]?\d[\d,]*(\.\d+)?/);
-  return found ? Number(found[0].replace(/,/g, "")) : null;
+  const match = String(value).match(/[-+]?\d[\d,]*(\.\d+)?/);
+  return match ? Number(match[0].replace(/,/g, "")) : null;
 }
 function compare(a, b) {
   const [x, y] = [number(a), number(b)];
@@ -59,7 +59,7 @@ function table(part) {
   });
   const caption = element("caption", {}, name(part.title));
   const scroll = element("div", { class: "scroll" }, element("table", part.shade ? { class: "shaded" } : {}, caption, element("thead", {}, element("tr", {}, ...heads)), body));
-  const wide = element("div", { class: "wide" }, element("p", { class: "hint" }, "This table goes on to the right: scroll sideways."), scroll);
+  const wide = element("div", { class: "wide" }, element("p", { class: "hint" }, "This table is wider than the page: scroll sideways."), scroll);
   new ResizeObserver(() => {
     const overflows = scroll.scrollWidth > scroll.clientWidth;
     wide.classList.toggle("overflows", overflows);
@@ -75,20 +75,20 @@ const heading = (part, i) => {
   links.push(element("li", {}, element("a", { href: `#part-${i}` }, part.text)));
   return element("h2", { id: `part-${i}` }, part.text);
 };
-const shownPart = {
+const renderers = {
   h2: heading,
   p: (part) => element("p", {}, ...prose(part.text)),
   lead: (part) => element("p", { class: "lead" }, ...prose(part.text)),
   table,
   picture: (part) => {
     const picture = drawing(part.drawing);
-    filled(picture, { role: "img", "aria-label": part.title }, []);
+    fill(picture, { role: "img", "aria-label": part.title }, []);
     return element("figure", {}, picture, element("figcaption", {}, name(part.title)));
   },
 };
 data.parts.forEach((part, i) => {
-  const shown = shownPart[part.kind](part, i), last = at("report").lastElementChild;
-  if (part.kind !== "table") at("report").append(shown);
+  const shown = renderers[part.element](part, i), last = at("report").lastElementChild;
+  if (part.element !== "table") at("report").append(shown);
   else if (last && last.className === "tables") last.append(shown);  // side by side, if there is room
   else at("report").append(element("div", { class: "tables" }, shown));
 });
@@ -101,7 +101,7 @@ firstHeading ? firstHeading.before(contents) : at("report").append(contents);
 // an error: [kind, gold entity or -1, predicted entity or -1] by position.
 const option = (value, text) => element("option", { value }, text);
 at("run").append(option("", "any"), ...data.runs.map((run, i) => option(i, run)));
-at("class").append(option("", "any"), ...data.classes.map((type, i) => option(i, type)));
+at("class").append(option("", "any"), ...data.classes.map((label, i) => option(i, label)));
 at("kind").append(option("", "any sentence"), option("some", "any error"), ...data.kinds.map((kind, i) => option(i, kind)));
 at("against").hidden = data.runs.length < 2;
 
@@ -115,17 +115,17 @@ function firstIsRight(sentence, entities) {
 const wrongOf = (sentence, run) => (run === "" ? sentence[3].flat() : sentence[3][run]);
 let chosen = [], page = 0;
 function select() {
-  const [run, kind, type, words] = ["run", "kind", "class", "words"].map((id) => at(id).value);
+  const [run, kind, wanted, words] = ["run", "kind", "class", "words"].map((id) => at(id).value);
   const first = at("first").checked;
   const runs = run === "" ? data.runs.map((_, r) => r) : [Number(run)];
-  const ofType = (entities) => type === "" || entities.some((e) => e[2] === Number(type));
+  const ofClass = (entities) => wanted === "" || entities.some((e) => e[2] === Number(wanted));
   chosen = data.sentences.map((_, i) => i).filter((i) => {
     const sentence = data.sentences[i];
     if (words && !sentence[0].join(" ").toLowerCase().includes(words.toLowerCase())) return false;
-    if (kind === "" && !first) return type === "" || [sentence[1], ...runs.map((r) => sentence[2][r])].some(ofType);
+    if (kind === "" && !first) return wanted === "" || [sentence[1], ...runs.map((r) => sentence[2][r])].some(ofClass);
     return runs.some((r) => sentence[3][r].some((error) => {
       const entities = entitiesOf(sentence, r, error);
-      return (kind === "" || kind === "some" || error[0] === Number(kind)) && ofType(entities) && (!first || firstIsRight(sentence, entities));
+      return (kind === "" || kind === "some" || error[0] === Number(kind)) && ofClass(entities) && (!first || firstIsRight(sentence, entities));
     }));
   });
   if (at("order").value === "errors") chosen.sort((a, b) => wrongOf(data.sentences[b], run).length - wrongOf(data.sentences[a], run).length || a - b);
@@ -138,11 +138,11 @@ function words(tokens, start, end, missed) {
   const nodes = [];
   let place = start;
   const plain = (until) => { if (until > place) nodes.push(tokens.slice(place, until).join(" ") + " "); place = until; };
-  for (const [from, to, type] of missed) {
+  for (const [from, to, classId] of missed) {
     if (from >= end || to <= start) continue;
     plain(Math.max(from, start));
     const until = Math.min(to, end);
-    const label = to === until ? [" ", element("small", {}, name(`${data.classes[type]}, missed`))] : [];
+    const label = to === until ? [" ", element("small", {}, name(`${data.classes[classId]}, missed`))] : [];
     nodes.push(element("mark", { class: "missed" }, tokens.slice(place, until).join(" "), ...label), " ");
     place = until;
   }
@@ -152,8 +152,8 @@ function words(tokens, start, end, missed) {
 function line(tokens, entities, kinds, clean, missed = []) {
   const result = element("bdi");
   let place = 0;
-  entities.forEach(([start, end, type], i) => {
-    const label = data.classes[type] + (kinds[i] ? `, ${kinds[i]}` : "");
+  entities.forEach(([start, end, classId], i) => {
+    const label = data.classes[classId] + (kinds[i] ? `, ${kinds[i]}` : "");
     const mark = element("mark", { class: kinds[i] ? "wrong" : clean }, ...words(tokens, start, end, missed));
     if (mark.lastChild.nodeType === Node.TEXT_NODE) mark.lastChild.data = mark.lastChild.data.trimEnd();
     mark.append(" ", element("small", {}, name(label)));

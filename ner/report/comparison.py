@@ -1,0 +1,140 @@
+"""The comparison of runs as `report.json` holds it: scores, differences from the first run, errors. Fractions, not
+percent."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ner.report.run_reader import Run, runs_by_experiment
+from ner.scoring.error_analysis import Entities, entities_of, error_analysis, scores_by_seen, strict_scores
+from ner.scoring.intervals import scores_and_intervals
+from ner.scoring.scores import Counts, cluster_ids, cluster_sums, gold_entities
+from ner.scoring.significance import Difference, differences, holm, seed_differences, seed_scores
+
+
+def entities_by_run(runs: list[Run], classes: list[str]) -> list[Entities]:
+    """The gold and predicted entities of each run, restricted to `classes`; all runs have the same gold on them."""
+    gold = entities_of(runs[0].gold, classes)
+    return [Entities(gold, entities_of(run.predicted, classes)) for run in runs]
+
+
+def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) -> dict[str, Any]:
+    """Compares the runs with the first one on `classes`; `entities` holds those of each run on the same classes.
+
+    `groups` is only there if some experiment has several seeds, `languages` only if there are several languages.
+    """
+    counts = [run.counts(classes) for run in runs]
+    cluster = cluster_ids(runs[0].tokens)
+    sums = [cluster_sums(c.entities, cluster) for c in counts]
+    support = dict(zip(classes, map(int, gold_entities(sums[0].sum(axis=0))), strict=True))
+    result = {
+        "classes": classes,
+        "support": support,
+        "sentences": len(runs[0].tokens),
+        "clusters": int(cluster.max() + 1),
+        "first": runs[0].name,
+        "runs": {run.name: run_record(run, c, cluster) for run, c in zip(runs, counts, strict=True)},
+        "differences": difference_records(runs, sums, support),
+        "errors": {run.name: error_record(run, each, classes) for run, each in zip(runs, entities, strict=True)},
+    }
+    experiments = runs_by_experiment(runs)
+    if any(len(members) > 1 for members in experiments):
+        result["groups"] = experiment_records(runs, sums, experiments, support)
+    languages = sorted(set(runs[0].langs))
+    if len(languages) > 1:
+        result["languages"] = {lang: language_record(runs, counts, cluster, lang) for lang in languages}
+    return result
+
+
+def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
+    """The scores of a run on the shared classes, and under `own` those on all classes that it knows."""
+    own = run.counts(run.classes)
+    return score_record(shared, cluster) | {
+        "own": {"classes": run.classes} | score_record(own, cluster),
+        "update_steps": run.environment.get("update_steps"),
+        "seed": run.args.get("seed"),
+    }
+
+
+def score_record(counts: Counts, cluster: np.ndarray) -> dict[str, Any]:
+    """Scores with their intervals beside them; a class without gold entities is None."""
+    scores = scores_and_intervals(counts, cluster)
+    intervals = scores["intervals"]
+    return {
+        "overall": scores["overall"] | {"intervals": intervals["overall"]},
+        "per_class": {
+            name: None if values is None else values | {"intervals": intervals["per_class"][name]}
+            for name, values in scores["per_class"].items()
+        },
+    }
+
+
+def difference_records(runs: list[Run], sums: list[np.ndarray], support: dict[str, int]) -> dict[str, dict[str, Any]]:
+    """How F1 of each run differs from that of the first, from counts [cluster, class, 3] of each.
+
+    Micro F1 is the primary test: one family under Holm's correction, over the runs. The classes with gold entities are
+    a second family, over classes and runs. A class without gold entities cannot be tested and is None.
+    """
+    records: dict[str, dict[str, Any]] = {}
+    for run, counts in zip(runs[1:], sums[1:], strict=True):
+        micro, macro, *per_class = map(difference_record, differences(sums[0], counts))
+        classes = zip(support.items(), per_class, strict=True)
+        by_class = {name: record if entities else None for (name, entities), record in classes}
+        records[run.name] = {"micro": micro, "macro": macro, "per_class": by_class}
+    add_corrected_p([each["micro"] for each in records.values()])
+    add_corrected_p([d for each in records.values() for d in each["per_class"].values() if d])
+    return records
+
+
+def difference_record(difference: Difference) -> dict[str, float | None]:
+    """The difference as JSON takes it: None instead of NaN."""
+    return {name: None if np.isnan(value) else value for name, value in asdict(difference).items()}
+
+
+def add_corrected_p(family: list[dict[str, Any]]) -> None:
+    """Adds `p_holm`, corrected by Holm's method, to the difference records of a family that have a p."""
+    tested = [record for record in family if record["p"] is not None]
+    for record, p in zip(tested, holm([record["p"] for record in tested]), strict=True):
+        record["p_holm"] = p
+
+
+def error_record(run: Run, entities: Entities, classes: list[str]) -> dict[str, Any]:
+    """Where the errors of a run are."""
+    return error_analysis(entities, run.predicted, classes) | {
+        "strict": strict_scores(entities, run.gold, run.predicted),
+        "by_seen": scores_by_seen(entities, run.tokens, run.seen),
+    }
+
+
+def experiment_records(
+    runs: list[Run], sums: list[np.ndarray], experiments: list[list[int]], support: dict[str, int]
+) -> list[dict[str, Any]]:
+    """F1 over the seeds of each experiment, and how its mean differs from the mean of the first experiment.
+
+    Micro F1 is one family of tests under Holm's correction, the classes with gold entities are another.
+    """
+    titles = ["micro", "macro", *support]
+    first = [sums[i] for i in experiments[0]]
+    records: list[dict[str, Any]] = []
+    for members in experiments:
+        own = [sums[i] for i in members]
+        f1 = seed_scores(own)
+        record: dict[str, Any] = {"runs": [runs[i].name for i in members], "f1": {}, "difference": {}}
+        for title, mean, deviation in zip(titles, f1.means, f1.deviations, strict=True):
+            record["f1"][title] = {"mean": float(mean), "sd": None if np.isnan(deviation) else float(deviation)}
+        if records:
+            compared = zip(titles, map(difference_record, seed_differences(first, own)), strict=True)
+            record["difference"] = {title: d if support.get(title, 1) else None for title, d in compared}
+        records.append(record)
+    for family in (["micro"], list(support)):
+        add_corrected_p([d for record in records for title in family if (d := record["difference"].get(title))])
+    return records
+
+
+def language_record(runs: list[Run], counts: list[Counts], cluster: np.ndarray, lang: str) -> dict[str, Any]:
+    """The overall scores of each run on the sentences in one language."""
+    rows = np.flatnonzero(np.array(runs[0].langs) == lang)
+    own_cluster = np.unique(cluster[rows], return_inverse=True)[1]
+    parts = [Counts(c.classes, c.entities[rows], c.tokens[rows], c.wrong_tokens[rows]) for c in counts]
+    return {run.name: score_record(part, own_cluster)["overall"] for run, part in zip(runs, parts, strict=True)}
