@@ -13,7 +13,7 @@ from arguments import parse
 from data import training_data
 from metrics import ner_metric
 from ner.corpus.cache import cache_folder
-from ner.labels import types_of
+from ner.labels import classes_of
 from ner.model import checkpoints
 from ner.model.encoding import window_size
 from ner.model.inputs import model_inputs
@@ -33,7 +33,7 @@ def prepare(dataset: Path, encoder: str, folder: str) -> float:
     start = time.perf_counter()
     data = training_data(arguments.data)
     reading = time.perf_counter() - start
-    model, tokenizer = checkpoints.for_training(location, data.names, True, types_of(data.names))
+    model, tokenizer = checkpoints.for_training(location, data.names, True, classes_of(data.names))
     window = window_size(tokenizer, model, None)  # the model is loaded for training and not for preparation
     start = time.perf_counter()
     model_inputs(data.train, data.validation, tokenizer, window, cache=True)
@@ -56,7 +56,7 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
     arguments = parse([str(o) for o in options], "")
     data = training_data(arguments.data)
     set_seed(42)
-    model, tokenizer = checkpoints.for_training(encoder, data.names, False, types_of(data.names))
+    model, tokenizer = checkpoints.for_training(encoder, data.names, False, classes_of(data.names))
     model.config.trained_window = window_size(tokenizer, model, None)
     train, validation = model_inputs(data.train, data.validation, tokenizer, model.config.trained_window, cache=False)
     settle_precision(arguments.training, model.config.model_type)

@@ -1,6 +1,6 @@
 """Label names, what an entity is, and the mapping between label sets. NumPy only.
 
-A *label* is `O`, `B-TYPE` or `I-TYPE`; a *class* is what follows the dash. A label's *id* is its index in a list of
+A *label* is `O`, `B-CLASS` or `I-CLASS`; a *class* is what follows the dash. A label's *id* is its index in a list of
 label names, the *label set*.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # The order of Babelscape's release. The copy `tner/multinerd` numbers its labels otherwise.
-MULTINERD_TYPES = (
+MULTINERD_CLASSES = (
     "PER", "ORG", "LOC", "ANIM", "BIO", "CEL", "DIS", "EVE", "FOOD", "INST", "MEDIA", "MYTH", "PLANT", "TIME", "VEHI",
 )  # fmt: skip
 
@@ -21,11 +21,11 @@ def label_names(classes: Iterable[str]) -> list[str]:
 
 
 def is_label(name: str) -> bool:
-    """True for `O`, `B-TYPE` and `I-TYPE` with a class of at least one character."""
+    """True for `O`, `B-CLASS` and `I-CLASS` with a class of at least one character."""
     return name == "O" or (name[:2] in ("B-", "I-") and len(name) > 2)
 
 
-def types_of(names: Iterable[str]) -> list[str]:
+def classes_of(names: Iterable[str]) -> list[str]:
     """The classes of some labels: first MultiNERD's in MultiNERD's order, then others in alphabetical order.
 
     Raises `ValueError` for a name that is not a BIO label.
@@ -33,10 +33,10 @@ def types_of(names: Iterable[str]) -> list[str]:
     classes = set()
     for name in names:
         if not is_label(name):
-            raise ValueError(f"found the label {name!r}; expected O, B-TYPE or I-TYPE")
+            raise ValueError(f"found the label {name!r}; expected O, B-CLASS or I-CLASS")
         if name != "O":
             classes.add(name[2:])
-    return [c for c in MULTINERD_TYPES if c in classes] + sorted(classes.difference(MULTINERD_TYPES))
+    return [c for c in MULTINERD_CLASSES if c in classes] + sorted(classes.difference(MULTINERD_CLASSES))
 
 
 def lookup_table(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
@@ -53,27 +53,27 @@ def lookup_table(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
 class Spans:
     """Entities as half-open ranges on the flat token axis, each array of shape [entity].
 
-    `type` is the index of an entity's class in `types_of(names)`.
+    `class_index` is the index of an entity's class in `classes_of(names)`.
     """
 
     start: np.ndarray
     end: np.ndarray
-    type: np.ndarray
+    class_index: np.ndarray
 
 
-def prefixes_and_types(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """For each label id its prefix (0 `O`, 1 `B`, 2 `I`) and the index of its class in `types_of(names)` (-1 for `O`).
+def prefixes_and_classes(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The prefix of each label (0 `O`, 1 `B`, 2 `I`), and the index of its class in `classes_of(names)` (-1 for `O`).
 
     int8 and int16 of shape [label].
     """
-    index = {name: i for i, name in enumerate(types_of(names))}
+    index = {name: i for i, name in enumerate(classes_of(names))}
     prefix = np.array(["OBI".index(name[0]) for name in names], dtype=np.int8)
     return prefix, np.array([index.get(name[2:], -1) for name in names], dtype=np.int16)
 
 
 def continues(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """True [token] where an `I-TYPE` follows `B-TYPE` or `I-TYPE` of the same class in the same sentence."""
-    prefix, class_index = prefixes_and_types(names)
+    """True [token] where an `I-CLASS` follows `B-CLASS` or `I-CLASS` of the same class in the same sentence."""
+    prefix, class_index = prefixes_and_classes(names)
     token_prefix, token_class = prefix[ids], class_index[ids]
     result = np.zeros(len(ids), dtype=bool)
     result[1:] = (token_prefix[1:] == 2) & (token_class[1:] == token_class[:-1])
@@ -88,7 +88,7 @@ def spans(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> Spans:
     An entity starts at every `B-`, and at an `I-` that does not continue an entity of its class: the reading of
     conlleval and of seqeval's default mode, defined for any sequence, valid or not.
     """
-    prefix, class_index = prefixes_and_types(names)
+    prefix, class_index = prefixes_and_classes(names)
     continued = continues(ids, lengths, names)
     start = np.flatnonzero((prefix[ids] > 0) & ~continued)
     breaks = np.append(np.flatnonzero(~continued), len(ids))
