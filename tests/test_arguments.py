@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ner.model.hardware import settle_precision
 
 import train
 from arguments import parse, recorded
 from ner.errors import InputError
+from ner.model.speed import choose_precision, set_precision
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -176,7 +176,7 @@ def test_the_precision_that_accelerate_was_told_is_recorded(monkeypatch):
     for name, bf16, fp16 in (("fp16", False, True), ("bf16", True, None)):
         monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", name)
         a = parsed()
-        settle_precision(a.training, "bert")
+        set_precision(a.training, choose_precision(a.training, "bert"))
         assert (recorded(a)["bf16"], recorded(a).get("fp16")) == (bf16, fp16)
 
 
