@@ -81,7 +81,9 @@ class ModelArguments:
     model_checkpoint: str = option(
         "distilbert-base-uncased", "A Hub id, a folder, or `package:NAME/FOLDER` inside an installed package."
     )
-    max_length: int | None = option(None, "Longest window in sub-tokens, with special tokens; default: the model's.")
+    max_length: int | None = option(
+        None, "Longest window in sub-tokens, special ones included; default: the run's, else the model's."
+    )
 
     def __post_init__(self) -> None:
         require_named(self, "model_checkpoint")
@@ -113,7 +115,9 @@ class TrainingArguments(transformers.TrainingArguments):
     greater_is_better: bool | None = option(
         None, "Whether higher is better in that metric; default: yes, except for loss."
     )
-    bf16: bool | None = option(None, "Compute in bfloat16; default: where the hardware supports it natively.")
+    bf16: bool | None = option(  # type: ignore[assignment]  # None until the hardware decides
+        None, "Compute in bfloat16; default: where the hardware supports it natively."
+    )
     train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "CPU only: faster dropout.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")

@@ -33,7 +33,7 @@ from ner.corpus.selection import (
 )
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, run_script
-from ner.labels import types_of
+from ner.labels import classes_of
 from ner.writing import write_text, writing
 
 log = logging.getLogger("ner")
@@ -56,7 +56,7 @@ def training_data(options: DataArguments) -> TrainingData:
 def select_rows(options: DataArguments) -> TrainingData:
     """Reads the data and selects the rows of the experiment. A test split, if there is one, serves the leak check."""
     train = read(options.dataset, options.languages, "train")
-    classes = types_of(train.names)
+    classes = classes_of(train.names)
     validation = in_labels(read(options.dataset, options.languages, "validation", classes), train.names)
     tests = {language: optional_test(options.dataset, language) for language in options.languages}
     require_known_classes(options, classes)
@@ -195,10 +195,11 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
 
 
 def main(argv: list[str]) -> None:
+    """Prints an audit of all splits, and writes the faults and two pictures."""
     arguments = parse(argv, "Audit a data set: counts, faults and class plots.")
     options, folder = arguments.data, audit_folder(arguments)
     splits = {"train": read_split(options, "train")}
-    classes = types_of(splits["train"].names)
+    classes = classes_of(splits["train"].names)
     require_known_classes(options, classes)
     splits["validation"] = read_split(options, "validation", classes)
     try:

@@ -25,7 +25,7 @@ from data import evaluation_sentences
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, printable, run_script
 from ner.hub_files import UnreachableError, fetch_optional, is_repo_id
-from ner.labels import spans, types_of
+from ner.labels import classes_of, spans
 from ner.model.checkpoints import resolve_checkpoint
 from ner.model.scoring import score_sentences
 from ner.model.speed import keep_freed_memory
@@ -124,7 +124,7 @@ def in_known_labels(sentences: Sentences, tagger: Tagger, name: str) -> Sentence
 
     Raises `InputError` where checkpoint and data have no class in common.
     """
-    classes = types_of(sentences.names)
+    classes = classes_of(sentences.names)
     unknown = [c for c in classes if c not in tagger.classes]
     if len(unknown) == len(classes):
         raise InputError(
@@ -132,7 +132,7 @@ def in_known_labels(sentences: Sentences, tagger: Tagger, name: str) -> Sentence
             "check --checkpoint and --dataset"
         )
     entities = spans(sentences.tags, sentences.lengths, sentences.names)
-    dropped = int(np.isin(entities.type, [classes.index(c) for c in unknown]).sum())
+    dropped = int(np.isin(entities.class_index, [classes.index(c) for c in unknown]).sum())
     if dropped:
         log.info(
             "%d gold entities are scored as O, of classes that the checkpoint does not know: %s",

@@ -23,7 +23,7 @@ from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
 from ner.errors import InputError, run_script
-from ner.labels import tag_lists, types_of
+from ner.labels import classes_of, tag_lists
 from ner.model.callbacks import divergence
 from ner.model.checkpoints import load_for_training
 from ner.model.encoding import IGNORED, require_embedded, window_size
@@ -146,7 +146,7 @@ def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> Tagg
     """The Trainer with its model. Sets the precision among the options."""
     options, encoder = arguments.training, arguments.model.model_checkpoint
     set_seed(options.seed)  # before the new classifier gets its weights
-    model, tokenizer = load_for_training(encoder, data.names, arguments.data.masked_training, types_of(data.names))
+    model, tokenizer = load_for_training(encoder, data.names, arguments.data.masked_training, classes_of(data.names))
     set_precision(options, choose_precision(options, model.config.model_type))
     window = window_size(tokenizer, model, arguments.model.max_length)
     model.config.trained_window = window  # scored as it was trained

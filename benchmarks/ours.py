@@ -5,21 +5,20 @@ import time
 from functools import cache
 from pathlib import Path
 
-from transformers import Trainer, set_seed
-
 import inference
 from arguments import parse
 from data import training_data
 from metrics import ner_metric
 from ner.corpus.cache import cache_folder
-from ner.labels import types_of
+from ner.labels import classes_of
 from ner.model import checkpoints
 from ner.model.encoding import window_size
 from ner.model.inputs import model_inputs
-from ner.model.resuming import RunRecord
-from ner.model.speed import settle_precision
-from ner.model.trainer import trainer_for
-from train import choose_what_is_fast
+from ner.model.speed import fast_training
+from ner.model.tagger import Tagger, load_tagger, tag_texts
+from ner.model.trainer import TaggingTrainer
+from ner.text_lines import blocks
+from train import Start, load_trainer
 
 COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
 
@@ -33,7 +32,7 @@ def prepare(dataset: Path, encoder: str, folder: str) -> float:
     start = time.perf_counter()
     data = training_data(arguments.data)
     reading = time.perf_counter() - start
-    model, tokenizer = checkpoints.load_for_training(location, data.names, True, types_of(data.names))
+    model, tokenizer = checkpoints.load_for_training(location, data.names, True, classes_of(data.names))
     window = window_size(tokenizer, model, None)  # the model is loaded for training and not for preparation
     start = time.perf_counter()
     model_inputs(data.train, data.validation, tokenizer, window, cache=True)
@@ -46,7 +45,7 @@ def clear_cache() -> None:
 
 
 @cache
-def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int) -> Trainer:
+def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int) -> TaggingTrainer:
     options = (
         "--dataset", dataset, "--model_checkpoint", encoder, "--output_dir", folder, "--max_steps", steps,
         "--per_device_train_batch_size", batch_size, "--learning_rate", 5e-4,
@@ -54,32 +53,29 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
         "--logging_strategy", "no", *COMMON,
     )  # fmt: skip
     arguments = parse([str(o) for o in options], "")
-    data = training_data(arguments.data)
-    set_seed(42)
-    model, tokenizer = checkpoints.load_for_training(encoder, data.names, False, types_of(data.names))
-    model.config.trained_window = window_size(tokenizer, model, None)
-    train, validation = model_inputs(data.train, data.validation, tokenizer, model.config.trained_window, cache=False)
-    settle_precision(arguments.training, model.config.model_type)
-    choose_what_is_fast(arguments.training, model)
-    return trainer_for(arguments.training, model, tokenizer, train, validation, data, RunRecord())
+    return load_trainer(arguments, training_data(arguments.data), Start(None, 0.0, replaces_run=False))
 
 
 def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int) -> float:
     """Seconds of `steps` updates; fifty are one of the pools that batches of like length are drawn from."""
-    return trainer(dataset, encoder, folder, steps, batch_size).train().metrics["train_runtime"]
+    ours = trainer(dataset, encoder, folder, steps, batch_size)
+    with fast_training(ours.model, ours.args):
+        return ours.train().metrics["train_runtime"]
 
 
 @cache
-def tagger(checkpoint: str) -> inference.Tagger:
-    return inference.Tagger(parse(list(COMMON), ""), checkpoint, "checkpoint")
+def tagger(checkpoint: str) -> Tagger:
+    """The tagger of a checkpoint, which stays loaded."""
+    arguments = parse(list(COMMON), "")
+    return load_tagger(checkpoint, "checkpoint", arguments.training, arguments.model.max_length)
 
 
 def tag(checkpoint: str, lines: list[str]) -> float:
     """Seconds to tag raw text."""
-    tagging = tagger(checkpoint)
+    loaded = tagger(checkpoint)
     start = time.perf_counter()
-    for block in inference.blocks(lines, inference.LINES):
-        inference.tag_lines(block, tagging)
+    for block in blocks(lines, inference.LINES):
+        tag_texts(block, loaded)
     return time.perf_counter() - start
 
 

@@ -111,7 +111,7 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
 def training_operations(dataset: Path, encoder: str) -> float:
     """Floating-point operations of matrix products a sentence, padding not counted: six for each weight and token."""
     data = ours.training_data(ours.parse(["--dataset", str(dataset)], "").data)
-    model, tokenizer = ours.checkpoints.load_for_training(encoder, data.names, False, ours.types_of(data.names))
+    model, tokenizer = ours.checkpoints.load_for_training(encoder, data.names, False, ours.classes_of(data.names))
     window = ours.window_size(tokenizer, model, None)
     inputs = ours.model_inputs(data.train, data.validation, tokenizer, window, False)[0]
     weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)

@@ -56,11 +56,11 @@ class Parser(HfArgumentParser):
     """transformers' parser for dataclasses; a wrong option raises instead of printing the usage of 150 options."""
 
     def __init__(self, groups: Sequence[type], description: str):
-        super().__init__(
-            groups, description=description, allow_abbrev=False, usage="%(prog)s [FILE.yaml] [--field value ...]"
-        )
+        usage = "%(prog)s [FILE.yaml] [--field value ...]"
+        super().__init__(list[Any](groups), description=description, allow_abbrev=False, usage=usage)
 
     def error(self, message: str) -> NoReturn:
+        """What argparse calls for a wrong option."""
         raise InputError(f"{message.removeprefix('argument ')}; --help lists the options")
 
 

@@ -30,9 +30,9 @@ from transformers import (
 )
 
 from ner.errors import run_script
-from ner.labels import MULTINERD_TYPES, label_names
+from ner.labels import MULTINERD_CLASSES, label_names
 
-NAMES = label_names(MULTINERD_TYPES)
+NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 WORDS = "a storm hit the coast while people of town said nothing new about it and then left for home by night".split()

@@ -10,7 +10,7 @@ from arguments import DataArguments
 from data import training_data
 from ner.corpus.audit import unbalanced, wilson_half_width
 from ner.errors import InputError
-from ner.labels import types_of
+from ner.labels import classes_of
 
 
 @pytest.fixture
@@ -167,9 +167,9 @@ def test_real_corpora():
     with open(SHARED / "standin_en" / "train" / "train_en.jsonl", encoding="utf-8") as file:
         rare = sum(any(tag in (7, 8, 13, 14) for tag in json.loads(line)["ner_tags"]) for line in file)
     assert b.rows["repeated"] == rare == b.rows["training_rows"] - 12_940
-    assert types_of(b.names) == ["PER", "ORG", "LOC", "ANIM", "DIS"]
+    assert classes_of(b.names) == ["PER", "ORG", "LOC", "ANIM", "DIS"]
     wikineural = training_data(options(SHARED / "wikineural_en"))
-    assert types_of(wikineural.names) == ["PER", "ORG", "LOC", "MISC"]
+    assert classes_of(wikineural.names) == ["PER", "ORG", "LOC", "MISC"]
     assert np.array_equal(np.unique(wikineural.train.tags), np.arange(9))
 
 

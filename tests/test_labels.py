@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
-from ner.labels import MULTINERD_TYPES, flat_ids, label_names, lookup_table, spans, tag_lists, types_of
+from ner.labels import MULTINERD_CLASSES, classes_of, flat_ids, label_names, lookup_table, spans, tag_lists
 
 
 def test_multinerds_numbers():
-    names = label_names(MULTINERD_TYPES)
+    names = label_names(MULTINERD_CLASSES)
     assert len(names) == 31
     assert {names[i]: i for i in (0, 1, 2, 3, 13, 29, 30)} == {
         "O": 0, "B-PER": 1, "I-PER": 2, "B-ORG": 3, "B-DIS": 13, "B-VEHI": 29, "I-VEHI": 30,
     }  # fmt: skip
 
 
-def test_types_stand_in_multinerds_order_and_then_by_alphabet():
-    assert types_of(["I-MISC", "B-LOC", "O", "B-PER", "B-ABC"]) == ["PER", "LOC", "ABC", "MISC"]
+def test_classes_are_in_multinerds_order_and_then_by_alphabet():
+    assert classes_of(["I-MISC", "B-LOC", "O", "B-PER", "B-ABC"]) == ["PER", "LOC", "ABC", "MISC"]
     for wrong in ("PER", "B-", "X-PER", "b-PER", "", "LABEL_0"):
-        with pytest.raises(ValueError, match="expected O, B-TYPE or I-TYPE"):
-            types_of([wrong])
+        with pytest.raises(ValueError, match="expected O, B-CLASS or I-CLASS"):
+            classes_of([wrong])
 
 
 def test_a_lookup_table_maps_by_name_and_masks_what_the_target_lacks():
@@ -28,7 +28,7 @@ def test_spans_are_half_open_and_end_with_their_sentence():
     names = label_names(["PER", "LOC"])
     ids, lengths = flat_ids([["B-PER", "I-PER"], [], ["I-PER", "B-PER", "I-LOC", "O"], ["I-LOC"]], names)
     found = spans(ids, lengths, names)
-    assert list(zip(found.start, found.end, found.type, strict=True)) == [
+    assert list(zip(found.start, found.end, found.class_index, strict=True)) == [
         (0, 2, 0), (2, 3, 0), (3, 4, 0), (4, 5, 1), (6, 7, 1),
     ]  # fmt: skip
 

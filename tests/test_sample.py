@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from ner.corpus.readers import read
-from ner.labels import MULTINERD_TYPES
+from ner.labels import MULTINERD_CLASSES
 from ner.model.word_splitter import word_offsets
 from ner.scoring.scores import invalid_transitions
 
@@ -30,9 +30,9 @@ def test_sizes_and_lengths(splits):
 
 def test_every_class_has_entities_enough(splits):
     test, train = entities(splits["test"]), entities(splits["train"])
-    assert all(test[t] >= 12 and train[t] >= 50 for t in MULTINERD_TYPES)
+    assert all(test[t] >= 12 and train[t] >= 50 for t in MULTINERD_CLASSES)
     for frequent in ("PER", "LOC", "ORG"):
-        assert all(train[frequent] > 2 * train[t] for t in MULTINERD_TYPES if t not in ("PER", "LOC", "ORG"))
+        assert all(train[frequent] > 2 * train[t] for t in MULTINERD_CLASSES if t not in ("PER", "LOC", "ORG"))
         assert train[frequent] > 3 * max(train["DIS"], train["ANIM"])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ner.corpus.sentences import Sentences
 from ner.errors import printable
-from ner.labels import spans, surface_form, types_of
+from ner.labels import classes_of, spans, surface_form
 from ner.scoring.intervals import wilson_interval
 from ner.scoring.scores import invalid_transitions
 
@@ -38,7 +38,7 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
     lines.append(row("tokens", [len(s.words) for s in splits.values()]))
     counted = {name: class_counts(s) for name, s in splits.items()}
     lines.append("\nentities")
-    for name in types_of({label for s in splits.values() for label in s.names}):
+    for name in classes_of({label for s in splits.values() for label in s.names}):
         lines.append(row(f"  {name}", [counts.get(name, 0) for counts in counted.values()]))
     lines.append(row("  all", [sum(counts.values()) for counts in counted.values()]))
     lines.append(row("  sentences without one", [without_entity(s) for s in splits.values()]))
@@ -83,9 +83,9 @@ def row(title: str, values: list[int]) -> str:
 
 def class_counts(sentences: Sentences) -> dict[str, int]:
     """Entities of each class."""
-    classes = types_of(sentences.names)
+    classes = classes_of(sentences.names)
     entities = spans(sentences.tags, sentences.lengths, sentences.names)
-    return dict(zip(classes, np.bincount(entities.type, minlength=len(classes)).tolist(), strict=True))
+    return dict(zip(classes, np.bincount(entities.class_index, minlength=len(classes)).tolist(), strict=True))
 
 
 def without_entity(sentences: Sentences) -> int:
@@ -155,10 +155,10 @@ def findings(splits: dict[str, Sentences]) -> list[Finding]:
 
 def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     """Row, surface and class of each entity. A surface is its words joined by spaces."""
-    classes, words = types_of(sentences.names), sentences.words.to_pylist()
+    classes, words = classes_of(sentences.names), sentences.words.to_pylist()
     entities = spans(sentences.tags, sentences.lengths, sentences.names)
     rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start]
-    for i, start, end, index in zip(rows, entities.start, entities.end, entities.type, strict=True):
+    for i, start, end, index in zip(rows, entities.start, entities.end, entities.class_index, strict=True):
         yield int(i), surface_form(words[start:end]), classes[index]
 
 

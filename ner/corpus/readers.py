@@ -18,7 +18,7 @@ import pyarrow as pa
 from ner.corpus.cache import sha256
 from ner.corpus.sentences import Sentences, list_column
 from ner.errors import InputError
-from ner.labels import MULTINERD_TYPES, is_label, label_names, lookup_table, types_of
+from ner.labels import MULTINERD_CLASSES, classes_of, is_label, label_names, lookup_table
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 SPLITS = ("train", "validation", "test")
@@ -116,10 +116,10 @@ class Reader:
             if len(kinds | {self.tag_type} - {None}) > 1 or kinds - {int, str}:
                 raise InputError(f"{place}: found tags of another kind; expected all integers or all label names")
             if kinds == {int}:
-                if min(tags) < 0 or max(tags) > 2 * len(MULTINERD_TYPES):
-                    wrong = next(t for t in tags if not 0 <= t <= 2 * len(MULTINERD_TYPES))
+                if min(tags) < 0 or max(tags) > 2 * len(MULTINERD_CLASSES):
+                    wrong = next(t for t in tags if not 0 <= t <= 2 * len(MULTINERD_CLASSES))
                     raise InputError(
-                        f"{place}: found the tag number {wrong}; expected 0 to {2 * len(MULTINERD_TYPES)}, "
+                        f"{place}: found the tag number {wrong}; expected 0 to {2 * len(MULTINERD_CLASSES)}, "
                         "MultiNERD's numbers; fix the line or write label names under `tags`"
                     )
                 self.tag_type = int
@@ -137,7 +137,7 @@ class Reader:
             return known
         tag = given.strip()  # white space around a tag would make another class of it
         if not is_label(tag) or (self.known_classes is not None and tag != "O" and tag[2:] not in self.known_classes):
-            expected = ", ".join(self.known_classes) if self.known_classes else "some TYPE"
+            expected = ", ".join(self.known_classes) if self.known_classes else "some CLASS"
             raise InputError(
                 f"{place}: unknown tag {tag!r}; expected O, or B- or I- with {expected}; "
                 "fix the line (training data name every class)"
@@ -151,10 +151,10 @@ class Reader:
         flat = np.array([tag for tags in self.tags for tag in tags], dtype=np.int16)
         if self.tag_type is str:
             used = [tag.strip() for tag in self.string_ids]
-            names = label_names(self.known_classes if self.known_classes is not None else types_of(used))
+            names = label_names(self.known_classes if self.known_classes is not None else classes_of(used))
             flat = lookup_table([*used, "O"], names)[flat]
         else:
-            names = label_names(MULTINERD_TYPES)
+            names = label_names(MULTINERD_CLASSES)
         table = pa.table(
             {
                 "tokens": pa.array(self.tokens, type=pa.list_(pa.string())),
@@ -220,7 +220,9 @@ def jsonl_rows(path: Path, language: str) -> Iterator[Row]:
 
 def tsv_rows(path: Path, language: str) -> Iterator[Row]:
     """MultiNERD's original form, `index TAB token TAB tag [TAB more]`, or two columns `token tag`."""
-    tokens, tags, first = [], [], 1
+    tokens: list[str] = []
+    tags: list[str] = []
+    first = 1  # the line of the sentence's first token
     for number, line in enumerate([*lines_of(path), ""], 1):
         if not line.strip(" \t"):
             if tokens:
@@ -244,7 +246,7 @@ def tsv_rows(path: Path, language: str) -> Iterator[Row]:
         if not tokens:
             first = number
         if not is_label(tag.strip()):
-            raise InputError(f"{path}:{number}: unknown tag {tag!r}; expected O, B-TYPE or I-TYPE; fix the line")
+            raise InputError(f"{path}:{number}: unknown tag {tag!r}; expected O, B-CLASS or I-CLASS; fix the line")
         tokens.append(token)
         tags.append(tag)
 

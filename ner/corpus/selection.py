@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, nearest
-from ner.labels import label_names, lookup_table, types_of
+from ner.labels import classes_of, label_names, lookup_table
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ class TrainingData:
         """The reverse of `content`."""
         train, validation = (Sentences(table, facts["names"]) for table in tables)
         read = [ReadCount(**count) for count in facts["read"]]
-        return cls(train, validation, facts["rows"], *facts["fingerprints"], read, facts["upsampled"])
+        train_fingerprint, validation_fingerprint = facts["fingerprints"]
+        return cls(
+            train, validation, facts["rows"], train_fingerprint, validation_fingerprint, read, facts["upsampled"]
+        )
 
 
 def first_occurrences(sentences: Sentences) -> np.ndarray:
@@ -100,7 +103,7 @@ def capped(sentences: Sentences, limit: int | None) -> Sentences:
 
 def mask(sentences: Sentences, kept_classes: Sequence[str]) -> Sentences:
     """The same sentences with the entities of all other classes as `O`, which leave the label set: experiment B."""
-    return sentences.with_names(label_names([c for c in types_of(sentences.names) if c in kept_classes]))
+    return sentences.with_names(label_names([c for c in classes_of(sentences.names) if c in kept_classes]))
 
 
 def contains(sentences: Sentences, classes: Sequence[str]) -> np.ndarray:
@@ -120,7 +123,7 @@ def in_labels(validation: Sentences, names: list[str]) -> Sentences:
 
     Raises `InputError` where they contain a class that training does not know.
     """
-    used, known = types_of(validation.names[i] for i in np.unique(validation.tags)), types_of(names)
+    used, known = classes_of(validation.names[i] for i in np.unique(validation.tags)), classes_of(names)
     unknown = [c for c in used if c not in known]
     if unknown:
         raise InputError(
@@ -134,7 +137,7 @@ def require_entities(dataset: str, split: str, sentences: Sentences) -> None:
     if not any(sentences.names[i] != "O" for i in np.unique(sentences.tags)):
         raise InputError(
             f"{dataset}: found no entity in the {len(sentences):,} {split} sentences that are used, every tag is O; "
-            "expected tags B-TYPE and I-TYPE; check the data, and the classes and the number of sentences that you keep"
+            "expected tags B-CLASS and I-CLASS; check the data, and which classes and how many sentences you keep"
         )
 
 

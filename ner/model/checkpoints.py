@@ -229,7 +229,7 @@ def load_for_tagging(location: str, option: str) -> LoadedCheckpoint:
     label_names = [str(config.id2label.get(i)) for i in range(len(config.id2label))]
     if not has_label_set(label_names):
         raise InputError(
-            f"--{option} {location}: found the labels {', '.join(label_names[:4])}; expected O, B-TYPE, I-TYPE; "
+            f"--{option} {location}: found the labels {', '.join(label_names[:4])}; expected O, B-CLASS, I-CLASS; "
             "this is no checkpoint of a trained tagger: train it first"
         )
     tokenizer = load_tokenizer(location, option)

@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArguments
 
 from ner.errors import InputError
-from ner.labels import label_names, lookup_table, spans, types_of
+from ner.labels import classes_of, label_names, lookup_table, spans
 from ner.model.checkpoints import load_for_tagging
 from ner.model.encoding import encode, require_embedded, window_size
 from ner.model.onnx_export import onnx_logits
@@ -42,7 +42,7 @@ class Tagger:
 
     @property
     def classes(self) -> list[str]:
-        return types_of(self.checkpoint_labels)
+        return classes_of(self.checkpoint_labels)
 
     @property
     def names(self) -> list[str]:
@@ -97,7 +97,7 @@ def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
     text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
     classes = tagger.classes
     tagged: list[list[dict[str, Any]]] = [[] for _ in texts]
-    for first, last, class_id in zip(entities.start, entities.end, entities.type, strict=True):
+    for first, last, class_id in zip(entities.start, entities.end, entities.class_index, strict=True):
         text = text_of_word[first]
         places = offsets[text][first - first_words[text] : last - first_words[text]]
         start, end = places[0][0], places[-1][1]

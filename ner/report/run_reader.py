@@ -9,7 +9,7 @@ from typing import Any
 
 from ner.corpus.readers import HALF_A_PAIR
 from ner.errors import InputError
-from ner.labels import flat_ids, is_label, label_names, lookup_table, types_of
+from ner.labels import classes_of, flat_ids, is_label, label_names, lookup_table
 from ner.runs.files import SURFACES, optional_json, recorded_args
 from ner.scoring.scores import Counts, counts_of_ids
 
@@ -76,7 +76,7 @@ def read_run(folder: Path, name: str) -> Run:
     if not rows:
         raise InputError(f"{path}: holds no sentence; expected at least one; score the run with inference.py")
     gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
-    used = types_of({tag for tags in (*gold, *predicted) for tag in tags})
+    used = classes_of({tag for tags in (*gold, *predicted) for tag in tags})
     classes = known_classes(folder / "config.json") or used
     if set(used) - set(classes):
         raise InputError(
@@ -103,7 +103,7 @@ def known_classes(path: Path) -> list[str]:
     labels = list(optional_json(path).get("id2label", {}).values())
     if not all(map(is_label, labels)) or HALF_A_PAIR.search("".join(labels)):
         raise InputError(f"{path}: found no BIO label names in id2label; expected those of a trained tagger")
-    return types_of(labels)
+    return classes_of(labels)
 
 
 def training_surfaces(path: Path) -> set[tuple[str, str]] | None:

@@ -9,7 +9,7 @@ from typing import Any
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError
 from ner.hub_files import public_name
-from ner.labels import flat_ids, types_of
+from ner.labels import classes_of, flat_ids
 from ner.records import read_record
 from ner.scoring.scores import invalid_transitions
 from ner.writing import copy_permissions, write_text, writing
@@ -65,7 +65,7 @@ def metrics_record(
     `source` is the data set and its languages, `fingerprint` that of the split in its own labels, `precision` what the
     tags were computed in; `sentences` has the labels that the checkpoint knows.
     """
-    classes = types_of(sentences.names)
+    classes = classes_of(sentences.names)
     return {
         "split": split,
         "dataset": public_name(source[0]),  # this file is pushed to the Hub, where local paths do not belong

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import label_names, prefixes_and_types, spans, surface_form, types_of
+from ner.labels import classes_of, label_names, prefixes_and_classes, spans, surface_form
 from ner.scoring.scores import gold_entities, invalid_transitions, precision_recall_f1
 
 Entity = tuple[int, int, str]  # half-open token range within the sentence, and class
@@ -42,9 +42,9 @@ def entities_of(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> l
     starts = np.cumsum(lengths) - lengths
     sentence = np.repeat(np.arange(len(lengths)), lengths)[flat.start]
     first, last = (flat.start - starts[sentence]).tolist(), (flat.end - starts[sentence]).tolist()
-    ordered = types_of(label_names(classes))  # `spans` numbers the classes in this order
+    ordered = classes_of(label_names(classes))  # `spans` numbers the classes in this order
     result: list[list[Entity]] = [[] for _ in sentences]
-    for i, start, end, class_id in zip(sentence.tolist(), first, last, flat.type.tolist(), strict=True):
+    for i, start, end, class_id in zip(sentence.tolist(), first, last, flat.class_index.tolist(), strict=True):
         result[i].append((start, end, ordered[class_id]))
     return result
 
@@ -192,5 +192,5 @@ def invalid_transition_rate(predicted: list[list[str]], classes: Sequence[str]) 
     names = label_names(classes)
     ids, lengths = known_ids(predicted, classes)
     count = invalid_transitions(ids, lengths, names)
-    entity_tags = int((prefixes_and_types(names)[0][ids] > 0).sum())
+    entity_tags = int((prefixes_and_classes(names)[0][ids] > 0).sum())
     return {"count": count, "share": count / entity_tags if entity_tags else 0.0}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import continues, flat_ids, label_names, prefixes_and_types, spans, types_of
+from ner.labels import classes_of, continues, flat_ids, label_names, prefixes_and_classes, spans
 
 OVERALL = ("precision", "recall", "f1", "accuracy", "macro_f1")
 
@@ -35,7 +35,7 @@ def counts_of_tags(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[s
 
     Raises `ValueError` if gold and prediction differ in length or a tag is not a BIO label.
     """
-    classes = types_of({tag for tags in (*gold, *predicted) for tag in tags})
+    classes = classes_of({tag for tags in (*gold, *predicted) for tag in tags})
     names = label_names(classes)
     gold_ids, lengths = flat_ids(gold, names)
     predicted_ids, predicted_lengths = flat_ids(predicted, names)
@@ -47,7 +47,7 @@ def counts_of_tags(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[s
 def counts_of_ids(gold: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, classes: list[str]) -> Counts:
     """Counts from flat label ids [token], which index `label_names(classes)`; `lengths` is [sentence]."""
     names = label_names(classes)
-    assert classes == types_of(names), "spans numbers the classes in the order of types_of"
+    assert classes == classes_of(names), "spans numbers the classes in the order of classes_of"
     sentence_of_token = np.repeat(np.arange(len(lengths)), lengths)
     shape = len(lengths), len(classes)
 
@@ -59,12 +59,12 @@ def counts_of_ids(gold: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, 
     # No two entities of a side share a start, so an entity is correct if the other side's entity with the same start
     # also has the same end and class.
     _, in_g, in_p = np.intersect1d(g.start, p.start, assume_unique=True, return_indices=True)
-    correct = in_g[(g.end[in_g] == p.end[in_p]) & (g.type[in_g] == p.type[in_p])]
-    tp = count(sentence_of_token[g.start[correct]], g.type[correct])
-    fp = count(sentence_of_token[p.start], p.type) - tp
-    fn = count(sentence_of_token[g.start], g.type) - tp
+    correct = in_g[(g.end[in_g] == p.end[in_p]) & (g.class_index[in_g] == p.class_index[in_p])]
+    tp = count(sentence_of_token[g.start[correct]], g.class_index[correct])
+    fp = count(sentence_of_token[p.start], p.class_index) - tp
+    fn = count(sentence_of_token[g.start], g.class_index) - tp
 
-    class_of_label = prefixes_and_types(names)[1]  # -1 for O
+    class_of_label = prefixes_and_classes(names)[1]  # -1 for O
     wrong = gold != predicted
     sentences, gold_class, predicted_class = (
         sentence_of_token[wrong], class_of_label[gold[wrong]], class_of_label[predicted[wrong]],
@@ -160,4 +160,4 @@ def scores(counts: Counts) -> dict[str, Any]:
 
 def invalid_transitions(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> int:
     """The number of `I-` tags that do not follow a `B-` or `I-` tag of their class in the same sentence."""
-    return int(((prefixes_and_types(names)[0][ids] == 2) & ~continues(ids, lengths, names)).sum())
+    return int(((prefixes_and_classes(names)[0][ids] == 2) & ~continues(ids, lengths, names)).sum())

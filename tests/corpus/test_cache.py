@@ -18,7 +18,7 @@ from arguments import DataArguments
 from data import training_data
 from ner.corpus import cache
 from ner.errors import InputError
-from ner.model import checkpoints
+from ner.model.checkpoints import load_for_training
 from ner.model.encoding import tokenizer_state
 from ner.model.inputs import model_inputs
 
@@ -44,7 +44,7 @@ def options(dataset: Path, **changes) -> DataArguments:
 
 
 def tokenizer_of(folder: Path) -> PreTrainedTokenizerFast:
-    return checkpoints.load_for_training(str(folder), ["O"], False, [])[1]
+    return load_for_training(str(folder), ["O"], False, [])[1]
 
 
 def assert_same(a, b) -> None:

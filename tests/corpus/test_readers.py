@@ -5,7 +5,7 @@ import time
 import pytest
 from conftest import NAMES, row, write_jsonl
 
-from ner.corpus.readers import MissingSplitError, read
+from ner.corpus.readers import FORMATS, Format, MissingSplitError, read
 from ner.errors import InputError
 
 GOOD = {"tokens": ["Rabies", "kills", "."], "ner_tags": [13, 0, 0], "lang": "en"}
@@ -48,6 +48,20 @@ def test_tsv_in_multinerds_form_and_in_two_columns(tmp_path, text):
     assert sentences.token_lists() == [["In", "New", "York"], ["Hi"]]
     assert sentences.tag_lists() == [["O", "B-LOC", "I-LOC"], ["O"]]
     assert sentences.names == ["O", "B-LOC", "I-LOC"]
+
+
+def test_another_format_is_a_function_and_a_row_of_the_table(tmp_path, monkeypatch):
+    def rows(path, language):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            pairs = [pair.split("/") for pair in line.split()]
+            yield number, [token for token, _ in pairs], [tag for _, tag in pairs], language
+
+    monkeypatch.setitem(FORMATS, ".slashes", Format(dict.fromkeys(("train", "validation"), "{}.slashes"), rows))
+    folder = folder_with(tmp_path, "Oslo/B-LOC is/O\ncold/O\n", "en.slashes")
+    sentences = read(str(folder), ["en"], "train")
+    assert (sentences.token_lists(), sentences.tag_lists()) == ([["Oslo", "is"], ["cold"]], [["B-LOC", "O"], ["O"]])
+    with pytest.raises(InputError, match=r"en.slashes:2: unknown tag 'PER'; expected O, or B- or I- with LOC"):
+        read(str(folder_with(tmp_path, "Oslo/B-LOC\nis/PER\n", "en.slashes")), ["en"], "validation", ["LOC"])
 
 
 @pytest.mark.parametrize(

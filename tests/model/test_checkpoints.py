@@ -83,7 +83,7 @@ def test_label_names_that_are_no_text_are_those_of_no_tagger(labels, encoders, t
     folder = shutil.copytree(encoders["bert"], tmp_path / "labels")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"id2label": labels}))
-    assert "expected O, B-TYPE, I-TYPE" in fails(inference.main, "--checkpoint", folder, "--text", "a", *CPU)
+    assert "expected O, B-CLASS, I-CLASS" in fails(inference.main, "--checkpoint", folder, "--text", "a", *CPU)
     options = ("--dataset", "sample", "--max_train_sentences", 2, "--max_steps", 1, "--output_dir", tmp_path / "run")
     train.main([str(o) for o in (*options, "--model_checkpoint", folder, *CPU)])
     assert (tmp_path / "run" / "model.safetensors").is_file()

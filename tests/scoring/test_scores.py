@@ -88,7 +88,7 @@ def test_nothing_predicted_and_nothing_there_gives_zeros():
 def test_sides_of_different_length_and_foreign_tags_are_errors():
     with pytest.raises(ValueError, match="differ in number"):
         counts_of_tags([["O", "O"]], [["O"]])
-    with pytest.raises(ValueError, match="expected O, B-TYPE or I-TYPE"):
+    with pytest.raises(ValueError, match="expected O, B-CLASS or I-CLASS"):
         counts_of_tags([["S-PER"]], [["O"]])
 
 
