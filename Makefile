@@ -12,7 +12,7 @@ quickstart: $(RUN)/README.md
 	$(BIN)/python inference.py --checkpoint $(RUN)
 	$(BIN)/python inference.py --checkpoint $(RUN) --text "$(SENTENCE)"
 	@printf '\n$(RUN) holds the checkpoint, its scores and predictions, and a model card (README.md).\n'
-	@printf 'readmefiles holds pictures of the class counts. Next: "The five runs" in README.md.\n'
+	@printf '$(RUN)/data holds an audit of the data and pictures of the class counts. Next: "The five runs" in README.md.\n'
 
 # The model card is the last file of a run. An interrupted training goes on from its last whole checkpoint.
 $(RUN)/README.md: | .venv/quickstart-installed

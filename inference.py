@@ -20,19 +20,19 @@ import pyarrow as pa
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision
 from transformers.utils import logging as transformers_logging
 
 from arguments import Arguments, parse
-from data import capped, read_split, require_entities
+from data import evaluation_sentences
 from hub import write_card
 from metrics import ner_metric
-from ner.corpus.readers import Sentences
+from ner.corpus.sentences import Sentences
 from ner.errors import InputError, printable, run_script
 from ner.hub_files import UnreachableError, fetch_optional, is_repo_id
 from ner.labels import label_names, lookup_table, spans, tag_lists, types_of
 from ner.model import checkpoints
 from ner.model.encoding import encode, require_embedded, window_size
-from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision
 from ner.model.onnx_export import onnx_logits
 from ner.model.prediction import Predicted, batching_for, predict, torch_logits
 from ner.model.word_splitter import word_offsets
@@ -118,8 +118,7 @@ def score_as(own: dict[str, Any], run: Path | None, arguments: Arguments, name: 
         options = replace(arguments.data, **chosen)
     except InputError as error:
         raise InputError(f"{name}: its args.yaml: {error}") from None
-    sentences = capped(read_split(options, split), options.max_eval_sentences)
-    require_entities(options.dataset, split, sentences)
+    sentences = evaluation_sentences(options, split)
     tagger = Tagger(arguments, name, option)
     known = known_gold(sentences, tagger, name)
     predicted = tagger.tag(sentences.words, sentences.lengths, progress=sys.stderr.isatty())

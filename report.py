@@ -19,6 +19,7 @@ from ner.report.setups import setup_comparison
 from ner.report.tables import opening, tables
 from ner.report.text import report_markdown
 from ner.runs.files import write_json
+from ner.writing import write_text, writing
 
 
 def main(argv: list[str]) -> None:
@@ -28,13 +29,13 @@ def main(argv: list[str]) -> None:
     entities = entities_by_run(runs, classes)
     result = comparison(runs, classes, entities) | setup_comparison(runs)
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", result)
     first, rest = opening(result), tables(result)
     parts = [*first, *difference_plot(result, folder), *rest, *score_plots(result, runs, folder)]
-    (folder / "report.md").write_text(report_markdown(parts), encoding="utf-8")
-    page = html_page(parts, runs, classes, entities)
-    (folder / "report.html").write_text(page, encoding="utf-8", errors="backslashreplace")
+    write_text(folder / "report.md", report_markdown(parts))
+    write_text(folder / "report.html", html_page(parts, runs, classes, entities))
     print(report_markdown([*first, *rest]), end="")
     print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)
 

@@ -5,31 +5,30 @@ python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
 accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
-import copy
 import logging
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
-from transformers import PreTrainedModel, Trainer, set_seed
+from transformers import EarlyStoppingCallback, EvalPrediction, TrainerCallback, set_seed
 from transformers.utils import logging as transformers_logging
 
-import hub
-from arguments import Arguments, TrainingArguments, described, parse
-from data import TrainingData, require_entities
+from arguments import Arguments, defaults, parse, recorded
+from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
+from ner.corpus.selection import TrainingData, require_entities
 from ner.errors import InputError, run_script
 from ner.labels import tag_lists, types_of
-from ner.model import checkpoints
-from ner.model.dropout import use_fast_dropout, use_plain_attention
-from ner.model.encoding import Encoded, require_embedded, window_size
-from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision, stay_in_bfloat16
-from ner.model.prediction import batching_for, predict, torch_logits
-from ner.model.prepared import model_inputs, prepared_data
+from ner.model.callbacks import divergence
+from ner.model.checkpoints import load_for_training
+from ner.model.encoding import IGNORED, require_embedded, window_size
+from ner.model.inputs import model_inputs
+from ner.model.prediction import batching_for, torch_logits
 from ner.model.resuming import (
     RunRecord,
     best_checkpoint,
@@ -41,10 +40,25 @@ from ner.model.resuming import (
     require_same_options,
     run_facts,
 )
-from ner.model.trainer import checked_trainer, diverged, saving
-from ner.runs.files import SURFACES, environment, scored, write_json, write_scored
+from ner.model.scoring import ScoredSplit, score_sentences
+from ner.model.speed import (
+    choose_precision,
+    fast_training,
+    keep_freed_memory,
+    scoring_precision,
+    set_precision,
+    training_precision,
+)
+from ner.model.tagger import NotFiniteError, Tagger
+from ner.model.trainer import TaggingTrainer, build_trainer, saving
+from ner.options import described
+from ner.runs.environment import environment
+from ner.runs.files import SURFACES, write_json, write_scores
 from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
+from ner.runs.model_card import write_card
+from ner.runs.upload import push, require_repo_and_login
 from ner.scoring.score_table import score_table
+from ner.writing import write_text, writing
 
 log = logging.getLogger("ner")
 
@@ -52,76 +66,192 @@ log = logging.getLogger("ner")
 def main(argv: list[str]) -> None:
     arguments = parse(argv, "Fine-tune a tagger and write a run folder.")
     transformers_logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", message=".*pin_memory.*")  # said at every evaluation where there is no GPU
+    warnings.filterwarnings("ignore", message=".*pin_memory.*")  # at every evaluation where there is no GPU
     if arguments.given:
-        for line in described(arguments).split("\n"):
+        for line in described(arguments.given, arguments.values):
             log.info("%s", line)
+    if arguments.training.device.type == "cpu":
+        keep_freed_memory()
     run = Path(arguments.training.output_dir)
     require_writable(run, "validation")
     with training_in(run, arguments.training.should_save):
-        train_into(run, arguments)
+        start = start_of(run, arguments)
+        repository = push_target(run, arguments)
+        data = load_data(arguments, start)
+        trainer = load_trainer(arguments, data, start)
+        metrics = train(run, trainer, arguments, data, start)
+        finish(run, trainer, metrics, arguments, repository)
 
 
-def train_into(run: Path, arguments: Arguments) -> None:
-    """Trains as the arguments say, and writes a run folder that no other training is at work in.
+@dataclass(frozen=True)
+class Start:
+    """Where a training starts: the checkpoint that it resumes, if any, and the seconds that it was trained before.
 
-    A run that the folder holds and that is to be replaced stays whole until something of this one is.
+    `replaces_run` is true where the run folder holds another run, which is to be replaced.
     """
+
+    checkpoint: str | None
+    seconds: float
+    replaces_run: bool
+
+
+def start_of(run: Path, arguments: Arguments) -> Start:
+    """Raises `InputError` where the folder holds a run that is neither resumed nor to be replaced, or where the run to
+    resume had other options."""
     options = arguments.training
-    resumed = checkpoint_to_resume(options)
-    goes_on = resumed is not None and Path(resumed).resolve().parent == run.resolve()
+    checkpoint = checkpoint_to_resume(options)
+    goes_on = checkpoint is not None and Path(checkpoint).resolve().parent == run.resolve()
     if holds_run(run) and not goes_on and not options.overwrite_output_dir:
         raise InputError(
             f"--output_dir: {run} holds a run; expected a new folder; choose another, go on with "
             "--resume_from_checkpoint true, or replace it with --overwrite_output_dir true"
         )
-    # Trainer would push at every save, with a card of its own; hub.py pushes once, at the end.
-    pushing, options.push_to_hub = options.push_to_hub, False
-    repo_id = options.hub_model_id or run.resolve().name
-    if pushing:
-        hub.require_ready(repo_id, options.hub_token)
-    if resumed:
-        keep_precision(options, resumed)
-        require_same_options(resumed, run_facts(arguments))
-    data = prepared_data(arguments.data)
-    require_entities(arguments.data.dataset, "training", data.train)
-    fingerprints = [data.train_fingerprint, data.validation_fingerprint]
-    if resumed:
-        require_same_data(resumed, arguments.data.dataset, fingerprints)
-    set_seed(options.seed)  # before the new classifier gets its weights
-    model, tokenizer = checkpoints.for_training(
-        arguments.model.model_checkpoint, data.names, arguments.data.masked_training, types_of(data.names)
+    if checkpoint is None:
+        return Start(None, 0.0, holds_run(run))
+    keep_precision(options, checkpoint)
+    require_same_options(checkpoint, facts_of(arguments), defaults())
+    return Start(checkpoint, record_of(checkpoint)["seconds"], holds_run(run) and not goes_on)
+
+
+def facts_of(arguments: Arguments) -> dict[str, Any]:
+    options = arguments.training
+    return run_facts(
+        recorded(arguments), arguments.model.model_checkpoint, options.world_size * max(1, options.n_gpu)
     )
-    precision = settle_precision(options, model.config.model_type)
-    told = run_facts(arguments)
-    recorded_text = yaml.safe_dump(told["options"], sort_keys=False, allow_unicode=True)
+
+
+def push_target(run: Path, arguments: Arguments) -> str | None:
+    """The repository to push to, or None. Raises `InputError` where a push would fail: now, not after the training."""
+    options = arguments.training
+    pushing, options.push_to_hub = options.push_to_hub, False  # Trainer would push at every save, with its own card
+    if not pushing:
+        return None
+    repo_id = options.hub_model_id or run.resolve().name
+    require_repo_and_login(repo_id, options.hub_token)
+    return repo_id
+
+
+def load_data(arguments: Arguments, start: Start) -> TrainingData:
+    """The rows of the experiment. Raises `InputError` where they hold no entity, or the resumed run had others."""
+    data = training_data(arguments.data)
+    require_entities(arguments.data.dataset, "training", data.train)
+    if start.checkpoint:
+        require_same_data(start.checkpoint, arguments.data.dataset, fingerprints(data))
+    return data
+
+
+def fingerprints(data: TrainingData) -> list[str]:
+    return [data.train_fingerprint, data.validation_fingerprint]
+
+
+def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> TaggingTrainer:
+    """The Trainer with its model. Sets the precision among the options."""
+    options, encoder = arguments.training, arguments.model.model_checkpoint
+    set_seed(options.seed)  # before the new classifier gets its weights
+    model, tokenizer = load_for_training(encoder, data.names, arguments.data.masked_training, types_of(data.names))
+    set_precision(options, choose_precision(options, model.config.model_type))
     window = window_size(tokenizer, model, arguments.model.max_length)
     model.config.trained_window = window  # scored as it was trained
-    train, validation = model_inputs(data, tokenizer, window, arguments.data.cache)
-    for part in (train, validation):
-        require_embedded(part, tokenizer, model, f"--model_checkpoint {arguments.model.model_checkpoint}")
-    if resumed:
-        require_fits(resumed, model, arguments.model.model_checkpoint)
-    choose_what_is_fast(options, model)
-    seconds = record_of(resumed)["seconds"] if resumed else 0.0
-    record = RunRecord(seconds, fingerprints=fingerprints, **told)
-    trainer = checked_trainer(options, model, tokenizer, train, validation, data, record)
-    trainer.recorded, trainer.replaces_a_run = recorded_text, holds_run(run) and not goes_on
-    if resumed and options.load_best_model_at_end:
-        trainer.best = best_checkpoint(resumed)
+    inputs = model_inputs(data.train, data.validation, tokenizer, window, arguments.data.cache)
+    for part in inputs:
+        require_embedded(part, tokenizer, model, f"--model_checkpoint {encoder}")
+    best = None
+    if start.checkpoint:
+        require_fits(start.checkpoint, model, encoder)
+        best = best_checkpoint(start.checkpoint) if options.load_best_model_at_end else None
+    callbacks: list[TrainerCallback] = [
+        RunRecord(start.seconds, fingerprints=fingerprints(data), **facts_of(arguments))
+    ]
+    if options.early_stopping_patience is not None:
+        callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
+    return build_trainer(
+        options, model, tokenizer, inputs, epoch_scores(data), callbacks,
+        args_yaml=yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True),
+        replaces_run=start.replaces_run, best_checkpoint=best,
+    )  # fmt: skip
 
+
+def epoch_scores(data: TrainingData) -> Callable[[EvalPrediction], dict[str, float]]:
+    """What Trainer calls after each evaluation, with label ids [row, position]: the overall scores."""
+    metric, gold = ner_metric(), data.validation.tag_lists()
+
+    def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
+        ids = prediction.predictions[prediction.label_ids != IGNORED]
+        tags = tag_lists(ids, data.validation.lengths, data.names)
+        return metric.compute(predictions=tags, references=gold)["overall"]
+
+    return compute_metrics
+
+
+def train(run: Path, trainer: TaggingTrainer, arguments: Arguments, data: TrainingData, start: Start) -> dict[str, Any]:
+    """Trains, writes the run folder but for its model card, and returns the validation scores."""
+    options = arguments.training
     batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
     log.info("%d sentences an update, over %d process(es)", batch, options.world_size)
-    result = trainer.train(resume_from_checkpoint=resumed)
+    with fast_training(trainer.model, options):
+        result = trainer.train(resume_from_checkpoint=start.checkpoint)
     with saving(run):
         trainer.save_model(str(run / UNFINISHED))
-    tags = validation_tags(trainer, data, validation)
+    scores = score_validation(trainer, arguments, data)
     if options.should_save:
-        facts = {"precision": precision, "update_steps": trainer.state.global_step}
-        facts["train_seconds"] = round(seconds + result.metrics["train_runtime"], 1)
-        metrics = write_results(run, trainer, arguments, data, tags, facts)
-    if trainer.is_world_process_zero():
-        hub.write_card(run)
+        seconds = start.seconds + result.metrics["train_runtime"]
+        write_results(run, trainer, arguments, data, scores, seconds)
+    return scores.metrics
+
+
+def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: TrainingData) -> ScoredSplit:
+    """The scores of the trained model as `inference.py` finds them; every process has to take part."""
+    options, tokenizer = arguments.training, trainer.processing_class
+    precision = scoring_precision(training_precision(options))
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast
+    model.eval().to(getattr(torch, precision))
+    batching = batching_for(options.per_device_eval_batch_size, options.device)
+    tagger = Tagger(
+        f"--output_dir {options.output_dir}", torch_logits(model), precision, model, tokenizer, data.names,
+        model.config.trained_window, batching,
+    )  # fmt: skip
+    source = arguments.data.dataset, arguments.data.languages
+    try:
+        return score_sentences(
+            tagger, data.validation, "validation", source, data.validation_fingerprint, not options.disable_tqdm
+        )
+    except NotFiniteError as error:
+        raise divergence(options, "the scores of some validation words are not finite") from error
+
+
+def write_results(
+    run: Path, trainer: TaggingTrainer, arguments: Arguments, data: TrainingData, scores: ScoredSplit, seconds: float
+) -> None:
+    """Writes the records and scores of a model that UNFINISHED holds, and publishes it."""
+    new = run / UNFINISHED
+    with writing(new):
+        (new / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
+        trainer.state.save_to_json(str(new / "trainer_state.json"))
+    write_text(new / "args.yaml", trainer.args_yaml)
+    surfaces = sorted({f"{class_}\t{surface}\n" for _, surface, class_ in entity_surfaces(data.train)})
+    write_text(new / SURFACES, "".join(surfaces))
+    options = arguments.training
+    about = {
+        "processes": options.world_size, "device": str(options.device.type), "seed": options.seed,
+        "data_fingerprint": data.train_fingerprint, "rows": data.rows, "precision": training_precision(options),
+        "update_steps": trainer.state.global_step, "train_seconds": round(seconds, 1),
+    }  # fmt: skip
+    write_json(new / "environment.json", environment() | about)
+    write_scores(new / "validation", scores.metrics, data.validation, scores.gold, scores.predicted)
+    if not trainer.replaces_run:
+        remove_stale(run)  # what was made of the weights that were resumed
+    publish(run, trainer.replaces_run)
+    if trainer.state.best_model_checkpoint is not None:  # the last one was kept for resuming until here
+        remove_surplus(run, trainer.checkpoint_limit, [Path(trainer.state.best_model_checkpoint).name])
+
+
+def finish(
+    run: Path, trainer: TaggingTrainer, metrics: dict[str, Any], arguments: Arguments, repository: str | None
+) -> None:
+    """Writes the model card, ends the processes but for the first, prints the scores, and pushes the run."""
+    first = trainer.is_world_process_zero()
+    if first:
+        write_card(run)
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
     trainer.accelerator.wait_for_everyone()
     # DistributedDataParallel goes before the process group. Otherwise its end would be that of the group, which waits
@@ -129,92 +259,16 @@ def train_into(run: Path, arguments: Arguments) -> None:
     trainer.model_wrapped = trainer.model
     trainer.accelerator.free_memory()
     trainer.accelerator.end_training()
-    if trainer.is_world_process_zero():
-        try:
-            repository = hub.push(run, repo_id, options.hub_private_repo, options.hub_token) if pushing else None
-        finally:  # last, since the reader of a pipe may be gone
-            print(score_table(metrics), flush=True)
+    if not first:
+        return
+    options, address = arguments.training, None
+    try:
         if repository:
-            print(repository)
-
-
-def choose_what_is_fast(options: TrainingArguments, model: PreTrainedModel) -> None:
-    """Makes the model fast where it trains, after `settle_precision`, and says what that changes."""
-    fast_dropout = options.fast_dropout and options.device.type == "cpu"
-    if fast_dropout:
-        use_fast_dropout(model)
-    if options.device.type == "cpu":
-        keep_freed_memory()
-        if options.bf16:
-            stay_in_bfloat16(model)
-    log.info(
-        "fast dropout %s, batches %s, optimizer %s, torch.compile %s",
-        "on" if fast_dropout else "off",
-        "of like length" if options.train_sampling_strategy == "group_by_length" else "at random",
-        options.optim.value, "on" if options.torch_compile else "off",
-    )  # fmt: skip
-
-
-def write_results(
-    run: Path, trainer: Trainer, arguments: Arguments, data: TrainingData, tags: list[list[str]], facts: dict[str, Any]
-) -> dict[str, Any]:
-    """Writes the records and scores of a model that UNFINISHED holds, publishes it, and returns the scores."""
-    new = run / UNFINISHED
-    (new / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
-    trainer.state.save_to_json(str(new / "trainer_state.json"))
-    (new / "args.yaml").write_text(trainer.recorded, encoding="utf-8")
-    write_records(new, arguments, data, facts)
-    metrics = score_validation(new, arguments, data, tags)
-    if not trainer.replaces_a_run:
-        remove_stale(run)  # what was made of the weights that were resumed
-    publish(run, trainer.replaces_a_run)
-    if trainer.state.best_model_checkpoint is not None:  # the last one was kept for resuming until here
-        remove_surplus(run, trainer.save_total_limit, [Path(trainer.state.best_model_checkpoint).name])
-    return metrics
-
-
-def write_records(run: Path, arguments: Arguments, data: TrainingData, facts: dict[str, Any]) -> None:
-    """Writes `environment.json` and the surfaces of the training entities."""
-    surfaces = sorted({f"{kind}\t{surface}\n" for _, surface, kind in entity_surfaces(data.train)})
-    (run / SURFACES).write_text("".join(surfaces), encoding="utf-8")
-    processes = {"processes": arguments.training.world_size, "device": str(arguments.training.device.type)}
-    about = {
-        "seed": arguments.training.seed,
-        "data_fingerprint": data.train_fingerprint,
-        "rows": data.rows,
-    }
-    write_json(run / "environment.json", environment() | processes | about | facts)
-
-
-def validation_tags(trainer: Trainer, data: TrainingData, validation: Encoded) -> list[list[str]]:
-    """The tags of the validation sentences as `inference.py` finds them; every process has to take part."""
-    options = trainer.args
-    batches = batching_for(options.per_device_eval_batch_size, options.device)
-    logits = torch_logits(as_loaded(trainer.model, scoring_precision(options)))
-    predicted = predict(logits, trainer.processing_class, validation, batches, not options.disable_tqdm)
-    if np.isnan(predicted.probabilities).any():
-        raise diverged(options, "the scores of some validation words are not finite")
-    return tag_lists(predicted.ids, data.validation.lengths, data.names)
-
-
-def as_loaded(model: PreTrainedModel, precision: str) -> PreTrainedModel:
-    """A copy of a trained model as it will be loaded: without autocast and the attention of fast dropout."""
-    copied = copy.deepcopy(model).eval()
-    for name in ("forward", "_original_forward"):  # accelerate's, with autocast, in the place of the class's own
-        vars(copied).pop(name, None)
-    use_plain_attention(copied)
-    return copied.to(getattr(torch, precision))
-
-
-def score_validation(run: Path, arguments: Arguments, data: TrainingData, tags: list[list[str]]) -> dict[str, Any]:
-    """Scores the tags of the validation sentences, writes `validation/`, and returns the metrics."""
-    gold = data.validation.tag_lists()
-    scores = ner_metric().compute(predictions=tags, references=gold, tokens=data.validation.token_lists())
-    source = arguments.data.dataset, arguments.data.languages
-    precision = scoring_precision(arguments.training)
-    metrics = scored("validation", source, data.validation, data.validation_fingerprint, precision, tags, scores)
-    write_scored(run / "validation", metrics, data.validation, gold, tags)
-    return metrics
+            address = push(run, repository, options.hub_private_repo, options.hub_token)
+    finally:  # last, since the reader of a pipe may be gone
+        print(score_table(metrics), flush=True)
+    if address:
+        print(address)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
 """What `plain.py` measures, done by this repository."""
 
-import logging
 import os
 import time
 from functools import cache
 from pathlib import Path
 
+from ner.model.hardware import settle_precision
 from transformers import Trainer, set_seed
 
 import inference
 from arguments import parse
+from data import training_data
 from metrics import ner_metric
 from ner.corpus.cache import cache_folder
 from ner.labels import types_of
 from ner.model import checkpoints
 from ner.model.encoding import window_size
-from ner.model.hardware import settle_precision
-from ner.model.prepared import model_inputs, prepared_data
+from ner.model.inputs import model_inputs
 from ner.model.resuming import RunRecord
 from ner.model.trainer import trainer_for
 from train import choose_what_is_fast
@@ -27,17 +27,16 @@ COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
 def prepare(dataset: Path, encoder: str, folder: str) -> float:
     """Seconds from files to model inputs, masked and up-sampled; from the cache where `folder` holds one."""
     os.environ["XDG_CACHE_HOME"] = folder
-    logging.getLogger("ner").setLevel(logging.INFO)  # as the scripts have it: a silent process keeps nothing
     options = ("--dataset", str(dataset), "--masked_training", "true", "--upsample", "true", *COMMON)
     arguments = parse(list(options), "")
     location = checkpoints.located(encoder, "model_checkpoint")
     start = time.perf_counter()
-    data = prepared_data(arguments.data)
+    data = training_data(arguments.data)
     reading = time.perf_counter() - start
     model, tokenizer = checkpoints.for_training(location, data.names, True, types_of(data.names))
     window = window_size(tokenizer, model, None)  # the model is loaded for training and not for preparation
     start = time.perf_counter()
-    model_inputs(data, tokenizer, window, cache=True)
+    model_inputs(data.train, data.validation, tokenizer, window, cache=True)
     return reading + time.perf_counter() - start
 
 
@@ -55,11 +54,11 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
         "--logging_strategy", "no", *COMMON,
     )  # fmt: skip
     arguments = parse([str(o) for o in options], "")
-    data = prepared_data(arguments.data)
+    data = training_data(arguments.data)
     set_seed(42)
     model, tokenizer = checkpoints.for_training(encoder, data.names, False, types_of(data.names))
     model.config.trained_window = window_size(tokenizer, model, None)
-    train, validation = model_inputs(data, tokenizer, model.config.trained_window, cache=False)
+    train, validation = model_inputs(data.train, data.validation, tokenizer, model.config.trained_window, cache=False)
     settle_precision(arguments.training, model.config.model_type)
     choose_what_is_fast(arguments.training, model)
     return trainer_for(arguments.training, model, tokenizer, train, validation, data, RunRecord())

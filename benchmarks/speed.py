@@ -27,7 +27,8 @@ import numpy as np
 import torch
 
 from benchmarks import ours, plain
-from ner.runs.files import BASELINE, cpu_name
+from ner.runs.environment import cpu_name
+from ner.runs.files import BASELINE
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("training", "tagging", "preparation", "scoring", "memory")
@@ -109,9 +110,10 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
 
 def training_operations(dataset: Path, encoder: str) -> float:
     """Floating-point operations of matrix products a sentence, padding not counted: six for each weight and token."""
-    data = ours.prepared_data(ours.parse(["--dataset", str(dataset)], "").data)
+    data = ours.training_data(ours.parse(["--dataset", str(dataset)], "").data)
     model, tokenizer = ours.checkpoints.for_training(encoder, data.names, False, ours.types_of(data.names))
-    inputs = ours.model_inputs(data, tokenizer, ours.window_size(tokenizer, model, None), False)[0]
+    window = ours.window_size(tokenizer, model, None)
+    inputs = ours.model_inputs(data.train, data.validation, tokenizer, window, False)[0]
     weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)
     return 6.0 * weights * float(inputs.lengths.mean())
 

@@ -12,99 +12,110 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
-# What is wrong with the place a person named, not with the program.
-UNUSABLE = {
-    errno.EACCES,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ENOENT,
-    errno.ENOSPC,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
-}
+# Nothing but a full disk or device gives these; `/dev/full` as standard output does.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class InputError(ValueError):
-    """Wrong input or options. The text says where, what was found, what was expected and how to mend it."""
+    """Wrong input or options. The text says where, what was found, what was expected and how to correct it."""
 
 
 class CommandParser(argparse.ArgumentParser):
-    """argparse, with a wrong command line as an `InputError`."""
+    """argparse's parser, which raises `InputError` for a wrong command line."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; --help shows the usage")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`did you mean 'x'?` for a mistyped name, or an empty string where nothing is near."""
+    """`; did you mean 'x'?` with the known name that is most similar, an empty string where none is similar."""
     close = get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which a terminal would obey; one line stays one line."""
+    """The text with U+FFFD for each character that a terminal could obey or that ends a line; tabs stay."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
 def named_folder(name: str) -> Path:
-    """A folder that a command line names; argparse says which argument was empty."""
+    """The `type` of a command line's argument that names a folder, for argparse, which refuses an empty name."""
     if not name:
         raise argparse.ArgumentTypeError("found an empty name; expected a folder")
     return Path(name)
 
 
 class OneLine(logging.Formatter):
-    """A record as one line that a terminal can show, whatever names from data or checkpoints stand in it."""
+    """A log record as one printable line, whatever names from data or checkpoints it contains."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         return printable(super().formatMessage(record).replace("\n", " "))
 
 
 def run_script(main: Callable[[list[str]], None]) -> None:
-    """Runs a script's `main` on the command line and turns an `InputError` into its message and status 2."""
-    first = os.environ.get("RANK", "0") == "0"  # of several processes only one speaks
+    """Runs a script's `main` on the words of the command line.
+
+    An `InputError` becomes its message and exit status 2, and so does a full standard output. Status 130 is an
+    interrupt, 141 a pipe whose reader has gone. Any other exception is a fault of ours and keeps its traceback: code
+    that writes files does so within `ner.writing.writing`.
+    """
+    first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints
     open_standard_streams()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
+    status = 0
     try:
         with orderly_stop():
             main(sys.argv[1:])
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where an error can still be reported
     except InputError as error:
         if first:
-            complain(f"error: {error}")
-        sys.exit(2)
+            print_message(f"error: {error}")
+        status = 2
     except BrokenPipeError:
-        # The reader (head, less) has gone; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        status = 141
     except OSError as error:
-        if error.errno not in UNUSABLE:
+        if error.errno not in FULL:
             raise
-        complain(f"error: {error.filename or 'output'}: {error.strerror}; expected a place that can be written")
-        sys.exit(2)
+        place = error.filename or "standard output"
+        print_message(f"error: {place}: {error.strerror}; expected a place that can be written")
+        status = 2
     except KeyboardInterrupt:
-        complain("interrupted")
-        sys.exit(130)
+        print_message("interrupted")
+        status = 130
+    if status:
+        drop_unwritten_output()
+        sys.exit(status)
 
 
-def complain(message: str) -> None:
+def print_message(message: str) -> None:
+    """Prints one line to standard error."""
     print(printable(message.replace("\n", " ")), file=sys.stderr)
 
 
-def open_standard_streams() -> None:
-    """Makes names that are no UTF-8 printable, and opens what a shell closed (`>&-`) on the null device.
+def drop_unwritten_output() -> None:
+    """Leaves nothing in the buffer of standard output that Python would fail to write at exit, and complain about."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    Else the next file that is opened would take the number of standard output, and what is printed. `sys.stdin` and
-    `sys.stdout` stay None.
+
+def open_standard_streams() -> None:
+    """Opens standard streams that a shell closed (`>&-`) on the null device; `sys.stdin` and `sys.stdout` stay None.
+
+    Otherwise the next file that is opened would get the number of standard output, and all that is printed. What is no
+    UTF-8 in a name is printed as a backslash escape.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
     if sys.stdout is not None:
@@ -113,10 +124,10 @@ def open_standard_streams() -> None:
 
 @contextmanager
 def orderly_stop() -> Iterator[None]:
-    """Turns SIGTERM and SIGHUP into an exit with status 128 and the signal's number that removes what is unfinished."""
+    """Within it, SIGTERM and SIGHUP raise `SystemExit`, status 128 plus the signal's number, so that code cleans up."""
 
     def stop(number: int, frame: object) -> NoReturn:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the removing
+        signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
         raise SystemExit(128 + number)
 
     numbers = (signal.SIGTERM, signal.SIGHUP)

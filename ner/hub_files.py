@@ -1,4 +1,4 @@
-"""Files of the Hugging Face Hub, with messages a person can act on."""
+"""Fetching files from the Hugging Face Hub, with error messages that name a remedy."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,11 @@ from ner.errors import InputError
 
 
 class MissingFileError(InputError):
-    """The repository is there, the file is not."""
+    """The repository exists, but has no such file."""
 
 
 class UnreachableError(InputError):
-    """Whether the repository has the file cannot be told: no network, a failing Hub, or offline and not cached."""
+    """Nobody can say whether the repository has the file: no network, a failing Hub, or offline and not cached."""
 
 
 def is_repo_id(name: str) -> bool:
@@ -27,17 +27,17 @@ def is_repo_id(name: str) -> bool:
 
 
 def public_name(name: str) -> str:
-    """A data set or checkpoint as strangers may see it: its Hub id, `package:...`, or the last part of its path."""
+    """The name of a data set or checkpoint without a local path: its Hub id, `package:...`, or the path's last part."""
     path = os.path.expanduser(name)
     local = os.path.isabs(path) or os.path.exists(path) or not is_repo_id(name)
     return os.path.basename(os.path.abspath(path)) if local and not name.startswith("package:") else name
 
 
 def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
-    """The local path of a file on the Hub, fetched where the cache lacks it.
+    """The local path of a file on the Hub, which is fetched unless it is cached.
 
     Raises `InputError` with `remedy` where there is no such repository, `UnreachableError` where the Hub does not
-    answer, and `MissingFileError` where it, or the cache, knows that there is no such file.
+    answer, and `MissingFileError` where the Hub or the cache knows that there is no such file.
     """
     from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import (
@@ -56,7 +56,7 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
         raise InputError(
             f"{place}: no such repository, or no access; check the name, or log in with `hf auth login`"
         ) from None
-    except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError, for what could not be asked
+    except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError: not cached, and the Hub gave no answer
         if try_to_load_from_cache(repo_id, filename, repo_type=repo_type) is _CACHED_NO_EXIST:
             raise missing from None
         cause = error.__cause__
@@ -72,7 +72,7 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
 def fetch_optional(repo_id: str, filename: str, remedy: str) -> Path | None:
     """The local path of a file of a model on the Hub, or None where the repository lacks it.
 
-    Raises `InputError` as `fetch` does: that the Hub cannot be asked does not mean that there is no such file.
+    Raises `InputError` as `fetch` does, `UnreachableError` included: without an answer the file may still exist.
     """
     try:
         return fetch(repo_id, filename, "model", remedy)

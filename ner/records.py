@@ -1,4 +1,4 @@
-"""Records that somebody else may have written: JSON and YAML read safely, and the types that their values must have."""
+"""Reading JSON and YAML records that somebody else may have written, with a check of their values' types."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,9 @@ import yaml
 
 from ner.errors import InputError
 
-DEPTH = 50  # levels of lists and mappings in a YAML file
-# A shape is a type (`float` is any finite number), [shape] for a list, {str: shape} for a mapping, {name: shape} for
-# those keys of one where they are there, and (shape, None) for a value that may be null.
+DEPTH = 50  # levels of lists and mappings that a YAML file may have
+# The shape of a value is a type (`float` is any finite number), [shape] for a list, {str: shape} for a mapping,
+# {name: shape} for a mapping that may have those keys and others, and (shape, None) for a value that may be null.
 SCORES = {str: float}
 INTERVALS = {str: ([float], None)}
 METRICS = {
@@ -58,11 +58,11 @@ NAMES = {
     list: "a list",
     dict: "a mapping",
 }
-LARGEST = 2**63  # whole numbers beyond it are no counts, and may be too long to print
+LARGEST = 2**63  # a larger number is no count, and may be too long to print
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML without aliases, by which a few hundred bytes stand for gigabytes, and of limited depth."""
+    """Loads YAML of limited depth and without aliases, with which a few hundred bytes can expand to gigabytes."""
 
     depth = 0
 
@@ -81,50 +81,57 @@ class PlainLoader(yaml.SafeLoader):
 def read_record(path: Path) -> dict[str, Any]:
     """The mapping in a JSON or YAML file, its values of the types that `SHAPES` names for a file of that name.
 
-    Raises `InputError` for anything else, and `OSError` where the file cannot be opened.
+    Raises `InputError` for any other content or a file that cannot be read, and `FileNotFoundError` or
+    `NotADirectoryError` where there is no such file.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     try:
         text = content.decode("utf-8")
-        found = yaml.load(text, Loader=PlainLoader) if path.suffix == ".yaml" else json.loads(text)
-        repr(found)  # hexadecimal numbers of too many digits fail when they are shown
+        record = yaml.load(text, Loader=PlainLoader) if path.suffix == ".yaml" else json.loads(text)
+        repr(record)  # hexadecimal numbers of too many digits fail only when they are shown
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits.
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    wrong = fault(found, {str: object}, "") or fault(found, SHAPES.get(path.name, {}), "")
+    wrong = first_mismatch(record, {str: object}, "") or first_mismatch(record, SHAPES.get(path.name, {}), "")
     if wrong:
         raise InputError(f"{path}: {wrong}; correct the file")
-    return found
+    return record
 
 
-def fault(value: Any, shape: Any, place: str) -> str | None:
-    """The first value that does not have its shape, as `PLACE: found VALUE; expected TYPE`; None where all have."""
+def first_mismatch(value: Any, shape: Any, place: str) -> str | None:
+    """The first value that does not have its shape, as `PLACE: found VALUE; expected TYPE`; None where all have it."""
     if isinstance(shape, tuple):
-        return None if value is None else fault(value, shape[0], place)
+        return None if value is None else first_mismatch(value, shape[0], place)
     if shape is object:
         return None
     if isinstance(shape, (list, dict)):
-        kind = type(shape)
-        if not isinstance(value, kind):
-            return misfit(value, kind, place)
-        if kind is list:
+        container = type(shape)
+        if not isinstance(value, container):
+            return mismatch(value, container, place)
+        if container is list:
             parts = [(v, shape[0], f"{place}[{i}]") for i, v in enumerate(value)]
         else:
-            wrong = next((key for key in value if str in shape and not isinstance(key, str)), None)
-            if wrong is not None:
-                return misfit(wrong, str, f"{place}, a key" if place else "a key")
+            wrong_key = next((key for key in value if str in shape and not isinstance(key, str)), None)
+            if wrong_key is not None:
+                return mismatch(wrong_key, str, f"{place}, a key" if place else "a key")
             parts = [(v, shape.get(k, shape.get(str, object)), f"{place}.{k}".lstrip(".")) for k, v in value.items()]
-        return next(filter(None, (fault(*part) for part in parts)), None)
+        return next(filter(None, (first_mismatch(*part) for part in parts)), None)
     if shape in (int, float) and type(value) in (int, shape):
-        return None if abs(value) < LARGEST else misfit(value, shape, place)  # false for NaN as well
-    return None if type(value) is shape else misfit(value, shape, place)
+        return None if abs(value) < LARGEST else mismatch(value, shape, place)  # false for NaN as well
+    return None if type(value) is shape else mismatch(value, shape, place)
 
 
-def misfit(value: Any, kind: type, place: str) -> str:
+def mismatch(value: Any, expected: type, place: str) -> str:
+    """The message for a value that is not of the expected type, `PLACE: found VALUE; expected TYPE`."""
     if isinstance(value, (list, dict)):
-        found = NAMES[type(value)]
+        description = NAMES[type(value)]
     elif isinstance(value, int) and abs(value) >= LARGEST:
-        found = "a number out of range"
+        description = "a number out of range"
     else:
-        found = "null" if value is None else repr(value)[:60]
-    return f"{place}: found {found}; expected {NAMES[kind]}".removeprefix(": ")
+        description = "null" if value is None else repr(value)[:60]
+    return f"{place}: found {description}; expected {NAMES[expected]}".removeprefix(": ")

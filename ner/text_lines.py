@@ -1,4 +1,4 @@
-"""Raw text, line by line, and what is made of it: standard streams, files and pipes."""
+"""Reading raw text line by line and writing results, from and to standard streams, files and pipes."""
 
 import fcntl
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import IO
 
 from ner.errors import InputError
-from ner.runs.files import keep_modes
+from ner.writing import copy_permissions, writing
 
 STANDARD_OUTPUT = (None, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
-DESCRIPTOR = re.compile(r"/dev/stderr|(?:/dev/fd|/proc/self/fd)/(\d+)")  # `>(command)` is one
+DESCRIPTOR = re.compile(r"/dev/stderr|(?:/dev/fd|/proc/self/fd)/(\d+)")  # as bash names `>(command)`
 
 
 def blocks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Lists of up to `size` lines; what was read before a wrong line comes before its error."""
+    """Lists of up to `size` lines. The lines before a wrong one are given before its `InputError` is raised."""
     block: list[str] = []
     try:
         for line in lines:
@@ -36,7 +36,7 @@ def blocks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
 
 @contextmanager
 def input_lines(text: str | None, path: str | None) -> Iterator[Iterator[str]]:
-    """The lines of a text, of a file, or for `-` of standard input. Raises `InputError` for what is no UTF-8."""
+    """The lines of a text, of a file, or for `-` of standard input. Raises `InputError` where it is not UTF-8."""
     if text is not None:
         yield decoded(os.fsencode(text).split(b"\n"), "--text")
     elif path == "-":
@@ -53,7 +53,7 @@ def input_lines(text: str | None, path: str | None) -> Iterator[Iterator[str]]:
 
 
 def decoded(lines: Iterable[bytes], place: str) -> Iterator[str]:
-    r"""UTF-8 lines without their `\n` or `\r\n`; nothing else ends a line."""
+    r"""UTF-8 lines without their `\n` or `\r\n`; nothing else ends a line. Raises `InputError`, naming the line."""
     for number, line in enumerate(lines, 1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -64,7 +64,10 @@ def decoded(lines: Iterable[bytes], place: str) -> Iterator[str]:
 
 @contextmanager
 def output(path: str | None) -> Iterator[IO[str]]:
-    """Standard output, a pipe or device as it is, or a file that appears when it is complete."""
+    """Standard output, a pipe or device as it is, or a file that appears when it is complete.
+
+    Raises `InputError` where it cannot be opened or completed; writing to it can raise `OSError`.
+    """
     if path in STANDARD_OUTPUT:
         if sys.stdout is None:
             raise InputError("standard output is closed; expected it open, or --output_file with a file's name")
@@ -74,12 +77,16 @@ def output(path: str | None) -> Iterator[IO[str]]:
     descriptor = DESCRIPTOR.fullmatch(path)
     if descriptor or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)):
         try:
-            place = os.dup(int(descriptor[1] or 2)) if descriptor else path
-            stream = open(place, "w", encoding="utf-8", newline="\n")
+            opened = os.dup(int(descriptor[1] or 2)) if descriptor else path
+            stream = open(opened, "w", encoding="utf-8", newline="\n")
         except OSError as error:
             raise InputError(f"--output_file: {path} cannot be written: {error.strerror}") from None
-        with stream:
+        try:
             yield stream
+            with writing(path):
+                stream.flush()
+        finally:
+            close(stream)
         return
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
@@ -94,26 +101,35 @@ def output(path: str | None) -> Iterator[IO[str]]:
 def replacing(target: Path) -> Iterator[IO[str]]:
     """A file that takes the place of `target`, and its permissions, when it is complete.
 
-    Until then it is `.NAME.unfinished-output`, which a process that was killed leaves, and the next one takes over.
+    Until then it is `.NAME.unfinished-output`. A killed process leaves that file, and the next one overwrites it.
     """
-    # The longest names leave no room for more.
+    # The name of a file is at most 255 bytes long.
     name = os.fsdecode(os.fsencode(target.name)[:200])
     unfinished = target.with_name(f".{name}.unfinished-output")
-    with open(own_file(unfinished), "w", encoding="utf-8", newline="\n") as file:
-        try:
-            yield file
+    file = open(open_exclusively(unfinished), "w", encoding="utf-8", newline="\n")
+    try:
+        yield file
+        with writing(target):
             file.flush()
             os.fsync(file.fileno())
             unfinished.chmod(0o666 & ~current_umask())
-            keep_modes(target, unfinished)
+            copy_permissions(target, unfinished)
             os.replace(unfinished, target)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    finally:
+        close(file)
 
 
-def own_file(path: Path) -> int:
-    """The descriptor of an empty file that only this process writes. Raises `InputError` where that cannot be had."""
+def close(file: IO[str]) -> None:
+    """Closes a file that was flushed, or could not be: that error is being raised already."""
+    with suppress(OSError):
+        file.close()
+
+
+def open_exclusively(path: Path) -> int:
+    """The descriptor of an empty file that only this process writes. Raises `InputError` where that is impossible."""
     while True:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -135,10 +151,11 @@ def own_file(path: Path) -> int:
                 os.ftruncate(descriptor, 0)
                 os.fchmod(descriptor, 0o600)
                 return descriptor
-        os.close(descriptor)  # the process that had it has just finished
+        os.close(descriptor)  # the process that had it has just finished, and renamed it
 
 
 def current_umask() -> int:
+    """The permission bits that new files of this process do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

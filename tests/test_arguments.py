@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ner.model.hardware import settle_precision
 
 import train
 from arguments import parse, recorded
 from ner.errors import InputError
-from ner.model.hardware import settle_precision
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -125,7 +125,7 @@ def test_wrong_options(argv, message):
     ("text", "message"),
     [
         ("seed: 1\nlearning_rat: 1\n", ":2: unknown option 'learning_rat'; did you mean 'learning_rate'"),
-        ("seed: 1\n\nseed: 2\n", ":3: option 'seed' stands twice"),
+        ("seed: 1\n\nseed: 2\n", ":3: option 'seed' is given twice"),
         ("seed: 2e-5\n", ":1: --seed: invalid int value: '2e-5'"),
         ("seed:\n", ":1: seed has no value"),
         ("no_load_best_model_at_end:\n", ":1: no_load_best_model_at_end has no value"),

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import SHARED, row, write_jsonl
+from conftest import ROOT, SHARED, row, write_jsonl
 from scipy import stats
 
 import data
@@ -144,6 +144,17 @@ def test_the_audit_counts_and_the_plots_are_written(small, tmp_path, capsys):
         assert line in printed
     for name in ("default-dataset.png", "masked-dataset.png"):
         assert (tmp_path / "run" / "data" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_audit_of_the_sample_leaves_tracked_files_alone(tmp_path, monkeypatch):
+    pictures = ROOT / "readmefiles"
+    before = {path: path.stat().st_mtime_ns for path in pictures.iterdir()}
+    monkeypatch.chdir(tmp_path)
+    data.main(["--dataset", "sample"])
+    assert {path.name for path in (tmp_path / "runs" / "data" / "sample").iterdir()} == {
+        "findings.jsonl", "default-dataset.png", "masked-dataset.png",
+    }  # fmt: skip
+    assert {path: path.stat().st_mtime_ns for path in pictures.iterdir()} == before
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the stand-in corpora are not beside the repository")

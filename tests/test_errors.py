@@ -22,12 +22,14 @@ from ner.scoring.scores import counts_of_tags, scores
 
 SCRIPT = """
 import logging, sys
-from errors import InputError, run_script
+from ner.errors import InputError, run_script
+from ner.writing import writing
 def main(argv):
     logging.getLogger("ner").info("label %s", "B-\\x1b]0;title\\x07\\nerror: not so")
     print("caf\\udcff", flush=True)
     if argv:
-        open("\\x1b[31m/none")
+        with writing("output"):
+            open("\\x1b[31m/none")
     raise InputError("found B-\\x1b]0;title\\x07\\nerror: not so")
 run_script(main)
 """
@@ -42,6 +44,40 @@ def test_messages_are_lines_that_a_terminal_can_show(words):
     lines = done.stderr.decode().split("\n")
     assert lines[0] == "label B-\ufffd]0;title\ufffd error: not so"
     assert lines[1].startswith("error: ") and lines[2:] == [""] and "\x1b" not in lines[1]
+
+
+def ended(code: str, redirection: str, **variables: str) -> subprocess.CompletedProcess:
+    """A script with that code as its `main`, its standard output redirected by bash."""
+    script = f"from ner.errors import run_script\ndef main(argv):\n    {code}\nrun_script(main)"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    environment |= {"PYTHONPATH": str(ROOT), "SCRIPT": script} | variables
+    command = f'{sys.executable} -c "$SCRIPT" {redirection}; exit ${{PIPESTATUS[0]}}'
+    return subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", env=environment)
+
+
+@pytest.mark.parametrize("code", ["print('a')", "print('a', flush=True)", "print('a' * 100_000)"])
+@pytest.mark.parametrize("variables", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_a_full_standard_output_is_one_message(code, variables):
+    done = ended(code, "> /dev/full", **variables)
+    message = "error: standard output: No space left on device; expected a place that can be written\n"
+    assert (done.returncode, done.stderr) == (2, message)
+
+
+def test_an_error_after_a_full_standard_output_is_the_only_message():
+    done = ended("print('a'); from ner.errors import InputError; raise InputError('wrong')", "> /dev/full")
+    assert (done.returncode, done.stderr) == (2, "error: wrong\n")
+
+
+@pytest.mark.parametrize("code", ["print('a' * 100_000)", "import time; time.sleep(0.5); print('a')"])
+def test_a_pipe_whose_reader_has_gone_is_no_error(code):
+    done = ended(code, "| true")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("code", ["open('nothing')", "open('nothing/new', 'w')", "open('.', 'w')"])
+def test_a_fault_of_ours_keeps_its_traceback(code):
+    done = ended(code, "")
+    assert done.returncode == 1 and "Traceback" in done.stderr and "can be written" not in done.stderr
 
 
 def test_tables_show_odd_names_as_one_line():

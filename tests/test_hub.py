@@ -3,10 +3,12 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import row, sentence
+from conftest import ROOT, row, sentence
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save
 
@@ -14,7 +16,9 @@ import hub
 import inference
 import train
 from ner.corpus.readers import read
-from ner.runs.model_card import model_card
+from ner.errors import InputError
+from ner.runs import upload
+from ner.runs.model_card import model_card, write_card
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
 pytestmark = pytest.mark.usefixtures("online")
@@ -76,7 +80,7 @@ def test_the_card_tells_what_the_run_recorded(run, corpus):
     assert f"[{low:.1f}, {high:.1f}] |" in card.text
     for fact in (
         f"| update steps | {environment['update_steps']} |", f"`{environment['data_fingerprint']}`",
-        f"DIS or ANIM stood 2 times: {environment['rows']['repeated']} rows more", "| learning_rate | 0.01 |",
+        f"DIS or ANIM appear 2 times: {environment['rows']['repeated']} rows more", "| learning_rate | 0.01 |",
         "PER, ORG, LOC, ANIM, BIO", "## Limits", "## Licence", "Fewer than 100 entities",
     ):  # fmt: skip
         assert fact in card.text, fact
@@ -114,7 +118,7 @@ def test_training_pushes_once_with_our_card(corpus, encoders, tmp_path, loopback
 def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, tmp_path, loopback_hub, fails):
     copy, repo_id = tmp_path / "tagger", f"someone/again-{broken.strip('/').replace('/', '-')}"
     shutil.copytree(run, copy)
-    hub.write_card(copy)
+    write_card(copy)
     before = content(copy)
     loopback_hub.broken, loopback_hub.lfs = broken, {}
     message = fails(hub.main, "push", copy, "--repo_id", repo_id, "--private")
@@ -130,7 +134,7 @@ def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, tmp_path,
 def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loopback_hub, monkeypatch, capsys):
     loopback_hub.broken = "/api/repos/create"
     more = ("--max_steps", "2", "--push_to_hub", "true", "--hub_model_id", "someone/late")
-    with pytest.raises(hub.InputError, match=r"is whole; later: python hub\.py push"):
+    with pytest.raises(InputError, match=r"is whole; later: python hub\.py push"):
         train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
     assert "overall" in capsys.readouterr().out
     loopback_hub.broken = None
@@ -139,7 +143,7 @@ def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loo
 
 
 def test_nobody_logged_in_is_said_before_training(corpus, encoders, tmp_path, fails, monkeypatch):
-    monkeypatch.setattr(hub, "get_token", lambda: None)
+    monkeypatch.setattr(upload, "get_token", lambda: None)
     message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", "--push_to_hub", "true"))
     assert "no login to the Hub" in message and not (tmp_path / "run").exists()
 
@@ -178,6 +182,23 @@ def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):
         **{n: (run / n).read_bytes() for n in ("config.json", "tokenizer.json", "tokenizer_config.json")},
     }
     assert "holds no safetensors" in fails(inference.main, "--checkpoint", "someone/pickle", "--text", "a", *CPU)
+
+
+@pytest.mark.parametrize("metrics", [{"overall": {"f1": 0.5}}, {"accuracy": 1.0}])
+def test_scores_that_are_not_ours_stop_an_export(metrics, run, tmp_path, fails):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / "test" / "metrics.json").write_text(json.dumps(metrics))
+    message = fails(hub.main, "onnx", copy)
+    assert f"{copy / 'test' / 'metrics.json'}: found no data_fingerprint; expected the scores that" in message
+    assert not (copy / "onnx").exists()
+
+
+def test_cards_and_pushes_load_no_torch():
+    modules = "hub, ner.runs.environment, ner.runs.folder, ner.runs.model_card, ner.runs.upload"
+    command = [sys.executable, "-c", f"import sys, {modules}; print(*sys.modules)"]
+    loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "transformers", "ner.model", "inference", "arguments"} & set(loaded)
 
 
 def test_missing_repositories_and_files(loopback_hub, run, fails):

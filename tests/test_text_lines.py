@@ -21,8 +21,8 @@ from ner.errors import InputError, run_script
 CPU = ("--use_cpu", "true", "--bf16", "false")
 WRITER = """
 import sys, time
-from errors import run_script
-from lines import output
+from ner.errors import run_script
+from ner.text_lines import output
 def main(argv):
     with output(argv[0]) as file:
         file.write("half")
@@ -182,6 +182,18 @@ def test_standard_streams_of_a_shell(run, tmp_path):
     done = shell(f"TAG --input_file {run / 'args.yaml'} --output_file {tmp_path / 'out'} <&- >&-", run)
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "out").read_text().splitlines()) == len((run / "args.yaml").read_text().splitlines())
+
+
+def test_a_full_output_is_one_message(run):
+    lines = "yes rabies | head -5000 | TAG --input_file -"
+    for command, place in (
+        (f"{lines} > /dev/full", "standard output"),
+        (f"{lines} --output_file /dev/full", "/dev/full"),
+    ):
+        done = shell(command, run)
+        message = f"error: {place}: No space left on device; expected a place that can be written"
+        assert done.returncode == 2 and done.stdout == "", done.stderr
+        assert done.stderr.splitlines()[-1] == message and "Error" not in done.stderr
 
 
 @pytest.mark.parametrize("path", [None, "/dev/stdout", "/dev/fd/1"])

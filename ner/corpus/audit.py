@@ -1,4 +1,4 @@
-"""What stands in a data set: counts, lengths, and the faults that mislead training or scoring."""
+"""What a data set contains: counts, lengths, and the faults that mislead training or scoring."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ner.corpus.readers import Sentences
+from ner.corpus.sentences import Sentences
 from ner.errors import printable
 from ner.labels import spans, surface_form, types_of
 from ner.scoring.intervals import wilson_interval
@@ -15,6 +15,7 @@ from ner.scoring.scores import invalid_transitions
 
 QUANTILES = (0, 25, 50, 75, 95, 99, 100)
 EXAMPLES = 3
+UNBALANCED, AMBIGUOUS = "unbalanced brackets or quotes", "surface of several classes"
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = '"«»“”„'  # which opens and which closes depends on the language: they are counted
 RECALL, Z = 0.8, 1.96  # the recall at which the Wilson interval is shown, and the normal quantile of 95 %
@@ -22,7 +23,7 @@ RECALL, Z = 0.8, 1.96  # the recall at which the Wilson interval is shown, and t
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault at a row of a split, with the words that show it."""
+    """A fault at a row of a split; `shown` is the text that shows it."""
 
     fault: str
     split: str
@@ -31,22 +32,33 @@ class Finding:
 
 
 def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
-    """Tables over the splits as text: sizes, entities by class, length quantiles, faults with examples."""
-    names = list(splits)
-    lines = [f"{'':<42}" + "".join(f"{name:>12}" for name in names)]
+    """Tables over the splits as text: sizes, entities of each class, length quantiles, faults with examples."""
+    lines = [f"{'':<42}" + "".join(f"{name:>12}" for name in splits)]
     lines.append(row("sentences", [len(s) for s in splits.values()]))
     lines.append(row("tokens", [len(s.words) for s in splits.values()]))
-    lines.append("\nentities")
     counted = {name: class_counts(s) for name, s in splits.items()}
-    for entity_type in types_of({label for s in splits.values() for label in s.names}):
-        lines.append(row(f"  {entity_type}", [counted[name].get(entity_type, 0) for name in names]))
-    lines.append(row("  all", [sum(counted[name].values()) for name in names]))
+    lines.append("\nentities")
+    for name in types_of({label for s in splits.values() for label in s.names}):
+        lines.append(row(f"  {name}", [counts.get(name, 0) for counts in counted.values()]))
+    lines.append(row("  all", [sum(counts.values()) for counts in counted.values()]))
     lines.append(row("  sentences without one", [without_entity(s) for s in splits.values()]))
     lines.append("\ntokens a sentence, quantiles")
     for q in QUANTILES:
         lines.append(row(f"  {q} %", [int(np.percentile(s.lengths, q)) for s in splits.values()]))
-    lines.append("\nfaults")
-    lines.append(row("  repeated: same tokens and tags", [repeated(s) for s in splits.values()]))
+    lines += ["\nfaults", *fault_lines(splits, findings)]
+    if "test" in counted:
+        lines.append(
+            f"\nhalf-width of the 95 % Wilson interval for a recall of {RECALL} at the test support, in points"
+        )
+        for name, support in counted["test"].items():
+            if support:
+                lines.append(f"  {printable(name):<40}{100 * wilson_half_width(RECALL, support):>12.1f}")
+    return "\n".join(lines)
+
+
+def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[str]:
+    """The lines on repeated, doubled, conflicting and leaked sentences, wrong transitions, and findings."""
+    lines = [row("  repeated: same tokens and tags", [repeated(s) for s in splits.values()])]
     for name, s in splits.items():
         if pattern := doubling(s):
             lines.append(f"  {name} looks doubled: {pattern}")
@@ -54,44 +66,41 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
     lines.append(
         row("  illegal transitions to I-", [invalid_transitions(s.tags, s.lengths, s.names) for s in splits.values()])
     )
-    for fault in ("unbalanced brackets or quotes", "surface of several classes"):
+    for fault in (UNBALANCED, AMBIGUOUS):
         of_fault = [f for f in findings if f.fault == fault]
-        lines.append(row(f"  {fault}", [sum(f.split == name for f in of_fault) for name in names]))
+        lines.append(row(f"  {fault}", [sum(f.split == name for f in of_fault) for name in splits]))
         lines += [f"      e.g. {f.split} row {f.row}: {printable(f.shown)}" for f in of_fault[:EXAMPLES]]
-    for a, b in combinations(names, 2):
+    for a, b in combinations(splits, 2):
         shared = len(sentence_set(splits[a]) & sentence_set(splits[b]))
         lines.append(f"  leaks: sentences in {a} and in {b}: {shared}")
-    if "test" in counted:
-        lines.append(
-            f"\nhalf-width of the 95 % Wilson interval for a recall of {RECALL} at the test support, in points"
-        )
-        for entity_type, support in counted["test"].items():
-            if support:
-                lines.append(f"  {printable(entity_type):<40}{100 * wilson_half_width(RECALL, support):>12.1f}")
-    return "\n".join(lines)
+    return lines
 
 
 def row(title: str, values: list[int]) -> str:
+    """A line of a table: a title, then a column for each split."""
     return f"{printable(title):<42}" + "".join(f"{value:>12,}" for value in values)
 
 
 def class_counts(sentences: Sentences) -> dict[str, int]:
     """Entities of each class."""
-    types = types_of(sentences.names)
-    found = spans(sentences.tags, sentences.lengths, sentences.names)
-    return dict(zip(types, np.bincount(found.type, minlength=len(types)).tolist(), strict=True))
+    classes = types_of(sentences.names)
+    entities = spans(sentences.tags, sentences.lengths, sentences.names)
+    return dict(zip(classes, np.bincount(entities.type, minlength=len(classes)).tolist(), strict=True))
 
 
 def without_entity(sentences: Sentences) -> int:
+    """Sentences whose tags are all `O`."""
     sentence = np.repeat(np.arange(len(sentences)), sentences.lengths)
     return int((np.bincount(sentence, weights=sentences.tags > 0, minlength=len(sentences)) == 0).sum())
 
 
 def sentence_set(sentences: Sentences) -> set[tuple[str, ...]]:
+    """The distinct sentences, each the tuple of its tokens."""
     return {tuple(tokens) for tokens in sentences.token_lists()}
 
 
 def tagged(sentences: Sentences) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Tokens and label names of each sentence, to compare and count."""
     pairs = zip(sentences.token_lists(), sentences.tag_lists(), strict=True)
     return [(tuple(tokens), tuple(tags)) for tokens, tags in pairs]
 
@@ -102,7 +111,7 @@ def repeated(sentences: Sentences) -> int:
 
 
 def doubling(sentences: Sentences) -> str | None:
-    """How a file was doubled, or None: its second half repeats the first, or each row stands twice in a row.
+    """How a file was doubled, or None: its second half repeats the first, or each row occurs twice.
 
     A data set whose files were matched twice when it was loaded looks like this.
     """
@@ -113,43 +122,44 @@ def doubling(sentences: Sentences) -> str | None:
     if rows[:half] == rows[half:]:
         return f"rows {half} to {len(rows) - 1} repeat rows 0 to {half - 1}"
     if rows[::2] == rows[1::2]:
-        return "each row stands twice in a row"
+        return "each row is followed by its copy"
     if set(Counter(rows).values()) == {2}:
-        return "each row stands twice"
+        return "each row occurs twice"
     return None
 
 
 def conflicting(sentences: Sentences) -> int:
-    """Distinct token sequences that stand with more than one tagging."""
+    """Distinct token sequences that occur with more than one tagging."""
     taggings = Counter(tokens for tokens, _ in set(tagged(sentences)))
     return sum(count > 1 for count in taggings.values())
 
 
 def findings(splits: dict[str, Sentences]) -> list[Finding]:
-    """Entities with a bracket or quote that nothing closes, and surfaces that stand under several classes."""
-    found, classes_of = [], {}
-    for name, sentences in splits.items():
-        for i, surface, entity_type in entity_surfaces(sentences):
-            classes_of.setdefault(surface, Counter())[entity_type] += 1
+    """Entities with a bracket or quote that nothing closes, and entities whose text mostly has another class."""
+    result: list[Finding] = []
+    classes_by_surface: dict[str, Counter[str]] = {}
+    for split, sentences in splits.items():
+        for i, surface, name in entity_surfaces(sentences):
+            classes_by_surface.setdefault(surface, Counter())[name] += 1
             if unbalanced(surface):
-                found.append(Finding("unbalanced brackets or quotes", name, i, f"{entity_type} {surface}"))
-    for name, sentences in splits.items():
-        for i, surface, entity_type in entity_surfaces(sentences):
-            classes = classes_of[surface]
+                result.append(Finding(UNBALANCED, split, i, f"{name} {surface}"))
+    for split, sentences in splits.items():
+        for i, surface, name in entity_surfaces(sentences):
+            counts = classes_by_surface[surface]
             # The rarer senses are shown: one of them is a slip more often than the usual one.
-            if len(classes) > 1 and classes[entity_type] < max(classes.values()):
-                senses = ", ".join(f"{c} {n}" for c, n in classes.most_common())
-                found.append(Finding("surface of several classes", name, i, f"{entity_type} {surface} ({senses})"))
-    return found
+            if len(counts) > 1 and counts[name] < max(counts.values()):
+                senses = ", ".join(f"{c} {n}" for c, n in counts.most_common())
+                result.append(Finding(AMBIGUOUS, split, i, f"{name} {surface} ({senses})"))
+    return result
 
 
 def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
-    """Row, surface and type of each entity."""
-    types, words = types_of(sentences.names), sentences.words.to_pylist()
-    found = spans(sentences.tags, sentences.lengths, sentences.names)
-    rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[found.start]
-    for i, start, end, kind in zip(rows, found.start, found.end, found.type, strict=True):
-        yield int(i), surface_form(words[start:end]), types[kind]
+    """Row, surface and class of each entity. A surface is its words joined by spaces."""
+    classes, words = types_of(sentences.names), sentences.words.to_pylist()
+    entities = spans(sentences.tags, sentences.lengths, sentences.names)
+    rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start]
+    for i, start, end, index in zip(rows, entities.start, entities.end, entities.type, strict=True):
+        yield int(i), surface_form(words[start:end]), classes[index]
 
 
 def unbalanced(surface: str) -> bool:

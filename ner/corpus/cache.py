@@ -1,6 +1,7 @@
-"""Tables kept on disk for the next run, under a hash over all that decides their content.
+"""Tables that a run prepared, stored for later runs under a hash over all that decides their content.
 
-An entry is an Arrow stream, a batch for each table, with the rest as JSON in its schema, and a checksum at the end.
+An entry is an Arrow stream: a batch for each table, the rest as JSON in the schema, and a checksum at the end. The ten
+most recently used entries are kept.
 """
 
 import hashlib
@@ -15,52 +16,48 @@ from typing import Any
 import pyarrow as pa
 
 log = logging.getLogger("ner")
-ENTRIES = 10  # those of configs/ need nine: rows and model inputs of each, some of them shared
+ROOT = Path(__file__).parents[2]
+ENTRIES = 10  # the runs of configs/ need nine: rows and model inputs of each, some of them shared
 
-Content = tuple[list[pa.Table], dict[str, Any]]  # tables of one schema; what else there is, for JSON
-
-
-def kept(kind: str, decisive: list, make: Callable[[], Content]) -> Content:
-    """What `make` gives, or gave in an earlier call with equal `decisive` values (JSON); both log the same lines."""
-    entry = cache_folder() / f"{kind}-{sha256(json.dumps(decisive).encode())[:32]}.arrow"
-    found = loaded(entry)
-    if found is not None:
-        tables, (lines, rest) = found
-        log.info("%s: from the cache, %s; --cache false prepares them anew", kind, entry)
-        for level, text in lines:
-            log.log(level, "%s", text)
-        return tables, rest
-    listener = Listener()
-    log.addHandler(listener)
-    try:
-        tables, rest = make()
-    finally:
-        log.removeHandler(listener)
-    if log.isEnabledFor(logging.INFO):  # of several processes, those that are silent have no lines to keep
-        store(entry, stream(tables, [listener.lines, rest]))
-    return tables, rest
+Content = tuple[list[pa.Table], dict[str, Any]]  # tables of one schema; all else, as values that JSON can hold
 
 
-class Listener(logging.Handler):
-    """Collects what is logged, as pairs of level and text."""
+def load_or_make(name: str, decisive: list[Any], make: Callable[[], Content]) -> Content:
+    """What `make` returns, or returned in an earlier run with equal code and equal `decisive` values (for JSON).
 
-    def __init__(self):
-        super().__init__()
-        self.lines: list[tuple[int, str]] = []
+    `make` should not log: its caller logs from the content, which is the same from the cache. Of several processes on
+    a machine, only the first one writes an entry.
+    """
+    key = json.dumps([code_hash(), *decisive]).encode()
+    entry = cache_folder() / f"{name}-{sha256(key)[:32]}.arrow"
+    content = load(entry)
+    if content is not None:
+        log.info("%s: from the cache, %s; --cache false prepares them anew", name, entry)
+        return content
+    tables, facts = make()
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        store(entry, stream(tables, facts))
+    return tables, facts
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append((record.levelno, record.getMessage()))
+
+def code_hash() -> str:
+    """A hash over `data.py` and all code in `ner/`, so that no change of either meets an old entry."""
+    digest = hashlib.sha256()
+    for path in [ROOT / "data.py", *sorted(ROOT.glob("ner/**/*.py"))]:
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {sha256(path.read_bytes())}\n".encode())
+    return digest.hexdigest()
 
 
 def cache_folder() -> Path:
+    """Where entries are: in `$XDG_CACHE_HOME`, else in `~/.cache`."""
     return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")) / "multinerd-class-masking"
 
 
-def loaded(entry: Path) -> tuple[list[pa.Table], list] | None:
-    """The tables of an entry, mapped into memory, and its JSON; None where it is not there, or damaged."""
+def load(entry: Path) -> Content | None:
+    """The tables of an entry, mapped into memory, and its facts; None where it does not exist or is damaged."""
     try:
         content = pa.memory_map(str(entry)).read_buffer()
-        os.utime(entry)  # the entries that were used longest ago are dropped first
+        os.utime(entry)  # the least recently used entries are removed first
     except OSError:
         return None
     if hashlib.sha256(content[:-32]).digest() != content[-32:].to_pybytes():
@@ -71,7 +68,7 @@ def loaded(entry: Path) -> tuple[list[pa.Table], list] | None:
 
 
 def store(entry: Path, content: pa.Buffer) -> None:
-    """Writes an entry under a name of its own and renames it, so that it is there whole or not at all."""
+    """Writes an entry under a temporary name and renames it, so that others see it whole or not at all."""
     unfinished = entry.with_suffix(f".{uuid.uuid4().hex}")
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
@@ -82,18 +79,19 @@ def store(entry: Path, content: pa.Buffer) -> None:
             unfinished.unlink(missing_ok=True)
         for old in sorted(entry.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-ENTRIES]:
             old.unlink(missing_ok=True)
-    except OSError as error:  # a folder that can't be written is no reason not to train
-        log.info("not kept for the next run: %s", error)
+    except OSError as error:  # training goes on without a cache
+        log.info("not stored in the cache: %s", error)
 
 
-def stream(tables: list[pa.Table], rest: Any = None) -> pa.Buffer:
-    """Tables of one schema as an Arrow stream, a batch each."""
+def stream(tables: list[pa.Table], facts: dict[str, Any] | None = None) -> pa.Buffer:
+    """Tables of one schema as an Arrow stream, a batch each, with `facts` as JSON in the schema."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, tables[0].schema.with_metadata({"json": json.dumps(rest)})) as writer:
+    with pa.ipc.new_stream(sink, tables[0].schema.with_metadata({"json": json.dumps(facts)})) as writer:
         for table in tables:
             writer.write_table(table.combine_chunks())
     return sink.getvalue()
 
 
 def sha256(content: bytes | pa.Buffer) -> str:
+    """The SHA-256 of some bytes, 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ner.corpus.readers import HALF_A_PAIR
 from ner.errors import InputError
 from ner.hub_files import fetch, fetch_optional, is_repo_id
 from ner.labels import is_label
-from ner.model.encoding import LEAST_WINDOW, special_tokens, word_prefix
+from ner.model.encoding import LEAST_WINDOW, remove_limits, word_prefix
 from ner.runs.files import ONNX
 
 log = logging.getLogger("ner")
@@ -36,10 +37,26 @@ RUNS_CODE = (
 )
 
 
-def located(name: str, option: str) -> str:
+@dataclass(frozen=True)
+class LoadedCheckpoint:
+    """A fine-tuned checkpoint: its model, its tokenizer, and its label names by id.
+
+    `location` is the folder or Hub id that it was loaded from. Where `onnx` names a model file, that file has the
+    weights, and `model` has the shape only (its parameters are on torch's device `meta`).
+    """
+
+    location: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    label_names: list[str]
+    onnx: Path | None
+
+
+def resolve_checkpoint(name: str, option: str) -> str:
     """What `from_pretrained` loads for a checkpoint's name: a folder with a `config.json`, or a Hub id.
 
-    Raises `InputError` where there is none.
+    `option` is the command-line option that names the checkpoint, for messages. Raises `InputError` where there is no
+    such checkpoint.
     """
     folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
     if os.path.isdir(folder):
@@ -79,7 +96,7 @@ def only_errors() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
 
 
-def tokenizer_of(location: str, option: str) -> PreTrainedTokenizerFast:
+def load_tokenizer(location: str, option: str) -> PreTrainedTokenizerFast:
     if not os.path.isdir(location) and not constants.HF_HUB_OFFLINE:
         for name in TOKENIZER_FILES:  # transformers goes on without one that the Hub fails to send
             fetch_optional(location, name, "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache")
@@ -97,14 +114,14 @@ def tokenizer_of(location: str, option: str) -> PreTrainedTokenizerFast:
             f"--{option} {location}: tokenizer_config.json: found model_max_length {limit!r}; "
             f"expected a number of at least {LEAST_WINDOW}, the sub-tokens that the model takes; correct it there"
         )
-    special_tokens(tokenizer)
+    remove_limits(tokenizer)
     if not word_prefix(tokenizer)[1]:
         log.warning("%s: its tokenizer does not give the words of a sentence the sub-tokens of its text", location)
     return tokenizer
 
 
-def model_of(location: str, option: str, config: PreTrainedConfig, new_head: bool) -> PreTrainedModel:
-    """The model, in float32 and from safetensors only, at a place that `located` gave.
+def load_model(location: str, option: str, config: PreTrainedConfig, new_head: bool) -> PreTrainedModel:
+    """The model, in float32 and from safetensors only, at a place that `resolve_checkpoint` gave.
 
     Weights that the checkpoint lacks start at random: an error, except for a pooler, which tagging does not use, and,
     if `new_head`, for all that is not the encoder. NaN and infinity are errors as well.
@@ -148,7 +165,7 @@ def has_safetensors(location: str) -> bool:
     return any(fetch_optional(location, name, "try again later, or name a local folder") for name in names)
 
 
-def config_of(location: str, option: str, **changes: Any) -> PreTrainedConfig:
+def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
     try:
         config = AutoConfig.from_pretrained(location, trust_remote_code=False, **changes)
     except Exception as error:  # whatever stands in a stranger's file
@@ -168,13 +185,13 @@ def refusal(error: Exception, location: str, option: str, what: str) -> InputErr
     return InputError(f"--{option} {location}: {what}: {message}")
 
 
-def for_training(
+def load_for_training(
     name: str, names: list[str], masked: bool, types: list[str]
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """A pre-trained encoder with a classifier for the labels `names`; its config says which classes were kept."""
-    location = located(name, "model_checkpoint")
-    earlier = [str(label) for label in config_of(location, "model_checkpoint").id2label.values()]
-    config = config_of(
+    location = resolve_checkpoint(name, "model_checkpoint")
+    earlier = [str(label) for label in load_config(location, "model_checkpoint").id2label.values()]
+    config = load_config(
         location,
         "model_checkpoint",
         id2label=dict(enumerate(names)),
@@ -182,8 +199,8 @@ def for_training(
     )
     config.masked_training, config.classes = masked, types
     config.trained_window = None
-    tokenizer = tokenizer_of(location, "model_checkpoint")
-    model = model_of(location, "model_checkpoint", config, new_head=True)
+    tokenizer = load_tokenizer(location, "model_checkpoint")
+    model = load_model(location, "model_checkpoint", config, new_head=True)
     if has_label_set(earlier) and earlier != names:
         log.info("the checkpoint was trained for other labels: its classifier starts anew")
         classifier = classifier_of(model)
@@ -203,25 +220,26 @@ def classifier_of(model: PreTrainedModel) -> torch.nn.Linear:
     return classifier
 
 
-def for_tagging(name: str, option: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, list[str]]:
-    """A fine-tuned checkpoint and its label names by id. Raises `InputError` where it has no label set.
+def load_for_tagging(location: str, option: str) -> LoadedCheckpoint:
+    """The fine-tuned checkpoint at a place that `resolve_checkpoint` gave.
 
-    The model of an exported checkpoint stands on the device `meta`, without the weights: `model.onnx` has them.
+    Raises `InputError` where it has no label set, or cannot be loaded.
     """
-    location = located(name, option)
-    config = config_of(location, option)
-    names = [str(config.id2label.get(i)) for i in range(len(config.id2label))]
-    if not has_label_set(names):
+    config = load_config(location, option)
+    label_names = [str(config.id2label.get(i)) for i in range(len(config.id2label))]
+    if not has_label_set(label_names):
         raise InputError(
-            f"--{option} {name}: found the labels {', '.join(names[:4])}; expected O, B-TYPE, I-TYPE; "
+            f"--{option} {location}: found the labels {', '.join(label_names[:4])}; expected O, B-TYPE, I-TYPE; "
             "this is no checkpoint of a trained tagger: train it first"
         )
-    tokenizer = tokenizer_of(location, option)
-    if (Path(location) / ONNX).is_file():
-        with torch.device("meta"):
-            model = AutoModelForTokenClassification.from_config(config, trust_remote_code=False)
-        return model, tokenizer, names
-    return model_of(location, option, config, new_head=False).eval(), tokenizer, names
+    tokenizer = load_tokenizer(location, option)
+    onnx = Path(location) / ONNX
+    if not onnx.is_file():
+        model = load_model(location, option, config, new_head=False).eval()
+        return LoadedCheckpoint(location, model, tokenizer, label_names, None)
+    with torch.device("meta"):
+        model = AutoModelForTokenClassification.from_config(config, trust_remote_code=False)
+    return LoadedCheckpoint(location, model, tokenizer, label_names, onnx)
 
 
 def has_label_set(names: list[str]) -> bool:

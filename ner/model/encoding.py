@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import tokenizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.corpus.readers import list_column
+from ner.corpus.sentences import list_column
 from ner.errors import InputError
 
 IGNORED = -100  # the label of positions that the loss and the scores pass over
@@ -122,7 +122,8 @@ def word_prefix(tokenizer: PreTrainedTokenizerFast) -> tuple[str, bool]:
     """What goes before each word but a sentence's first, so that it has the sub-tokens that it has in a text: nothing,
     or a space. The second value is false where neither gives the sub-tokens of a text.
 
-    Tokenizers disagree on who marks the beginning of a word: most do it themselves. `special_tokens` was asked before.
+    Tokenizers disagree on who marks the beginning of a word: most do it themselves. The tokenizer has no limits
+    (`remove_limits`).
     """
     backend = tokenizer.backend_tokenizer
     in_a_text = backend.encode(" ".join(PROBE), add_special_tokens=False).ids
@@ -148,11 +149,14 @@ def distinct_words(words: pa.Array, lengths: np.ndarray, prefix: str) -> tuple[l
     return [*(prefix + word for word in distinct), *first.dictionary.to_pylist()], indices
 
 
-def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
-    """The ids that the tokenizer puts before and after a sentence.
+def remove_limits(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Ends a truncation and a padding that the tokenizer's file may have set: nothing is cut or filled up here."""
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
 
-    Asking for them also ends a truncation and a padding that the tokenizer's file may have set.
-    """
+
+def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+    """The ids that the tokenizer puts before and after a sentence."""
     bare = tokenizer([["a"]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0]
     full = tokenizer([["a"]], is_split_into_words=True)["input_ids"][0]
     start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
@@ -179,15 +183,14 @@ def unknown_token(tokenizer: PreTrainedTokenizerFast) -> int | None:
 
 def tokenizer_state(tokenizer: PreTrainedTokenizerFast) -> list:
     """All that `encode` takes from a tokenizer: equal states give equal model inputs."""
-    special = special_tokens(tokenizer)  # first: it changes what the backend says of truncation and padding
-    backend = tokenizer.backend_tokenizer
+    backend, special = tokenizer.backend_tokenizer, special_tokens(tokenizer)
     return [special, unknown_token(tokenizer), backend.encode_special_tokens, backend.to_str(), tokenizers.__version__]
 
 
 def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np.ndarray, np.ndarray]:
     """The sub-token ids of all words, one after the other, and how many each word has, at least one: [word].
 
-    `special_tokens` was asked before.
+    The tokenizer has no limits (`remove_limits`).
     """
     # The tokenizer takes each word of a sequence by itself, and few long sequences faster than many short ones; the
     # Python around its backend would spend longer than that on masks that nobody reads.

@@ -13,10 +13,11 @@ import torch
 from transformers import PreTrainedModel
 
 from ner.errors import InputError
-from ner.model import checkpoints
+from ner.model.checkpoints import load_for_tagging
 from ner.model.prediction import Logits
-from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, keep_modes
-from ner.runs.folder import EXPORTED
+from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS
+from ner.runs.folder import EXPORT_FILES
+from ner.writing import copy_permissions, writing
 
 QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
 
@@ -34,16 +35,17 @@ def export(run: Path) -> None:
     for folder in ONNX_FOLDERS:
         if (run / folder).exists() and not (run / folder / ONNX).is_file():
             raise InputError(f"{run / folder}: holds no {ONNX}; expected an earlier export or nothing; move it away")
-        own = {name.partition("/")[0] for name in EXPORTED} | {Path(BASELINE).name}
+        own = {name.partition("/")[0] for name in EXPORT_FILES} | {Path(BASELINE).name}
         others = sorted(path.name for path in (run / folder).glob("*") if path.name not in own)
         if others:
             raise InputError(f"{run / folder}: holds {others[0]}, which an export would replace; move it away")
-    model, tokenizer, _ = checkpoints.for_tagging(str(run), "checkpoint")
+    checkpoint = load_for_tagging(str(run), "checkpoint")
+    model, tokenizer = checkpoint.model, checkpoint.tokenizer
     if 4 * model.num_parameters() >= 2**31:
         raise InputError(
             f"{run}: a model of {model.num_parameters():,} parameters; one ONNX file holds less than 2 GiB"
         )
-    with tempfile.TemporaryDirectory(prefix=".onnx-", dir=run) as temporary:
+    with writing(run), tempfile.TemporaryDirectory(prefix=".onnx-", dir=run) as temporary:
         full, small = (Path(temporary) / folder for folder in ONNX_FOLDERS)
         for new in (full, small):
             tokenizer.save_pretrained(new)
@@ -61,7 +63,7 @@ def export(run: Path) -> None:
             ) from error
         for new in (full, small):
             if (run / new.name).exists():
-                keep_modes(run / new.name, new)
+                copy_permissions(run / new.name, new)
                 (run / new.name).rename(Path(temporary) / f"old-{new.name}")
             new.rename(run / new.name)
 
@@ -112,8 +114,8 @@ def quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def onnx_logits(folder: Path, labels: int, at_once: int) -> tuple[Logits, str]:
-    """The logits of the model in an exported checkpoint's folder, on the processor, for `at_once` batches at a time.
+def onnx_logits(path: Path, labels: int, at_once: int) -> tuple[Logits, str]:
+    """The logits of an exported model on the CPU, for `at_once` batches at a time.
 
     The second value is the precision of its weights, float32 or int8, as the model file itself tells it.
     Raises `InputError` where its file is damaged or is another model than its config.json says.
@@ -123,20 +125,19 @@ def onnx_logits(folder: Path, labels: int, at_once: int) -> tuple[Logits, str]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads() // at_once
     options.log_severity_level = 4  # what goes wrong is raised
-    place = folder / ONNX
     try:
         session = onnxruntime.InferenceSession(
-            place, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
-        )  # that fusion's kernel is many times as slow on a processor as what it replaces
+            path, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+        )  # that fusion's kernel is many times as slow on a CPU as what it replaces
     except Exception as error:  # onnxruntime's classes share no base of their own
         message = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{place}: cannot be loaded: {message}; export the run again: python hub.py onnx RUN"
+            f"{path}: cannot be loaded: {message}; export the run again: python hub.py onnx RUN"
         ) from None
     inputs, outputs = {i.name for i in session.get_inputs()}, session.get_outputs()
     if inputs != {"input_ids", "attention_mask"} or [o.shape[-1] for o in outputs] != [labels]:
         raise InputError(
-            f"{place}: found the inputs {', '.join(sorted(inputs))} and outputs of shape "
+            f"{path}: found the inputs {', '.join(sorted(inputs))} and outputs of shape "
             f"{', '.join(str(o.shape) for o in outputs)}; expected input_ids and attention_mask, and {labels} labels"
         )
 

@@ -1,4 +1,7 @@
-"""From model inputs to tags: the one place where a tag is predicted, whatever computes the logits."""
+"""From model inputs to the label of each word, whatever computes the logits.
+
+Scoring, tagging and the recorded validation scores use it. While it trains, transformers' Trainer predicts by itself.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +39,8 @@ def torch_logits(model: PreTrainedModel) -> Logits:
     @torch.inference_mode()
     def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-        found = model(**{name: torch.from_numpy(values).to(model.device) for name, values in inputs.items()}).logits
-        return found.float().cpu().numpy()
+        outputs = model(**{name: torch.from_numpy(values).to(model.device) for name, values in inputs.items()})
+        return outputs.logits.float().cpu().numpy()
 
     return logits
 
@@ -56,9 +59,9 @@ class Batching:
 
 
 def batching_for(batch_size: int, device: torch.device) -> Batching:
-    """Batches of `batch_size` long sentences, or on a processor of as many positions in short ones.
+    """Batches of `batch_size` long sentences, or on a CPU of as many positions in short ones.
 
-    More than a thousand or so no longer fit a processor's caches, and padding grows with the batch. Two cores do more
+    More than a thousand or so no longer fit a CPU's caches, and padding grows with the batch. Two cores do more
     with a batch each than with one batch together, whose steps are short. Python's lock ends that at a few: up to four
     batches share the threads evenly.
     """
@@ -74,7 +77,6 @@ def predict(
     """The label for each word of `encoded`, from windows in batches of similar length, order restored.
 
     Several processes must be given the same windows: each takes a share of every length, and all get the whole.
-    A batch holds at most what `batching` says, or a single window: of short ones, more rows.
     """
     starts = np.cumsum(encoded.lengths) - encoded.lengths
     processes = PartialState()
@@ -90,33 +92,46 @@ def predict(
         places = np.where(real, starts[rows][:, None] + np.arange(longest), 0)
         input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
         asked = real & words[places]
-        found = logits(input_ids, real.astype(np.int64))[asked]  # [word, label]
-        best = found.max(axis=-1)
-        ids[places[asked]] = found.argmax(axis=-1)
+        word_logits = logits(input_ids, real.astype(np.int64))[asked]  # [word, label]
+        best = word_logits.max(axis=-1)
+        ids[places[asked]] = word_logits.argmax(axis=-1)
         with np.errstate(invalid="ignore"):  # of logits that are not finite: NaN, which the caller sees
-            probabilities[places[asked]] = 1 / np.exp(found - best[:, None]).sum(axis=-1)  # softmax at the highest
+            probabilities[places[asked]] = 1 / np.exp(word_logits - best[:, None]).sum(axis=-1)  # the highest softmax
         return len(rows)
 
-    alone, together, first = [], [], 0
-    while first < len(by_length):
-        longest = int(encoded.lengths[by_length[first]])
-        most = min(batching.positions // longest, batching.pairs // longest**2)
-        rows = by_length[first : first + max(1, most)]
-        fits = len(rows) * longest**2 * batching.at_once <= batching.pairs
-        (together if fits else alone).append(rows)
-        first += len(rows)
+    alone, together = batches(by_length, encoded.lengths, batching)
     with tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar:
-        for at_once, batches in ((1, alone), (batching.at_once, together)):
-            with side_by_side(at_once) as each:
-                for done in each(tag, batches):
+        for at_once, rows in ((1, alone), (batching.at_once, together)):
+            with parallel_map(at_once) as each:
+                for done in each(tag, rows):
                     bar.update(done)
     if processes.num_processes > 1:  # where another process had the window, there are zeros here
         ids, probabilities = map(sum, zip(*gather_object([(ids, probabilities)]), strict=True))
     return Predicted(ids[words], probabilities[words])
 
 
+def batches(
+    by_length: np.ndarray, lengths: np.ndarray, batching: Batching
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The windows `by_length`, longest first, in batches: those to tag alone, and those to tag several at a time.
+
+    A batch holds at most what `batching` says, or a single window: of short ones, more rows.
+    """
+    alone: list[np.ndarray] = []
+    together: list[np.ndarray] = []
+    first = 0
+    while first < len(by_length):
+        longest = int(lengths[by_length[first]])
+        most = min(batching.positions // longest, batching.pairs // longest**2)
+        rows = by_length[first : first + max(1, most)]
+        fits = len(rows) * longest**2 * batching.at_once <= batching.pairs
+        (together if fits else alone).append(rows)
+        first += len(rows)
+    return alone, together
+
+
 @contextmanager
-def side_by_side(at_once: int) -> Iterator[Callable[..., Iterable]]:
+def parallel_map(at_once: int) -> Iterator[Callable[..., Iterable]]:
     """A `map` that does as many at once, each with its share of torch's threads."""
     if at_once == 1:
         yield map

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import PreTrainedModel, TrainerCallback, TrainerState
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 from transformers.trainer_pt_utils import safe_globals
 
-from arguments import Arguments, TrainingArguments, defaults, recorded
 from ner.errors import InputError
+from ner.model.speed import set_precision, training_precision
 from ner.records import read_record
 from ner.runs.files import optional_json
 from ner.runs.folder import checkpoints_in
@@ -33,10 +33,13 @@ MAY_DIFFER = re.compile(
 class RunRecord(TrainerCallback, ExportableState):
     """Keeps in each checkpoint what the run was told, the data that it reads, and its seconds of training so far."""
 
-    def __init__(self, seconds: float = 0.0, **facts: Any):
-        self.seconds, self.facts, self.began = seconds, facts, None
+    def __init__(self, seconds: float = 0.0, **facts: Any) -> None:
+        self.seconds, self.facts = seconds, facts
+        self.began: float | None = None
 
-    def on_train_begin(self, args, state, control, **kwargs) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         self.began = time.monotonic()
 
     def state(self) -> dict[str, Any]:
@@ -44,14 +47,10 @@ class RunRecord(TrainerCallback, ExportableState):
         return {"args": self.facts | {"seconds": round(self.seconds + now, 3)}, "attributes": {}}
 
 
-def run_facts(arguments: Arguments) -> dict[str, Any]:
-    """What a record holds of a run with settled options, before its data are read."""
-    options = arguments.training
-    return {
-        "options": recorded(arguments),
-        "encoder": local_folder(arguments.model.model_checkpoint),
-        "processes": options.world_size * max(1, options.n_gpu),
-    }
+def run_facts(options: dict[str, Any], encoder: str, processes: int) -> dict[str, Any]:
+    """What a record holds of a run before its data are read: its options as `args.yaml` has them, and the folder of its
+    encoder."""
+    return {"options": options, "encoder": local_folder(encoder), "processes": processes}
 
 
 def local_folder(name: str) -> str | None:
@@ -159,16 +158,20 @@ def keep_precision(options: TrainingArguments, folder: str) -> None:
     """Sets the precision of the run that is resumed, unless options say another: the hardware may be another too."""
     if options.bf16 is not None:
         return
-    if options.mixed_precision == "no":
+    precision = training_precision(options)
+    if precision == "float32":
         before = record_of(folder)["options"]
-        options.mixed_precision = "bf16" if before.get("bf16") else "fp16" if before.get("fp16") else "no"
-    options.bf16, options.fp16 = options.mixed_precision == "bf16", options.mixed_precision == "fp16"
+        precision = "bfloat16" if before.get("bf16") else "float16" if before.get("fp16") else "float32"
+    set_precision(options, precision)
 
 
-def require_same_options(folder: str, facts: dict[str, Any]) -> None:
-    """Raises `InputError`, naming each with both values, where options are not those of the run that is resumed."""
-    before, known = record_of(folder), defaults()
-    old, new = known | before["options"], known | facts["options"]
+def require_same_options(folder: str, facts: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Raises `InputError`, naming each with both values, where options are not those of the run that is resumed.
+
+    `facts` are those of `run_facts` now, and `defaults` holds every option's default.
+    """
+    before = record_of(folder)
+    old, new = defaults | before["options"], defaults | facts["options"]
     changed = [
         f"--{name} {shown(new.get(name))} instead of {shown(old.get(name))}"
         for name in dict.fromkeys([*old, *new])

@@ -7,6 +7,7 @@ from ner.report.drawings import MAX_SERIES, Node, Point, forest_plot, line_plot,
 from ner.report.findings import experiment_comparisons, is_shown, run_comparisons, score_interval
 from ner.report.run_reader import Run
 from ner.report.text import Part, heading, picture
+from ner.writing import write_text
 
 
 def difference_plot(result: dict[str, Any], folder: Path) -> list[Part]:
@@ -61,5 +62,5 @@ def percent_point(value: float, low: float | None, high: float | None, filled: b
 
 def saved_picture(title: str, drawing: Node, path: Path) -> Part:
     """Writes the drawing as an SVG file, and returns the part that shows it."""
-    path.write_text(svg(drawing, title), encoding="utf-8")
+    write_text(path, svg(drawing, title))
     return picture(title, path, drawing)

@@ -8,6 +8,8 @@ matplotlib.use("Agg")  # needs no screen
 import matplotlib.pyplot as plt
 import numpy as np
 
+from ner.writing import writing
+
 plt.rcParams["text.parse_math"] = False  # a data set's name may hold a dollar sign
 
 
@@ -30,5 +32,6 @@ def class_bars(counts: dict[str, dict[str, int]], title: str, path: Path) -> Non
     axes.set_title(title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    with writing(path):
+        figure.savefig(path, dpi=150)
     plt.close(figure)

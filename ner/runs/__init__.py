@@ -1,1 +1,4 @@
-"""A run folder: the names of its files, its records, who may write there, its model card. No training, no torch."""
+"""What a run folder holds: its files and records, who may write there, the model card, and what is pushed of it.
+
+Training, scoring and exporting write here; this package imports none of them, and no torch until a function needs it.
+"""

@@ -1,5 +1,6 @@
-"""The model card of a run folder, from what the folder records. No torch."""
+"""The model card of a run folder, rendered from the run's records. No torch."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,32 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from ner.errors import InputError, printable
 from ner.hub_files import is_repo_id, public_name
-from ner.markdown import escape as text
+from ner.markdown import escape
 from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, optional_json, recorded_args
 from ner.scoring.score_table import class_rows, macro_cells, overall_row
+from ner.writing import write_text
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
-SHOWN_ARGUMENTS = (
+LISTED_ARGUMENTS = (
     "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
     "weight_decay", "seed", "max_length", "train_sampling_strategy", "early_stopping_patience",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """A run folder's `config.json`, `environment.json`, `args.yaml`, and the `metrics.json` of each scored split."""
+
+    folder: Path
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    args: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]  # by split: test before validation
+
+
+def write_card(run: Path) -> None:
+    """Writes the model card into the run folder. Raises `InputError` where it cannot be rendered or written."""
+    write_text(run / "README.md", model_card(run))
 
 
 def model_card(run: Path) -> str:
@@ -23,64 +41,57 @@ def model_card(run: Path) -> str:
 
     Raises `InputError` where the folder holds no finished run.
     """
-    config, environment = record(run / "config.json"), record(run / "environment.json")
-    args = recorded_args(run)
-    scored = {
-        s: record(run / s / "metrics.json") for s in ("test", "validation") if (run / s / "metrics.json").is_file()
-    }
-    if not scored:
-        raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
-    split, metrics = next(iter(scored.items()))
+    records = run_records(run)
     try:
-        exported = exports(run, scored.get("test", {}))
-        return rendered(printable(run.resolve().name), config, environment, args, scored, split, metrics, exported)
+        return rendered(records)
     except InputError:
         raise
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise InputError(f"{run}: its records lack {error}; expected a finished run of this version") from error
 
 
-def rendered(
-    name: str,
-    config: dict[str, Any],
-    environment: dict[str, Any],
-    args: dict[str, Any],
-    scored: dict[str, dict[str, Any]],
-    split: str,
-    metrics: dict[str, Any],
-    exported: str,
-) -> str:
-    parts = [
-        f"---\n{metadata(name, args, scored)}\n---",
-        f"# {text(name)}",
-        introduction(config, args),
-        f"## Scores\n\n{scores(split, metrics)}",
-        *([f"## ONNX\n\n{exported}"] if exported else []),
-        f"## Training\n\n{training(args, environment, scored)}",
-        f"## Use\n\n{USE}",
-        f"## Limits\n\n{limits(config, metrics)}",
-        f"## Licence\n\n{licence(args)}",
-    ]
-    return "\n\n".join(parts) + "\n"
+def run_records(run: Path) -> RunRecords:
+    """Reads the records of a finished run. Raises `InputError` where it has none, or no scores."""
+    config, environment, args = record(run / "config.json"), record(run / "environment.json"), recorded_args(run)
+    paths = {split: run / split / "metrics.json" for split in ("test", "validation")}
+    metrics = {split: record(path) for split, path in paths.items() if path.is_file()}
+    if not metrics:
+        raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
+    return RunRecords(run, config, environment, args, metrics)
 
 
 def record(path: Path) -> dict[str, Any]:
-    """The object in a JSON file that every finished run has."""
+    """The object in a JSON file that every finished run has. Raises `InputError` where it is absent."""
     if not path.is_file():
         raise InputError(f"{path}: not there; expected the folder of a finished run")
     return optional_json(path)
 
 
+def rendered(run: RunRecords) -> str:
+    """The card, with the scores of the test split, or of validation where test was not scored."""
+    name = printable(run.folder.resolve().name)
+    split, metrics = next(iter(run.metrics.items()))
+    exported = exports(run.folder, run.metrics.get("test", {}))
+    parts = [
+        f"---\n{metadata(name, run)}\n---",
+        f"# {escape(name)}",
+        introduction(run),
+        f"## Scores\n\n{scores(split, metrics)}",
+        *([f"## ONNX\n\n{exported}"] if exported else []),
+        f"## Training\n\n{training(run)}",
+        f"## Use\n\n{USE}",
+        f"## Limits\n\n{limits(run.config, metrics)}",
+        f"## Licence\n\n{licence(run.args)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def dataset_name(record: dict[str, Any]) -> str:
-    """The `dataset` of a record as strangers may see it: a Hub id, `sample`, or the last part of a local path."""
+    """The `dataset` of a record without a local path: a Hub id, `sample`, or the last part of the path."""
     return public_name(record.get("dataset", "unknown"))
 
 
-def on_hub(args: dict[str, Any]) -> bool:
-    return "/" in dataset_name(args)
-
-
-def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]]) -> str:
+def metadata(name: str, run: RunRecords) -> str:
     """The YAML header, in the form that huggingface_hub writes and reads."""
     results = [
         EvalResult(
@@ -93,36 +104,36 @@ def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]])
             metric_name=title,
             metric_value=round(metrics["overall"][score], 4),
         )
-        for split, metrics in scored.items()
+        for split, metrics in run.metrics.items()
         for score, title in SCORES
     ]
-    base = str(args.get("model_checkpoint", ""))
+    base, dataset = str(run.args.get("model_checkpoint", "")), dataset_name(run.args)
     data = ModelCardData(
         model_name=name,
         eval_results=results,
-        language=args.get("languages"),
-        license="cc-by-nc-sa-4.0" if dataset_name(args) == "Babelscape/multinerd" else "other",
+        language=run.args.get("languages"),
+        license="cc-by-nc-sa-4.0" if dataset == "Babelscape/multinerd" else "other",
         library_name="transformers",
         pipeline_tag="token-classification",
         tags=["named-entity-recognition"],
-        datasets=[dataset_name(args)] if on_hub(args) else None,
+        datasets=[dataset] if "/" in dataset else None,  # a Hub id
         base_model=base if is_repo_id(base) and not Path(base).exists() else None,
         metrics=[score for score, _ in SCORES],
     )
     return data.to_yaml(line_break="\n").strip()
 
 
-def introduction(config: dict[str, Any], args: dict[str, Any]) -> str:
-    classes = ", ".join(map(text, config.get("classes", [])))
+def introduction(run: RunRecords) -> str:
+    """What the model is, from which encoder and data, and which classes it tags."""
+    classes = ", ".join(map(escape, run.config.get("classes", [])))
     masked = (
-        "trained with **masked** labels: every other class of the data stood as `O`, so it tags these only"
-        if config.get("masked_training")
+        "trained with **masked** labels: every other class of the data was labelled `O`, so it tags these only"
+        if run.config.get("masked_training")
         else "trained on all classes of the data"
     )
-    base = text(public_name(args.get("model_checkpoint", "an encoder")).removeprefix("package:"))
-    return (
-        f"A named-entity tagger fine-tuned from {base} on {text(dataset_name(args))}, {masked}.\n\nClasses: {classes}."
-    )
+    base = escape(public_name(run.args.get("model_checkpoint", "an encoder")).removeprefix("package:"))
+    data = escape(dataset_name(run.args))
+    return f"A named-entity tagger fine-tuned from {base} on {data}, {masked}.\n\nClasses: {classes}."
 
 
 def scores(split: str, metrics: dict[str, Any]) -> str:
@@ -134,14 +145,14 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
 
     for row in class_rows(metrics):
         cells = " | ".join(row.cells) if row.cells else "| | | |"
-        lines.append(f"| {text(row.name)} | {cells} | {row.support:,} |")
+        lines.append(f"| {escape(row.name)} | {cells} | {row.support:,} |")
     overall = overall_row(metrics, "**all**")
     lines.append(f"| {overall.name} | {' | '.join(overall.cells)} | {overall.support:,} |")
     macro = " ".join(macro_cells(metrics))
-    computed = f"Computed in {text(metrics['precision'])}. " if "precision" in metrics else ""
-    fingerprint = text(metrics["data_fingerprint"])
+    computed = f"Computed in {escape(metrics['precision'])}. " if "precision" in metrics else ""
+    fingerprint, languages = escape(metrics["data_fingerprint"]), " ".join(map(escape, metrics.get("languages", [])))
     about = (
-        f"The {split} split of {text(dataset_name(metrics))} ({' '.join(map(text, metrics.get('languages', [])))}): "
+        f"The {split} split of {escape(dataset_name(metrics))} ({languages}): "
         f"{metrics['sentences']:,} sentences, {metrics['tokens']:,} tokens; data fingerprint "
         f"`{fingerprint}`. {computed}Entity-level scores in percent, equal to seqeval's default mode. "
         "Intervals are Wilson's, for other sentences of the same kind; they say nothing of another seed. A class's "
@@ -154,53 +165,58 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
     return "\n".join([about, "", *lines, "", below])
 
 
-def exports(run: Path, metrics: dict[str, Any]) -> str:
-    """The table of the exported models beside the run's own weights in float32, or nothing where none was scored.
+def exports(run: Path, test_metrics: dict[str, Any]) -> str:
+    """The table of the exported models beside the run's own weights in float32, empty where none was scored.
 
-    It holds the run's test `metrics` too, where they are of the same sentences in bfloat16.
+    It has a row for the run's own `test_metrics` too, where they are of the same sentences in bfloat16. The sizes are
+    in MB, F1 in percent.
     """
     baseline = optional_json(run / BASELINE)
+    if not baseline:
+        return ""
     size = sum(path.stat().st_size for path in run.glob("model*.safetensors"))
-    rows = [("this run in float32, safetensors", size, baseline), ("the same in bfloat16", size, metrics)]
-    if metrics.get("precision") != "bfloat16":
-        rows.pop()
-    for folder, name in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
-        found = optional_json(run / folder / "test" / "metrics.json")
-        rows.append((f"`{folder}/`, {name}", (run / folder / ONNX).stat().st_size if found else 0, found))
-    rows = [row for row in rows if baseline and row[2].get("data_fingerprint") == baseline["data_fingerprint"]]
-    if not any(name.startswith("`") for name, *_ in rows):
+    variants = [("this run in float32, safetensors", size, baseline)]
+    if test_metrics.get("precision") == "bfloat16":
+        variants.append(("the same in bfloat16", size, test_metrics))
+    for folder, precision in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
+        metrics = optional_json(run / folder / "test" / "metrics.json")
+        if metrics:
+            variants.append((f"`{folder}/`, {precision}", (run / folder / ONNX).stat().st_size, metrics))
+    comparable = [v for v in variants if v[2].get("data_fingerprint") == baseline["data_fingerprint"]]
+    if not any(name.startswith("`") for name, *_ in comparable):
         return ""
     lines = ["The same model for onnxruntime, scored on the same test sentences, F1 in percent.", ""]
     lines += ["| variant | MB | test F1 | difference in points |", "|---|--:|--:|--:|"]
-    for name, size, found in rows:
-        f1, own = (100 * m["overall"]["f1"] for m in (found, baseline))
-        lines.append(f"| {name} | {size / 1e6:.1f} | {f1:.2f} | {'' if found is baseline else f'{f1 - own:+.2f}'} |")
+    for name, size, metrics in comparable:
+        f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))
+        difference = "" if metrics is baseline else f"{f1 - own_f1:+.2f}"
+        lines.append(f"| {name} | {size / 1e6:.1f} | {f1:.2f} | {difference} |")
     return "\n".join(lines)
 
 
-def training(args: dict[str, Any], environment: dict[str, Any], scored: dict[str, dict[str, Any]]) -> str:
+def training(run: RunRecords) -> str:
+    """The table of how the run was trained: rows of the data, options, hardware and versions."""
+    args, environment = run.args, run.environment
     rows, packages = environment["rows"], environment["packages"]
-    rare = " or ".join(map(text, args.get("upsample_categories", [])))
-    up = f"sentences with {rare} stood {args.get('upsample_factor')} times: {rows['repeated']:,} rows more"
+    rare = " or ".join(map(escape, args.get("upsample_categories", [])))
+    up = f"sentences with {rare} appear {args.get('upsample_factor')} times: {rows['repeated']:,} rows more"
     hardware = ", ".join(environment["accelerators"]) or f"{environment['processor']}, {environment['threads']} threads"
     facts = [
         ("update steps", f"{environment['update_steps']:,}"),
         ("sentences read", f"{rows['read']:,}"),
-        (
-            "dropped",
-            f"{rows['duplicates_dropped']:,} duplicates, {rows['leaks_dropped']:,} held-out ones",
-        ),
+        ("dropped", f"{rows['duplicates_dropped']:,} duplicates, {rows['leaks_dropped']:,} held-out ones"),
         ("up-sampling", up if args.get("upsample") else "no"),
         ("training rows", f"{rows['training_rows']:,}"),
-        ("training data fingerprint", f"`{text(environment['data_fingerprint'])}`"),
-        *((name, text(args[name])) for name in SHOWN_ARGUMENTS if args.get(name) is not None),
-        *([("precision", text(environment["precision"]))] if "precision" in environment else []),
-        ("hardware", f"{environment['processes']} process(es) on {text(hardware)}"),
+        ("training data fingerprint", f"`{escape(environment['data_fingerprint'])}`"),
+        *((name, escape(args[name])) for name in LISTED_ARGUMENTS if args.get(name) is not None),
+        *([("precision", escape(environment["precision"]))] if "precision" in environment else []),
+        ("hardware", f"{environment['processes']} process(es) on {escape(hardware)}"),
         ("seconds", f"{environment['train_seconds']:,}"),
-        ("versions", ", ".join(f"{text(name)} {text(number)}" for name, number in packages.items())),
+        ("versions", ", ".join(f"{escape(name)} {escape(number)}" for name, number in packages.items())),
     ]
-    if "validation" in scored:
-        facts.append(("validation F1 of the best checkpoint", f"{100 * scored['validation']['overall']['f1']:.1f}"))
+    if "validation" in run.metrics:
+        f1 = 100 * run.metrics["validation"]["overall"]["f1"]
+        facts.append(("validation F1 of the best checkpoint", f"{f1:.1f}"))
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)])
 
 
@@ -213,20 +229,24 @@ up-sampling on equal terms. `transformers.pipeline` loads it too, but splits wor
 
 
 def limits(config: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """What a reader must not conclude from the scores, as a list."""
     lines = [
-        "- One checkpoint from one seed: a difference to another is none until it is tested on the same sentences.",
+        "- One checkpoint from one seed: test a difference from another on the same sentences before you rely on it.",
         "- Scores on data of another kind, time or language will be lower.",
-        "- Labels that were made automatically or mapped from other sources have errors, which count as the tagger's.",
+        "- Labels that were made automatically or mapped from other sources have errors, which lower the scores.",
     ]
     if config.get("masked_training"):
-        lines.append("- Beside a tagger of more classes, compare the shared classes only: fewer classes score higher.")
+        lines.append(
+            "- Compare it with a tagger of more classes on the shared classes only: fewer classes score higher."
+        )
     few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
     if few:
-        lines.append(f"- Fewer than 100 entities stand behind the scores of {', '.join(map(text, few))}.")
+        lines.append(f"- Fewer than 100 entities are behind the scores of {', '.join(map(escape, few))}.")
     return "\n".join(lines)
 
 
 def licence(args: dict[str, Any]) -> str:
+    """The licence of the weights, as far as the data set tells it."""
     if dataset_name(args) == "Babelscape/multinerd":
         return (
             "MultiNERD is licensed under CC BY-NC-SA 4.0 (S. Tedeschi, R. Navigli, MultiNERD, Findings of NAACL 2022); "

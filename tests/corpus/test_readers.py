@@ -129,7 +129,7 @@ def test_a_wrong_tsv_line_is_named(tmp_path, text, line, message):
 def test_a_tag_that_training_does_not_know_is_named(tmp_path):
     write_jsonl(tmp_path / "val" / "val_en.jsonl", [{"tokens": ["a"], "tags": ["B-PERS"]}])
     with pytest.raises(InputError, match=r"val_en.jsonl:1: unknown tag 'B-PERS'; expected .* PER, LOC"):
-        read(str(tmp_path), ["en"], "validation", known_types=["PER", "LOC"])
+        read(str(tmp_path), ["en"], "validation", known_classes=["PER", "LOC"])
     assert read(str(tmp_path), ["en"], "validation").names == ["O", "B-PERS", "I-PERS"]
 
 

@@ -108,7 +108,7 @@ def rows() -> dict[str, str]:
 @pytest.mark.parametrize("name", NAMED)
 def test_the_table_says_what_is_so(name, corpus, tmp_path):
     row = measured(name, corpus, tmp_path)
-    assert rows()[name] == row, f"the table has another row; write it anew: python -m tests.model.test_encoders"
+    assert rows()[name] == row, "the table has another row; write it anew: python -m tests.model.test_encoders"
 
 
 def test_the_table_has_a_reason_for_all_that_is_missing():

@@ -121,7 +121,7 @@ def test_the_card_shows_what_each_variant_costs(run, tmp_path):
     assert "`onnx/`" not in model_card(copy) and "`onnx_int8/`" in model_card(copy)
     shutil.rmtree(copy / "onnx_int8" / "test")
     assert "ONNX" not in model_card(copy)
-    command = [sys.executable, "-c", f"import sys, card; card.model_card(card.Path({str(run)!r})); print(*sys.modules)"]
+    command = [sys.executable, "-c", f"import sys, hub; hub.model_card(hub.Path({str(run)!r})); print(*sys.modules)"]
     loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "onnx", "onnxruntime"} & set(loaded)
 

@@ -15,10 +15,10 @@ from test_train import argv, content, differ_by, read_json
 
 import hub
 import inference
-from ner.runs import folder
 import train
-from ner.runs.folder import LOCK, PLACING, UNFINISHED, WHOLE, checkpoints_in, go_on_publishing, locked, publish
 from ner.model.trainer import TaggingTrainer
+from ner.runs import folder
+from ner.runs.folder import LOCK, PLACING, UNFINISHED, WHOLE, checkpoints_in, finish_publishing, locked, publish
 
 OVER = ("--overwrite_output_dir", "true")
 CPU = ("--use_cpu", "true", "--bf16", "false")
@@ -223,7 +223,7 @@ def test_publishing_that_is_interrupted_anywhere_goes_on(replaces, tmp_path, mon
             assert {name: found.get(name) for name in old} == dict.fromkeys(old, "mine")
             continue
         assert (run / WHOLE).exists() or (run / PLACING).exists() or not interrupted
-        go_on_publishing(run)
+        finish_publishing(run)
         assert {name: text.decode() for name, text in content(run).items()} == expected
         assert not (run / WHOLE).exists() and not (run / PLACING).exists()
         if not interrupted:
@@ -275,7 +275,7 @@ def test_two_trainings_that_start_together_make_one_run(corpus, encoders, tmp_pa
 
 
 def test_a_killed_program_leaves_no_lock(corpus, encoders, tmp_path):
-    hold = "import sys, time; from pathlib import Path; from run_folder import locked\n"
+    hold = "import sys, time; from pathlib import Path; from ner.runs.folder import locked\n"
     hold += "with locked(Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
     holder = subprocess.Popen([sys.executable, "-c", hold, tmp_path / "run"], cwd=ROOT, stdout=-1)
     assert holder.stdout.readline() == b"locked\n"

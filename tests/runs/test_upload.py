@@ -12,7 +12,7 @@ import yaml
 import hub
 import inference
 import train
-from ner.runs.upload import KNOWN
+from ner.runs.upload import PUSHED_FILES
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
 pytestmark = pytest.mark.usefixtures("online")
@@ -43,7 +43,7 @@ def test_only_known_files_are_pushed(copy, loopback_hub):
         (copy / name).write_text("{}")
     hub.main(["push", str(copy), "--repo_id", "someone/closed-list"])
     files = loopback_hub.repos["models", "someone/closed-list"]
-    assert set(files) <= set(KNOWN) and not set(files) & set(odd)
+    assert set(files) <= set(PUSHED_FILES) and not set(files) & set(odd)
     assert {"model.safetensors", "test/metrics.json", "onnx/model.onnx", "onnx_int8/args.yaml"} <= set(files)
 
 

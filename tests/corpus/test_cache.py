@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import save, write_jsonl
+from conftest import ROOT, save, write_jsonl
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
@@ -18,9 +18,9 @@ from arguments import DataArguments
 from data import training_data
 from ner.corpus import cache
 from ner.errors import InputError
-from ner.model import checkpoints, prepared
+from ner.model import checkpoints
 from ner.model.encoding import tokenizer_state
-from ner.model.prepared import model_inputs, prepared_data
+from ner.model.inputs import model_inputs
 
 EXPERIMENTS = ({}, {"masked_training": True, "upsample": True}, {"max_train_sentences": 30, "max_eval_sentences": 9})
 
@@ -69,12 +69,12 @@ def test_what_comes_from_the_cache_equals_what_was_prepared(corpus, encoders, fo
     results, lines = [], []
     for cached in (False, True, True):
         caplog.clear()
-        data = prepared_data(options(corpus, cache=cached, **changes))
-        results.append((data, model_inputs(data, tokenizer, window, cached)))
+        data = training_data(options(corpus, cache=cached, **changes))
+        results.append((data, model_inputs(data.train, data.validation, tokenizer, window, cached)))
         lines.append([record.getMessage() for record in caplog.records])
     assert len(entries(folder)) == 2
     (plain, inputs), *others = results
-    assert_same(plain, training_data(options(corpus, **changes)))
+    assert_same(plain, training_data(options(corpus, cache=False, **changes)))
     for data, encoded in others:
         assert_same(data, plain)
         for part, expected in zip(encoded, inputs, strict=True):
@@ -85,7 +85,7 @@ def test_what_comes_from_the_cache_equals_what_was_prepared(corpus, encoders, fo
             assert part.table().equals(expected.table())
     prepared_lines, first, second = lines
     assert any(line.startswith("train: read 120, dropped") for line in first)
-    assert any("stand in several windows" in line for line in first) == (window == 8)
+    assert any("are split into several windows" in line for line in first) == (window == 8)
     assert first == prepared_lines
     assert [line for line in second if "from the cache" not in line] == first
     said = [line for line in second if "from the cache" in line]
@@ -94,12 +94,12 @@ def test_what_comes_from_the_cache_equals_what_was_prepared(corpus, encoders, fo
 
 
 def test_an_edited_file_is_read_anew(own, folder):
-    first = prepared_data(options(own))
+    first = training_data(options(own))
     path = own / "train" / "train_en.jsonl"
     before = path.stat()
     path.write_text(path.read_text(encoding="utf-8").replace("storm", "sturm"), encoding="utf-8")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as large and as old as before
-    second = prepared_data(options(own))
+    second = training_data(options(own))
     assert second.train_fingerprint != first.train_fingerprint
     assert "sturm" in second.train.words.to_pylist()
 
@@ -107,9 +107,9 @@ def test_an_edited_file_is_read_anew(own, folder):
 def test_a_test_file_that_comes_or_goes_counts(own, folder):
     leak = json.loads((own / "train" / "train_en.jsonl").read_text(encoding="utf-8").splitlines()[0])
     write_jsonl(own / "test" / "test_en.jsonl", [leak])
-    found = prepared_data(options(own)).rows["leaks_dropped"]
+    found = training_data(options(own)).rows["leaks_dropped"]
     (own / "test" / "test_en.jsonl").unlink()
-    assert prepared_data(options(own)).rows["leaks_dropped"] == found - 1
+    assert training_data(options(own)).rows["leaks_dropped"] == found - 1
 
 
 @pytest.mark.parametrize(
@@ -119,38 +119,39 @@ def test_a_test_file_that_comes_or_goes_counts(own, folder):
 )  # fmt: skip
 def test_each_option_has_its_own_entry(corpus, folder, changes):
     for others in EXPERIMENTS:
-        prepared_data(options(corpus, **others))
-    assert_same(prepared_data(options(corpus, **changes)), training_data(options(corpus, **changes)))
+        training_data(options(corpus, **others))
+    assert_same(training_data(options(corpus, **changes)), training_data(options(corpus, cache=False, **changes)))
     assert len(entries(folder)) == 4
 
 
 def test_each_tokenizer_window_and_data_has_its_own_model_inputs(corpus, encoders, folder):
-    data = prepared_data(options(corpus))
-    masked = prepared_data(options(corpus, masked_training=True))
+    data = training_data(options(corpus))
+    masked = training_data(options(corpus, masked_training=True))
     bert, roberta = tokenizer_of(encoders["bert"]), tokenizer_of(encoders["roberta"])
     other_words = tokenizer_of(encoders["bert"])
     other_words.add_tokens(["storm"])
     other_unknown = tokenizer_of(encoders["bert"])
     other_unknown.unk_token = "[MASK]"
     cases = [(data, bert, 64), (data, bert, 32), (masked, bert, 64), (data, roberta, 64), (data, other_words, 64)]
-    for i, case in enumerate([*cases, (data, other_unknown, 64)], 1):
+    for i, (rows, *case) in enumerate([*cases, (data, other_unknown, 64)], 1):
         for _ in range(2):
-            cached, fresh = model_inputs(*case, cache=True), model_inputs(*case, cache=False)
+            cached, fresh = (model_inputs(rows.train, rows.validation, *case, cache=c) for c in (True, False))
             assert all(np.array_equal(a.input_ids, b.input_ids) for a, b in zip(cached, fresh, strict=True))
             assert all(np.array_equal(a.labels, b.labels) for a, b in zip(cached, fresh, strict=True))
             assert len(entries(folder, "inputs")) == i
 
 
-def test_changed_code_meets_no_old_entry(corpus, folder, tmp_path, monkeypatch):
-    prepared_data(options(corpus))
-    for name in prepared.CODE:
-        shutil.copy(Path(prepared.__file__).parent / name, tmp_path)
-    monkeypatch.setattr(prepared, "__file__", str(tmp_path / "prepared.py"))
-    prepared_data(options(corpus))
+@pytest.mark.parametrize("changed", ["data.py", "ner/labels.py", "ner/corpus/a_new_reader.py"])
+def test_changed_code_meets_no_old_entry(corpus, folder, tmp_path, monkeypatch, changed):
+    training_data(options(corpus))
+    shutil.copy(ROOT / "data.py", tmp_path)
+    shutil.copytree(ROOT / "ner", tmp_path / "ner", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache, "ROOT", tmp_path)
+    training_data(options(corpus))
     assert len(entries(folder)) == 1
-    with open(tmp_path / "labels.py", "a") as file:
+    with open(tmp_path / changed, "a") as file:
         file.write("\n")
-    prepared_data(options(corpus))
+    training_data(options(corpus))
     assert len(entries(folder)) == 2
 
 
@@ -161,25 +162,25 @@ def flipped(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [flipped, lambda c: c[:-100], lambda c: c[:20], lambda c: b"", lambda c: c + b"x"])
 def test_a_damaged_entry_is_made_anew(corpus, folder, damage, caplog):
-    expected = prepared_data(options(corpus))
+    expected = training_data(options(corpus))
     (path,) = folder.iterdir()
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
     caplog.clear()
-    assert_same(prepared_data(options(corpus)), expected)
+    assert_same(training_data(options(corpus)), expected)
     assert "from the cache" not in caplog.text
     assert path.read_bytes() == whole
-    prepared_data(options(corpus))
+    training_data(options(corpus))
     assert "from the cache" in caplog.text
 
 
 def test_a_cache_that_cannot_be_written_stops_nothing(corpus, encoders, tmp_path, folder, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    data = prepared_data(options(corpus))
-    assert_same(data, training_data(options(corpus)))
-    model_inputs(data, tokenizer_of(encoders["bert"]), 64, True)
-    assert [m for m in caplog.messages if "not kept for the next run" in m and str(tmp_path / "file") in m] != []
+    data = training_data(options(corpus))
+    assert_same(data, training_data(options(corpus, cache=False)))
+    model_inputs(data.train, data.validation, tokenizer_of(encoders["bert"]), 64, True)
+    assert [m for m in caplog.messages if "not stored in the cache" in m and str(tmp_path / "file") in m] != []
 
 
 def test_an_interrupted_write_leaves_nothing(corpus, folder, monkeypatch):
@@ -188,9 +189,9 @@ def test_an_interrupted_write_leaves_nothing(corpus, folder, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", full)
-        prepared_data(options(corpus))
+        training_data(options(corpus))
     assert entries(folder) == set()
-    prepared_data(options(corpus))
+    training_data(options(corpus))
     assert len(entries(folder)) == 1
 
 
@@ -198,11 +199,11 @@ def test_wrong_input_is_an_error_each_time_and_nothing_is_kept(own, folder):
     write_jsonl(own / "val" / "val_en.jsonl", [{"tokens": ["a"], "ner_tags": [99]}])
     for _ in range(2):
         with pytest.raises(InputError, match=r"val_en\.jsonl:1: found the tag number 99"):
-            prepared_data(options(own))
+            training_data(options(own))
     assert entries(folder) == set()
     shutil.rmtree(own / "train")
     with pytest.raises(InputError, match=r"found neither train/train_en\.jsonl nor train_en\.tsv"):
-        prepared_data(options(own))
+        training_data(options(own))
 
 
 def test_the_entries_used_longest_ago_are_dropped(corpus, folder, monkeypatch):
@@ -213,7 +214,7 @@ def test_the_entries_used_longest_ago_are_dropped(corpus, folder, monkeypatch):
         for path in folder.glob("*"):
             os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 100))
         before = entries(folder)
-        prepared_data(options(corpus, max_train_sentences=size))
+        training_data(options(corpus, max_train_sentences=size))
         return (entries(folder) - before or {""}).pop()
 
     names = [new(size) for size in (1, 2, 3)]
@@ -222,10 +223,25 @@ def test_the_entries_used_longest_ago_are_dropped(corpus, folder, monkeypatch):
     assert entries(folder) == {names[0], names[2], names[3]}
 
 
-def test_a_silent_process_reads_and_does_not_write(corpus, folder, caplog):
+def test_what_is_logged_does_not_decide_what_is_stored(corpus, folder, caplog):
     caplog.set_level(logging.ERROR, "ner")
-    prepared_data(options(corpus))
+    training_data(options(corpus))
+    assert len(entries(folder)) == 1
+    caplog.set_level(logging.INFO, "ner")
+    training_data(options(corpus))
+    assert "from the cache" in caplog.text and "train: read 120, dropped" in caplog.text
+
+
+def test_of_several_processes_the_first_one_writes_and_all_read(corpus, folder, monkeypatch, caplog):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    training_data(options(corpus))
     assert not folder.exists()
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    training_data(options(corpus))
+    assert len(entries(folder)) == 1 and "from the cache" not in caplog.text
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    training_data(options(corpus))
+    assert "from the cache" in caplog.text
 
 
 def test_training_from_the_cache_gives_the_same_run(corpus, tmp_path, folder, caplog):

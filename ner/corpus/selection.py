@@ -1,0 +1,147 @@
+"""The steps from the sentences of a split to the rows of an experiment. `data.py` calls them in their order."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ner.corpus.sentences import Sentences
+from ner.errors import InputError, nearest
+from ner.labels import label_names, lookup_table, types_of
+
+
+@dataclass(frozen=True)
+class ReadCount:
+    """Sentences and tokens that were read of a split in some languages; 0 of each where there is no file."""
+
+    split: str
+    languages: list[str]
+    sentences: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model is trained on, and the validation sentences that choose its best checkpoint.
+
+    `rows` counts training sentences at each step. The fingerprints are those before masking and up-sampling.
+    """
+
+    train: Sentences
+    validation: Sentences
+    rows: dict[str, int]
+    train_fingerprint: str
+    validation_fingerprint: str
+    read: list[ReadCount]
+    upsampled: int | None  # sentences that contain a rare class, each counted once; None without up-sampling
+
+    @property
+    def names(self) -> list[str]:
+        """The label names of both splits."""
+        return self.train.names
+
+    def content(self) -> tuple[list[pa.Table], dict[str, Any]]:
+        """The tables of training and validation, and all else as values that JSON can hold."""
+        facts = {
+            "names": self.names,
+            "rows": self.rows,
+            "fingerprints": [self.train_fingerprint, self.validation_fingerprint],
+            "read": [asdict(count) for count in self.read],
+            "upsampled": self.upsampled,
+        }
+        return [self.train.table, self.validation.table], facts
+
+    @classmethod
+    def from_content(cls, tables: list[pa.Table], facts: dict[str, Any]) -> "TrainingData":
+        """The reverse of `content`."""
+        train, validation = (Sentences(table, facts["names"]) for table in tables)
+        read = [ReadCount(**count) for count in facts["read"]]
+        return cls(train, validation, facts["rows"], *facts["fingerprints"], read, facts["upsampled"])
+
+
+def first_occurrences(sentences: Sentences) -> np.ndarray:
+    """The rows, in order, that equal no earlier row in tokens and tags."""
+    pairs = pc.binary_join_element_wise(token_keys(sentences), tag_keys(sentences), b"\xfe")
+    return np.sort(np.unique(pairs.dictionary_encode().indices.to_numpy(), return_index=True)[1])
+
+
+def appears_in(sentences: Sentences, others: Sequence[Sentences]) -> np.ndarray:
+    """True [sentence] where all tokens are those of a sentence of `others`, whatever the tags."""
+    keys = pa.concat_arrays([token_keys(other) for other in others])
+    return pc.is_in(token_keys(sentences), value_set=keys).to_numpy(zero_copy_only=False)
+
+
+def token_keys(sentences: Sentences) -> pa.Array:
+    """Bytes for each sentence that are equal where all tokens are: no UTF-8 contains the bytes FE and FF."""
+    tokens = sentences.table["tokens"].combine_chunks()
+    joined = pc.binary_join(tokens.cast(pa.list_(pa.binary())), b"\xff")
+    return pc.if_else(pc.equal(pc.list_value_length(tokens), 0), pa.scalar(b"\xfe"), joined)
+
+
+def tag_keys(sentences: Sentences) -> pa.Array:
+    """Bytes for each sentence that are equal where all tags are."""
+    tags = sentences.table["tags"].combine_chunks()
+    return pc.binary_join(tags.cast(pa.list_(pa.string())), " ").cast(pa.binary())
+
+
+def capped(sentences: Sentences, limit: int | None) -> Sentences:
+    """At most `limit` sentences: the first ones of each language, as evenly shared as the languages allow."""
+    if limit is None or limit >= len(sentences):
+        return sentences
+    languages = np.unique(sentences.langs, return_inverse=True)[1]
+    rank = np.zeros(len(sentences), dtype=np.int64)
+    for language in range(languages.max() + 1):
+        rank[languages == language] = np.arange((languages == language).sum())
+    return sentences.select(np.sort(np.argsort(rank, kind="stable")[:limit]))
+
+
+def mask(sentences: Sentences, kept_classes: Sequence[str]) -> Sentences:
+    """The same sentences with the entities of all other classes as `O`, which leave the label set: experiment B."""
+    return sentences.with_names(label_names([c for c in types_of(sentences.names) if c in kept_classes]))
+
+
+def contains(sentences: Sentences, classes: Sequence[str]) -> np.ndarray:
+    """True [sentence] where a token has a label of one of the classes."""
+    wanted = lookup_table(sentences.names, label_names(classes)) > 0
+    sentence = np.repeat(np.arange(len(sentences)), sentences.lengths)
+    return np.bincount(sentence, weights=wanted[sentences.tags], minlength=len(sentences)) > 0
+
+
+def repeated(sentences: Sentences, chosen: np.ndarray, factor: int) -> Sentences:
+    """The sentences in order, those that are `chosen` (bool [sentence]) `factor` times in a row."""
+    return sentences.select(np.repeat(np.arange(len(sentences)), np.where(chosen, factor, 1)))
+
+
+def in_labels(validation: Sentences, names: list[str]) -> Sentences:
+    """The validation sentences in the label set of training: one split may have numbers and the other names.
+
+    Raises `InputError` where they contain a class that training does not know.
+    """
+    used, known = types_of(validation.names[i] for i in np.unique(validation.tags)), types_of(names)
+    unknown = [c for c in used if c not in known]
+    if unknown:
+        raise InputError(
+            f"validation: found {', '.join(unknown)}; expected the classes of training: {', '.join(known)}"
+        )
+    return validation if validation.names == names else validation.with_names(names)
+
+
+def require_entities(dataset: str, split: str, sentences: Sentences) -> None:
+    """Raises `InputError` where every tag of a split is `O`."""
+    if not any(sentences.names[i] != "O" for i in np.unique(sentences.tags)):
+        raise InputError(
+            f"{dataset}: found no entity in the {len(sentences):,} {split} sentences that are used, every tag is O; "
+            "expected tags B-TYPE and I-TYPE; check the data, and the classes and the number of sentences that you keep"
+        )
+
+
+def require_known(option: str, classes: Sequence[str], known: Sequence[str]) -> None:
+    """Raises `InputError` for a class that an option names and the data do not have."""
+    for name in classes:
+        if name not in known:
+            raise InputError(
+                f"--{option}: found {name!r}; expected classes of the data: {', '.join(known)}{nearest(name, known)}"
+            )

@@ -1,0 +1,77 @@
+"""Sentences with tokens and tags, as columns of an Arrow table."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ner.labels import lookup_table, tag_lists
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """The sentences of a split. `table` has the columns tokens (list of string), tags (list of int16), lang.
+
+    A tag is an index into `names`, the label names.
+    """
+
+    table: pa.Table
+    names: list[str]
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    @cached_property
+    def words(self) -> pa.Array:
+        """Every token in order, shape [token]."""
+        return pc.list_flatten(self.table["tokens"].combine_chunks())
+
+    @cached_property
+    def tags(self) -> np.ndarray:
+        """Every tag in order, int16 of shape [token]."""
+        return pc.list_flatten(self.table["tags"].combine_chunks()).to_numpy(zero_copy_only=False)
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each sentence, int64 of shape [sentence]."""
+        return pc.list_value_length(self.table["tokens"]).to_numpy().astype(np.int64)
+
+    @property
+    def langs(self) -> list[str]:
+        """The language of each sentence."""
+        return self.table["lang"].to_pylist()
+
+    def select(self, rows: np.ndarray) -> "Sentences":
+        """The sentences at `rows`, in that order; a row that is given twice is repeated."""
+        return Sentences(self.table.take(pa.array(rows, type=pa.int64())).combine_chunks(), self.names)
+
+    def with_names(self, names: list[str]) -> "Sentences":
+        """The same sentences with the label set `names`; a label that it lacks becomes `O`."""
+        table = self.table.set_column(1, "tags", list_column(lookup_table(self.names, names)[self.tags], self.lengths))
+        return Sentences(table, names)
+
+    def token_lists(self) -> list[list[str]]:
+        """The tokens of each sentence."""
+        return self.table["tokens"].to_pylist()
+
+    def tag_lists(self) -> list[list[str]]:
+        """The label names of each sentence."""
+        return tag_lists(self.tags, self.lengths, self.names)
+
+    def fingerprint(self) -> str:
+        """A hash over tokens and label names in order, 16 hexadecimal digits, however the labels are numbered."""
+        digest = hashlib.sha256()
+        labels = pa.array(self.names).take(pa.array(self.tags))
+        for column in (self.words, labels, pa.array(self.lengths)):
+            digest.update(np.ascontiguousarray(column.dictionary_encode().indices.to_numpy()).tobytes())
+            digest.update("\x00".join(map(str, column.unique().to_pylist())).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:16]
+
+
+def list_column(flat: np.ndarray | pa.Array, lengths: np.ndarray) -> pa.ListArray:
+    """A flat array [token] as an Arrow list for each sentence of `lengths` [sentence]."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))

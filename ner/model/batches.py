@@ -1,0 +1,52 @@
+"""The order in which training sees its rows: batches of sentences of like length, in random order."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import torch
+from transformers import TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from ner.model.encoding import IGNORED, Encoded
+
+
+class BatchesOfLikeLength(LengthGroupedSampler):
+    """transformers' batches of sentences of like length, in random order instead of from long to short.
+
+    The order depends on seed and epoch alone: a run resumed within an epoch repeats it. The row after the
+    last one, which teaches nothing, is repeated up to a multiple of `multiple` rows, which several processes share
+    evenly.
+    """
+
+    epoch = 0
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int, multiple: int = 1) -> None:
+        super().__init__(batch_size, lengths=lengths)
+        self.seed, self.fill = seed, -len(lengths) % multiple
+
+    def __len__(self) -> int:
+        return len(self.lengths) + self.fill
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        seed = np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)
+        self.generator = torch.Generator().manual_seed(int(seed[0]))
+        rows = list(super().__iter__())
+        whole = len(rows) // self.batch_size
+        for batch in torch.randperm(whole, generator=self.generator).tolist():
+            yield from rows[batch * self.batch_size : (batch + 1) * self.batch_size]
+        yield from rows[whole * self.batch_size :]
+        yield from [len(rows)] * self.fill
+
+
+def training_table(train: Encoded, options: TrainingArguments) -> pa.Table:
+    """The rows of training, and for `BatchesOfLikeLength` in several processes one of length 0 that teaches nothing."""
+    table = train.table()
+    if options.world_size == 1 or options.train_sampling_strategy != "group_by_length":
+        return table
+    row = table.slice(0, 1).to_pylist()[0]
+    empty = {"input_ids": row["input_ids"], "labels": [IGNORED] * len(row["labels"]), "length": 0}
+    return pa.concat_tables([table, pa.Table.from_pylist([empty], schema=table.schema)])

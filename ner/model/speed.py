@@ -1,0 +1,100 @@
+"""What makes training and tagging fast on a CPU or GPU: the precision that suits it, and how its memory is used."""
+
+import contextlib
+import ctypes
+import logging
+
+import torch
+from accelerate.utils import broadcast_object_list
+from transformers import PreTrainedModel, TrainingArguments
+
+from ner.errors import InputError
+
+log = logging.getLogger("ner")
+PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}  # accelerate's names, and torch's
+FLOAT32_ONLY = {"deberta", "fnet", "mra", "xmod"}  # transformers' code for these fails in bfloat16
+# glibc's numbers for what `mallopt` sets.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 faster than float32.
+
+    Of CPUs, those with AMX do, and others with AVX-512 BF16 unless they have AVX-512 FP16: these are Intel CPUs whose
+    AMX a virtual machine hides, and their products of bfloat16 take twice as long as those of float32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    has = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return has.get("amx_bf16", False) or (has.get("avx512_bf16", False) and not has.get("avx512_fp16", False))
+
+
+def choose_precision(options: TrainingArguments, model_type: str) -> str:
+    """The precision of training, bfloat16, float16 or float32, and a log line with the reason.
+
+    `--bf16` and `--fp16` come first, then what `accelerate` was told, then what the model can do and the first
+    process's hardware is: never how fast it is just now, so that the same command computes the same numbers on a busy
+    machine. Raises `InputError` where bfloat16 is asked for and the model cannot do it.
+    """
+    accelerates, reason = options.mixed_precision, "as --bf16, --fp16, accelerate or the resumed run says"
+    if options.bf16 is not None and not options.bf16 and not options.fp16:
+        accelerates = "no"
+    elif options.bf16 is None and accelerates == "no" and model_type in FLOAT32_ONLY:
+        reason = f"transformers' {model_type} does not work in it"
+    elif options.bf16 is None and accelerates == "no":
+        fast = broadcast_object_list([multiplies_bfloat16(options.device)])[0]
+        accelerates = "bf16" if fast else "no"
+        verb = "multiplies" if fast else "does not multiply"
+        reason = f"the hardware {verb} it faster than float32 (--bf16 true or false overrides)"
+    if accelerates == "bf16" and model_type in FLOAT32_ONLY:
+        raise InputError(
+            f"--bf16: found bfloat16 for a model of type {model_type}, which does not work in it in transformers; "
+            "expected float32; pass --bf16 false"
+        )
+    log.info("bfloat16: %s, %s", "on" if accelerates == "bf16" else "off", reason)
+    return PRECISIONS.get(accelerates, accelerates)
+
+
+def set_precision(options: TrainingArguments, precision: str) -> None:
+    """Makes Trainer use a precision that was chosen after its options were parsed.
+
+    Trainer reads `mixed_precision`, which transformers derives from `bf16` and `fp16` when the options are made.
+    """
+    options.bf16, options.fp16 = precision == "bfloat16", precision == "float16"
+    options.mixed_precision = next((name for name, known in PRECISIONS.items() if known == precision), precision)
+
+
+def training_precision(options: TrainingArguments) -> str:
+    """The precision that `set_precision` set."""
+    return PRECISIONS.get(options.mixed_precision, options.mixed_precision)
+
+
+def scoring_precision(precision: str) -> str:
+    """What words are tagged in by a model of a training precision: not in float16, which its weights may overflow."""
+    return "bfloat16" if precision == "bfloat16" else "float32"
+
+
+def stay_in_bfloat16(model: PreTrainedModel) -> None:
+    """Makes layer normalisation pass bfloat16 on under a CPU's autocast.
+
+    Otherwise the embeddings' float32 stays in every sum of a layer and its input, and each product casts it again.
+    """
+
+    def lowered(module: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor:
+        return output.bfloat16() if torch.is_autocast_enabled("cpu") else output
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.register_forward_hook(lowered)
+
+
+def keep_freed_memory() -> None:
+    """Makes glibc reuse large blocks instead of returning them to the system, which would clear each page again.
+
+    A training step frees and asks for hundreds of megabytes. Larger blocks than an embedding's gradient still go
+    back: keeping them all doubled the memory of a run. Does nothing where the C library has no `mallopt`.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**26)  # larger blocks come from the system
+        mallopt(M_TRIM_THRESHOLD, 2**27)  # more than this unused at the end goes back

@@ -1,0 +1,106 @@
+"""A checkpoint that tags: from words to labels, and from raw text to entities with character offsets."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArguments
+
+from ner.errors import InputError
+from ner.labels import label_names, lookup_table, spans, types_of
+from ner.model.checkpoints import load_for_tagging
+from ner.model.encoding import encode, require_embedded, window_size
+from ner.model.onnx_export import onnx_logits
+from ner.model.prediction import Batching, Logits, Predicted, batching_for, predict, torch_logits
+from ner.model.speed import choose_precision, scoring_precision
+from ner.model.word_splitter import word_offsets
+
+
+class NotFiniteError(InputError):
+    """A model gave NaN or infinity instead of scores."""
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """What tagging needs: the model's logits, its tokenizer and labels, and how windows are batched.
+
+    `place` names the checkpoint in messages, `precision` is float32, bfloat16, or int8 weights, `checkpoint_labels`
+    are the label names by id, `window` is the number of sub-tokens that a window holds, and `model` gives the shape of
+    the embeddings.
+    """
+
+    place: str
+    logits: Logits
+    precision: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    checkpoint_labels: list[str]
+    window: int
+    batching: Batching
+
+    @property
+    def classes(self) -> list[str]:
+        return types_of(self.checkpoint_labels)
+
+    @property
+    def names(self) -> list[str]:
+        """The label names that the ids of `tag` index, in this project's order of classes."""
+        return label_names(self.classes)
+
+    def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Predicted:
+        """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence].
+
+        Raises `NotFiniteError` where the model gives no finite scores.
+        """
+        unlabelled = np.zeros(len(words), dtype=np.int16)
+        encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
+        require_embedded(encoded, self.tokenizer, self.model, self.place)
+        predicted = predict(self.logits, self.tokenizer, encoded, self.batching, progress)
+        wrong = int(np.isnan(predicted.probabilities).sum())
+        if wrong:
+            remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"
+            raise NotFiniteError(
+                f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
+                f"expected finite numbers; {remedy}"
+            )
+        return replace(predicted, ids=lookup_table(self.checkpoint_labels, self.names)[predicted.ids])
+
+
+def load_tagger(location: str, option: str, options: TrainingArguments, max_length: int | None) -> Tagger:
+    """The tagger of a checkpoint at a place that `resolve_checkpoint` gave, on the device that the options name.
+
+    An exported checkpoint runs on the CPU. Raises `InputError` where the checkpoint cannot be used.
+    """
+    checkpoint = load_for_tagging(location, option)
+    model, labels = checkpoint.model, checkpoint.label_names
+    window = window_size(checkpoint.tokenizer, model, max_length)
+    device = torch.device("cpu") if checkpoint.onnx else options.device
+    batching = batching_for(options.per_device_eval_batch_size, device)
+    if checkpoint.onnx:
+        logits, precision = onnx_logits(checkpoint.onnx, len(labels), batching.at_once)
+    else:
+        precision = scoring_precision(choose_precision(options, model.config.model_type))
+        logits = torch_logits(model.to(device, getattr(torch, precision)))
+    place = f"--{option} {location}"
+    return Tagger(place, logits, precision, model, checkpoint.tokenizer, labels, window, batching)
+
+
+def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
+    """The entities of each text, with half-open character offsets and the mean probability of their words' labels."""
+    offsets = [word_offsets(text) for text in texts]
+    lengths = np.array([len(o) for o in offsets], dtype=np.int64)
+    words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
+    predicted = tagger.tag(pa.array(words, type=pa.string()), lengths)
+    entities = spans(predicted.ids, lengths, tagger.names)
+    text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
+    classes = tagger.classes
+    tagged: list[list[dict[str, Any]]] = [[] for _ in texts]
+    for first, last, class_id in zip(entities.start, entities.end, entities.type, strict=True):
+        text = text_of_word[first]
+        places = offsets[text][first - first_words[text] : last - first_words[text]]
+        start, end = places[0][0], places[-1][1]
+        entity = {"type": classes[class_id], "text": texts[text][start:end], "start": start, "end": end}
+        tagged[text].append(entity | {"score": round(float(predicted.probabilities[first:last].mean()), 4)})
+    return tagged
