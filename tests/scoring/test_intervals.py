@@ -101,13 +101,13 @@ def test_macro_f1_of_two_like_independent_classes_is_narrower_by_the_root_of_two
 def test_influence_is_the_derivative_of_each_f1():
     rng = np.random.default_rng(1)
     entities = rng.integers(0, 4, (30, 3, 3)).astype(float)
-    limits = influence(entities)
-    assert limits.sum(axis=0) == pytest.approx(np.zeros(5), abs=1e-12)
+    influences = influence(entities)
+    assert influences.sum(axis=0) == pytest.approx(np.zeros(5), abs=1e-12)
     for cluster in (0, 7):
         weights = np.ones((30, 1, 1))
         weights[cluster] += 1e-6
         slope = (f1_scores((weights * entities).sum(axis=0)) - f1_scores(entities.sum(axis=0))) / 1e-6
-        assert slope == pytest.approx(limits[cluster], abs=1e-5)
+        assert slope == pytest.approx(influences[cluster], abs=1e-5)
 
 
 def test_influence_of_several_runs_is_that_of_each():
