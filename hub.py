@@ -61,16 +61,17 @@ def compared(run: Path, fingerprint: str) -> list[str]:
     of the sentences on which the run was scored.
     """
     import inference
-    from arguments import parse
+    from arguments import Arguments, DataArguments, InferenceArguments, ModelArguments, TrainingArguments
 
-    options = parse(["--bf16", "false"], "")
-    baseline = inference.score(options, str(run), "checkpoint", write=False)
+    training = TrainingArguments(bf16=False)
+    arguments = Arguments(DataArguments(), ModelArguments(), training, InferenceArguments(), given={}, values={})
+    baseline = inference.score(arguments, str(run), "checkpoint", write=False)
     write_json(run / BASELINE, baseline)
     if baseline["data_fingerprint"] != fingerprint:
         log.warning("%s/test was scored on other sentences than the exports, so the card does not compare them", run)
     lines = []
     for folder in ONNX_FOLDERS:
-        metrics = inference.score(options, str(run / folder), "checkpoint")
+        metrics = inference.score(arguments, str(run / folder), "checkpoint")
         f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))
         lines.append(f"{folder}: test F1 {f1:.2f}, the run's in float32 {own_f1:.2f}")
     return lines

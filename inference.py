@@ -16,77 +16,35 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-import pyarrow as pa
-import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
-from ner.model.hardware import keep_freed_memory, scoring_precision, settle_precision
 from transformers.utils import logging as transformers_logging
 
-from arguments import Arguments, parse
+from arguments import Arguments, DataArguments, parse
 from data import evaluation_sentences
-from hub import write_card
-from metrics import ner_metric
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, printable, run_script
 from ner.hub_files import UnreachableError, fetch_optional, is_repo_id
-from ner.labels import label_names, lookup_table, spans, tag_lists, types_of
-from ner.model import checkpoints
-from ner.model.encoding import encode, require_embedded, window_size
-from ner.model.onnx_export import onnx_logits
-from ner.model.prediction import Predicted, batching_for, predict, torch_logits
-from ner.model.word_splitter import word_offsets
-from ner.runs.files import ONNX_FOLDERS, recorded_args, scored, write_scored
+from ner.labels import spans, types_of
+from ner.model.checkpoints import resolve_checkpoint
+from ner.model.scoring import score_sentences
+from ner.model.speed import keep_freed_memory
+from ner.model.tagger import Tagger, load_tagger, tag_texts
+from ner.runs.files import ONNX_FOLDERS, recorded_args, write_scores
 from ner.runs.folder import in_use, is_finished, require_writable
+from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.text_lines import blocks, input_lines, output
+from ner.writing import writing
 
 log = logging.getLogger("ner")
 LINES = 2_048  # lines that are sorted by length and tagged together
 
 
-class Tagger:
-    """A checkpoint, its labels, and how it is run; `precision` is float32, bfloat16, or int8 weights."""
-
-    def __init__(self, arguments: Arguments, name: str, option: str):
-        self.place = f"--{option} {name}"
-        model, self.tokenizer, self.checkpoint_names = checkpoints.for_tagging(name, option)
-        self.model = model  # of an export the shape only
-        self.types = types_of(self.checkpoint_names)
-        self.names = label_names(self.types)
-        self.window = window_size(self.tokenizer, model, arguments.model.max_length)
-        exported = model.device.type == "meta"
-        device = torch.device("cpu") if exported else arguments.training.device
-        self.batching = batching_for(arguments.training.per_device_eval_batch_size, device)
-        if exported:
-            folder = Path(checkpoints.located(name, option))
-            self.logits, self.precision = onnx_logits(folder, len(self.checkpoint_names), self.batching.at_once)
-        else:
-            settle_precision(arguments.training, model.config.model_type)
-            self.precision = scoring_precision(arguments.training)
-            self.logits = torch_logits(model.to(device, getattr(torch, self.precision)))
-        if device.type == "cpu":
-            keep_freed_memory()
-
-    def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Predicted:
-        """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence]."""
-        unlabelled = np.zeros(len(words), dtype=np.int16)
-        encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
-        require_embedded(encoded, self.tokenizer, self.model, self.place)
-        predicted = predict(self.logits, self.tokenizer, encoded, self.batching, progress)
-        wrong = int(np.isnan(predicted.probabilities).sum())
-        if wrong:
-            remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"
-            raise InputError(
-                f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
-                f"expected finite numbers; {remedy}"
-            )
-        return replace(predicted, ids=lookup_table(self.checkpoint_names, self.names)[predicted.ids])
-
-
 def main(argv: list[str]) -> None:
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
+    keep_freed_memory()
     option = "checkpoint" if arguments.inference.checkpoint is not None else "output_dir"
     name = arguments.training.output_dir if option == "output_dir" else arguments.inference.checkpoint
     if arguments.inference.text is None and arguments.inference.input_file is None:
@@ -94,46 +52,44 @@ def main(argv: list[str]) -> None:
         if is_first():
             print(score_table(metrics))
     else:
-        tag_text(arguments, name, option)
+        tag(arguments, name, option)
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
 
 
 def score(arguments: Arguments, name: str, option: str, write: bool = True) -> dict[str, Any]:
-    """Tags the labelled split and returns the metrics; if `write`, one process puts `SPLIT/` into the run folder."""
-    location = checkpoints.located(name, option)
-    split, local = arguments.inference.split, Path(location).is_dir()
-    run = Path(location) if local else Path(arguments.training.output_dir) / name.split("/")[-1]
-    require_writable(run, split)
+    """Scores a checkpoint on a labelled split and returns the metrics. If `write`, they go into the run folder.
+
+    `option` is the command-line option that named the checkpoint. Raises `InputError` for wrong data or a checkpoint
+    that cannot be used.
+    """
+    location = resolve_checkpoint(name, option)
+    split, is_local = arguments.inference.split, Path(location).is_dir()
+    run = Path(location) if is_local else Path(arguments.training.output_dir) / name.split("/")[-1]
     owner = run.parent if run.name in ONNX_FOLDERS else run
+    require_writable(run, split)
     with in_use(owner, shared=True) if write else nullcontext():  # no training replaces the weights meanwhile
-        own = recorded_args(run) if local else hub_args(name, set(arguments.given))
-        return score_as(own, run if write else None, arguments, name, option)
+        own_args = recorded_args(run) if is_local else hub_args(name, set(arguments.given))
+        options = data_options(arguments, own_args, name)
+        sentences = evaluation_sentences(options, split)
+        tagger = load_tagger(location, option, arguments.training, arguments.model.max_length)
+        source, fingerprint = (options.dataset, options.languages), sentences.fingerprint()
+        known = in_known_labels(sentences, tagger, name)
+        scored = score_sentences(tagger, known, split, source, fingerprint, progress=sys.stderr.isatty())
+        if write and is_first():
+            write_scores(run / split, scored.metrics, sentences, scored.gold, scored.predicted)
+            if is_finished(owner):  # a run of this repository, whose card shows the new scores
+                write_card(owner)
+            log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
+    return scored.metrics
 
 
-def score_as(own: dict[str, Any], run: Path | None, arguments: Arguments, name: str, option: str) -> dict[str, Any]:
-    """`score` on the data of the checkpoint's own `args.yaml`, where no option names others, into a folder or none."""
-    split = arguments.inference.split
-    chosen = {k: own[k] for k in ("dataset", "languages") if k in own and k not in arguments.given}
+def data_options(arguments: Arguments, own_args: dict[str, Any], name: str) -> DataArguments:
+    """The data of the checkpoint's own `args.yaml`, where no option names others."""
+    chosen = {k: own_args[k] for k in ("dataset", "languages") if k in own_args and k not in arguments.given}
     try:
-        options = replace(arguments.data, **chosen)
+        return replace(arguments.data, **chosen)
     except InputError as error:
         raise InputError(f"{name}: its args.yaml: {error}") from None
-    sentences = evaluation_sentences(options, split)
-    tagger = Tagger(arguments, name, option)
-    known = known_gold(sentences, tagger, name)
-    predicted = tagger.tag(sentences.words, sentences.lengths, progress=sys.stderr.isatty())
-    tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), known.tag_lists()
-    scores = ner_metric().compute(predictions=tags, references=gold, tokens=sentences.token_lists())
-    source, fingerprint = (options.dataset, options.languages), sentences.fingerprint()
-    metrics = scored(split, source, known, fingerprint, tagger.precision, tags, scores)
-    if run is None or not is_first():
-        return metrics
-    write_scored(run / split, metrics, sentences, gold, tags)
-    owner = run.parent if run.name in ONNX_FOLDERS else run
-    if is_finished(owner):  # a run of this repository, whose card shows the new scores
-        write_card(owner)
-    log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
-    return metrics
 
 
 def hub_args(repo_id: str, given: set[str]) -> dict[str, Any]:
@@ -151,32 +107,37 @@ def hub_args(repo_id: str, given: set[str]) -> dict[str, Any]:
             raise
         log.warning("%s; the languages are those of --languages or arguments.py", error)
         return {}
-    own = recorded_args(path.parent) if path else {}
-    dataset = own.get("dataset", "sample")
+    own_args = recorded_args(path.parent) if path else {}
+    dataset = own_args.get("dataset", "sample")
     on_hub = "/" in dataset and is_repo_id(dataset) and not os.path.exists(dataset)
     if "dataset" not in given and dataset != "sample" and not on_hub:
         raise InputError(
             f"{repo_id}: its args.yaml names the data {dataset!r}; expected `sample` or a data set on the Hub that is "
             "no folder here; name the data to score it on with --dataset"
         )
-    return own
+    return own_args
 
 
-def known_gold(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
-    """The gold labels as the checkpoint knows them: other classes become `O`, and are counted and said."""
-    types = types_of(sentences.names)
-    unknown = [t for t in types if t not in tagger.types]
-    if len(unknown) == len(types):
+def in_known_labels(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
+    """The sentences in the labels that the checkpoint knows. Other gold entities are scored as `O`; their number is
+    logged.
+
+    Raises `InputError` where checkpoint and data have no class in common.
+    """
+    classes = types_of(sentences.names)
+    unknown = [c for c in classes if c not in tagger.classes]
+    if len(unknown) == len(classes):
         raise InputError(
-            f"{name}: knows {', '.join(tagger.types)}, the data {', '.join(types)}; expected a class in common; "
+            f"{name}: knows {', '.join(tagger.classes)}, the data {', '.join(classes)}; expected a class in common; "
             "check --checkpoint and --dataset"
         )
-    found = spans(sentences.tags, sentences.lengths, sentences.names)
-    dropped = int(np.isin(found.type, [types.index(t) for t in unknown]).sum())
+    entities = spans(sentences.tags, sentences.lengths, sentences.names)
+    dropped = int(np.isin(entities.type, [classes.index(c) for c in unknown]).sum())
     if dropped:
         log.info(
-            "%d gold entities count as O, of classes that the checkpoint does not know: %s", dropped, ", ".join(unknown)
-        )
+            "%d gold entities are scored as O, of classes that the checkpoint does not know: %s",
+            dropped, ", ".join(unknown),
+        )  # fmt: skip
     return sentences.with_names(tagger.names)
 
 
@@ -186,30 +147,31 @@ def is_first() -> bool:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
+    """False for a pipe, a file, and a stream that is closed."""
     return stream is not None and stream.isatty()
 
 
-def tag_text(arguments: Arguments, name: str, option: str) -> None:
+def tag(arguments: Arguments, name: str, option: str) -> None:
     """Tags `--text` or the lines of `--input_file`, in order, holding a bounded number of lines at a time."""
     options, first = arguments.inference, is_first()
-    readable = options.text is not None and options.output_file is None and is_terminal(sys.stdout)
+    to_terminal = options.output_file is None and is_terminal(sys.stdout)
     typed = options.input_file == "-" and PartialState().num_processes == 1 and is_terminal(sys.stdin)
     source = input_lines(options.text, options.input_file) if first else nullcontext(iter(()))
     with source as lines, output(options.output_file) if first else nullcontext() as file:
         # After the files, which cost less to open.
-        tagger = Tagger(arguments, name, option)
+        location = resolve_checkpoint(name, option)
+        tagger = load_tagger(location, option, arguments.training, arguments.model.max_length)
         size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
         for block in from_first(blocks(lines, size)):
-            tagged = tag_lines(block, tagger)
-            for text, entities in zip(block, tagged, strict=True) if first else ():
-                if readable:
-                    print(pretty(text, entities), file=file)
-                    continue
-                line = json.dumps({"text": text, "entities": entities}, ensure_ascii=False)
-                if options.output_file is None and is_terminal(sys.stdout):  # JSON leaves it some control characters
-                    line = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
-                print(line, file=file)
-            if first:
+            tagged = tag_texts(block, tagger)
+            if not first:
+                continue
+            with writing(options.output_file or "standard output"):
+                for text, entities in zip(block, tagged, strict=True):
+                    if options.text is not None and to_terminal:
+                        print(marked_text(text, entities), file=file)
+                    else:
+                        print(json_line(text, entities, to_terminal), file=file)
                 file.flush()
 
 
@@ -226,32 +188,13 @@ def from_first(blocks: Iterator[list[str]]) -> Iterator[list[str]]:
         yield block
 
 
-def tag_lines(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
-    """The entities of each text, with half-open character offsets and the mean probability of their words' labels."""
-    offsets = [word_offsets(text) for text in texts]
-    lengths = np.array([len(o) for o in offsets], dtype=np.int64)
-    words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
-    predicted = tagger.tag(pa.array(words, type=pa.string()), lengths)
-    found = spans(predicted.ids, lengths, tagger.names)
-    line_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
-    entities: list[list[dict[str, Any]]] = [[] for _ in texts]
-    for first, last, kind in zip(found.start, found.end, found.type, strict=True):
-        line = line_of_word[first]
-        places = offsets[line][first - first_words[line] : last - first_words[line]]
-        start, end = places[0][0], places[-1][1]
-        score = round(float(predicted.probabilities[first:last].mean()), 4)
-        entity = {
-            "type": tagger.types[kind],
-            "text": texts[line][start:end],
-            "start": start,
-            "end": end,
-            "score": score,
-        }
-        entities[line].append(entity)
-    return entities
+def json_line(text: str, entities: list[dict[str, Any]], to_terminal: bool) -> str:
+    """A text and its entities as JSON; for a terminal without the control characters that JSON allows."""
+    line = json.dumps({"text": text, "entities": entities}, ensure_ascii=False)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line) if to_terminal else line
 
 
-def pretty(text: str, entities: list[dict[str, Any]]) -> str:
+def marked_text(text: str, entities: list[dict[str, Any]]) -> str:
     """A text with its entities marked, then one line for each entity; for a terminal."""
     parts, done = [], 0
     for e in entities:
@@ -262,8 +205,7 @@ def pretty(text: str, entities: list[dict[str, Any]]) -> str:
         done = e["end"]
     lines = ["".join([*parts, printable(text[done:])])]
     for e in entities:
-        kind, shown = printable(e["type"]), printable(e["text"])
-        lines.append(f"  {kind:<6} {shown}  ({e['start']}-{e['end']}, {e['score']:.0%})")
+        lines.append(f"  {printable(e['type']):<6} {printable(e['text'])}  ({e['start']}-{e['end']}, {e['score']:.0%})")
     return "\n".join(lines if entities else [*lines, "  no entity"])
 
 

@@ -115,9 +115,7 @@ def start_of(run: Path, arguments: Arguments) -> Start:
 
 def facts_of(arguments: Arguments) -> dict[str, Any]:
     options = arguments.training
-    return run_facts(
-        recorded(arguments), arguments.model.model_checkpoint, options.world_size * max(1, options.n_gpu)
-    )
+    return run_facts(recorded(arguments), arguments.model.model_checkpoint, options.world_size * max(1, options.n_gpu))
 
 
 def push_target(run: Path, arguments: Arguments) -> str | None:

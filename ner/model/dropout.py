@@ -1,9 +1,12 @@
-"""Dropout that costs little on a processor: sixteen random bits decide over an element, drawn four elements at a time.
+"""Dropout that costs little on a CPU: sixteen random bits decide over an element, drawn four elements at a time.
 
 torch draws a 32-bit number from a serial generator for each element, which took a tenth of a training step. Here
 torch's generator seeds NumPy's SFC64, which is faster. The rate becomes the nearest multiple of 2**-16, and what is
 kept is scaled for exactly that rate.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -70,19 +73,26 @@ def attention(
     return (weights @ value).view(sentences, heads, length, -1).transpose(1, 2).contiguous(), None
 
 
-def use_fast_dropout(model: PreTrainedModel) -> None:
-    """Replaces the model's dropout, in attention too for the models of `SAME_ATTENTION`."""
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if type(child) is nn.Dropout:
-                setattr(module, name, Dropout(child.p).train(child.training))
+@contextmanager
+def fast_dropout(model: PreTrainedModel) -> Iterator[None]:
+    """Replaces the model's dropout, in attention too for the models of `SAME_ATTENTION`, and restores it afterwards."""
+    replaced = [
+        (parent, name, child)
+        for parent in list(model.modules())
+        for name, child in parent.named_children()
+        if type(child) is nn.Dropout
+    ]
+    for parent, name, child in replaced:
+        setattr(parent, name, Dropout(child.p).train(child.training))
     AttentionInterface.register(ATTENTION, attention)
     AttentionMaskInterface.register(ATTENTION, eager_mask)
-    if model.config.model_type in SAME_ATTENTION and model.config._attn_implementation == "sdpa":
+    in_attention = model.config.model_type in SAME_ATTENTION and model.config._attn_implementation == "sdpa"
+    if in_attention:
         model.set_attn_implementation(ATTENTION)
-
-
-def use_plain_attention(model: PreTrainedModel) -> None:
-    """Gives a model its own attention back, which `use_fast_dropout` had replaced."""
-    if model.config._attn_implementation == ATTENTION:
-        model.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        for parent, name, child in replaced:
+            setattr(parent, name, child.train(parent.training))
+        if in_attention:
+            model.set_attn_implementation("sdpa")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ner.corpus.readers import Sentences
+from ner.corpus.sentences import Sentences
 from ner.labels import tag_lists
 from ner.model.tagger import Tagger
 from ner.runs.files import metrics_record
