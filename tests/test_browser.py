@@ -310,9 +310,9 @@ def test_axe_finds_nothing_serious(page, scheme, width):
     colours(page, scheme)
     size(page, width)
     page.execute_script(AXE.read_text(encoding="utf-8"))
-    found = page.execute_async_script("const done = arguments[0]; axe.run().then(done, (e) => done({ error: `${e}` }))")
-    assert "error" not in found and len(found["passes"]) > 20
-    serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+    audit = page.execute_async_script("const done = arguments[0]; axe.run().then(done, (e) => done({ error: `${e}` }))")
+    assert "error" not in audit and len(audit["passes"]) > 20
+    serious = [v for v in audit["violations"] if v["impact"] in ("serious", "critical")]
     assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in serious] == []
     colours(page, "light")
     size(page, 1280)

@@ -47,19 +47,19 @@ def write_run(folder: Path, rows: list[dict], classes: list[str] | None = None, 
     return folder
 
 
-def masked(rows: list[dict], kept: list[str]) -> list[dict]:
+def mask(rows: list[dict], kept: list[str]) -> list[dict]:
     return [row | {s: [t if t[2:] in kept else "O" for t in row[s]] for s in ("gold", "predicted")} for row in rows]
 
 
-def reported(tmp_path, *folders: Path) -> dict:
+def report_of(tmp_path, *folders: Path) -> dict:
     report.main([*map(str, folders), "--output_dir", str(tmp_path / "out")])
     return json.loads((tmp_path / "out" / "report.json").read_text())
 
 
 def test_a_run_and_its_copy_do_not_differ(tmp_path, capsys):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
-    found = reported(tmp_path, write_run(tmp_path / "a", rows), write_run(tmp_path / "b", rows))
-    each = found["differences"]["b"]
+    result = report_of(tmp_path, write_run(tmp_path / "a", rows), write_run(tmp_path / "b", rows))
+    each = result["differences"]["b"]
     for d in (each["micro"], each["macro"], *each["per_class"].values()):
         assert (d["difference"], d["low"], d["high"], d["p"]) == (0, 0, 0, 1)
     assert all(d["p_holm"] == 1 for d in each["per_class"].values())
@@ -72,32 +72,32 @@ def test_a_run_and_its_copy_do_not_differ(tmp_path, capsys):
 def test_a_and_b_are_scored_on_the_classes_both_know(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.2, 1)
     a = write_run(tmp_path / "a", rows, CLASSES)
-    b = write_run(tmp_path / "b", masked(rows, ["PER", "LOC"]), ["LOC", "PER"])
-    found = reported(tmp_path, a, b)
-    assert found["classes"] == ["PER", "LOC"]
+    b = write_run(tmp_path / "b", mask(rows, ["PER", "LOC"]), ["LOC", "PER"])
+    result = report_of(tmp_path, a, b)
+    assert result["classes"] == ["PER", "LOC"]
     # The same predictions: B's better score on its own classes is the label set alone, and the projection shows it.
-    assert found["differences"]["b"]["micro"]["difference"] == 0
-    own = {name: run["own"]["overall"]["f1"] for name, run in found["runs"].items()}
+    assert result["differences"]["b"]["micro"]["difference"] == 0
+    own = {name: run["own"]["overall"]["f1"] for name, run in result["runs"].items()}
     assert own["a"] == f1_score([r["gold"] for r in rows], [r["predicted"] for r in rows])
-    two = masked(rows, ["PER", "LOC"])
+    two = mask(rows, ["PER", "LOC"])
     gold, predicted = [r["gold"] for r in two], [r["predicted"] for r in two]
-    assert found["runs"]["a"]["overall"]["f1"] == own["b"] == f1_score(gold, predicted)
+    assert result["runs"]["a"]["overall"]["f1"] == own["b"] == f1_score(gold, predicted)
     seqeval = classification_report(gold, predicted, output_dict=True)
-    assert found["runs"]["b"]["per_class"]["PER"]["f1"] == seqeval["PER"]["f1-score"]
-    assert found["runs"]["b"]["own"]["classes"] == ["PER", "LOC"]
+    assert result["runs"]["b"]["per_class"]["PER"]["f1"] == seqeval["PER"]["f1-score"]
+    assert result["runs"]["b"]["own"]["classes"] == ["PER", "LOC"]
 
 
 def test_a_real_difference_is_found_and_named(tmp_path, capsys):
     rows = sentences(random.Random(0), 400)
     good, bad = with_noise(rows, 0.1, 1), with_noise(rows, 0.3, 2)
-    found = reported(tmp_path, write_run(tmp_path / "good", good), write_run(tmp_path / "bad", bad))
-    d = found["differences"]["bad"]["micro"]
+    result = report_of(tmp_path, write_run(tmp_path / "good", good), write_run(tmp_path / "bad", bad))
+    d = result["differences"]["bad"]["micro"]
     assert d["low"] < d["difference"] < d["high"] < 0 and d["p"] < 0.001
     text = capsys.readouterr().out
     low, high = 100 * d["low"], 100 * d["high"]
     assert text.startswith("# Comparison of runs\n\n**bad is lower than good in micro F1 (")
     assert re.search(rf"\| micro \| [\d,]+ \| lower \| -[\d.]+ \| {low:.1f} to {high:.1f} \| < 0.001 \|", text)
-    assert set(found["languages"]) == {"de", "en"}
+    assert set(result["languages"]) == {"de", "en"}
 
 
 def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, capsys):
@@ -109,10 +109,10 @@ def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, capsys):
         for name, masked, rate in (("a", False, 0.2), ("b", True, 0.1))
         for seed in range(3)
     ]
-    found = reported(tmp_path, *folders)
-    first, second = found["groups"]
+    result = report_of(tmp_path, *folders)
+    first, second = result["groups"]
     assert (first["runs"], second["runs"]) == (["a0", "a1", "a2"], ["b0", "b1", "b2"])
-    f1 = [found["runs"][name]["overall"]["f1"] for name in second["runs"]]
+    f1 = [result["runs"][name]["overall"]["f1"] for name in second["runs"]]
     assert second["f1"]["micro"]["mean"] == pytest.approx(sum(f1) / 3)
     d = second["difference"]["micro"]
     assert d["low"] < d["difference"] < d["high"] and d["p"] == d["p_holm"]  # a family of one micro test
@@ -128,7 +128,7 @@ def test_an_experiment_of_one_seed_has_no_interval_over_seeds(tmp_path, capsys):
         write_run(tmp_path / f"{masked}{seed}", with_noise(rows, 0.2, seed), masked_training=masked, seed=seed)
         for masked, seed in ((False, 1), (False, 2), (True, 1))
     ]
-    d = reported(tmp_path, *folders)["groups"][1]["difference"]["micro"]
+    d = report_of(tmp_path, *folders)["groups"][1]["difference"]["micro"]
     assert d["difference"] is not None and d["low"] is d["high"] is d["p"] is None and "p_holm" not in d
     assert "with one seed this is not tested" in capsys.readouterr().out
 
@@ -136,7 +136,7 @@ def test_an_experiment_of_one_seed_has_no_interval_over_seeds(tmp_path, capsys):
 def test_names_are_the_shortest_suffixes_that_differ(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
     folders = [write_run(tmp_path / parent / "run", rows) for parent in ("x", "y")]
-    assert list(reported(tmp_path, *folders)["runs"]) == ["x/run", "y/run"]
+    assert list(report_of(tmp_path, *folders)["runs"]) == ["x/run", "y/run"]
 
 
 def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
@@ -166,15 +166,15 @@ def test_a_report_needs_neither_torch_nor_transformers():
 def test_names_from_files_are_no_markup(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
     odd = [r | {s: [t.replace("PER", "<b>|x") for t in r[s]] for s in ("gold", "predicted")} for r in rows]
-    reported(tmp_path, write_run(tmp_path / "a", odd), write_run(tmp_path / "b", odd))
+    report_of(tmp_path, write_run(tmp_path / "a", odd), write_run(tmp_path / "b", odd))
     text = (tmp_path / "out" / "report.md").read_text()
     assert "&lt;b&gt;\\|x" in text and "<b>" not in text
 
 
 def test_copies_of_sentences_are_no_evidence(tmp_path):
     rows = with_noise(sentences(random.Random(0), 60), 0.3, 1)
-    once = reported(tmp_path / "1", write_run(tmp_path / "1" / "run", rows))
-    often = reported(tmp_path / "2", write_run(tmp_path / "2" / "run", rows * 4))
+    once = report_of(tmp_path / "1", write_run(tmp_path / "1" / "run", rows))
+    often = report_of(tmp_path / "2", write_run(tmp_path / "2" / "run", rows * 4))
     for scores in ("f1", "accuracy"):
         a, b = (r["runs"]["run"]["overall"]["intervals"][scores] for r in (once, often))
         assert a == pytest.approx(b)
@@ -184,7 +184,7 @@ def test_copies_of_sentences_are_no_evidence(tmp_path):
 def test_a_repeated_seed_counts_once(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
     folders = [write_run(tmp_path / name, rows, masked_training=False, seed=1) for name in ("a", "b")]
-    assert "groups" not in reported(tmp_path, *folders)
+    assert "groups" not in report_of(tmp_path, *folders)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_wrong_records_are_named(tmp_path, name, text, fails):
 
 def test_odd_names_are_drawn(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
-    reported(tmp_path, write_run(tmp_path / "x$a_{b$", rows), write_run(tmp_path / "_c", rows))
+    report_of(tmp_path, write_run(tmp_path / "x$a_{b$", rows), write_run(tmp_path / "_c", rows))
     for name in ("class_f1", "differences"):
         drawn = ElementTree.parse(tmp_path / "out" / f"{name}.svg").getroot()
         words = [t.text for t in drawn.iter("{http://www.w3.org/2000/svg}text")]
@@ -234,9 +234,9 @@ def test_a_class_without_gold_is_not_tested(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.2, 1)
     rows = [r | {"gold": [t if t[2:] != "LOC" else "O" for t in r["gold"]]} for r in rows]
     better = [r | {"predicted": p["predicted"]} for r, p in zip(rows, with_noise(rows, 0.1, 2), strict=True)]
-    found = reported(tmp_path, write_run(tmp_path / "a", rows, CLASSES), write_run(tmp_path / "b", better, CLASSES))
-    each = found["differences"]["b"]["per_class"]
-    assert found["support"]["LOC"] == 0 and each["LOC"] is None
+    result = report_of(tmp_path, write_run(tmp_path / "a", rows, CLASSES), write_run(tmp_path / "b", better, CLASSES))
+    each = result["differences"]["b"]["per_class"]
+    assert result["support"]["LOC"] == 0 and each["LOC"] is None
     assert max(each[c]["p_holm"] for c in ("PER", "ORG")) <= 2 * max(each[c]["p"] for c in ("PER", "ORG"))
     text = (tmp_path / "out" / "report.md").read_text()
     assert "Not tested, without gold entities in the split: LOC." in text
@@ -246,7 +246,7 @@ def test_a_class_without_gold_is_not_tested(tmp_path):
 def test_micro_tests_of_several_runs_are_one_family(tmp_path):
     rows = sentences(random.Random(0))
     folders = [write_run(tmp_path / name, with_noise(rows, 0.3, seed)) for seed, name in enumerate("abcd")]
-    micro = [d["micro"] for d in reported(tmp_path, *folders)["differences"].values()]
+    micro = [d["micro"] for d in report_of(tmp_path, *folders)["differences"].values()]
     assert [m["p_holm"] for m in micro] == pytest.approx(holm([m["p"] for m in micro]))
     assert any(m["p_holm"] > m["p"] for m in micro)
 
@@ -256,8 +256,8 @@ def test_a_class_that_is_only_predicted_and_macro_f1(tmp_path):
     """The page says what macro F1 is, and how it differs from seqeval's."""
     rows = with_noise(sentences(random.Random(0)), 0.2, 1)
     rows = [r | {"gold": [t if t[2:] != "LOC" else "O" for t in r["gold"]]} for r in rows]
-    found = reported(tmp_path, write_run(tmp_path / "a", rows, CLASSES))
-    run = found["runs"]["a"]
+    result = report_of(tmp_path, write_run(tmp_path / "a", rows, CLASSES))
+    run = result["runs"]["a"]
     kept = [run["per_class"][c]["f1"] for c in ("PER", "ORG")]
     assert run["overall"]["macro_f1"] == pytest.approx(sum(kept) / 2)
     seqeval = classification_report([r["gold"] for r in rows], [r["predicted"] for r in rows], output_dict=True)
@@ -272,23 +272,23 @@ def test_seeds_are_counted_before_they_are_said_to_be_one(tmp_path, capsys):
         write_run(tmp_path / f"a-{seed}", with_noise(rows, 0.2, seed), masked_training=False, seed=seed)
         for seed in range(3)
     ]
-    reported(tmp_path, *folders)
+    report_of(tmp_path, *folders)
     text = capsys.readouterr().out
     assert "**All runs are of one experiment: they differ in their seed only.**" in text
     assert "These runs are one experiment with 3 seeds" in text and "With one seed" not in text
     single = write_run(tmp_path / "b", with_noise(rows, 0.2, 9), masked_training=True, seed=1)
-    reported(tmp_path, *folders, single)
+    report_of(tmp_path, *folders, single)
     text = capsys.readouterr().out
     assert "There is only one seed of b." in text and "3 seeds of a and 1 seed of b" in text
 
 
 def test_tables_have_classes_down_with_their_gold_entities_and_runs_across(tmp_path):
     rows = sentences(random.Random(0))
-    found = reported(tmp_path, *(write_run(tmp_path / n, with_noise(rows, 0.3, i)) for i, n in enumerate("abc")))
+    result = report_of(tmp_path, *(write_run(tmp_path / n, with_noise(rows, 0.3, i)) for i, n in enumerate("abc")))
     text = (tmp_path / "out" / "report.md").read_text()
     assert "| class | gold entities | a | b | c |" in text
     for c in CLASSES:
-        assert f"| {c} | {found['support'][c]} | {100 * found['runs']['a']['per_class'][c]['f1']:.1f} (" in text
+        assert f"| {c} | {result['support'][c]} | {100 * result['runs']['a']['per_class'][c]['f1']:.1f} (" in text
 
 
 ENVIRONMENT = {
@@ -312,8 +312,8 @@ def test_runs_that_were_made_alike_are_said_to_agree(tmp_path, capsys):
     # What an experiment varies, and the same precision as an older version recorded it, are no difference.
     older = {k: v for k, v in ENVIRONMENT.items() if k != "precision"} | {"bfloat16": False}
     b = recorded_run(tmp_path / "b", rows, older, scored, **ARGUMENTS | {"seed": 2}, masked_training=True)
-    found = reported(tmp_path, a, b)
-    assert found["differing"] == [] and found["unrecorded"] == []
+    result = report_of(tmp_path, a, b)
+    assert result["differing"] == [] and result["unrecorded"] == []
     for text in (capsys.readouterr().out, (tmp_path / "out" / "report.md").read_text()):
         assert text.split("\n\n")[2].startswith("All runs agree in precision of training, precision of scoring, ")
 
@@ -328,8 +328,8 @@ def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, cap
     }  # fmt: skip
     changed = ARGUMENTS | {"learning_rate": 3e-4, "weight_decay": 0.0}
     b = recorded_run(tmp_path / "b", rows, other, {"precision": "bfloat16", "data_fingerprint": "b2"}, **changed)
-    found = reported(tmp_path, a, b)
-    differing = {d["what"]: (d["values"]["a"], d["values"]["b"]) for d in found["differing"]}
+    result = report_of(tmp_path, a, b)
+    differing = {d["what"]: (d["values"]["a"], d["values"]["b"]) for d in result["differing"]}
     assert differing == {
         "precision of training": ("float32", "bfloat16"),
         "precision of scoring": ("float32", "bfloat16"),
@@ -355,13 +355,13 @@ def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
     a = recorded_run(tmp_path / "a", rows, ENVIRONMENT, {"data_fingerprint": "a1"}, **ARGUMENTS)
     b = write_run(tmp_path / "b", rows, CLASSES)
-    found = reported(tmp_path, a, b)
-    differing = {d["what"]: d["values"]["b"] for d in found["differing"]}
+    result = report_of(tmp_path, a, b)
+    differing = {d["what"]: d["values"]["b"] for d in result["differing"]}
     assert set(differing) >= {"updates", "package versions", "other arguments"} and set(differing.values()) == {None}
-    assert found["unrecorded"] == ["precision of scoring"]
+    assert result["unrecorded"] == ["precision of scoring"]
     text = capsys.readouterr().out
     assert "| updates | 1212 | not recorded |" in text and "Not recorded for any run: precision of scoring." in text
-    reported(tmp_path, b, write_run(tmp_path / "c", rows, CLASSES))
+    report_of(tmp_path, b, write_run(tmp_path / "c", rows, CLASSES))
     assert "There is no record of how the runs were made." in capsys.readouterr().out
 
 
@@ -383,8 +383,8 @@ def test_names_of_run_folders_inject_nothing_and_may_be_no_utf8(tmp_path):
 def test_the_reports_intervals_are_those_of_metrics_json(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
     rows += [r | {"id": len(rows) + r["id"]} for r in rows[:20]]  # copies, which count as one in both
-    found = reported(tmp_path, write_run(tmp_path / "run", rows, CLASSES))["runs"]["run"]["own"]
+    result = report_of(tmp_path, write_run(tmp_path / "run", rows, CLASSES))["runs"]["run"]["own"]
     gold, predicted, tokens = ([r[key] for r in rows] for key in ("gold", "predicted", "tokens"))
     expected = ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)["intervals"]
-    assert found["overall"]["intervals"] == expected["overall"]
-    assert all(found["per_class"][c]["intervals"] == expected["per_class"][c] for c in CLASSES)
+    assert result["overall"]["intervals"] == expected["overall"]
+    assert all(result["per_class"][c]["intervals"] == expected["per_class"][c] for c in CLASSES)

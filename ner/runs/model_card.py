@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from ner.errors import InputError, printable
 from ner.hub_files import is_repo_id, public_name
-from ner.markdown import escape as text
+from ner.markdown import escape
 from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, optional_json, recorded_args
 from ner.scoring.score_table import class_rows, macro_cells, overall_row
 from ner.writing import write_text
@@ -74,7 +74,7 @@ def rendered(run: RunRecords) -> str:
     exported = exports(run.folder, run.metrics.get("test", {}))
     parts = [
         f"---\n{metadata(name, run)}\n---",
-        f"# {text(name)}",
+        f"# {escape(name)}",
         introduction(run),
         f"## Scores\n\n{scores(split, metrics)}",
         *([f"## ONNX\n\n{exported}"] if exported else []),
@@ -125,14 +125,14 @@ def metadata(name: str, run: RunRecords) -> str:
 
 def introduction(run: RunRecords) -> str:
     """What the model is, from which encoder and data, and which classes it tags."""
-    classes = ", ".join(map(text, run.config.get("classes", [])))
+    classes = ", ".join(map(escape, run.config.get("classes", [])))
     masked = (
         "trained with **masked** labels: every other class of the data was labelled `O`, so it tags these only"
         if run.config.get("masked_training")
         else "trained on all classes of the data"
     )
-    base = text(public_name(run.args.get("model_checkpoint", "an encoder")).removeprefix("package:"))
-    data = text(dataset_name(run.args))
+    base = escape(public_name(run.args.get("model_checkpoint", "an encoder")).removeprefix("package:"))
+    data = escape(dataset_name(run.args))
     return f"A named-entity tagger fine-tuned from {base} on {data}, {masked}.\n\nClasses: {classes}."
 
 
@@ -145,14 +145,14 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
 
     for row in class_rows(metrics):
         cells = " | ".join(row.cells) if row.cells else "| | | |"
-        lines.append(f"| {text(row.name)} | {cells} | {row.support:,} |")
+        lines.append(f"| {escape(row.name)} | {cells} | {row.support:,} |")
     overall = overall_row(metrics, "**all**")
     lines.append(f"| {overall.name} | {' | '.join(overall.cells)} | {overall.support:,} |")
     macro = " ".join(macro_cells(metrics))
-    computed = f"Computed in {text(metrics['precision'])}. " if "precision" in metrics else ""
-    fingerprint = text(metrics["data_fingerprint"])
+    computed = f"Computed in {escape(metrics['precision'])}. " if "precision" in metrics else ""
+    fingerprint, languages = escape(metrics["data_fingerprint"]), " ".join(map(escape, metrics.get("languages", [])))
     about = (
-        f"The {split} split of {text(dataset_name(metrics))} ({' '.join(map(text, metrics.get('languages', [])))}): "
+        f"The {split} split of {escape(dataset_name(metrics))} ({languages}): "
         f"{metrics['sentences']:,} sentences, {metrics['tokens']:,} tokens; data fingerprint "
         f"`{fingerprint}`. {computed}Entity-level scores in percent, equal to seqeval's default mode. "
         "Intervals are Wilson's, for other sentences of the same kind; they say nothing of another seed. A class's "
@@ -198,7 +198,7 @@ def training(run: RunRecords) -> str:
     """The table of how the run was trained: rows of the data, options, hardware and versions."""
     args, environment = run.args, run.environment
     rows, packages = environment["rows"], environment["packages"]
-    rare = " or ".join(map(text, args.get("upsample_categories", [])))
+    rare = " or ".join(map(escape, args.get("upsample_categories", [])))
     up = f"sentences with {rare} appear {args.get('upsample_factor')} times: {rows['repeated']:,} rows more"
     hardware = ", ".join(environment["accelerators"]) or f"{environment['processor']}, {environment['threads']} threads"
     facts = [
@@ -207,12 +207,12 @@ def training(run: RunRecords) -> str:
         ("dropped", f"{rows['duplicates_dropped']:,} duplicates, {rows['leaks_dropped']:,} held-out ones"),
         ("up-sampling", up if args.get("upsample") else "no"),
         ("training rows", f"{rows['training_rows']:,}"),
-        ("training data fingerprint", f"`{text(environment['data_fingerprint'])}`"),
-        *((name, text(args[name])) for name in LISTED_ARGUMENTS if args.get(name) is not None),
-        *([("precision", text(environment["precision"]))] if "precision" in environment else []),
-        ("hardware", f"{environment['processes']} process(es) on {text(hardware)}"),
+        ("training data fingerprint", f"`{escape(environment['data_fingerprint'])}`"),
+        *((name, escape(args[name])) for name in LISTED_ARGUMENTS if args.get(name) is not None),
+        *([("precision", escape(environment["precision"]))] if "precision" in environment else []),
+        ("hardware", f"{environment['processes']} process(es) on {escape(hardware)}"),
         ("seconds", f"{environment['train_seconds']:,}"),
-        ("versions", ", ".join(f"{text(name)} {text(number)}" for name, number in packages.items())),
+        ("versions", ", ".join(f"{escape(name)} {escape(number)}" for name, number in packages.items())),
     ]
     if "validation" in run.metrics:
         f1 = 100 * run.metrics["validation"]["overall"]["f1"]
@@ -241,7 +241,7 @@ def limits(config: dict[str, Any], metrics: dict[str, Any]) -> str:
         )
     few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
     if few:
-        lines.append(f"- Fewer than 100 entities are behind the scores of {', '.join(map(text, few))}.")
+        lines.append(f"- Fewer than 100 entities are behind the scores of {', '.join(map(escape, few))}.")
     return "\n".join(lines)
 
 

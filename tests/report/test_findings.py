@@ -89,9 +89,9 @@ def test_the_finding_is_a_sentence(micro, per, dis, expected):
 
 def test_several_runs_have_a_headline_and_a_sentence_each():
     quiet = {"micro": NONE, "PER": NONE, "DIS": NONE}
-    found = without_marks(finding(result(B=quiet, C={"micro": LOWER, "PER": LOWER, "DIS": NONE}, D=quiet)))
-    assert found[0] == "Micro F1 against A: no difference shown for B and D; lower for C."
-    assert len(found) == 4
+    said = without_marks(finding(result(B=quiet, C={"micro": LOWER, "PER": LOWER, "DIS": NONE}, D=quiet)))
+    assert said[0] == "Micro F1 against A: no difference shown for B and D; lower for C."
+    assert len(said) == 4
     assert without_marks(finding(result()))[0].startswith("Micro F1 of A is 80.0 (70.0")
 
 

@@ -66,23 +66,23 @@ def test_strict_scores_equal_seqevals():
 
 def test_all_tables_count_the_same_entities():
     gold, predicted = noisy(1)
-    found = error_analysis(entities(gold, predicted), predicted, CLASSES)
+    result = error_analysis(entities(gold, predicted), predicted, CLASSES)
     counted = counts_of_tags(gold, predicted).entities.sum(axis=(0, 1))
     right, spurious, missed = counted
-    table = found["confusion"]
+    table = result["confusion"]
     assert sum(table[i][i] for i in range(2)) == right
     assert sum(map(sum, table[:2])) == right + missed
     assert sum(row[j] for row in table for j in range(2)) == right + spurious
     # Missed, spurious and errors of type are what the kinds count, and other borders are the rest of them.
-    kinds = found["kinds"]
+    kinds = result["kinds"]
     assert sum(row[-1] for row in table) == kinds["missed"] and sum(table[-1]) == kinds["spurious"]
     assert table[0][1] + table[1][0] == kinds["type"]
     assert sum(row[-2] for row in table) == sum(table[-2]) == kinds["boundary"] + kinds["both"]
-    paired = sum(found["kinds"][k] for k in ("type", "boundary", "both"))
-    assert paired + found["kinds"]["missed"] == missed
-    assert paired + found["kinds"]["spurious"] == spurious
-    assert sum(found["kinds"][k] > 0 for k in KINDS) == 5
-    for bins in (found["by_entity_length"], found["by_sentence_length"]):
+    paired = sum(result["kinds"][k] for k in ("type", "boundary", "both"))
+    assert paired + result["kinds"]["missed"] == missed
+    assert paired + result["kinds"]["spurious"] == spurious
+    assert sum(result["kinds"][k] > 0 for k in KINDS) == 5
+    for bins in (result["by_entity_length"], result["by_sentence_length"]):
         assert sum(b["support"] for b in bins) == right + missed
     assert scores(counts_of_tags(gold, predicted))["overall"]["f1"] > 0
 
@@ -90,9 +90,9 @@ def test_all_tables_count_the_same_entities():
 def test_the_worst_sentences_come_first_and_none_without_an_error():
     gold = [["B-PER", "O", "B-LOC"], ["B-PER"], ["O"]]
     predicted = [["O", "B-PER", "O"], ["O"], ["O"]]
-    found = error_analysis(entities(gold, predicted), predicted, CLASSES)
-    assert found["worst_sentences"] == [0, 1]
-    assert found["invalid_transitions"] == {"count": 0, "share": 0}
+    result = error_analysis(entities(gold, predicted), predicted, CLASSES)
+    assert result["worst_sentences"] == [0, 1]
+    assert result["invalid_transitions"] == {"count": 0, "share": 0}
     assert entities_of([["B-PER", "I-PER", "B-ORG"]], CLASSES) == [[(0, 2, "PER")]]
 
 
@@ -100,7 +100,7 @@ def test_seen_and_unseen_surfaces_by_eye():
     gold = [["B-PER", "O", "B-LOC"], ["B-PER", "B-PER", "O"]]
     predicted = [["B-PER", "O", "O"], ["O", "B-PER", "B-LOC"]]
     tokens = [["Ada", "in", "Rome"], ["Ada", "Bo", "Rome"]]
-    found = scores_by_seen(entities(gold, predicted), tokens, {("PER", "Ada"), ("LOC", "Oslo")})
-    assert found["seen"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
-    assert found["unseen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    result = scores_by_seen(entities(gold, predicted), tokens, {("PER", "Ada"), ("LOC", "Oslo")})
+    assert result["seen"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
+    assert result["unseen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
     assert scores_by_seen(entities(gold, predicted), tokens, None) is None

@@ -21,12 +21,12 @@ def of_class(right: list[int], spurious: list[int], missed: list[int]) -> Counts
 def test_intervals_of_many_sentences_are_those_of_the_binomial():
     # Each sentence holds one entity, found with probability 0.8.
     hits = np.random.default_rng(0).random(2_000) < 0.8
-    found = intervals(counts_of_tags([["B-X"]] * 2_000, [["B-X" if hit else "O"] for hit in hits]))
-    low, high = found["overall"]["recall"]
+    limits = intervals(counts_of_tags([["B-X"]] * 2_000, [["B-X" if hit else "O"] for hit in hits]))
+    low, high = limits["overall"]["recall"]
     half_width = 1.96 * math.sqrt(hits.mean() * (1 - hits.mean()) / 2_000)
     assert low == pytest.approx(hits.mean() - half_width, abs=0.002)
     assert high == pytest.approx(hits.mean() + half_width, abs=0.002)
-    assert found["per_class"]["X"]["recall"] == [low, high]
+    assert limits["per_class"]["X"]["recall"] == [low, high]
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 81), (7, 10), (10, 10), (199, 200)])
@@ -61,11 +61,11 @@ def test_three_entities_keep_what_they_show():
 
 def test_entities_of_one_sentence_give_no_interval_and_the_table_says_so():
     counted = counts_of_tags([["B-PER", "O"], ["B-LOC"], ["B-LOC"]], [["B-PER", "O"], ["B-LOC"], ["O"]])
-    found = intervals(counted)
-    assert found["per_class"]["PER"] == {"precision": None, "recall": None, "f1": None}
-    assert found["overall"]["macro_f1"][0] >= 0
+    limits = intervals(counted)
+    assert limits["per_class"]["PER"] == {"precision": None, "recall": None, "f1": None}
+    assert limits["overall"]["macro_f1"][0] >= 0
     line = next(
-        text for text in score_table(scores(counted) | {"intervals": found}).splitlines() if text.startswith("PER")
+        text for text in score_table(scores(counted) | {"intervals": limits}).splitlines() if text.startswith("PER")
     )
     assert "too few" in line and "100.0" in line
 
@@ -82,8 +82,8 @@ def test_copies_of_sentences_are_no_evidence_for_the_metric_either():
 
 def test_macro_f1_of_one_class_has_that_classes_interval():
     counted = of_class([1] * 30 + [0] * 10, [0] * 35 + [1] * 5, [0] * 30 + [1] * 10)
-    found = intervals(counted)
-    assert found["overall"]["macro_f1"] == pytest.approx(found["per_class"]["X"]["f1"])
+    limits = intervals(counted)
+    assert limits["overall"]["macro_f1"] == pytest.approx(limits["per_class"]["X"]["f1"])
 
 
 def test_macro_f1_of_two_like_independent_classes_is_narrower_by_the_root_of_two():
@@ -93,21 +93,21 @@ def test_macro_f1_of_two_like_independent_classes_is_narrower_by_the_root_of_two
     for k in (0, 1):
         entities[400 * k : 400 * k + 400, k, 0] = hits[k]
         entities[400 * k : 400 * k + 400, k, 2] = ~hits[k]
-    found = intervals(Counts(["X", "Y"], entities, np.ones((800, 2)), np.zeros((800, 2))))
-    widths = [np.ptp(found["per_class"][c]["f1"]) for c in "XY"]
-    assert np.ptp(found["overall"]["macro_f1"]) == pytest.approx(np.mean(widths) / math.sqrt(2), rel=0.03)
+    limits = intervals(Counts(["X", "Y"], entities, np.ones((800, 2)), np.zeros((800, 2))))
+    widths = [np.ptp(limits["per_class"][c]["f1"]) for c in "XY"]
+    assert np.ptp(limits["overall"]["macro_f1"]) == pytest.approx(np.mean(widths) / math.sqrt(2), rel=0.03)
 
 
 def test_influence_is_the_derivative_of_each_f1():
     rng = np.random.default_rng(1)
     entities = rng.integers(0, 4, (30, 3, 3)).astype(float)
-    found = influence(entities)
-    assert found.sum(axis=0) == pytest.approx(np.zeros(5), abs=1e-12)
+    influences = influence(entities)
+    assert influences.sum(axis=0) == pytest.approx(np.zeros(5), abs=1e-12)
     for cluster in (0, 7):
         weights = np.ones((30, 1, 1))
         weights[cluster] += 1e-6
         slope = (f1_scores((weights * entities).sum(axis=0)) - f1_scores(entities.sum(axis=0))) / 1e-6
-        assert slope == pytest.approx(found[cluster], abs=1e-5)
+        assert slope == pytest.approx(influences[cluster], abs=1e-5)
 
 
 def test_influence_of_several_runs_is_that_of_each():

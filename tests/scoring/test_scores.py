@@ -55,34 +55,38 @@ def test_counts_equal_nervaluates_strict_counts_on_valid_tags():
         valid = [[[t if t[0] != "I" else "B" + t[1:] for t in tags] for tags in side] for side in (gold, predicted)]
         types = ["PER", "ORG", "a-b"]
         strict = Evaluator(*valid, tags=types, loader="list").evaluate()["overall"]["strict"]
-        found = counts_of_tags(*valid).entities.sum(axis=(0, 1))
-        assert (found[0], found[0] + found[1], found[0] + found[2]) == (strict.correct, strict.actual, strict.possible)
+        result = counts_of_tags(*valid).entities.sum(axis=(0, 1))
+        assert (result[0], result[0] + result[1], result[0] + result[2]) == (
+            strict.correct,
+            strict.actual,
+            strict.possible,
+        )
 
 
 def test_a_case_to_check_by_eye():
     gold = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER"]]
     predicted = [["B-PER", "O", "O", "B-LOC"], ["I-PER", "I-PER"]]
-    found = scores(counts_of_tags(gold, predicted))
+    result = scores(counts_of_tags(gold, predicted))
     # One of three gold entities is found; three are predicted. Three of six tokens are right.
-    assert found["overall"] == {"precision": 1 / 3, "recall": 1 / 3, "f1": 1 / 3, "accuracy": 3 / 6, "macro_f1": 0.5}
-    assert found["per_class"]["LOC"] == {
+    assert result["overall"] == {"precision": 1 / 3, "recall": 1 / 3, "f1": 1 / 3, "accuracy": 3 / 6, "macro_f1": 0.5}
+    assert result["per_class"]["LOC"] == {
         "precision": 1.0, "recall": 1.0, "f1": 1.0, "accuracy": 1.0, "jaccard": 1.0, "support": 1,
     }  # fmt: skip
-    assert found["per_class"]["PER"]["jaccard"] == 0
-    assert found["per_class"]["PER"]["accuracy"] == 3 / 6
+    assert result["per_class"]["PER"]["jaccard"] == 0
+    assert result["per_class"]["PER"]["accuracy"] == 3 / 6
 
 
 def test_a_class_without_support_is_none_and_lowers_nothing_in_the_macro_mean():
-    found = scores(counts_of_tags([["B-PER", "O"]], [["B-PER", "B-ORG"]]))
-    assert found["per_class"]["ORG"] is None
-    assert found["overall"]["macro_f1"] == 1.0
-    assert found["overall"]["precision"] == 0.5
+    result = scores(counts_of_tags([["B-PER", "O"]], [["B-PER", "B-ORG"]]))
+    assert result["per_class"]["ORG"] is None
+    assert result["overall"]["macro_f1"] == 1.0
+    assert result["overall"]["precision"] == 0.5
 
 
 def test_nothing_predicted_and_nothing_there_gives_zeros():
-    found = scores(counts_of_tags([["O"], []], [["O"], []]))
-    assert found["overall"] == {"precision": 0, "recall": 0, "f1": 0, "accuracy": 1.0, "macro_f1": 0}
-    assert not any(math.isnan(v) for v in found["overall"].values())
+    result = scores(counts_of_tags([["O"], []], [["O"], []]))
+    assert result["overall"] == {"precision": 0, "recall": 0, "f1": 0, "accuracy": 1.0, "macro_f1": 0}
+    assert not any(math.isnan(v) for v in result["overall"].values())
 
 
 def test_sides_of_different_length_and_foreign_tags_are_errors():

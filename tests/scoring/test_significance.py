@@ -82,9 +82,9 @@ def test_where_seeds_are_alike_the_interval_is_that_of_the_sentences():
 
 def test_with_one_seed_nothing_is_known_of_other_seeds():
     rng = np.random.default_rng(6)
-    found = seed_differences(seeds(rng, 1, 0.1), seeds(rng, 3, 0.1))[0]
-    assert not np.isnan(found.difference)
-    assert np.isnan([found.low, found.high, found.p]).all()
+    difference = seed_differences(seeds(rng, 1, 0.1), seeds(rng, 3, 0.1))[0]
+    assert not np.isnan(difference.difference)
+    assert np.isnan([difference.low, difference.high, difference.p]).all()
     assert np.isnan(seed_scores(seeds(rng, 1, 0.1)).deviations).all()
 
 
