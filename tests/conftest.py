@@ -34,6 +34,23 @@ from ner.labels import MULTINERD_CLASSES, label_names
 
 NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
+# Files in which the tests train a model, start processes or open a browser. `make check` leaves them out.
+SLOW = {
+    "test_browser.py",
+    "test_checkpoints.py",
+    "test_dropout.py",
+    "test_encoders.py",
+    "test_folder.py",
+    "test_hub.py",
+    "test_inference.py",
+    "test_onnx_export.py",
+    "test_prepared.py",
+    "test_processes.py",
+    "test_report.py",
+    "test_resuming.py",
+    "test_train.py",
+    "test_upload.py",
+}
 SHARED = ROOT.parent / "shared" / "data"
 WORDS = "a storm hit the coast while people of town said nothing new about it and then left for home by night".split()
 ENTITIES = {
@@ -47,6 +64,12 @@ ENTITIES = {
 }
 TEXT = [*WORDS, *(e for names in ENTITIES.values() for e in names), "Größe naïve 1,000 . , - '"] * 5
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.name in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 def sentence(rng: random.Random) -> tuple[list[str], list[str]]:

@@ -1,0 +1,136 @@
+"""The rules of the layout: imports point down and form no circle, files and functions are short, links work."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SLOW
+
+COMMANDS = ("arguments", "train", "inference", "data", "metrics", "report", "hub")
+ROOMS = ("report", "model", "runs", "corpus", "scoring", "")  # each imports only from those after it; "" is ner/ itself
+TORCH = {"torch", "transformers", "accelerate"}
+FILE_LINES, FUNCTION_LINES = 300, 45
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("sample/*.md")])
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted([*ROOT.glob("*.py"), *ROOT.glob("ner/**/*.py"), *ROOT.glob("benchmarks/*.py")])
+}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """The dotted names that a module imports, anywhere in it; `from a import b` gives both `a` and `a.b`."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where a name comes from"
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def inner_imports(name: str) -> set[str]:
+    return {other for other in imports(TREES[name]) if other in MODULES and other != name}
+
+
+def room_of(name: str) -> str:
+    room = name.split(".")[1]
+    return room if room in ROOMS else ""
+
+
+def test_the_commands_are_on_top():
+    assert sorted(path.stem for path in ROOT.glob("*.py")) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("ner.")])
+def test_a_room_imports_only_from_below(name):
+    for other in inner_imports(name) - {"ner"}:
+        assert other.startswith("ner."), f"{name} imports {other}, a file on top"
+        assert ROOMS.index(room_of(name)) <= ROOMS.index(room_of(other)), f"{name} imports {other}, which is above it"
+
+
+def test_no_circle_of_imports():
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name not in done:
+            for other in sorted(inner_imports(name)):
+                visit(other, (*path, name))
+            done.add(name)
+
+    for name in MODULES:
+        visit(name, ())
+
+
+def test_one_module_imports_matplotlib():
+    importers = [n for n, tree in TREES.items() if any(i.split(".")[0] == "matplotlib" for i in imports(tree))]
+    assert importers == ["ner.report.plots"]
+
+
+@pytest.mark.parametrize(
+    ("room", "libraries"),
+    [("report", TORCH), ("corpus", TORCH), ("scoring", TORCH | {"pyarrow", "datasets", "evaluate"})],
+)
+def test_a_room_does_without(room, libraries):
+    for name, tree in TREES.items():
+        if name.startswith(f"ner.{room}."):
+            assert not {i.split(".")[0] for i in imports(tree)} & libraries, name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_files_and_functions_are_short(name):
+    lines = MODULES[name].read_text(encoding="utf-8").count("\n")
+    assert lines <= FILE_LINES, f"{MODULES[name].relative_to(ROOT)} has {lines} lines"
+    long = {
+        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for node in ast.walk(TREES[name])
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= FUNCTION_LINES
+    }
+    assert not long
+
+
+def test_the_slow_tests_exist():
+    assert not SLOW - {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def test_no_path_is_edited():
+    scripts = [*MODULES.values(), *(ROOT / "tests").rglob("*.py")]
+    edited = re.compile(r"^\s*sys\.path\b", re.MULTILINE)
+    assert not [str(p.relative_to(ROOT)) for p in scripts if edited.search(p.read_text(encoding="utf-8"))]
+
+
+def test_the_readme_names_every_module():
+    tree = (ROOT / "README.md").read_text(encoding="utf-8").split("## Where things are")[1].split("\n## ")[0]
+    words = set(re.findall(r"\w+", tree))
+    assert not {name for name in MODULES if name.split(".")[0] != "benchmarks" and name.split(".")[-1] not in words}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        other = (page.parent / path).resolve() if path else page
+        assert other.exists() and ROOT in other.parents, f"{target}: no such file"
+        if anchor:
+            assert anchor in anchors(other), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_that_pages_name_exist(page):
+    """`ner/labels.py` and the like, and the scripts and config files of commands."""
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:ner|tests|docs|benchmarks|configs)/[\w/]+\.\w+", text))
+    named |= set(re.findall(r"(?:python|`)\s*(\w+\.py)\b", text))
+    assert not {name for name in named if not any((base / name).exists() for base in (ROOT, page.parent))}
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
