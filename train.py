@@ -43,7 +43,6 @@ from ner.model.resuming import (
 from ner.model.scoring import ScoredSplit, score_sentences
 from ner.model.speed import (
     choose_precision,
-    fast_training,
     keep_freed_memory,
     scoring_precision,
     set_precision,
@@ -185,9 +184,9 @@ def train(run: Path, trainer: TaggingTrainer, arguments: Arguments, data: Traini
     """Trains, writes the run folder but for its model card, and returns the validation scores."""
     options = arguments.training
     batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
-    log.info("%d sentences an update, over %d process(es)", batch, options.world_size)
-    with fast_training(trainer.model, options):
-        result = trainer.train(resume_from_checkpoint=start.checkpoint)
+    order = "of like length" if options.train_sampling_strategy == "group_by_length" else "at random"
+    log.info("batches %s, %d sentences an update, over %d process(es)", order, batch, options.world_size)
+    result = trainer.train(resume_from_checkpoint=start.checkpoint)
     with saving(run):
         trainer.save_model(str(run / UNFINISHED))
     scores = score_validation(trainer, arguments, data)

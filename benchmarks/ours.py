@@ -14,7 +14,6 @@ from ner.labels import classes_of
 from ner.model import checkpoints
 from ner.model.encoding import window_size
 from ner.model.inputs import model_inputs
-from ner.model.speed import fast_training
 from ner.model.tagger import Tagger, load_tagger, tag_texts
 from ner.model.trainer import TaggingTrainer
 from ner.text_lines import blocks
@@ -58,9 +57,7 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
 
 def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int) -> float:
     """Seconds of `steps` updates; fifty are one of the pools that batches of like length are drawn from."""
-    ours = trainer(dataset, encoder, folder, steps, batch_size)
-    with fast_training(ours.model, ours.args):
-        return ours.train().metrics["train_runtime"]
+    return trainer(dataset, encoder, folder, steps, batch_size).train().metrics["train_runtime"]
 
 
 @cache

@@ -3,14 +3,12 @@
 import contextlib
 import ctypes
 import logging
-from collections.abc import Iterator
 
 import torch
 from accelerate.utils import broadcast_object_list
-from transformers import PreTrainedModel, TrainingArguments
+from transformers import TrainingArguments
 
 from ner.errors import InputError
-from ner.model.dropout import fast_dropout
 
 log = logging.getLogger("ner")
 PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}  # accelerate's names, and torch's
@@ -76,24 +74,6 @@ def scoring_precision(precision: str) -> str:
     return "bfloat16" if precision == "bfloat16" else "float32"
 
 
-@contextlib.contextmanager
-def layer_norms_in_bfloat16(model: PreTrainedModel) -> Iterator[None]:
-    """Makes layer normalisation return bfloat16 under a CPU's autocast.
-
-    Otherwise it returns float32, which each sum and each product of the layer must convert again.
-    """
-
-    def lowered(module: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor:
-        return output.bfloat16() if torch.is_autocast_enabled("cpu") else output
-
-    hooks = [m.register_forward_hook(lowered) for m in model.modules() if isinstance(m, torch.nn.LayerNorm)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
 def keep_freed_memory() -> None:
     """Makes glibc reuse large blocks instead of returning them to the system, which would clear each page again.
 
@@ -104,24 +84,3 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, 2**26)  # larger blocks come from the system
         mallopt(M_TRIM_THRESHOLD, 2**27)  # more than this unused at the end goes back
-
-
-@contextlib.contextmanager
-def fast_training(model: PreTrainedModel, options: TrainingArguments) -> Iterator[None]:
-    """On a CPU, makes the model faster while it trains: its dropout, and layer normalisation under bfloat16.
-
-    Both are as before afterwards. What is in use is logged.
-    """
-    with contextlib.ExitStack() as stack:
-        on_cpu = options.device.type == "cpu"
-        if on_cpu and options.fast_dropout:
-            stack.enter_context(fast_dropout(model))
-        if on_cpu and options.bf16:
-            stack.enter_context(layer_norms_in_bfloat16(model))
-        log.info(
-            "fast dropout %s, batches %s, optimizer %s, torch.compile %s",
-            "on" if on_cpu and options.fast_dropout else "off",
-            "of like length" if options.train_sampling_strategy == "group_by_length" else "at random",
-            options.optim.value, "on" if options.torch_compile else "off",
-        )  # fmt: skip
-        yield
