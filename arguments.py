@@ -119,6 +119,7 @@ class TrainingArguments(transformers.TrainingArguments):
         None, "Compute in bfloat16; default: where the hardware supports it natively."
     )
     train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
+    fast_dropout: bool = option(True, "CPU only: faster dropout.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
 

@@ -8,6 +8,7 @@ accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 import logging
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ner.errors import InputError, run_script
 from ner.labels import classes_of, tag_lists
 from ner.model.callbacks import divergence
 from ner.model.checkpoints import load_for_training
+from ner.model.dropout import fast_dropout
 from ner.model.encoding import IGNORED, require_embedded, window_size
 from ner.model.inputs import model_inputs
 from ner.model.prediction import batching_for, torch_logits
@@ -186,7 +188,8 @@ def train(run: Path, trainer: TaggingTrainer, arguments: Arguments, data: Traini
     batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
     order = "of like length" if options.train_sampling_strategy == "group_by_length" else "at random"
     log.info("batches %s, %d sentences an update, over %d process(es)", order, batch, options.world_size)
-    result = trainer.train(resume_from_checkpoint=start.checkpoint)
+    with fast_dropout(trainer.model) if options.fast_dropout and options.device.type == "cpu" else nullcontext():
+        result = trainer.train(resume_from_checkpoint=start.checkpoint)
     with saving(run):
         trainer.save_model(str(run / UNFINISHED))
     scores = score_validation(trainer, arguments, data)

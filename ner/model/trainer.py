@@ -118,11 +118,13 @@ class TaggingTrainer(Trainer):
         if self.best_checkpoint is not None:
             self.state.best_model_checkpoint = self.best_checkpoint
         self.state.compute_steps(self.args, max_steps)
+        # The last checkpoint of a training that had ended: by its updates, or by early stopping.
+        control = self.state.stateful_callbacks["TrainerControl"]["args"]
+        self.had_ended = self.state.global_step > 0 and control.get("should_training_stop", False)
         return done
 
     def _run_epoch(self, *parts: Any, **named: Any) -> None:
-        # The last checkpoint of a training that had ended: by its updates, or by early stopping.
-        if not self.state.stateful_callbacks["TrainerControl"]["args"].get("should_training_stop"):
+        if not self.had_ended:
             super()._run_epoch(*parts, **named)
 
 

@@ -180,7 +180,7 @@ def test_a_run_without_checkpoints_replaces_an_old_one_at_its_end(run, corpus, e
     before = content(run)
     more = ("--save_strategy", "no", "--load_best_model_at_end", "false", "--max_steps", "2")
     with monkeypatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(train, "write_records", lambda *args: (_ for _ in ()).throw(Stop))
+        patch.setattr(train, "environment", lambda *args: (_ for _ in ()).throw(Stop))
         train.main(argv(corpus, encoders["bert"], run, *OVER, *more))
     assert content(run) == before
     train.main(argv(corpus, encoders["bert"], run, *OVER, *more))
