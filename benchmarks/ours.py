@@ -15,6 +15,7 @@ from ner.model import checkpoints
 from ner.model.dropout import fast_dropout
 from ner.model.encoding import window_size
 from ner.model.inputs import model_inputs
+from ner.model.speed import keep_freed_memory
 from ner.model.tagger import Tagger, load_tagger, tag_texts
 from ner.model.trainer import TaggingTrainer
 from ner.text_lines import blocks
@@ -53,6 +54,7 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
         "--logging_strategy", "no", *COMMON,
     )  # fmt: skip
     arguments = parse([str(o) for o in options], "")
+    keep_freed_memory()
     return load_trainer(arguments, training_data(arguments.data), Start(None, 0.0, replaces_run=False))
 
 
@@ -67,6 +69,7 @@ def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int)
 def tagger(checkpoint: str) -> Tagger:
     """The tagger of a checkpoint, which stays loaded."""
     arguments = parse(list(COMMON), "")
+    keep_freed_memory()
     return load_tagger(checkpoint, "checkpoint", arguments.training, arguments.model.max_length)
 
 
