@@ -21,7 +21,7 @@ import numpy as np
 from ner.report.run_reader import Run, read_runs
 from ner.scoring.intervals import intervals
 from ner.scoring.scores import Counts, cluster_ids, cluster_sums, f1_scores, gold_entities, mean_over_supported
-from ner.scoring.significance import differences, seed_differences
+from ner.scoring.significance import differences, seed_comparison
 
 PARTS = ("scores", "differences", "seeds")
 SUPPORT = (1, 3, 5, 10, 20, 50)  # lowest number of gold entities in each column
@@ -147,7 +147,7 @@ def seed_coverage(runs: list[Run], size: int, rounds: int, spread: float) -> Non
             drawn = rng.integers(population.shape[1], size=size)
             first, other = ([simulated(drawn) for _ in range(k)] for _ in "ab")
             support = gold_support(first[0])
-            compared = seed_differences(first, other)
+            compared = seed_comparison(first, other).differences()
             for i, (n, d) in enumerate(
                 zip([support.sum(), support[support > 0].min(), *support], compared, strict=True)
             ):

@@ -118,8 +118,13 @@ def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, capsys):
     assert d["low"] < d["difference"] < d["high"] and d["p"] == d["p_holm"]  # a family of one micro test
     by_class = [second["difference"][c] for c in CLASSES]
     assert [c["p_holm"] for c in by_class] == pytest.approx(holm([c["p"] for c in by_class]))
+    # A class needs a larger difference than micro F1: more tests, fewer entities. Macro F1 is not tested.
+    assert 0 < d["detectable"] < min(c["detectable"] for c in by_class)
     text = capsys.readouterr().out
     assert "**Over 3 seeds of a and 3 seeds of b, " in text and "With one seed" not in text
+    over_seeds, _, of_runs = text.partition("## Differences of single runs")
+    assert f"| ±{100 * d['detectable']:.1f} |" in over_seeds and "| \N{EN DASH} |" in over_seeds
+    assert "detectable" not in of_runs
 
 
 def test_an_experiment_of_one_seed_has_no_interval_over_seeds(tmp_path, capsys):
@@ -129,7 +134,8 @@ def test_an_experiment_of_one_seed_has_no_interval_over_seeds(tmp_path, capsys):
         for masked, seed in ((False, 1), (False, 2), (True, 1))
     ]
     d = report_of(tmp_path, *folders)["groups"][1]["difference"]["micro"]
-    assert d["difference"] is not None and d["low"] is d["high"] is d["p"] is None and "p_holm" not in d
+    assert d["difference"] is not None and d["low"] is d["high"] is d["p"] is d["detectable"] is None
+    assert "p_holm" not in d
     assert "with one seed this is not tested" in capsys.readouterr().out
 
 

@@ -10,7 +10,7 @@ from ner.report.run_reader import Run, runs_by_experiment
 from ner.scoring.error_analysis import Entities, entities_of, error_analysis, scores_by_seen, strict_scores
 from ner.scoring.intervals import scores_and_intervals
 from ner.scoring.scores import Counts, cluster_ids, cluster_sums, gold_entities
-from ner.scoring.significance import Difference, differences, holm, seed_differences, seed_scores
+from ner.scoring.significance import ALPHA, Difference, differences, holm, seed_comparison, seed_scores
 
 
 def entities_by_run(runs: list[Run], classes: list[str]) -> list[Entities]:
@@ -112,9 +112,12 @@ def experiment_records(
 ) -> list[dict[str, Any]]:
     """F1 over the seeds of each experiment, and how its mean differs from the mean of the first experiment.
 
-    Micro F1 is one family of tests under Holm's correction, the classes with gold entities are another.
+    Micro F1 is one family of tests under Holm's correction, the classes with gold entities are another. The minimal
+    detectable difference, `detectable`, is that of the only real difference in its family; macro F1 has no family.
     """
     titles = ["micro", "macro", *support]
+    others, tested = len(experiments) - 1, [c for c, n in support.items() if n]
+    tests = {"micro": others} | dict.fromkeys(tested, others * len(tested))  # in the family of each
     first = [sums[i] for i in experiments[0]]
     records: list[dict[str, Any]] = []
     for members in experiments:
@@ -124,8 +127,11 @@ def experiment_records(
         for title, mean, deviation in zip(titles, f1.means, f1.deviations, strict=True):
             record["f1"][title] = {"mean": float(mean), "sd": None if np.isnan(deviation) else float(deviation)}
         if records:
-            compared = zip(titles, map(difference_record, seed_differences(first, own)), strict=True)
-            record["difference"] = {title: d if support.get(title, 1) else None for title, d in compared}
+            compared = seed_comparison(first, own)
+            detectable = compared.detectable(np.array([ALPHA / tests.get(title, 1) for title in titles]))
+            for title, d, least in zip(titles, compared.differences(), detectable, strict=True):
+                of_class = difference_record(d) | {"detectable": None if np.isnan(least) else float(least)}
+                record["difference"][title] = of_class if support.get(title, 1) else None
         records.append(record)
     for family in (["micro"], list(support)):
         add_corrected_p([d for record in records for title in family if (d := record["difference"].get(title))])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ner.scoring.score_table import TOO_FEW
+from ner.scoring.significance import ALPHA
 
-ALPHA = 0.05  # a difference is shown if its corrected p is below
 SHOWN = ("higher", "lower")  # the verdicts that a difference is shown
 ISOLATES = "\u2068", "\u2069"  # around a name in a sentence, which may run from right to left
 

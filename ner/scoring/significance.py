@@ -16,6 +16,8 @@ from ner.scoring.scores import f1_scores, gold_entities, ratio
 
 RANDOMISATION_ROUNDS = 10_000
 SEED = 0
+ALPHA = 0.05  # a difference is shown if its corrected p is below
+TRIES, POWER = 20_000, 0.8  # of the simulation of `detectable`: tries, and the share of them that find the difference
 BLOCK = 200  # rounds whose weights are in memory at a time
 NORMAL = 1e9  # degrees of freedom for which Student's t is the normal distribution
 
@@ -110,33 +112,73 @@ def seed_scores(runs: Iterable[np.ndarray]) -> SeedScores:
     return SeedScores(f1.mean(axis=0), f1.std(axis=0, ddof=1) if len(f1) > 1 else np.full(f1.shape[1], np.nan))
 
 
-def seed_differences(first: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> list[Difference]:
-    """Mean F1 of the other experiment minus that of the first, for new seeds and new sentences.
+@dataclass(frozen=True)
+class SeedComparison:
+    """The difference of two experiments' mean F1 and the parts of its variance; of each, micro, macro and each class.
 
-    Each experiment is given as the counts [cluster, class, 3] of each of its seeds. The result is micro F1, macro F1,
-    then each class. The variance has two parts:
+    observed: the mean of the other experiment minus that of the first, [2 + class]
+    seeds: the variance of the mean of each experiment over new seeds, [experiment, 2 + class]
+    least: what `seeds` is at least, whatever the scores of the seeds are, [experiment, 2 + class]
+    sentences: the variance over new sentences that is not in `seeds`, [2 + class]
+    sizes: the number of seeds, [experiment, 1]
+    """
 
-    - from seeds: the variance of the scores over seeds;
-    - from sentences: the variance of the paired difference of mean scores.
+    observed: np.ndarray
+    seeds: np.ndarray
+    least: np.ndarray
+    sentences: np.ndarray
+    sizes: np.ndarray
 
-    What seeds and sentences share is in both parts and is subtracted once. These are the components of a model with
-    crossed random effects, as in studies of several readers and cases (Obuchowski and Rockette 1995). Interval and p
-    are those of Student's t with Satterthwaite's degrees of freedom. Both are NaN if an experiment has one seed.
+    def differences(self) -> list[Difference]:
+        """Interval and p for new seeds and new sentences: those of Student's t. NaN if an experiment has one seed."""
+        if self.sizes.min() < 2:
+            return [Difference(float(d), *[float("nan")] * 3) for d in self.observed]
+        variance, degrees_of_freedom = self.variance(self.seeds)
+        half = half_width(variance, degrees_of_freedom)
+        p = 2 * stdtr(degrees_of_freedom, -np.abs(ratio(self.observed, np.sqrt(variance))))
+        low, high = self.observed - half, self.observed + half
+        return [Difference(*map(float, each)) for each in zip(self.observed, low, high, p, strict=True)]
+
+    def variance(self, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The whole variance [..., 2 + class] and Satterthwaite's degrees of freedom, from the part of the seeds."""
+        variance = seeds.sum(axis=-2) + self.sentences
+        spread = (seeds**2 / (self.sizes - 1)).sum(axis=-2)
+        return variance, ratio(variance**2, np.maximum(spread, variance**2 / NORMAL))
+
+    def detectable(self, level: np.ndarray) -> np.ndarray:
+        """The minimal detectable differences [2 + class]: true ones that the test at `level` finds in 4 of 5 tries.
+
+        Each simulated try draws new seeds and new sentences, with the variances that were observed, and estimates the
+        variance over its seeds again. The test finds whatever true difference brings t above its critical value. NaN if
+        an experiment has one seed.
+        """
+        if self.sizes.min() < 2:
+            return np.full(len(self.observed), np.nan)
+        rng = np.random.default_rng(SEED)
+        estimated = self.seeds * (rng.chisquare(self.sizes - 1, (TRIES, len(self.sizes), 1)) / (self.sizes - 1))
+        variance, degrees_of_freedom = self.variance(np.maximum(estimated, self.least))
+        chance = rng.standard_normal((TRIES, 1)) * np.sqrt(self.seeds.sum(axis=0) + self.sentences)
+        needed = np.sqrt(variance) * stdtrit(degrees_of_freedom, 1 - level / 2) - chance
+        return np.quantile(needed, POWER, axis=0)
+
+
+def seed_comparison(first: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> SeedComparison:
+    """Compares two experiments, each given as the counts [cluster, class, 3] of each of its seeds.
+
+    The variance of the difference has two parts: that of the scores over seeds, and that of the paired difference of
+    mean scores over sentences. What seeds and sentences share is in both and is subtracted once. These are the
+    components of a model with crossed random effects, as in studies of several readers and cases (Obuchowski and
+    Rockette 1995).
     """
     groups = [np.stack(runs) for runs in (first, other)]  # [seed, cluster, class, 3]
     scores = [seed_scores(runs) for runs in groups]
-    observed = scores[1].means - scores[0].means
-    if min(map(len, groups)) < 2:
-        return [Difference(float(d), *[float("nan")] * 3) for d in observed]
+    sizes = np.array([[len(runs)] for runs in groups])
     values = [influence(runs) for runs in groups]  # [seed, cluster, score]
     means = [v.mean(axis=0) for v in values]
-    shared = [((v - m) ** 2).sum(axis=(0, 1)) / (len(v) * (len(v) - 1)) for v, m in zip(values, means, strict=True)]
+    squares = np.stack([((v - m) ** 2).sum(axis=(0, 1)) for v, m in zip(values, means, strict=True)])
+    shared = ratio(squares, sizes * (sizes - 1))
     # The scores of a few seeds may happen to be alike; seeds vary at least as much as they do sentence by sentence.
-    seeds = [np.maximum(s.deviations**2 / len(g), x) for s, g, x in zip(scores, groups, shared, strict=True)]
-    sentences = np.maximum(((means[1] - means[0]) ** 2).sum(axis=0) - sum(shared), 0)
-    variance = sum(seeds) + sentences + one_disagreement(np.concatenate(groups).mean(axis=0))
-    spread = sum(s**2 / (len(g) - 1) for s, g in zip(seeds, groups, strict=True))
-    degrees_of_freedom = ratio(variance**2, np.maximum(spread, variance**2 / NORMAL))
-    half = half_width(variance, degrees_of_freedom)
-    p = 2 * stdtr(degrees_of_freedom, -np.abs(ratio(observed, np.sqrt(variance))))
-    return [Difference(*map(float, each)) for each in zip(observed, observed - half, observed + half, p, strict=True)]
+    seeds = np.maximum(np.stack([s.deviations for s in scores]) ** 2 / sizes, shared)
+    sentences = np.maximum(((means[1] - means[0]) ** 2).sum(axis=0) - shared.sum(axis=0), 0)
+    sentences = sentences + one_disagreement(np.concatenate(groups).mean(axis=0))
+    return SeedComparison(scores[1].means - scores[0].means, seeds, shared, sentences, sizes)

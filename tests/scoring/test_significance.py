@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from ner.scoring.scores import f1_scores
-from ner.scoring.significance import differences, holm, seed_differences, seed_scores, swapped_sums
+from ner.scoring.significance import SeedComparison, differences, holm, seed_comparison, seed_scores, swapped_sums
 
 
 def test_a_run_and_its_copy_do_not_differ():
@@ -64,7 +64,7 @@ def seeds(rng: np.random.Generator, k: int, moves: float) -> list[np.ndarray]:
 def test_where_seeds_decide_the_interval_is_welchs():
     rng = np.random.default_rng(3)
     a, b = seeds(rng, 4, 0.15), seeds(rng, 6, 0.15)
-    micro = seed_differences(a, b)[0]
+    micro = seed_comparison(a, b).differences()[0]
     f1 = [np.array([f1_scores(run.sum(axis=0))[0] for run in group]) for group in (a, b)]
     welch = stats.ttest_ind(f1[1], f1[0], equal_var=False)
     low, high = welch.confidence_interval()
@@ -75,14 +75,14 @@ def test_where_seeds_decide_the_interval_is_welchs():
 
 def test_where_seeds_are_alike_the_interval_is_that_of_the_sentences():
     run, other = (seeds(np.random.default_rng(i), 1, 0)[0] for i in (4, 5))
-    of_seeds = seed_differences([run] * 3, [other] * 3)[0]
+    of_seeds = seed_comparison([run] * 3, [other] * 3).differences()[0]
     of_runs = differences(run, other, rounds=10)[0]
     assert (of_seeds.low, of_seeds.high) == pytest.approx((of_runs.low, of_runs.high), rel=1e-3)
 
 
 def test_with_one_seed_nothing_is_known_of_other_seeds():
     rng = np.random.default_rng(6)
-    difference = seed_differences(seeds(rng, 1, 0.1), seeds(rng, 3, 0.1))[0]
+    difference = seed_comparison(seeds(rng, 1, 0.1), seeds(rng, 3, 0.1)).differences()[0]
     assert not np.isnan(difference.difference)
     assert np.isnan([difference.low, difference.high, difference.p]).all()
     assert np.isnan(seed_scores(seeds(rng, 1, 0.1)).deviations).all()
@@ -92,3 +92,48 @@ def test_holm_agrees_with_values_worked_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.9]) == [1, 1]
     assert holm([]) == []
+
+
+def compared(seeds: list[float], sentences: float, sizes: list[int]) -> SeedComparison:
+    """A comparison with one score, from the variances of its parts."""
+    parts = np.array(seeds)[:, None]
+    return SeedComparison(np.zeros(1), parts, np.zeros((2, 1)), np.array([sentences]), np.array(sizes)[:, None])
+
+
+@pytest.mark.parametrize("level", [0.05, 0.05 / 15])
+@pytest.mark.parametrize("k", [2, 5])
+def test_a_detectable_difference_is_found_by_welchs_test_four_times_of_five(k, level):
+    """Where seeds decide, the test is Welch's."""
+    least = compared([4e-4, 4e-4], 0, [k, k]).detectable(np.array([level]))[0]
+    rng = np.random.default_rng(7)
+    first, other = (mean + np.sqrt(4e-4 * k) * rng.standard_normal((k, 20_000)) for mean in (0, least))
+    found = stats.ttest_ind(other, first, equal_var=False).pvalue < level
+    assert found.mean() == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_detectable_difference_over_sentences_alone_is_that_of_the_normal():
+    difference = compared([0, 0], 1e-4, [5, 5]).detectable(np.array([0.05]))[0]
+    assert difference == pytest.approx((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.01, rel=0.02)
+
+
+def test_tries_with_the_detectable_difference_find_it_four_times_of_five():
+    """From counts: seeds and sentences are drawn anew, and the whole test is made again."""
+    rng = np.random.default_rng(8)
+
+    def experiment(true: float) -> list[np.ndarray]:
+        chances = np.clip(true + 0.01 * rng.standard_normal(5), 0, 1)
+        hits = [rng.random(1_000) < chance for chance in chances]
+        return [np.stack([h, 0 * h, ~h], axis=1)[:, None, :].astype(float) for h in hits]
+
+    def truth(difference: float) -> float:  # F1 = 2 r / (1 + r) for a recall r, at a precision of 1
+        f1 = 2 * 0.7 / 1.7 + difference
+        return f1 / (2 - f1)
+
+    least = np.median([seed_comparison(experiment(0.7), experiment(0.7)).detectable(np.full(3, 0.05))[0]
+                       for _ in range(40)])  # fmt: skip
+    found = [seed_comparison(experiment(0.7), experiment(truth(least))).differences()[0].p < 0.05 for _ in range(400)]
+    assert 0.7 < np.mean(found) < 0.9
+
+
+def test_with_one_seed_nothing_is_detectable():
+    assert np.isnan(compared([0, 0], 1e-4, [1, 5]).detectable(np.array([0.05]))).all()
