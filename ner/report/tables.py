@@ -38,8 +38,8 @@ OVER_SEEDS = (
     "and its 95 % interval are in points. Interval and p are for new seeds and new sentences, by Student's t; an "
     "experiment of one seed has neither. Micro F1 is the primary test; its p is corrected by Holm's method over the "
     "experiments. The classes with gold entities are a second family of tests, over classes and experiments. Under "
-    "“detectable” is the smallest true difference that the corrected test would find in four of five tries with as many "
-    "seeds and sentences, if it were the only one in its family."
+    "“detectable” is the smallest true difference that the corrected test would find in four of five tries, with as "
+    "many seeds and sentences, if it were the only one in its family."
 )
 
 
