@@ -39,7 +39,7 @@ CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 def write_corpus(folder: Path) -> None:
     rng = random.Random(0)
     for split, name, size in (("train", "train", 160), ("val", "dev", 40)):
-        lines = []
+        lines: list[str] = []
         for _ in range(size):
             kind = rng.choice(list(ENTITIES))
             entity = rng.choice(ENTITIES[kind]).split()
@@ -145,16 +145,16 @@ def kill_all(folder: Path, kills: int, seed: int) -> int:
     log, old, whole, run = (folder / name for name in ("log", "old", "whole", "run"))
     write_corpus(folder / "corpus")
     in_child(lambda: write_encoder(folder / "encoder"), log)
-    base = [
+    base: list[object] = [
         "--dataset", folder / "corpus", "--model_checkpoint", folder / "encoder", "--use_cpu", "true",
         "--bf16", "false", "--learning_rate", "1e-2", "--cache", "false",
     ]  # fmt: skip
-    commands = {
+    arguments = {
         "old": [*base, "--output_dir", old, "--seed", 7, "--num_train_epochs", 2],
         "again": [*base, "--output_dir", run, "--num_train_epochs", 3, "--overwrite_output_dir", "true"],
         "resume": [*base, "--output_dir", run, "--num_train_epochs", 3, "--resume_from_checkpoint", "true"],
     }
-    commands = {name: list(map(str, command)) for name, command in commands.items()}
+    commands = {name: list(map(str, words)) for name, words in arguments.items()}
 
     def trained(name: str, at: int | None = None, record: Path | None = None) -> int:
         place = Path(commands[name][commands[name].index("--output_dir") + 1])

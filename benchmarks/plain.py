@@ -16,6 +16,8 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     DataCollatorForTokenClassification,
+    PreTrainedTokenizerFast,
+    TokenClassificationPipeline,
     Trainer,
     TrainingArguments,
     pipeline,
@@ -36,7 +38,7 @@ def read(dataset: Path, split: str, folder: str, limit: int | None = None) -> da
     return rows if limit is None else rows.select(range(min(limit, len(rows))))
 
 
-def align(rows: dict, tokenizer) -> dict:
+def align(rows: dict, tokenizer: PreTrainedTokenizerFast) -> dict:
     """Model inputs, with each word's label on its first sub-token, row by row."""
     inputs = tokenizer(rows["tokens"], truncation=True, max_length=512, is_split_into_words=True)
     inputs["labels"] = []
@@ -49,7 +51,7 @@ def align(rows: dict, tokenizer) -> dict:
     return inputs
 
 
-def inputs_of(rows: datasets.Dataset, tokenizer) -> datasets.Dataset:
+def inputs_of(rows: datasets.Dataset, tokenizer: PreTrainedTokenizerFast) -> datasets.Dataset:
     aligned = rows.map(align, batched=True, fn_kwargs={"tokenizer": tokenizer}, load_from_cache_file=False)
     return aligned.remove_columns([c for c in aligned.column_names if c in rows.column_names])
 
@@ -116,7 +118,7 @@ def validation_f1(
 
 
 @cache
-def tagger(run: str):
+def tagger(run: str) -> TokenClassificationPipeline:
     return pipeline("token-classification", model=run, aggregation_strategy="simple", device="cpu")
 
 

@@ -63,7 +63,9 @@ def main() -> None:
             mean, deviation = found[name].mean(), found[name].std(ddof=1)
             print(f"{name}: learning rate {rate:g}: {mean:.2f} ± {deviation:.2f} over seeds ({each})", flush=True)
     theirs = found.pop("plain", None)
-    for name in found if theirs is not None else ():
+    if theirs is None:
+        return
+    for name in found:
         difference = found[name].mean() - theirs.mean()
         error = np.hypot(found[name].std(ddof=1), theirs.std(ddof=1)) / np.sqrt(len(options.seeds))
         print(f"{name}: {difference:+.2f} points against plain, standard error over seeds {error:.2f}")

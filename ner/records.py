@@ -109,18 +109,19 @@ def first_mismatch(value: Any, shape: Any, place: str) -> str | None:
         return None if value is None else first_mismatch(value, shape[0], place)
     if shape is object:
         return None
-    if isinstance(shape, (list, dict)):
-        container = type(shape)
-        if not isinstance(value, container):
-            return mismatch(value, container, place)
-        if container is list:
-            parts = [(v, shape[0], f"{place}[{i}]") for i, v in enumerate(value)]
-        else:
-            wrong_key = next((key for key in value if str in shape and not isinstance(key, str)), None)
-            if wrong_key is not None:
-                return mismatch(wrong_key, str, f"{place}, a key" if place else "a key")
-            parts = [(v, shape.get(k, shape.get(str, object)), f"{place}.{k}".lstrip(".")) for k, v in value.items()]
-        return next(filter(None, (first_mismatch(*part) for part in parts)), None)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return mismatch(value, list, place)
+        items = (first_mismatch(v, shape[0], f"{place}[{i}]") for i, v in enumerate(value))
+        return next(filter(None, items), None)
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return mismatch(value, dict, place)
+        wrong_key = next((key for key in value if str in shape and not isinstance(key, str)), None)
+        if wrong_key is not None:
+            return mismatch(wrong_key, str, f"{place}, a key" if place else "a key")
+        shapes = ((k, v, shape.get(k, shape.get(str, object))) for k, v in value.items())
+        return next(filter(None, (first_mismatch(v, s, f"{place}.{k}".lstrip(".")) for k, v, s in shapes)), None)
     if shape in (int, float) and type(value) in (int, shape):
         return None if abs(value) < LARGEST else mismatch(value, shape, place)  # false for NaN as well
     return None if type(value) is shape else mismatch(value, shape, place)

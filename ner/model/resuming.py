@@ -125,7 +125,7 @@ def record_of(folder: str | Path) -> dict[str, Any]:
 def tensor_shapes(folder: Path) -> dict[str, list[int]]:
     """The shape of each tensor in a checkpoint's safetensors. Raises `InputError` where one is absent or damaged."""
     index = optional_json(folder / "model.safetensors.index.json").get("weight_map", {})
-    shapes = {}
+    shapes: dict[str, list[int]] = {}
     for name in sorted(set(index.values())) or ["model.safetensors"]:
         try:
             with safe_open(folder / name, framework="pt") as file:

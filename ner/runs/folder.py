@@ -233,9 +233,9 @@ def in_first_process(action: Callable[[], object]) -> None:
             action()
         except (InputError, OSError) as error:
             outcome = [error]
-    error = broadcast_object_list(outcome)[0]
-    if error is not None:
-        raise error
+    failure = broadcast_object_list(outcome)[0]
+    if failure is not None:
+        raise failure
 
 
 @contextmanager
