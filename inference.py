@@ -42,6 +42,7 @@ LINES = 2_048  # lines that are sorted by length and tagged together
 
 
 def main(argv: list[str]) -> None:
+    """Tags text where an option gives some; otherwise scores a split and prints the table of scores."""
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
     keep_freed_memory()

@@ -75,6 +75,7 @@ def resolve_checkpoint(name: str, option: str) -> str:
 
 
 def package_folder(name: str, option: str) -> Path:
+    """The folder that `package:NAME/FOLDER` means. Raises `InputError` where the package is not installed."""
     package, _, folder = name.removeprefix(PACKAGE).partition("/")
     found = importlib.util.find_spec(package) if package.isidentifier() else None
     if found is None or not found.submodule_search_locations:
@@ -97,6 +98,10 @@ def only_errors() -> Iterator[None]:
 
 
 def load_tokenizer(location: str, option: str) -> PreTrainedTokenizerFast:
+    """The fast tokenizer, without limits, at a place that `resolve_checkpoint` gave.
+
+    Raises `InputError` where it cannot be loaded, is not a fast one, or takes an impossible number of sub-tokens.
+    """
     if not os.path.isdir(location) and not constants.HF_HUB_OFFLINE:
         for name in TOKENIZER_FILES:  # transformers goes on without one that the Hub fails to send
             fetch_optional(location, name, "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache")
@@ -159,6 +164,7 @@ def load_model(location: str, option: str, config: PreTrainedConfig, new_head: b
 
 
 def has_safetensors(location: str) -> bool:
+    """Whether a folder or a Hub repository has weights in the form of safetensors, in one file or several."""
     names = ("model.safetensors", "model.safetensors.index.json")
     if Path(location).is_dir():
         return any((Path(location) / name).is_file() for name in names)
@@ -166,6 +172,10 @@ def has_safetensors(location: str) -> bool:
 
 
 def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
+    """The `config.json` at a place that `resolve_checkpoint` gave, with some values changed.
+
+    Raises `InputError` where it cannot be used, has no label names, or names code to run.
+    """
     try:
         config = AutoConfig.from_pretrained(location, trust_remote_code=False, **changes)
     except Exception as error:  # whatever stands in a stranger's file

@@ -180,6 +180,7 @@ def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model
 
 
 def unknown_token(tokenizer: PreTrainedTokenizerFast) -> int | None:
+    """The id for words without sub-tokens: the unknown token's, else the mask token's, None where neither exists."""
     return tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.mask_token_id
 
 

@@ -69,6 +69,7 @@ def export(run: Path) -> None:
 
 
 def write_onnx(model: PreTrainedModel, path: Path) -> None:
+    """Writes the model as ONNX, with float32 weights, for any number of rows and positions."""
     import onnx
 
     # The plain formulation of attention: the fused one is exported with checks for rows that are all padding.

@@ -54,6 +54,7 @@ def run_facts(options: dict[str, Any], encoder: str, processes: int) -> dict[str
 
 
 def local_folder(name: str) -> str | None:
+    """The absolute path of the folder that a checkpoint's name means, or None where it is not a folder here."""
     folder = Path(name).expanduser()
     return str(folder.resolve()) if folder.is_dir() else None
 
@@ -103,6 +104,7 @@ def require_whole(folder: Path) -> None:
 
 
 def damaged(path: Path, error: Exception) -> InputError:
+    """The error of a checkpoint whose file `path` is absent, or could not be read for the reason that `error` gives."""
     if not path.exists():
         return InputError(f"{path}: no such file; expected a whole checkpoint; resume from another")
     reason = " ".join(str(error).split())[:100] or type(error).__name__
@@ -206,6 +208,7 @@ def plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
+    """An option's value as it is written on the command line."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

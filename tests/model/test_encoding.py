@@ -104,6 +104,12 @@ def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch
     assert ids.tolist() == [i for found in alone for i in found]
 
 
+def test_a_word_without_sub_tokens_needs_an_unknown_token():
+    backend = Tokenizer(models.BPE({"a": 0}, []))  # it passes over what it does not know
+    with pytest.raises(InputError, match="no sub-token for 'b'; expected one, or an unk_token"):
+        encoding.sub_tokens(["a", "b", "a"], PreTrainedTokenizerFast(tokenizer_object=backend))
+
+
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 @pytest.mark.parametrize("window", [5, 8, 30])
 def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind, window):
