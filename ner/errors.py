@@ -5,6 +5,7 @@ import errno
 import io
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,8 @@ from typing import NoReturn
 
 # Nothing but a full disk or device gives these; `/dev/full` as standard output does.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# UTF-8 cannot hold it. JSON can escape one, and Python puts it for each byte of a file's name that is not UTF-8.
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class InputError(ValueError):
@@ -37,6 +40,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def printable(text: str) -> str:
     """The text with U+FFFD for each character that a terminal could obey or that ends a line; tabs stay."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+
+
+def message_of(error: BaseException, limit: int | None = None) -> str:
+    """What an exception says, on one line of at most `limit` characters; its class's name where it says nothing."""
+    return " ".join(str(error).split())[:limit] or type(error).__name__
 
 
 def named_folder(name: str) -> Path:

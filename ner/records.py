@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ner.errors import InputError
+from ner.errors import InputError, message_of
 
 DEPTH = 50  # levels of lists and mappings that a YAML file may have
 # The shape of a value is a type (`float` is any finite number), [shape] for a list, {str: shape} for a mapping,
@@ -96,7 +96,7 @@ def read_record(path: Path) -> dict[str, Any]:
         repr(record)  # hexadecimal numbers of too many digits fail only when they are shown
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits.
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: cannot be read: {message_of(error)}") from None
     wrong = first_mismatch(record, {str: object}, "") or first_mismatch(record, SHAPES.get(path.name, {}), "")
     if wrong:
         raise InputError(f"{path}: {wrong}; correct the file")

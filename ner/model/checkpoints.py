@@ -21,8 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from ner.corpus.readers import HALF_A_PAIR
-from ner.errors import InputError
+from ner.errors import LONE_SURROGATE, InputError, message_of
 from ner.hub_files import fetch, fetch_optional, is_repo_id
 from ner.labels import is_label
 from ner.model.encoding import LEAST_WINDOW, remove_limits, word_prefix
@@ -60,7 +59,7 @@ def resolve_checkpoint(name: str, option: str) -> str:
     """
     folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
     if os.path.isdir(folder):
-        if HALF_A_PAIR.search(str(folder)):  # Python's form of such bytes; the tokenizers' library takes UTF-8 only
+        if LONE_SURROGATE.search(str(folder)):  # the tokenizers' library takes UTF-8 only
             raise InputError(f"--{option}: the name of {folder} is not UTF-8; expected UTF-8; rename the folder")
         if not (folder / "config.json").is_file():
             raise InputError(f"--{option}: the folder {folder} holds no config.json; expected a finished checkpoint")
@@ -189,7 +188,7 @@ def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
 
 def refusal(error: Exception, location: str, option: str, what: str) -> InputError:
     """What to say where transformers cannot load something; its own words would advise to trust the code."""
-    message = " ".join(str(error).split())
+    message = message_of(error)
     if "trust_remote_code" in message:
         return InputError(RUNS_CODE.format(option=option, location=location))
     return InputError(f"--{option} {location}: {what}: {message}")
@@ -254,4 +253,4 @@ def load_for_tagging(location: str, option: str) -> LoadedCheckpoint:
 
 def has_label_set(names: list[str]) -> bool:
     """True for BIO label names; false for `LABEL_0`, `LABEL_1`, which stand where nobody named them."""
-    return "O" in names and all(is_label(name) and not HALF_A_PAIR.search(name) for name in names)
+    return "O" in names and all(is_label(name) and not LONE_SURROGATE.search(name) for name in names)

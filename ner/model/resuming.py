@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 from transformers.trainer_callback import ExportableState
 from transformers.trainer_pt_utils import safe_globals
 
-from ner.errors import InputError
+from ner.errors import InputError, message_of
 from ner.model.speed import set_precision, training_precision
 from ner.records import read_record
 from ner.runs.files import optional_json
@@ -107,8 +107,7 @@ def damaged(path: Path, error: Exception) -> InputError:
     """The error of a checkpoint whose file `path` is absent, or could not be read for the reason that `error` gives."""
     if not path.exists():
         return InputError(f"{path}: no such file; expected a whole checkpoint; resume from another")
-    reason = " ".join(str(error).split())[:100] or type(error).__name__
-    return InputError(f"{path}: damaged: {reason}; expected a whole checkpoint; resume from another")
+    return InputError(f"{path}: damaged: {message_of(error, 100)}; expected a whole checkpoint; resume from another")
 
 
 def record_of(folder: str | Path) -> dict[str, Any]:
