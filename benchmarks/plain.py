@@ -26,9 +26,9 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 
 MULTINERD = "PER ORG LOC ANIM BIO CEL DIS EVE FOOD INST MEDIA MYTH PLANT TIME VEHI".split()
-LABELS = ["O", *(f"{prefix}-{kind}" for kind in MULTINERD for prefix in "BI")]
-KEPT = {LABELS.index(f"{prefix}-{kind}") for kind in ("PER", "ORG", "LOC", "ANIM", "DIS") for prefix in "BI"}
-RARE = {LABELS.index(f"B-{kind}") for kind in ("ANIM", "DIS")}
+LABELS = ["O", *(f"{prefix}-{class_}" for class_ in MULTINERD for prefix in "BI")]
+KEPT = {LABELS.index(f"{prefix}-{class_}") for class_ in ("PER", "ORG", "LOC", "ANIM", "DIS") for prefix in "BI"}
+RARE = {LABELS.index(f"B-{class_}") for class_ in ("ANIM", "DIS")}
 
 
 def read(dataset: Path, split: str, folder: str, limit: int | None = None) -> datasets.Dataset:
@@ -109,9 +109,9 @@ def validation_f1(
     trained = trainer(dataset, encoder, folder, sentences, seed, rate, epochs)
     trained.train()
     rows = read(dataset, "val", folder)
-    found = trained.predict(inputs_of(rows, trained.processing_class))
+    output = trained.predict(inputs_of(rows, trained.processing_class))
     predicted, gold = [], []
-    for scores, labels in zip(found.predictions.argmax(-1), found.label_ids, strict=True):
+    for scores, labels in zip(output.predictions.argmax(-1), output.label_ids, strict=True):
         predicted.append([LABELS[i] for i in scores[labels != -100]])
         gold.append([LABELS[i] for i in labels[labels != -100]])
     return float(f1_score(gold, predicted))

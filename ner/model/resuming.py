@@ -145,14 +145,14 @@ def best_checkpoint(folder: str) -> str | None:
     if recorded is None:
         return None
     beside = Path(folder).resolve().parent / Path(recorded).name
-    found = beside if beside.is_dir() else Path(recorded)  # in the folder of a run that was resumed into another
-    if not found.is_dir():
+    best = beside if beside.is_dir() else Path(recorded)  # in the folder of a run that was resumed into another
+    if not best.is_dir():
         raise InputError(
             f"--resume_from_checkpoint: the best checkpoint so far, {beside}, is not there; "
             "expected it beside the one to resume from; put it back, or train anew"
         )
-    tensor_shapes(found)
-    return str(found)
+    tensor_shapes(best)
+    return str(best)
 
 
 def keep_precision(options: TrainingArguments, folder: str) -> None:
