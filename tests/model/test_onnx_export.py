@@ -15,6 +15,7 @@ import hub
 import inference
 import train
 from ner.model import checkpoints, onnx_export
+from ner.model.encoding import window_size
 from ner.model.prediction import torch_logits
 from ner.runs.files import BASELINE, ONNX_FOLDERS
 from ner.runs.model_card import model_card
@@ -70,11 +71,11 @@ def test_logits_are_those_of_the_model_at_any_batch_and_length(kind, corpus, enc
         same += (small(input_ids, mask)[mask == 1].argmax(-1) == wanted.argmax(-1)).sum()
         total += len(wanted)
     assert same > 0.95 * total
-    assert inference.window_size(tokenizer, model, None) == {"bert": 64, "distilbert": 512, "roberta": 512}[kind]
+    assert window_size(tokenizer, model, None) == {"bert": 64, "distilbert": 512, "roberta": 512}[kind]
     for name in ONNX_FOLDERS:  # the model without weights tells the window as well
         loaded = checkpoints.load_for_tagging(str(folder / name), "checkpoint")
         exported, tokenizer = loaded.model, loaded.tokenizer
-        assert inference.window_size(tokenizer, exported, None) == inference.window_size(tokenizer, model, None)
+        assert window_size(tokenizer, exported, None) == window_size(tokenizer, model, None)
 
 
 def test_the_exports_score_and_tag_as_the_run_does(run, capsys):
