@@ -115,9 +115,7 @@ class TrainingArguments(transformers.TrainingArguments):
     greater_is_better: bool | None = option(
         None, "Whether higher is better in that metric; default: yes, except for loss."
     )
-    bf16: bool | None = option(  # type: ignore[assignment]  # None until the hardware decides
-        None, "Compute in bfloat16; default: where the hardware supports it natively."
-    )
+    bf16: bool | None = option(None, "Compute in bfloat16; default: where the hardware supports it natively.")
     train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "CPU only: faster dropout.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
@@ -127,7 +125,7 @@ class TrainingArguments(transformers.TrainingArguments):
         self.check_numbers()
         self.check_choices()
         if self.disable_tqdm is None:
-            self.disable_tqdm = not sys.stderr.isatty()
+            self.disable_tqdm: bool | None = not sys.stderr.isatty()
         if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
             self.use_cpu = True  # what would happen anyway, but transformers refuses bfloat16 without this option
         super().__post_init__()

@@ -10,10 +10,10 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import numpy as np
 from accelerate import PartialState
@@ -42,11 +42,13 @@ LINES = 2_048  # lines that are sorted by length and tagged together
 
 
 def main(argv: list[str]) -> None:
+    """Tags text where an option gives some; otherwise scores a split and prints the table of scores."""
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
     keep_freed_memory()
-    option = "checkpoint" if arguments.inference.checkpoint is not None else "output_dir"
-    name = arguments.training.output_dir if option == "output_dir" else arguments.inference.checkpoint
+    option, name = "checkpoint", arguments.inference.checkpoint
+    if name is None:
+        option, name = "output_dir", arguments.training.output_dir
     if arguments.inference.text is None and arguments.inference.input_file is None:
         metrics = score(arguments, name, option)
         if is_first():
@@ -156,15 +158,18 @@ def tag(arguments: Arguments, name: str, option: str) -> None:
     options, first = arguments.inference, is_first()
     to_terminal = options.output_file is None and is_terminal(sys.stdout)
     typed = options.input_file == "-" and PartialState().num_processes == 1 and is_terminal(sys.stdin)
-    source = input_lines(options.text, options.input_file) if first else nullcontext(iter(()))
-    with source as lines, output(options.output_file) if first else nullcontext() as file:
+    source: AbstractContextManager[Iterator[str]] = nullcontext(iter(()))
+    destination: AbstractContextManager[IO[str] | None] = nullcontext()
+    if first:
+        source, destination = input_lines(options.text, options.input_file), output(options.output_file)
+    with source as lines, destination as file:
         # After the files, which cost less to open.
         location = resolve_checkpoint(name, option)
         tagger = load_tagger(location, option, arguments.training, arguments.model.max_length)
         size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
         for block in from_first(blocks(lines, size)):
             tagged = tag_texts(block, tagger)
-            if not first:
+            if file is None:
                 continue
             with writing(options.output_file or "standard output"):
                 for text, entities in zip(block, tagged, strict=True):

@@ -23,6 +23,7 @@ from ner.writing import write_text, writing
 
 
 def main(argv: list[str]) -> None:
+    """Writes the comparison of the named runs as web page, Markdown, JSON and pictures, and prints its tables."""
     options = parse(argv)
     runs, folder = read_runs(options.runs), options.output_dir
     classes = shared_classes(runs)

@@ -65,6 +65,7 @@ log = logging.getLogger("ner")
 
 
 def main(argv: list[str]) -> None:
+    """Trains as the options say, writes the run folder, prints the validation scores, and pushes if asked to."""
     arguments = parse(argv, "Fine-tune a tagger and write a run folder.")
     transformers_logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # at every evaluation where there is no GPU
@@ -115,6 +116,7 @@ def start_of(run: Path, arguments: Arguments) -> Start:
 
 
 def facts_of(arguments: Arguments) -> dict[str, Any]:
+    """What must be the same in a run that is resumed: its options, its encoder and its number of processes."""
     options = arguments.training
     return run_facts(recorded(arguments), arguments.model.model_checkpoint, options.world_size * max(1, options.n_gpu))
 
@@ -140,6 +142,7 @@ def load_data(arguments: Arguments, start: Start) -> TrainingData:
 
 
 def fingerprints(data: TrainingData) -> list[str]:
+    """The fingerprint of the training sentences, and that of the validation sentences."""
     return [data.train_fingerprint, data.validation_fingerprint]
 
 

@@ -39,11 +39,11 @@ CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 def write_corpus(folder: Path) -> None:
     rng = random.Random(0)
     for split, name, size in (("train", "train", 160), ("val", "dev", 40)):
-        lines = []
+        lines: list[str] = []
         for _ in range(size):
-            kind = rng.choice(list(ENTITIES))
-            entity = rng.choice(ENTITIES[kind]).split()
-            tags = [f"B-{kind}", *[f"I-{kind}"] * (len(entity) - 1)]
+            class_ = rng.choice(list(ENTITIES))
+            entity = rng.choice(ENTITIES[class_]).split()
+            tags = [f"B-{class_}", *[f"I-{class_}"] * (len(entity) - 1)]
             filler = rng.choices(WORDS, k=rng.randint(2, 9))
             rows = [*((word, "O") for word in filler), *zip(entity, tags, strict=True), (f"{split}{len(lines)}", "O")]
             lines += [*(f"{word}\t{tag}\n" for word, tag in rows), "\n"]
@@ -123,12 +123,12 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def fault(before: dict[str, bytes], run: Path, whole: Path) -> str | None:
     """What is wrong with a run that was killed and gone on with, if anything is."""
-    found, expected = content(run), content(whole)
+    files, expected = content(run), content(whole)
     for name in ("model.safetensors", "validation/predictions.jsonl", "config.json"):
-        if found.get(name) != expected[name]:
+        if files.get(name) != expected[name]:
             return f"another {name}"
-    odd = sorted(name for name in FOREIGN if found.get(name) != before[name])
-    return f"{odd[0]} was touched" if odd else None if found.keys() == expected.keys() else "other files"
+    odd = sorted(name for name in FOREIGN if files.get(name) != before[name])
+    return f"{odd[0]} was touched" if odd else None if files.keys() == expected.keys() else "other files"
 
 
 def main() -> None:
@@ -145,16 +145,16 @@ def kill_all(folder: Path, kills: int, seed: int) -> int:
     log, old, whole, run = (folder / name for name in ("log", "old", "whole", "run"))
     write_corpus(folder / "corpus")
     in_child(lambda: write_encoder(folder / "encoder"), log)
-    base = [
+    base: list[object] = [
         "--dataset", folder / "corpus", "--model_checkpoint", folder / "encoder", "--use_cpu", "true",
         "--bf16", "false", "--learning_rate", "1e-2", "--cache", "false",
     ]  # fmt: skip
-    commands = {
+    arguments = {
         "old": [*base, "--output_dir", old, "--seed", 7, "--num_train_epochs", 2],
         "again": [*base, "--output_dir", run, "--num_train_epochs", 3, "--overwrite_output_dir", "true"],
         "resume": [*base, "--output_dir", run, "--num_train_epochs", 3, "--resume_from_checkpoint", "true"],
     }
-    commands = {name: list(map(str, command)) for name, command in commands.items()}
+    commands = {name: list(map(str, words)) for name, words in arguments.items()}
 
     def trained(name: str, at: int | None = None, record: Path | None = None) -> int:
         place = Path(commands[name][commands[name].index("--output_dir") + 1])
@@ -179,8 +179,8 @@ def kill_all(folder: Path, kills: int, seed: int) -> int:
         shutil.copytree(old, run)
         status = trained("again", at)
         assert status == -signal.SIGKILL, log.read_text()
-        found = content(run)
-        kept = all(found.get(name) == data for name, data in before.items())
+        files = content(run)
+        kept = all(files.get(name) == data for name, data in before.items())
         begun = [name for name in (UNFINISHED, WHOLE, PLACING) if (run / name).exists()]
         name = "again" if kept else "resume"
         wrong = None if trained(name) == 0 else log.read_text().strip().splitlines()[-1]

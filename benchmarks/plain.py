@@ -16,6 +16,8 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     DataCollatorForTokenClassification,
+    PreTrainedTokenizerFast,
+    TokenClassificationPipeline,
     Trainer,
     TrainingArguments,
     pipeline,
@@ -24,9 +26,9 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 
 MULTINERD = "PER ORG LOC ANIM BIO CEL DIS EVE FOOD INST MEDIA MYTH PLANT TIME VEHI".split()
-LABELS = ["O", *(f"{prefix}-{kind}" for kind in MULTINERD for prefix in "BI")]
-KEPT = {LABELS.index(f"{prefix}-{kind}") for kind in ("PER", "ORG", "LOC", "ANIM", "DIS") for prefix in "BI"}
-RARE = {LABELS.index(f"B-{kind}") for kind in ("ANIM", "DIS")}
+LABELS = ["O", *(f"{prefix}-{class_}" for class_ in MULTINERD for prefix in "BI")]
+KEPT = {LABELS.index(f"{prefix}-{class_}") for class_ in ("PER", "ORG", "LOC", "ANIM", "DIS") for prefix in "BI"}
+RARE = {LABELS.index(f"B-{class_}") for class_ in ("ANIM", "DIS")}
 
 
 def read(dataset: Path, split: str, folder: str, limit: int | None = None) -> datasets.Dataset:
@@ -36,7 +38,7 @@ def read(dataset: Path, split: str, folder: str, limit: int | None = None) -> da
     return rows if limit is None else rows.select(range(min(limit, len(rows))))
 
 
-def align(rows: dict, tokenizer) -> dict:
+def align(rows: dict, tokenizer: PreTrainedTokenizerFast) -> dict:
     """Model inputs, with each word's label on its first sub-token, row by row."""
     inputs = tokenizer(rows["tokens"], truncation=True, max_length=512, is_split_into_words=True)
     inputs["labels"] = []
@@ -49,7 +51,7 @@ def align(rows: dict, tokenizer) -> dict:
     return inputs
 
 
-def inputs_of(rows: datasets.Dataset, tokenizer) -> datasets.Dataset:
+def inputs_of(rows: datasets.Dataset, tokenizer: PreTrainedTokenizerFast) -> datasets.Dataset:
     aligned = rows.map(align, batched=True, fn_kwargs={"tokenizer": tokenizer}, load_from_cache_file=False)
     return aligned.remove_columns([c for c in aligned.column_names if c in rows.column_names])
 
@@ -107,16 +109,16 @@ def validation_f1(
     trained = trainer(dataset, encoder, folder, sentences, seed, rate, epochs)
     trained.train()
     rows = read(dataset, "val", folder)
-    found = trained.predict(inputs_of(rows, trained.processing_class))
+    output = trained.predict(inputs_of(rows, trained.processing_class))
     predicted, gold = [], []
-    for scores, labels in zip(found.predictions.argmax(-1), found.label_ids, strict=True):
+    for scores, labels in zip(output.predictions.argmax(-1), output.label_ids, strict=True):
         predicted.append([LABELS[i] for i in scores[labels != -100]])
         gold.append([LABELS[i] for i in labels[labels != -100]])
     return float(f1_score(gold, predicted))
 
 
 @cache
-def tagger(run: str):
+def tagger(run: str) -> TokenClassificationPipeline:
     return pipeline("token-classification", model=run, aggregation_strategy="simple", device="cpu")
 
 

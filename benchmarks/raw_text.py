@@ -21,7 +21,7 @@ from ner.scoring.scores import precision_recall_f1
 def spans(tokens: list[str], entities: list[tuple[int, int, str]]) -> set[tuple[int, int, str]]:
     """Entities over tokens as character spans of the tokens joined by spaces."""
     starts = np.cumsum([0, *(len(token) + 1 for token in tokens)])
-    return {(int(starts[a]), int(starts[b]) - 1, kind) for a, b, kind in entities}
+    return {(int(starts[a]), int(starts[b]) - 1, class_) for a, b, class_ in entities}
 
 
 def f1(gold: list[set], predicted: list[set]) -> float:

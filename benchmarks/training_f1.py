@@ -56,16 +56,18 @@ def main() -> None:
                 print(f"{name}: learning rate {rate:g}, seed {first}: {trying[name, rate].result():.2f}", flush=True)
             best = max(rates, key=lambda rate: trying[name, rate].result())
             training[name] = best, [trying[name, best], *(pool.submit(f1, seed, best) for seed in others)]
-        found = {}
+        scores = {}
         for name, (rate, futures) in training.items():
-            found[name] = np.array([future.result() for future in futures])
-            each = ", ".join(f"{value:.2f}" for value in found[name])
-            mean, deviation = found[name].mean(), found[name].std(ddof=1)
+            scores[name] = np.array([future.result() for future in futures])
+            each = ", ".join(f"{value:.2f}" for value in scores[name])
+            mean, deviation = scores[name].mean(), scores[name].std(ddof=1)
             print(f"{name}: learning rate {rate:g}: {mean:.2f} ± {deviation:.2f} over seeds ({each})", flush=True)
-    theirs = found.pop("plain", None)
-    for name in found if theirs is not None else ():
-        difference = found[name].mean() - theirs.mean()
-        error = np.hypot(found[name].std(ddof=1), theirs.std(ddof=1)) / np.sqrt(len(options.seeds))
+    theirs = scores.pop("plain", None)
+    if theirs is None:
+        return
+    for name in scores:
+        difference = scores[name].mean() - theirs.mean()
+        error = np.hypot(scores[name].std(ddof=1), theirs.std(ddof=1)) / np.sqrt(len(options.seeds))
         print(f"{name}: {difference:+.2f} points against plain, standard error over seeds {error:.2f}")
 
 

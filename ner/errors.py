@@ -2,8 +2,10 @@
 
 import argparse
 import errno
+import io
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +16,8 @@ from typing import NoReturn
 
 # Nothing but a full disk or device gives these; `/dev/full` as standard output does.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# UTF-8 cannot hold it. JSON can escape one, and Python puts it for each byte of a file's name that is not UTF-8.
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class InputError(ValueError):
@@ -36,6 +40,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def printable(text: str) -> str:
     """The text with U+FFFD for each character that a terminal could obey or that ends a line; tabs stay."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+
+
+def message_of(error: BaseException, limit: int | None = None) -> str:
+    """What an exception says, on one line of at most `limit` characters; its class's name where it says nothing."""
+    return " ".join(str(error).split())[:limit] or type(error).__name__
 
 
 def named_folder(name: str) -> Path:
@@ -118,7 +127,7 @@ def open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
-    if sys.stdout is not None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 

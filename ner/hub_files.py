@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ner.errors import InputError
+from ner.errors import InputError, message_of
 
 
 class MissingFileError(InputError):
@@ -65,8 +65,7 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
     except EntryNotFoundError:
         raise missing from None
     except (HTTPError, OSError, RuntimeError) as error:
-        message = " ".join(str(error).split())
-        raise UnreachableError(f"{place}: {filename} cannot be fetched: {message}; {remedy}") from None
+        raise UnreachableError(f"{place}: {filename} cannot be fetched: {message_of(error)}; {remedy}") from None
 
 
 def fetch_optional(repo_id: str, filename: str, remedy: str) -> Path | None:

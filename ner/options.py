@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import yaml
 from transformers import HfArgumentParser
 
-from ner.errors import InputError, nearest
+from ner.errors import InputError, message_of, nearest
 from ner.records import PlainLoader
 
 
@@ -122,7 +122,7 @@ def group_of(group: type, namespace: argparse.Namespace) -> Any:
     except InputError:
         raise
     except (ValueError, TypeError, ImportError, OSError, RuntimeError) as error:  # transformers' own checks
-        raise InputError(f"training arguments: {' '.join(str(error).split())}") from error
+        raise InputError(f"training arguments: {message_of(error)}") from error
 
 
 def init_fields(groups: Sequence[Any]) -> list[dataclasses.Field]:
@@ -197,7 +197,7 @@ def config_node(path: str) -> yaml.Node | None:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a YAML or JSON file of options, or --field value") from None
     except (ValueError, yaml.YAMLError, OSError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as options: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: cannot be read as options: {message_of(error)}") from None
 
 
 def option_words(place: str, name: str, node: yaml.Node, may_be_null: bool) -> list[str]:
@@ -206,7 +206,7 @@ def option_words(place: str, name: str, node: yaml.Node, may_be_null: bool) -> l
         try:
             return [f"--{name}={json.dumps(OptionLoader('').construct_document(node))}"]
         except (yaml.YAMLError, TypeError, ValueError) as error:
-            raise InputError(f"{place}: {name} cannot be read: {' '.join(str(error).split())}") from None
+            raise InputError(f"{place}: {name} cannot be read: {message_of(error)}") from None
     if isinstance(node, yaml.SequenceNode):
         return [f"--{name}", *(str(item.value) for item in node.value)]
     if node.tag == "tag:yaml.org,2002:null":

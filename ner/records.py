@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ner.errors import InputError
+from ner.errors import InputError, message_of
 
 DEPTH = 50  # levels of lists and mappings that a YAML file may have
 # The shape of a value is a type (`float` is any finite number), [shape] for a list, {str: shape} for a mapping,
@@ -96,7 +96,7 @@ def read_record(path: Path) -> dict[str, Any]:
         repr(record)  # hexadecimal numbers of too many digits fail only when they are shown
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits.
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: cannot be read: {message_of(error)}") from None
     wrong = first_mismatch(record, {str: object}, "") or first_mismatch(record, SHAPES.get(path.name, {}), "")
     if wrong:
         raise InputError(f"{path}: {wrong}; correct the file")
@@ -109,18 +109,19 @@ def first_mismatch(value: Any, shape: Any, place: str) -> str | None:
         return None if value is None else first_mismatch(value, shape[0], place)
     if shape is object:
         return None
-    if isinstance(shape, (list, dict)):
-        container = type(shape)
-        if not isinstance(value, container):
-            return mismatch(value, container, place)
-        if container is list:
-            parts = [(v, shape[0], f"{place}[{i}]") for i, v in enumerate(value)]
-        else:
-            wrong_key = next((key for key in value if str in shape and not isinstance(key, str)), None)
-            if wrong_key is not None:
-                return mismatch(wrong_key, str, f"{place}, a key" if place else "a key")
-            parts = [(v, shape.get(k, shape.get(str, object)), f"{place}.{k}".lstrip(".")) for k, v in value.items()]
-        return next(filter(None, (first_mismatch(*part) for part in parts)), None)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return mismatch(value, list, place)
+        items = (first_mismatch(v, shape[0], f"{place}[{i}]") for i, v in enumerate(value))
+        return next(filter(None, items), None)
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return mismatch(value, dict, place)
+        wrong_key = next((key for key in value if str in shape and not isinstance(key, str)), None)
+        if wrong_key is not None:
+            return mismatch(wrong_key, str, f"{place}, a key" if place else "a key")
+        shapes = ((k, v, shape.get(k, shape.get(str, object))) for k, v in value.items())
+        return next(filter(None, (first_mismatch(v, s, f"{place}.{k}".lstrip(".")) for k, v, s in shapes)), None)
     if shape in (int, float) and type(value) in (int, shape):
         return None if abs(value) < LARGEST else mismatch(value, shape, place)  # false for NaN as well
     return None if type(value) is shape else mismatch(value, shape, place)

@@ -1,6 +1,7 @@
 """Reading raw text line by line and writing results, from and to standard streams, files and pipes."""
 
 import fcntl
+import io
 import os
 import re
 import stat
@@ -36,10 +37,12 @@ def blocks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
 
 @contextmanager
 def input_lines(text: str | None, path: str | None) -> Iterator[Iterator[str]]:
-    """The lines of a text, of a file, or for `-` of standard input. Raises `InputError` where it is not UTF-8."""
+    """The lines of a text, else of a file, or for `-` of standard input. Raises `InputError` where it is not UTF-8."""
     if text is not None:
         yield decoded(os.fsencode(text).split(b"\n"), "--text")
-    elif path == "-":
+        return
+    assert path is not None, "a text or a file is given"
+    if path == "-":
         if sys.stdin is None:
             raise InputError("--input_file -: standard input is closed; expected lines there, or a file's name")
         yield decoded(sys.stdin.buffer, "standard input")
@@ -71,7 +74,8 @@ def output(path: str | None) -> Iterator[IO[str]]:
     if path in STANDARD_OUTPUT:
         if sys.stdout is None:
             raise InputError("standard output is closed; expected it open, or --output_file with a file's name")
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
         yield sys.stdout
         return
     descriptor = DESCRIPTOR.fullmatch(path)

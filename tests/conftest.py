@@ -77,10 +77,10 @@ def sentence(rng: random.Random) -> tuple[list[str], list[str]]:
     tokens, tags = [], []
     for _ in range(rng.choice((1, 1, 2))):
         filler = rng.choices(WORDS, k=rng.randint(1, 5))
-        kind = rng.choice(list(ENTITIES))
-        entity = rng.choice(ENTITIES[kind]).split()
+        class_ = rng.choice(list(ENTITIES))
+        entity = rng.choice(ENTITIES[class_]).split()
         tokens += [*filler, *entity]
-        tags += ["O"] * len(filler) + [f"B-{kind}", *[f"I-{kind}"] * (len(entity) - 1)]
+        tags += ["O"] * len(filler) + [f"B-{class_}", *[f"I-{class_}"] * (len(entity) - 1)]
     return [*tokens, "."], [*tags, "O"]
 
 

@@ -199,8 +199,8 @@ def test_a_missed_entity_is_marked_in_its_place(page):
     assert marks
     for mark in marks:
         gold = mark.find_element("xpath", "ancestor::article").find_elements("css selector", "mark.gold")
-        words, _, kind = mark.text.removesuffix(", missed").rpartition(" ")
-        assert f"{words} {kind}" in [g.text for g in gold]
+        words, _, class_ = mark.text.removesuffix(", missed").rpartition(" ")
+        assert f"{words} {class_}" in [g.text for g in gold]
     choose(page, "kind", "any sentence")
 
 

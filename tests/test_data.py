@@ -37,15 +37,15 @@ def options(folder, **changes) -> DataArguments:
 
 
 def test_duplicates_and_leaks_are_dropped_and_counted(small):
-    found = training_data(options(small))
-    assert found.train.token_lists() == [
+    prepared = training_data(options(small))
+    assert prepared.train.token_lists() == [
         ["rabies", "kills", "bats"],
         ["Ada", "ate", "bread"],
         ["rabies", "kills", "bats"],  # the same tokens with other tags
         ["bats", "sleep"],
         ["nothing"],
     ]
-    assert found.rows == {
+    assert prepared.rows == {
         "read": 8, "duplicates_dropped": 1, "leaks_dropped": 2, "kept": 5, "repeated": 0,
         "training_rows": 5, "validation_rows": 1,
     }  # fmt: skip
@@ -70,9 +70,9 @@ def test_sentences_are_equal_only_where_every_token_is(tmp_path):
         for split, sentences in (("train", [*others, *rows]), ("val", [tokens])):
             lines = [{"tokens": t, "ner_tags": [0] * len(t)} for t in sentences]
             write_jsonl(tmp_path / split / f"{split}_en.jsonl", lines)
-        found = training_data(options(tmp_path, cache=False))
-        assert found.train.token_lists() == others
-        assert (found.rows["duplicates_dropped"], found.rows["leaks_dropped"]) == (len(others), 1)
+        prepared = training_data(options(tmp_path, cache=False))
+        assert prepared.train.token_lists() == others
+        assert (prepared.rows["duplicates_dropped"], prepared.rows["leaks_dropped"]) == (len(others), 1)
 
 
 def test_a_and_b_train_on_the_same_rows(small):
@@ -89,13 +89,13 @@ def test_a_and_b_train_on_the_same_rows(small):
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_upsampling_repeats_by_the_factor_and_not_its_square(small, masked):
-    found = training_data(options(small, upsample=True, upsample_factor=3, masked_training=masked))
-    rows = found.train.token_lists()
+    prepared = training_data(options(small, upsample=True, upsample_factor=3, masked_training=masked))
+    rows = prepared.train.token_lists()
     assert rows.count(["rabies", "kills", "bats"]) == 6  # two taggings, three times each
     assert rows.count(["bats", "sleep"]) == 3
     assert rows.count(["nothing"]) == 1
-    assert found.rows["repeated"] == 6
-    assert found.rows["training_rows"] == len(rows) == 11
+    assert prepared.rows["repeated"] == 6
+    assert prepared.rows["training_rows"] == len(rows) == 11
 
 
 def test_upsampled_a_and_b_train_on_the_same_rows(small):
@@ -108,8 +108,8 @@ def test_the_cap_takes_the_first_rows_of_each_language(tmp_path):
         rows = [{"tokens": [f"{lang}{i}"], "ner_tags": [0]} for i in range(size)]
         write_jsonl(tmp_path / "train" / f"train_{lang}.jsonl", rows)
         write_jsonl(tmp_path / "val" / f"val_{lang}.jsonl", [{"tokens": [lang], "ner_tags": [0]}])
-    found = training_data(options(tmp_path, languages=["de", "en"], max_train_sentences=8))
-    assert [t[0] for t in found.train.token_lists()] == ["de0", "de1", "de2", "de3", "de4", "en0", "en1", "en2"]
+    prepared = training_data(options(tmp_path, languages=["de", "en"], max_train_sentences=8))
+    assert [t[0] for t in prepared.train.token_lists()] == ["de0", "de1", "de2", "de3", "de4", "en0", "en1", "en2"]
 
 
 def test_categories_are_checked_against_the_data(small):
@@ -195,8 +195,8 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
     data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
     printed = capsys.readouterr().out
     assert "train looks doubled: rows 4 to 7 repeat rows 0 to 3" in printed
-    found = [json.loads(line) for line in (tmp_path / "run" / "data" / "findings.jsonl").open()]
-    assert found[0] == {
+    findings = [json.loads(line) for line in (tmp_path / "run" / "data" / "findings.jsonl").open()]
+    assert findings[0] == {
         "fault": "unbalanced brackets or quotes", "split": "train", "row": 0, "shown": "ORG Acme )"
     }  # fmt: skip
     assert {
@@ -204,7 +204,7 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
         "split": "train",
         "row": 2,
         "shown": "ANIM Jaguar (ORG 4, ANIM 2)",
-    } in found
+    } in findings
     assert "e.g. train row 2: ANIM Jaguar" in printed
 
 
@@ -242,9 +242,9 @@ def test_leaks_are_dropped_in_the_languages_that_have_a_test_split(small, tmp_pa
 def test_validation_may_number_what_training_names(tmp_path):
     write_jsonl(tmp_path / "train" / "train_en.jsonl", [{"tokens": ["a", "b"], "tags": ["B-LOC", "B-PER"]}])
     write_jsonl(tmp_path / "val" / "val_en.jsonl", [row(["c", "d"], ["B-PER", "O"])])
-    found = training_data(options(tmp_path))
-    assert found.validation.names == found.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
-    assert found.validation.tag_lists() == [["B-PER", "O"]]
+    prepared = training_data(options(tmp_path))
+    assert prepared.validation.names == prepared.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    assert prepared.validation.tag_lists() == [["B-PER", "O"]]
     write_jsonl(tmp_path / "val" / "val_en.jsonl", [row(["c", "d"], ["B-DIS", "O"])])
     with pytest.raises(InputError, match="validation: found DIS; expected the classes of training: PER, LOC"):
         training_data(options(tmp_path))

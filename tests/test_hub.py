@@ -62,8 +62,8 @@ def test_push_and_load_back_by_id(run, corpus, tmp_path, loopback_hub, capsys):
         ("someone/tiny-tagger", "tiny-tagger: weights, tokenizer, model card")
     ]
     assert loopback_hub.private["someone/tiny-tagger"] is True
-    found = score(tmp_path, "--checkpoint", "someone/tiny-tagger", "--dataset", corpus)
-    assert found == [json.loads(line) for line in (run / "test" / "predictions.jsonl").open(encoding="utf-8")]
+    predictions = score(tmp_path, "--checkpoint", "someone/tiny-tagger", "--dataset", corpus)
+    assert predictions == [json.loads(line) for line in (run / "test" / "predictions.jsonl").open(encoding="utf-8")]
     assert (tmp_path / "tiny-tagger" / "test" / "metrics.json").exists()
 
 
@@ -171,9 +171,9 @@ def test_foreign_checkpoints_with_labels_in_another_order(masked, corpus, encode
         "model.safetensors": save(weights, metadata={"format": "pt"}),
         **{n: (tmp_path / "run" / n).read_bytes() for n in ("tokenizer.json", "tokenizer_config.json")},
     }
-    found = score(tmp_path / "scored", "--checkpoint", repo_id, "--dataset", corpus)
+    predictions = score(tmp_path / "scored", "--checkpoint", repo_id, "--dataset", corpus)
     own = (tmp_path / "run" / "test" / "predictions.jsonl").open(encoding="utf-8")
-    assert found == [json.loads(line) for line in own]
+    assert predictions == [json.loads(line) for line in own]
 
 
 def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):

@@ -296,8 +296,8 @@ def test_tokens_beyond_the_embeddings_are_refused(run, corpus, tmp_path, fails, 
     rows = read_json(run / "config.json")["vocab_size"]
     vocabulary["model"]["vocab"]["storm"] = rows + 6
     file.write_text(json.dumps(vocabulary))
-    found = tagged(capsys, "--checkpoint", other, "--text", "Lake Inari")
-    assert found[0]["entities"]
+    tagged_lines = tagged(capsys, "--checkpoint", other, "--text", "Lake Inari")
+    assert tagged_lines[0]["entities"]
     expected = f"{other}: tokenizer.json gave the id {rows + 6}; expected ids below {rows}, the rows of the model's"
     assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", other, "--text", "a storm", *CPU)
     train_argv = ("--dataset", corpus, "--model_checkpoint", other, "--output_dir", tmp_path / "new", *CPU)
@@ -341,14 +341,14 @@ def texts() -> list[str]:
 def test_tagged_text_has_exact_offsets_and_keeps_lines_and_order(run, tmp_path, capsys):
     lines = texts()
     (tmp_path / "in.txt").write_bytes("\r\n".join(lines).encode())
-    found = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
-    assert [f["text"] for f in found] == lines
-    entities = [(f["text"], e) for f in found for e in f["entities"]]
+    tagged_lines = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    assert [line["text"] for line in tagged_lines] == lines
+    entities = [(line["text"], e) for line in tagged_lines for e in line["entities"]]
     assert len(entities) > 100
     for text, e in entities:
         assert list(e) == ["type", "text", "start", "end", "score"]
         assert text[e["start"] : e["end"]] == e["text"] and 0 < e["score"] <= 1
-    assert found[0]["entities"] == found[1]["entities"] == []
+    assert tagged_lines[0]["entities"] == tagged_lines[1]["entities"] == []
 
 
 def test_standard_input_a_file_and_an_output_file_give_the_same(run, tmp_path, capsys, monkeypatch):
@@ -383,9 +383,9 @@ def test_input_is_read_as_it_is_tagged(run, monkeypatch):
 
 
 def test_text_is_json_in_a_pipe_and_readable_on_a_terminal(run, capsys, monkeypatch):
-    (found,) = tagged(capsys, "--checkpoint", run, "--text", "a storm hit Lake Inari.")
-    assert [(e["type"], e["text"]) for e in found["entities"]] == [("LOC", "Lake Inari")]
-    shown = inference.marked_text("a \x1b[31mstorm hit Lake Inari.", [found["entities"][0] | {"start": 17, "end": 27}])
+    (line,) = tagged(capsys, "--checkpoint", run, "--text", "a storm hit Lake Inari.")
+    assert [(e["type"], e["text"]) for e in line["entities"]] == [("LOC", "Lake Inari")]
+    shown = inference.marked_text("a \x1b[31mstorm hit Lake Inari.", [line["entities"][0] | {"start": 17, "end": 27}])
     assert "\x1b[31m" not in shown and "[Lake Inari]" in shown
     assert shown.splitlines()[1].split()[:3] == ["LOC", "Lake", "Inari"]
     assert "no entity" in inference.marked_text("nothing", [])
@@ -395,12 +395,12 @@ def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys,
     inference.main(["--checkpoint", str(run), *CPU])
     lines = predictions(run / "test")
     (tmp_path / "in.txt").write_text("".join(" ".join(line["tokens"]) + "\n" for line in lines))
-    found = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    tagged_lines = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
     names = label_names(["PER", "ORG", "LOC", "ANIM", "DIS"])
-    for f, line in zip(found, lines, strict=True):
+    for tagged_line, line in zip(tagged_lines, lines, strict=True):
         expected = spans(*flat_ids([line["predicted"]], names), names)
         texts = [" ".join(line["tokens"][a:b]) for a, b in zip(expected.start, expected.end, strict=True)]
-        assert [e["text"] for e in f["entities"]] == texts
+        assert [e["text"] for e in tagged_line["entities"]] == texts
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the stand-in corpus is not beside the repository")

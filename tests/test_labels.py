@@ -27,8 +27,8 @@ def test_a_lookup_table_maps_by_name_and_masks_what_the_target_lacks():
 def test_spans_are_half_open_and_end_with_their_sentence():
     names = label_names(["PER", "LOC"])
     ids, lengths = flat_ids([["B-PER", "I-PER"], [], ["I-PER", "B-PER", "I-LOC", "O"], ["I-LOC"]], names)
-    found = spans(ids, lengths, names)
-    assert list(zip(found.start, found.end, found.class_index, strict=True)) == [
+    entities = spans(ids, lengths, names)
+    assert list(zip(entities.start, entities.end, entities.class_index, strict=True)) == [
         (0, 2, 0), (2, 3, 0), (3, 4, 0), (4, 5, 1), (6, 7, 1),
     ]  # fmt: skip
 

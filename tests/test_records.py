@@ -73,8 +73,8 @@ def test_args_yaml(text, message, run, tmp_path, fails):
         (report.main, compared, "--output_dir", tmp_path / "out"),
         (hub.main, "card", folder),
     ):
-        found = fails(main, *argv)
-        assert "args.yaml: " in found and message in found
+        printed = fails(main, *argv)
+        assert "args.yaml: " in printed and message in printed
     assert not (folder / "test").exists() and not (tmp_path / "out").exists()
 
 

@@ -152,15 +152,15 @@ def test_what_is_not_ours_is_not_written(tmp_path):
 
 def test_pipes_and_devices_are_written_as_they_are(tmp_path, capfd):
     os.mkfifo(tmp_path / "pipe")
-    found = []
-    reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()))
+    received = []
+    reader = threading.Thread(target=lambda: received.append((tmp_path / "pipe").read_text()))
     reader.start()
     written(tmp_path / "pipe")
     reader.join()
     read, write = os.pipe()
     written(f"/dev/fd/{write}")
     os.close(write)
-    assert found == ["new\n"] and os.read(read, 99) == b"new\n"
+    assert received == ["new\n"] and os.read(read, 99) == b"new\n"
     os.close(read)
     written("/dev/null")
     written("/dev/stderr")

@@ -6,7 +6,6 @@ Every error names the file and the line. For another format write a function lik
 import gc
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,13 @@ import pyarrow as pa
 
 from ner.corpus.cache import sha256
 from ner.corpus.sentences import Sentences, list_column
-from ner.errors import InputError
+from ner.errors import LONE_SURROGATE, InputError
 from ner.labels import MULTINERD_CLASSES, classes_of, is_label, label_names, lookup_table
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 SPLITS = ("train", "validation", "test")
 # Rows of Babelscape's English files; copies with twice as many rows exist.
 MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454}
-HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # JSON can escape a surrogate, and UTF-8 can't hold it
 
 
 class MissingSplitError(InputError):
@@ -213,7 +211,7 @@ def jsonl_rows(path: Path, language: str) -> Iterator[Row]:
             raise InputError(f"{place}: expected lists: tokens of strings, tags of numbers or label names")
         if not isinstance(lang, str):
             raise InputError(f"{place}: found the language {lang!r}; expected a code such as 'en'")
-        if HALF_A_PAIR.search("".join([*tokens, *map(str, tags), lang])):
+        if LONE_SURROGATE.search("".join([*tokens, *map(str, tags), lang])):
             raise InputError(f"{place}: found half a surrogate pair; expected whole characters")
         yield number, tokens, tags, lang
 

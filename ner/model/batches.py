@@ -29,6 +29,7 @@ class BatchesOfLikeLength(LengthGroupedSampler):
         return len(self.lengths) + self.fill
 
     def set_epoch(self, epoch: int) -> None:
+        """What accelerate calls before each epoch, with its number: it makes the order another one."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

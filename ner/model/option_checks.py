@@ -8,7 +8,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import Trainer, TrainingArguments, get_scheduler
 from transformers.utils import is_liger_kernel_available
 
-from ner.errors import InputError
+from ner.errors import InputError, message_of
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def options_at_fault() -> Iterator[None]:
     except InputError:
         raise
     except (ValueError, TypeError, ArithmeticError, ImportError, RuntimeError) as error:
-        raise InputError(f"training arguments: {' '.join(str(error).split())}") from error
+        raise InputError(f"training arguments: {message_of(error)}") from error
 
 
 def require_usable(options: TrainingArguments, trainer: Trainer) -> None:

@@ -106,7 +106,8 @@ def predict(
                 for done in each(tag, rows):
                     bar.update(done)
     if processes.num_processes > 1:  # where another process had the window, there are zeros here
-        ids, probabilities = map(sum, zip(*gather_object([(ids, probabilities)]), strict=True))
+        shares = zip(*gather_object([(ids, probabilities)]), strict=True)
+        ids, probabilities = (np.sum(share, axis=0, dtype=share[0].dtype) for share in shares)
     return Predicted(ids[words], probabilities[words])
 
 

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 from transformers.trainer_callback import ExportableState
 from transformers.trainer_pt_utils import safe_globals
 
-from ner.errors import InputError
+from ner.errors import InputError, message_of
 from ner.model.speed import set_precision, training_precision
 from ner.records import read_record
 from ner.runs.files import optional_json
@@ -54,6 +54,7 @@ def run_facts(options: dict[str, Any], encoder: str, processes: int) -> dict[str
 
 
 def local_folder(name: str) -> str | None:
+    """The absolute path of the folder that a checkpoint's name means, or None where it is not a folder here."""
     folder = Path(name).expanduser()
     return str(folder.resolve()) if folder.is_dir() else None
 
@@ -103,10 +104,10 @@ def require_whole(folder: Path) -> None:
 
 
 def damaged(path: Path, error: Exception) -> InputError:
+    """The error of a checkpoint whose file `path` is absent, or could not be read for the reason that `error` gives."""
     if not path.exists():
         return InputError(f"{path}: no such file; expected a whole checkpoint; resume from another")
-    reason = " ".join(str(error).split())[:100] or type(error).__name__
-    return InputError(f"{path}: damaged: {reason}; expected a whole checkpoint; resume from another")
+    return InputError(f"{path}: damaged: {message_of(error, 100)}; expected a whole checkpoint; resume from another")
 
 
 def record_of(folder: str | Path) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def record_of(folder: str | Path) -> dict[str, Any]:
 def tensor_shapes(folder: Path) -> dict[str, list[int]]:
     """The shape of each tensor in a checkpoint's safetensors. Raises `InputError` where one is absent or damaged."""
     index = optional_json(folder / "model.safetensors.index.json").get("weight_map", {})
-    shapes = {}
+    shapes: dict[str, list[int]] = {}
     for name in sorted(set(index.values())) or ["model.safetensors"]:
         try:
             with safe_open(folder / name, framework="pt") as file:
@@ -144,14 +145,14 @@ def best_checkpoint(folder: str) -> str | None:
     if recorded is None:
         return None
     beside = Path(folder).resolve().parent / Path(recorded).name
-    found = beside if beside.is_dir() else Path(recorded)  # in the folder of a run that was resumed into another
-    if not found.is_dir():
+    best = beside if beside.is_dir() else Path(recorded)  # in the folder of a run that was resumed into another
+    if not best.is_dir():
         raise InputError(
             f"--resume_from_checkpoint: the best checkpoint so far, {beside}, is not there; "
             "expected it beside the one to resume from; put it back, or train anew"
         )
-    tensor_shapes(found)
-    return str(found)
+    tensor_shapes(best)
+    return str(best)
 
 
 def keep_precision(options: TrainingArguments, folder: str) -> None:
@@ -206,6 +207,7 @@ def plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
+    """An option's value as it is written on the command line."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -42,6 +42,7 @@ class Tagger:
 
     @property
     def classes(self) -> list[str]:
+        """The classes that the checkpoint knows, in the order of `classes_of`."""
         return classes_of(self.checkpoint_labels)
 
     @property

@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from ner.errors import InputError
+from ner.errors import InputError, message_of
 from ner.model.batches import BatchesOfLikeLength, training_table
 from ner.model.callbacks import Progress, StopAtDivergence
 from ner.model.checkpoints import only_errors
@@ -137,7 +137,7 @@ def saving(place: Path) -> Iterator[None]:
         raise
     except Exception as error:  # torch, safetensors and tokenizers each have an exception of their own
         raise InputError(
-            f"{place}: cannot be saved: {' '.join(str(error).split())[:200]}; expected a place with room; make some, "
+            f"{place}: cannot be saved: {message_of(error, 200)}; expected a place with room; make some, "
             "and go on from the last whole checkpoint with --resume_from_checkpoint true"
         ) from error
 

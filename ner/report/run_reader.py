@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ner.corpus.readers import HALF_A_PAIR
-from ner.errors import InputError
+from ner.errors import LONE_SURROGATE, InputError
 from ner.labels import classes_of, flat_ids, is_label, label_names, lookup_table
 from ner.runs.files import SURFACES, optional_json, recorded_args
 from ner.scoring.scores import Counts, counts_of_ids
@@ -101,7 +100,7 @@ def read_run(folder: Path, name: str) -> Run:
 def known_classes(path: Path) -> list[str]:
     """The classes that a checkpoint's `config.json` names; none if there is no such file."""
     labels = list(optional_json(path).get("id2label", {}).values())
-    if not all(map(is_label, labels)) or HALF_A_PAIR.search("".join(labels)):
+    if not all(map(is_label, labels)) or LONE_SURROGATE.search("".join(labels)):
         raise InputError(f"{path}: found no BIO label names in id2label; expected those of a trained tagger")
     return classes_of(labels)
 
@@ -140,7 +139,7 @@ def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
             or len({len(side) for side in sides}) != 1
             or not all(is_label(tag) for tag in (*sides[1], *sides[2]))
             or not isinstance(row.get("lang", ""), str)
-            or HALF_A_PAIR.search("".join([*sides[0], *sides[1], *sides[2], row.get("lang", "")]))
+            or LONE_SURROGATE.search("".join([*sides[0], *sides[1], *sides[2], row.get("lang", "")]))
         ):
             raise InputError(f"{path}:{number}: expected tokens, and a gold and a predicted BIO tag for each token")
         yield row

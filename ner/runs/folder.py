@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from ner.corpus.readers import HALF_A_PAIR
-from ner.errors import InputError
+from ner.errors import LONE_SURROGATE, InputError
 from ner.runs.files import (
     BASELINE,
     INDEX,
@@ -116,7 +115,7 @@ def require_replaceable(run: Path) -> None:
 
 def require_writable(run: Path, split: str) -> None:
     """Raises `InputError` where `run/split` cannot be written, or holds files that no scoring wrote (a data set's)."""
-    if HALF_A_PAIR.search(str(run.resolve())):
+    if LONE_SURROGATE.search(str(run.resolve())):
         raise InputError(
             f"--output_dir: the name of {run} is not UTF-8, and no tokenizer can be saved there; rename it"
         )
@@ -233,9 +232,9 @@ def in_first_process(action: Callable[[], object]) -> None:
             action()
         except (InputError, OSError) as error:
             outcome = [error]
-    error = broadcast_object_list(outcome)[0]
-    if error is not None:
-        raise error
+    failure = broadcast_object_list(outcome)[0]
+    if failure is not None:
+        raise failure
 
 
 @contextmanager

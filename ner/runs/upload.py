@@ -10,7 +10,7 @@ import yaml
 from huggingface_hub import CommitOperationAdd, HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
-from ner.errors import InputError, printable
+from ner.errors import InputError, message_of, printable
 from ner.hub_files import is_repo_id, public_name
 from ner.runs.files import (
     BASELINE,
@@ -68,8 +68,9 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
         api.create_commit(repository.repo_id, files, commit_message=message)
     except (HTTPError, OSError, RuntimeError) as error:
         again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}" + (" --private" if private else "")
-        message = " ".join(str(error).split())[:300]
-        raise InputError(f"{repo_id}: not pushed: {message}; the run in {run} is whole; later: {again}") from error
+        raise InputError(
+            f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; later: {again}"
+        ) from error
     return repository
 
 

@@ -107,9 +107,9 @@ def test_an_edited_file_is_read_anew(own, folder):
 def test_a_test_file_that_comes_or_goes_counts(own, folder):
     leak = json.loads((own / "train" / "train_en.jsonl").read_text(encoding="utf-8").splitlines()[0])
     write_jsonl(own / "test" / "test_en.jsonl", [leak])
-    found = training_data(options(own)).rows["leaks_dropped"]
+    leaks_dropped = training_data(options(own)).rows["leaks_dropped"]
     (own / "test" / "test_en.jsonl").unlink()
-    assert training_data(options(own)).rows["leaks_dropped"] == found - 1
+    assert training_data(options(own)).rows["leaks_dropped"] == leaks_dropped - 1
 
 
 @pytest.mark.parametrize(

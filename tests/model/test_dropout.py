@@ -54,9 +54,9 @@ def test_attention_without_dropout_equals_torchs():
     torch.manual_seed(0)
     query, key, value = torch.randn(3, 2, 4, 9, 8)
     mask = torch.zeros(2, 1, 9, 9).masked_fill(torch.arange(9) > 6, torch.finfo(torch.float32).min)
-    found, _ = attention(torch.nn.Module(), query, key, value, mask)
+    output, _ = attention(torch.nn.Module(), query, key, value, mask)
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    assert torch.allclose(found, expected.transpose(1, 2), atol=1e-6)
+    assert torch.allclose(output, expected.transpose(1, 2), atol=1e-6)
 
 
 def test_attention_in_bfloat16_stays_there_and_is_finite_where_all_is_masked():
@@ -67,11 +67,11 @@ def test_attention_in_bfloat16_stays_there_and_is_finite_where_all_is_masked():
     mask[0, 0, 8] = torch.finfo(torch.float32).min  # the padding of a model that attends to neighbours only
     for of_query in (torch.bfloat16, torch.float32):  # rotary embeddings may leave float32 to autocast
         with torch.autocast("cpu", torch.bfloat16):
-            found, _ = attention(
+            output, _ = attention(
                 torch.nn.Module(), query.to(of_query), key.to(of_query), value.bfloat16(), mask, dropout=0
             )
-        assert found.dtype == torch.bfloat16 and found.isfinite().all()
-        assert torch.allclose(found[:, :8].float(), expected[:, :8], atol=0.02)
+        assert output.dtype == torch.bfloat16 and output.isfinite().all()
+        assert torch.allclose(output[:, :8].float(), expected[:, :8], atol=0.02)
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])

@@ -90,12 +90,12 @@ def agreement(run: Path) -> float:
     pipe = transformers.pipeline("token-classification", model=str(run), ignore_labels=[], device="cpu")
     same = total = 0
     for line in lines(run):
-        found = pipe(" ".join(line["tokens"]))
+        sub_tokens = pipe(" ".join(line["tokens"]))
         place = 0
         for token, tag in zip(line["tokens"], line["predicted"], strict=True):
             end = place + len(token)
             # From the space on: some tokenizers make it a sub-token of its own, the word's first.
-            label = next((f["entity"] for f in found if max(place - 1, 0) <= f["start"] < end), None)
+            label = next((s["entity"] for s in sub_tokens if max(place - 1, 0) <= s["start"] < end), None)
             same, total, place = same + (label == tag), total + 1, end + 1
     return same / total
 
@@ -112,9 +112,9 @@ def test_the_table_says_what_is_so(name, corpus, tmp_path):
 
 
 def test_the_table_has_a_reason_for_all_that_is_missing():
-    found = rows()
-    assert list(found) == ["encoder", *NAMED]
-    for row in list(found.values())[1:]:
+    table = rows()
+    assert list(table) == ["encoder", *NAMED]
+    for row in list(table.values())[1:]:
         *cells, note = (cell.strip() for cell in row.strip("|").split("|")[1:])
         assert note or cells == ["yes"] * 4 + ["100 %"], row
 

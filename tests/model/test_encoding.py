@@ -99,9 +99,15 @@ def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch
     monkeypatch.setattr(encoding, "SEQUENCE", 7)
     ids, counts = encoding.sub_tokens(words, tokenizer)
     alone = [tokenizer([[w]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0] for w in words]
-    alone = [found or [tokenizer.unk_token_id] for found in alone]
+    alone = [pieces or [tokenizer.unk_token_id] for pieces in alone]
     assert counts.tolist() == list(map(len, alone))
-    assert ids.tolist() == [i for found in alone for i in found]
+    assert ids.tolist() == [i for pieces in alone for i in pieces]
+
+
+def test_a_word_without_sub_tokens_needs_an_unknown_token():
+    backend = Tokenizer(models.BPE({"a": 0}, []))  # it passes over what it does not know
+    with pytest.raises(InputError, match="no sub-token for 'b'; expected one, or an unk_token"):
+        encoding.sub_tokens(["a", "b", "a"], PreTrainedTokenizerFast(tokenizer_object=backend))
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta"])

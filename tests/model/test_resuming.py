@@ -125,8 +125,8 @@ def test_seconds_of_all_parts_are_counted(run, corpus, encoders, tmp_path):
 def test_other_options_are_refused_by_name(option, value, message, run, corpus, encoders, tmp_path, fails):
     folder = interrupted(run, tmp_path / "run", 8)
     more = (f"--{option}", value, "--resume_from_checkpoint", "true")
-    found = fails(train.main, *argv(corpus, encoders["bert"], folder, *more))
-    assert f"found {message}; expected the same" in found
+    refusal = fails(train.main, *argv(corpus, encoders["bert"], folder, *more))
+    assert f"found {message}; expected the same" in refusal
     assert sorted(p.name for p in folder.iterdir()) == ["checkpoint-8"]
 
 
@@ -134,8 +134,8 @@ def test_an_option_that_only_the_interrupted_run_had_is_named(corpus, encoders, 
     more = ("--max_grad_norm", "0.5", "--lr_scheduler_kwargs", "{}", "--max_steps", "1")
     train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
     again = ("--max_steps", "1", "--resume_from_checkpoint", "true", "--lr_scheduler_kwargs", " { } ")
-    found = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", *again))
-    assert "found --max_grad_norm 1.0 instead of 0.5; expected" in found
+    refusal = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", *again))
+    assert "found --max_grad_norm 1.0 instead of 0.5; expected" in refusal
 
 
 def test_what_does_not_change_the_weights_may_differ(run, corpus, encoders, tmp_path, monkeypatch):
@@ -162,8 +162,8 @@ def test_other_data_under_the_same_name_are_refused(run, corpus, encoders, tmp_p
         changed = json.loads(lines[0])
         changed["tokens"][0] += "x"
         file.write_text("\n".join([json.dumps(changed), *lines[1:]]) + "\n")
-        found = fails(train.main, *resume)
-        assert f"whose {name} sentences have the fingerprint" in found and f"instead of {corpus} with" in found
+        refusal = fails(train.main, *resume)
+        assert f"whose {name} sentences have the fingerprint" in refusal and f"instead of {corpus} with" in refusal
         file.write_text(before)
     write_jsonl(data / "test" / "test_en.jsonl", [json.loads(lines) for lines in open(data / "train/train_en.jsonl")])
     write_jsonl(data / "train" / "train_en.jsonl", [{"tokens": ["new"], "ner_tags": [NAMES.index("B-PER")]}])
@@ -175,8 +175,8 @@ def test_another_encoder_is_refused(run, corpus, encoders, tmp_path, fails):
     folder = interrupted(run, tmp_path / "run", 8)
     resume = ("--resume_from_checkpoint", "true")
     other = shutil.copytree(encoders["bert"], tmp_path / "other")
-    found = fails(train.main, *argv(corpus, other, folder, *resume))
-    assert f"--model_checkpoint {other} instead of {encoders['bert']}" in found
+    refusal = fails(train.main, *argv(corpus, other, folder, *resume))
+    assert f"--model_checkpoint {other} instead of {encoders['bert']}" in refusal
     # The same place, and another model there now.
     content = state(folder / "checkpoint-8")
     content["stateful_callbacks"]["RunRecord"]["args"]["encoder"] = str(encoders["distilbert"])

@@ -217,10 +217,10 @@ def test_publishing_that_is_interrupted_anywhere_goes_on(replaces, tmp_path, mon
                 interrupted = True
             else:
                 interrupted = False
-        found = {name: text.decode() for name, text in content(run).items()}
-        assert {name: found.get(name) for name in FOREIGN} == dict.fromkeys(FOREIGN, "mine")
+        contents = {name: text.decode() for name, text in content(run).items()}
+        assert {name: contents.get(name) for name in FOREIGN} == dict.fromkeys(FOREIGN, "mine")
         if (run / UNFINISHED).exists():
-            assert {name: found.get(name) for name in old} == dict.fromkeys(old, "mine")
+            assert {name: contents.get(name) for name in old} == dict.fromkeys(old, "mine")
             continue
         assert (run / WHOLE).exists() or (run / PLACING).exists() or not interrupted
         finish_publishing(run)

@@ -53,8 +53,8 @@ def test_counts_equal_nervaluates_strict_counts_on_valid_tags():
     for _ in range(50):
         gold, predicted = noisy(rng)
         valid = [[[t if t[0] != "I" else "B" + t[1:] for t in tags] for tags in side] for side in (gold, predicted)]
-        types = ["PER", "ORG", "a-b"]
-        strict = Evaluator(*valid, tags=types, loader="list").evaluate()["overall"]["strict"]
+        classes = ["PER", "ORG", "a-b"]
+        strict = Evaluator(*valid, tags=classes, loader="list").evaluate()["overall"]["strict"]
         result = counts_of_tags(*valid).entities.sum(axis=(0, 1))
         assert (result[0], result[0] + result[1], result[0] + result[2]) == (
             strict.correct,
