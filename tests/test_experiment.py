@@ -1,12 +1,13 @@
 """The experiments over several seeds, as one command that can be given again."""
 
 import importlib
+import statistics
 import sys
 from pathlib import Path
 
 import yaml
 
-from benchmarks import experiment
+from benchmarks import experiment, tables
 from ner.runs.files import optional_json
 
 
@@ -38,3 +39,13 @@ def test_runs_are_trained_scored_and_recorded_once(corpus, encoders, tmp_path, m
     assert [group["runs"] for group in groups] == [["default-1", "default-2"], ["masked-1", "masked-2"]]
     everything = "".join(path.read_text(encoding="utf-8") for path in records.rglob("*.*"))
     assert str(tmp_path) not in everything and "Bergen" not in everything
+    monkeypatch.setattr(sys, "argv", ["tables", str(records)])
+    capsys.readouterr()
+    tables.main()
+    lines = capsys.readouterr().out.splitlines()
+    own = [
+        100 * optional_json(records / f"masked-{seed}" / "test" / "metrics.json")["overall"]["f1"] for seed in (1, 2)
+    ]
+    assert lines[3].startswith("| B, masked | 4 | ")
+    assert lines[3].endswith(f"| {statistics.mean(own):.1f} ± {statistics.stdev(own):.1f} |")
+    assert lines[5] == "B, masked, against A, all classes:" and len(lines) == 7 + 2 + 6

@@ -1,0 +1,67 @@
+"""The tables of the README and of docs/results.md, from the records that `benchmarks.experiment` wrote.
+
+    python -m benchmarks.tables RECORDS
+
+Numbers are in percent and in points of F1.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+from typing import Any
+
+from ner.report.findings import p_cell, signed_points, verdict
+from ner.runs.files import optional_json
+
+TITLES = {
+    "default": "A, all classes",
+    "masked": "B, masked",
+    "default_upsampled": "A, up-sampled",
+    "masked_upsampled": "B, up-sampled",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("records", type=Path)
+    records = parser.parse_args().records
+    report = optional_json(records / "report.json")
+    titles = ["micro", "macro", *report["classes"]]
+    experiments = {TITLES[group["runs"][0].rpartition("-")[0]]: group for group in report["groups"]}
+    head = ["F1 on the shared classes", "updates", *titles, "own classes"]
+    print(table(head, [score_row(name, group, titles, records) for name, group in experiments.items()]))
+    for name, group in list(experiments.items())[1:]:
+        print(f"\n{name}, against {next(iter(experiments))}:\n")
+        head = ["class", "gold entities", "difference", "95 % interval", "p (Holm)", "verdict", "detectable"]
+        support = {"micro": sum(report["support"].values())} | report["support"]
+        print(table(head, [difference_row(t, n, group["difference"][t]) for t, n in support.items()]))
+
+
+def score_row(name: str, group: dict[str, Any], titles: list[str], records: Path) -> list[str]:
+    """Mean and standard deviation over the seeds of an experiment; the last column is on all classes of each run."""
+    updates = {optional_json(records / run / "environment.json")["update_steps"] for run in group["runs"]}
+    own = [optional_json(records / run / "test" / "metrics.json")["overall"]["f1"] for run in group["runs"]]
+    f1 = [group["f1"][title] for title in titles]
+    cells = [spread(each["mean"], each["sd"]) for each in f1]
+    return [name, " ".join(f"{n:,}" for n in updates), *cells, spread(statistics.mean(own), statistics.stdev(own))]
+
+
+def spread(mean: float, deviation: float) -> str:
+    """Mean and standard deviation in percent."""
+    return f"{100 * mean:.1f} ± {100 * deviation:.1f}"
+
+
+def difference_row(title: str, support: int, d: dict[str, Any]) -> list[str]:
+    """How a score differs from that of the first experiment."""
+    interval = f"{signed_points(d['low'])} to {signed_points(d['high'])}"
+    least = f"±{100 * d['detectable']:.1f}"
+    return [title, f"{support:,}", signed_points(d["difference"]), interval, p_cell(d["p_holm"]), verdict(d), least]
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
+
+
+if __name__ == "__main__":
+    main()
