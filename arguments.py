@@ -49,6 +49,9 @@ class DataArguments:
     upsample: bool = option(False, "Repeat training sentences that contain a class of upsample_categories.")
     upsample_categories: list[str] = option(["DIS", "ANIM"], "The classes whose sentences are repeated.")
     upsample_factor: int = option(2, "How many copies of such a sentence the training data hold.")
+    upsample_at_random: bool = option(
+        False, "A control for up-sampling: repeat as many other sentences instead, chosen at random."
+    )
     cache: bool = option(True, "Store prepared data, and reuse those of an earlier run.")
 
     def __post_init__(self) -> None:

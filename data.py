@@ -22,6 +22,7 @@ from ner.corpus.selection import (
     ReadCount,
     TrainingData,
     appears_in,
+    as_many_others,
     capped,
     contains,
     first_occurrences,
@@ -83,8 +84,11 @@ def select_rows(options: DataArguments) -> TrainingData:
         train, validation = (mask(sentences, options.selected_categories) for sentences in (train, validation))
     upsampled = None
     if options.upsample:
-        rare = contains(train, options.upsample_categories)
-        train, upsampled = repeated(train, rare, options.upsample_factor), int(rare.sum())
+        chosen = contains(train, options.upsample_categories)
+        upsampled = int(chosen.sum())
+        if options.upsample_at_random:
+            chosen = as_many_others(chosen)
+        train = repeated(train, chosen, options.upsample_factor)
     rows |= {"repeated": len(train) - rows["kept"], "training_rows": len(train), "validation_rows": len(validation)}
     return TrainingData(train, validation, rows, *fingerprints, sizes, upsampled)
 
@@ -140,7 +144,8 @@ def log_counts(options: DataArguments, data: TrainingData) -> None:
     log_cap(rows["validation_rows"], next(count.sentences for count in data.read if count.split == "validation"))
     if data.upsampled is not None:
         classes, factor = " or ".join(options.upsample_categories), options.upsample_factor
-        log.info("up-sampling: %d sentences contain %s; each is used %d times", data.upsampled, classes, factor)
+        used = "as many others are" if options.upsample_at_random else "each is"
+        log.info("up-sampling: %d sentences contain %s; %s used %d times", data.upsampled, classes, used, factor)
     log.info(
         "train: read %(read)d, dropped %(duplicates_dropped)d duplicates and %(leaks_dropped)d that are also in "
         "validation or test, kept %(kept)d, repeated %(repeated)d: %(training_rows)d rows",

@@ -22,7 +22,7 @@ SHAPES: dict[str, Any] = {
     "args.yaml": {
         "dataset": str, "languages": [str], "model_checkpoint": str, "output_dir": str, "seed": int,
         "masked_training": bool, "selected_categories": [str],
-        "upsample": bool, "upsample_categories": [str], "upsample_factor": int,
+        "upsample": bool, "upsample_categories": [str], "upsample_factor": int, "upsample_at_random": bool,
         "per_device_train_batch_size": int, "gradient_accumulation_steps": int,
     },
     "config.json": {"id2label": {str: str}, "classes": [str], "masked_training": bool},

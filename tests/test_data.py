@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -101,6 +102,28 @@ def test_upsampling_repeats_by_the_factor_and_not_its_square(small, masked):
 def test_upsampled_a_and_b_train_on_the_same_rows(small):
     a, b = (training_data(options(small, upsample=True, masked_training=m)).train.token_lists() for m in (False, True))
     assert a == b
+
+
+def test_as_many_other_sentences_are_repeated_as_a_control(tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
+    rows = [{"tokens": [f"w{i}"], "ner_tags": [13 if i < 6 else 1 if i < 12 else 0]} for i in range(20)]
+    write_jsonl(tmp_path / "train" / "train_en.jsonl", rows)
+    write_jsonl(tmp_path / "val" / "val_en.jsonl", rows[:1])
+    rare = {f"w{i}" for i in range(1, 6)}  # w0 is also in validation
+    drawn = []
+    for masked in (False, True):
+        control = {"upsample": True, "upsample_at_random": True, "masked_training": masked}
+        prepared = training_data(options(tmp_path, **control))
+        counts = Counter(word for (word,) in prepared.train.token_lists())
+        drawn.append({word for word, n in counts.items() if n == 2})
+        assert len(drawn[-1]) == 5 == prepared.rows["repeated"] and not drawn[-1] & rare
+    assert drawn[0] == drawn[1] and drawn[0] != {f"w{i}" for i in range(6, 11)}
+    assert "5 sentences contain DIS or ANIM; as many others are used 2 times" in caplog.text
+    with pytest.raises(InputError, match=r"--upsample_at_random: found 4 sentences without .*those with one, 15"):
+        classes = ["DIS", "PER", "ANIM"]
+        write_jsonl(tmp_path / "train" / "train_en.jsonl", rows[:16] + [
+            {"tokens": [f"x{i}"], "ner_tags": [1]} for i in range(4)])  # fmt: skip
+        training_data(options(tmp_path, upsample=True, upsample_at_random=True, upsample_categories=classes))
 
 
 def test_the_cap_takes_the_first_rows_of_each_language(tmp_path):

@@ -113,6 +113,22 @@ def contains(sentences: Sentences, classes: Sequence[str]) -> np.ndarray:
     return np.bincount(sentence, weights=wanted[sentences.tags], minlength=len(sentences)) > 0
 
 
+def as_many_others(chosen: np.ndarray) -> np.ndarray:
+    """Of the sentences that are not `chosen` (bool [sentence]), as many at random, the same ones at each call.
+
+    Raises `InputError` where there are too few others.
+    """
+    others = np.flatnonzero(~chosen)
+    if len(others) < chosen.sum():
+        raise InputError(
+            f"--upsample_at_random: found {len(others):,} sentences without a class of --upsample_categories; expected "
+            f"at least as many as those with one, {chosen.sum():,}; name fewer classes"
+        )
+    drawn = np.zeros_like(chosen)
+    drawn[np.random.default_rng(0).choice(others, int(chosen.sum()), replace=False)] = True
+    return drawn
+
+
 def repeated(sentences: Sentences, chosen: np.ndarray, factor: int) -> Sentences:
     """The sentences in order, those that are `chosen` (bool [sentence]) `factor` times in a row."""
     return sentences.select(np.repeat(np.arange(len(sentences)), np.where(chosen, factor, 1)))

@@ -6,8 +6,8 @@ from ner.report.run_reader import Run
 
 # Arguments that an experiment varies.
 VARIED = (
-    "masked_training", "selected_categories", "upsample", "upsample_categories", "upsample_factor", "seed",
-    "output_dir",
+    "masked_training", "selected_categories", "upsample", "upsample_categories", "upsample_factor",
+    "upsample_at_random", "seed", "output_dir",
 )  # fmt: skip
 # Arguments that change no number, or that have a row of their own.
 NOT_COMPARED = (

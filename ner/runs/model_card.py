@@ -199,7 +199,10 @@ def training(run: RunRecords) -> str:
     args, environment = run.args, run.environment
     rows, packages = environment["rows"], environment["packages"]
     rare = " or ".join(map(escape, args.get("upsample_categories", [])))
-    up = f"sentences with {rare} appear {args.get('upsample_factor')} times: {rows['repeated']:,} rows more"
+    which = (
+        f"as many random sentences as contain {rare}" if args.get("upsample_at_random") else f"sentences with {rare}"
+    )
+    up = f"{which} appear {args.get('upsample_factor')} times: {rows['repeated']:,} rows more"
     hardware = ", ".join(environment["accelerators"]) or f"{environment['processor']}, {environment['threads']} threads"
     facts = [
         ("update steps", f"{environment['update_steps']:,}"),
