@@ -1,10 +1,10 @@
-"""The experiments A and B, with and without up-sampling, over several seeds: trained, scored and compared.
+"""The experiments A and B, with and without up-sampling, and its controls, over several seeds: trained and compared.
 
     python -m benchmarks.experiment --dataset FOLDER --model_checkpoint PATH [--seeds 1 2 3 4 5] [-- TRAINING OPTIONS]
 
 The runs are OUTPUT_DIR/NAME-SEED, one for each core at a time, with one thread each. What is finished is skipped and
-what was interrupted is resumed, so the command can be given again at any time. At the end, `report.py` compares all
-runs, and RECORDS gets what the runs and the report record, without a word of the data.
+what was interrupted is resumed, so the command can be given again at any time. `report.py` compares the experiments
+with A, and up-sampling with its controls. RECORDS gets what the runs and reports record, without a word of the data.
 """
 
 import argparse
@@ -27,6 +27,13 @@ EXPERIMENTS = {
     "default_upsampled": ["--upsample", "true"],
     "masked_upsampled": ["--masked_training", "true", "--upsample", "true"],
 }
+# What up-sampling does besides showing rare classes more often: it adds updates, and it repeats sentences. Each control
+# makes as many updates as `default_upsampled`, whose number takes the place of UPDATES.
+CONTROLS = {
+    "default_longer": ["--max_steps", "UPDATES"],
+    "default_random": ["--upsample", "true", "--upsample_at_random", "true"],
+}
+CONTROL_SEEDS = 3
 # What a report says of the runs as a whole. The rest is about single sentences and errors.
 RECORDED = ("classes", "support", "sentences", "clusters", "groups", "differing", "agreeing")
 
@@ -40,23 +47,40 @@ def main() -> None:
     parser.add_argument("--records", type=Path, help="folder for the small records; default: OUTPUT_DIR/records")
     parser.add_argument("training", nargs="*", help="more options of train.py, after --")
     options = parser.parse_args()
-    common = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, *options.training]
-    names = [(name, seed) for seed in options.seeds for name in EXPERIMENTS]
-    runs = {options.output_dir / f"{name}-{seed}": [*common, *EXPERIMENTS[name], "--seed", str(seed)]
-            for name, seed in names}  # fmt: skip
     options.output_dir.mkdir(parents=True, exist_ok=True)
+    records = options.records or options.output_dir / "records"
+    common = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, *options.training]
+
+    run_all(options.output_dir, EXPERIMENTS, options.seeds, common)
+    compare(options.output_dir, list(EXPERIMENTS), "report", records)
+    one = options.output_dir / f"default_upsampled-{options.seeds[0]}"
+    updates = str(optional_json(one / "environment.json")["update_steps"])
+    controls = {name: [updates if w == "UPDATES" else w for w in words] for name, words in CONTROLS.items()}
+    run_all(options.output_dir, controls, options.seeds[:CONTROL_SEEDS], common)
+    compare(options.output_dir, [*controls, "default_upsampled"], "controls", records)
+    print(f"the reports are in {options.output_dir}/report and {options.output_dir}/controls, the records in {records}")
+
+
+def run_all(folder: Path, experiments: dict[str, list[str]], seeds: list[int], common: list[str]) -> None:
+    """Trains and scores each experiment with each seed, as many at a time as there are cores."""
+    runs = {
+        folder / f"{name}-{seed}": [*common, *own, "--seed", str(seed)]
+        for seed in seeds
+        for name, own in experiments.items()
+    }
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for run in pool.map(train_and_score, runs, runs.values()):
             print(f"{run}: finished", flush=True)
-    in_order = [str(options.output_dir / f"{name}-{seed}") for name in EXPERIMENTS for seed in options.seeds]
-    report = options.output_dir / "report"
-    script("report.py", *in_order, "--output_dir", str(report), log=options.output_dir / "report.log")
-    records = options.records or options.output_dir / "records"
+
+
+def compare(folder: Path, experiments: list[str], name: str, records: Path) -> None:
+    """Compares all runs of some experiments with those of the first one, and records runs and report."""
+    runs = [run for e in experiments for run in sorted(folder.glob(f"{e}-*/")) if run.name.rpartition("-")[0] == e]
+    script("report.py", *map(str, runs), "--output_dir", str(folder / name), log=folder / f"{name}.log")
     for run in runs:
         record(run, records / run.name)
-    compared = optional_json(report / "report.json")
-    write_json(records / "report.json", {name: compared[name] for name in RECORDED if name in compared})
-    print(f"the report is in {report}, the records are in {records}")
+    report = optional_json(folder / name / "report.json")
+    write_json(records / f"{name}.json", {key: report[key] for key in RECORDED if key in report})
 
 
 def train_and_score(run: Path, training: list[str]) -> Path:

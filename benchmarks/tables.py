@@ -18,6 +18,8 @@ TITLES = {
     "masked": "B, masked",
     "default_upsampled": "A, up-sampled",
     "masked_upsampled": "B, up-sampled",
+    "default_longer": "A, as many updates",
+    "default_random": "A, other sentences repeated",
 }
 
 
@@ -25,16 +27,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path)
     records = parser.parse_args().records
-    report = optional_json(records / "report.json")
-    titles = ["micro", "macro", *report["classes"]]
+    for name in ("report", "controls"):
+        print_tables(optional_json(records / f"{name}.json"), records)
+
+
+def print_tables(report: dict[str, Any], records: Path) -> None:
+    """The scores of the experiments of a report, then the differences of each from the first."""
+    support = {c: n for c, n in report["support"].items() if n}
+    titles = ["micro", "macro", *support]
     experiments = {TITLES[group["runs"][0].rpartition("-")[0]]: group for group in report["groups"]}
     head = ["F1 on the shared classes", "updates", *titles, "own classes"]
-    print(table(head, [score_row(name, group, titles, records) for name, group in experiments.items()]))
+    print(table(head, [score_row(name, group, titles, records) for name, group in experiments.items()]) + "\n")
     for name, group in list(experiments.items())[1:]:
-        print(f"\n{name}, against {next(iter(experiments))}:\n")
+        print(f"{name}, against {next(iter(experiments))}:\n")
         head = ["class", "gold entities", "difference", "95 % interval", "p (Holm)", "verdict", "detectable"]
-        support = {"micro": sum(report["support"].values())} | report["support"]
-        print(table(head, [difference_row(t, n, group["difference"][t]) for t, n in support.items()]))
+        gold = {"micro": sum(support.values())} | support
+        print(table(head, [difference_row(t, n, group["difference"][t]) for t, n in gold.items()]) + "\n")
 
 
 def score_row(name: str, group: dict[str, Any], titles: list[str], records: Path) -> list[str]:

@@ -11,41 +11,52 @@ from benchmarks import experiment, tables
 from ner.runs.files import optional_json
 
 
-def test_runs_are_trained_scored_and_recorded_once(corpus, encoders, tmp_path, monkeypatch, capsys):
+def test_runs_are_trained_scored_recorded_and_shown_once(corpus, encoders, tmp_path, monkeypatch, capsys):
     calls = []
 
     def script(name: str, *words: str, log: Path) -> None:
-        calls.append((name, Path(words[words.index("--output_dir" if name == "train.py" else "--checkpoint") + 1]).name)
-                     if name != "report.py" else (name, ""))  # fmt: skip
+        calls.append((name, log.stem))
         importlib.import_module(name.removesuffix(".py")).main(list(words))
 
+    few = ("default", "default_upsampled")
     monkeypatch.setattr(experiment, "script", script)
     monkeypatch.setattr(experiment.os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(experiment, "EXPERIMENTS", {n: experiment.EXPERIMENTS[n] for n in ("default", "masked")})
+    monkeypatch.setattr(experiment, "EXPERIMENTS", {name: experiment.EXPERIMENTS[name] for name in few})
     argv = ["experiment", "--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--seeds", "1", "2",
-            "--output_dir", str(tmp_path / "runs"), "--", "--max_steps", "4", "--use_cpu", "true"]  # fmt: skip
+            "--output_dir", str(tmp_path / "runs"), "--", "--num_train_epochs", "1", "--use_cpu", "true"]  # fmt: skip
     monkeypatch.setattr(sys, "argv", argv)
     experiment.main()
-    names = ["default-1", "masked-1", "default-2", "masked-2"]
-    assert calls == [(s, n) for n in names for s in ("train.py", "inference.py")] + [("report.py", "")]
+    names = [f"{name}-{seed}" for names in (few, experiment.CONTROLS) for seed in (1, 2) for name in names]
+    ran = [(script, name) for name in names for script in ("train.py", "inference.py")]
+    assert calls == [*ran[:8], ("report.py", "report"), *ran[8:], ("report.py", "controls")]
     experiment.main()
-    assert calls[9:] == [("report.py", "")]
+    assert calls[18:] == [("report.py", "report"), ("report.py", "controls")]
+
     records = tmp_path / "runs" / "records"
+    updates = {}
     for name in names:
         args = yaml.safe_load((records / name / "args.yaml").read_text(encoding="utf-8"))
-        assert (args["seed"], args.get("masked_training", False)) == (int(name[-1]), name.startswith("masked"))
+        repeats = (args["upsample"], args["upsample_at_random"])
+        assert repeats == ("upsampled" in name or "random" in name, "random" in name)
+        assert args["seed"] == int(name[-1])
         assert optional_json(records / name / "test" / "metrics.json")["sentences"] == 40
+        updates[name] = optional_json(records / name / "environment.json")["update_steps"]
+    assert updates["default-1"] < updates["default_upsampled-1"]
+    assert updates["default_longer-1"] == updates["default_random-1"] == updates["default_upsampled-1"]
     groups = optional_json(records / "report.json")["groups"]
-    assert [group["runs"] for group in groups] == [["default-1", "default-2"], ["masked-1", "masked-2"]]
+    assert [group["runs"] for group in groups] == [[f"{name}-{seed}" for seed in (1, 2)] for name in few]
     everything = "".join(path.read_text(encoding="utf-8") for path in records.rglob("*.*"))
     assert str(tmp_path) not in everything and "Bergen" not in everything
+
     monkeypatch.setattr(sys, "argv", ["tables", str(records)])
     capsys.readouterr()
     tables.main()
     lines = capsys.readouterr().out.splitlines()
-    own = [
-        100 * optional_json(records / f"masked-{seed}" / "test" / "metrics.json")["overall"]["f1"] for seed in (1, 2)
+    own = [optional_json(records / name / "test" / "metrics.json")["overall"]["f1"] for name in names[1:4:2]]
+    assert lines[3].startswith(f"| A, up-sampled | {updates['default_upsampled-1']} | ")
+    assert lines[3].endswith(f"| {100 * statistics.mean(own):.1f} ± {100 * statistics.stdev(own):.1f} |")
+    assert [line for line in lines if "against" in line] == [
+        "A, up-sampled, against A, all classes:",
+        "A, other sentences repeated, against A, as many updates:",
+        "A, up-sampled, against A, as many updates:",
     ]
-    assert lines[3].startswith("| B, masked | 4 | ")
-    assert lines[3].endswith(f"| {statistics.mean(own):.1f} ± {statistics.stdev(own):.1f} |")
-    assert lines[5] == "B, masked, against A, all classes:" and len(lines) == 7 + 2 + 6
