@@ -1,6 +1,6 @@
 """Is a run ever lost? Trainings that replace an old run are killed at random moments, gone on with, and compared.
 
-    python benchmarks/kills.py [--kills 20] [--seed 0]
+    python -m benchmarks.kills [--kills 20] [--seed 0]
 
 On a small corpus and a tiny model, made here, in float32 on one thread. The old run lies among files that are not its
 own. A kill is SIGKILL before an update, or before a change to a file: in an epoch, in a save, or in the swap of the
@@ -140,21 +140,26 @@ def main() -> None:
         sys.exit(1 if kill_all(Path(temporary), options.kills, options.seed) else 0)
 
 
+def command_lines(folder: Path) -> dict[str, list[str]]:
+    """The options of `train.py` for the old run, for the new one that replaces it, and for the new one resumed."""
+    common = [
+        "--dataset", str(folder / "corpus"), "--model_checkpoint", str(folder / "encoder"), "--use_cpu", "true",
+        "--bf16", "false", "--learning_rate", "1e-2", "--cache", "false",
+    ]  # fmt: skip
+    new = [*common, "--output_dir", str(folder / "run"), "--num_train_epochs", "3"]
+    return {
+        "old": [*common, "--output_dir", str(folder / "old"), "--seed", "7", "--num_train_epochs", "2"],
+        "again": [*new, "--overwrite_output_dir", "true"],
+        "resume": [*new, "--resume_from_checkpoint", "true"],
+    }
+
+
 def kill_all(folder: Path, kills: int, seed: int) -> int:
     """Prints a line for each kill, and returns how many were not survived."""
     log, old, whole, run = (folder / name for name in ("log", "old", "whole", "run"))
     write_corpus(folder / "corpus")
     in_child(lambda: write_encoder(folder / "encoder"), log)
-    base = [
-        "--dataset", folder / "corpus", "--model_checkpoint", folder / "encoder", "--use_cpu", "true",
-        "--bf16", "false", "--learning_rate", "1e-2", "--cache", "false",
-    ]  # fmt: skip
-    commands = {
-        "old": [*base, "--output_dir", old, "--seed", 7, "--num_train_epochs", 2],
-        "again": [*base, "--output_dir", run, "--num_train_epochs", 3, "--overwrite_output_dir", "true"],
-        "resume": [*base, "--output_dir", run, "--num_train_epochs", 3, "--resume_from_checkpoint", "true"],
-    }
-    commands = {name: list(map(str, command)) for name, command in commands.items()}
+    commands = command_lines(folder)
 
     def trained(name: str, at: int | None = None, record: Path | None = None) -> int:
         place = Path(commands[name][commands[name].index("--output_dir") + 1])

@@ -170,7 +170,6 @@ def test_pipes_and_devices_are_written_as_they_are(tmp_path, capfd):
         written("/dev/fd/987")
 
 
-@pytest.mark.slow
 def test_standard_streams_of_a_shell(run, tmp_path):
     done = shell(f"TAG --text rabies --output_file /dev/stdout >> {tmp_path / 'log'}", run)
     assert done.returncode == 0, done.stderr
