@@ -1,4 +1,4 @@
-"""What reaches a terminal: one line a message, without control characters, whatever stands in names."""
+"""What reaches a terminal: one line a message, without control characters, whatever names contain."""
 
 import os
 import signal

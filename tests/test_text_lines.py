@@ -42,7 +42,7 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
 
 
 def shell(command: str, run: Path, **more: object) -> subprocess.CompletedProcess:
-    """`inference.py` in bash; `TAG` stands for it with the run's checkpoint."""
+    """`inference.py` in bash; `TAG` is replaced by it with the run's checkpoint."""
     tag = f"{sys.executable} {ROOT / 'inference.py'} --use_cpu true --bf16 false --checkpoint {run}"
     command = command.replace("TAG", tag)
     return subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", **more)
