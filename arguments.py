@@ -1,6 +1,6 @@
 """Every option of the scripts: its default, its help and its checks.
 
-Edit a default here, or name a YAML or JSON file, or pass `--field value`:
+Edit a default here, name a YAML or JSON config file, or pass `--field value`:
 
     python train.py configs/distilbert_masked.yaml --num_train_epochs 2
 
@@ -41,18 +41,18 @@ class DataArguments:
     dataset: str = option("Babelscape/multinerd", "A Hub id, a folder of JSONL or TSV files, or `sample`.")
     languages: list[str] = option(["en"], f"One or more of {' '.join(LANGUAGES)}.")
     max_train_sentences: int | None = option(
-        None, "At most this many training sentences, the same in every experiment."
+        None, "Use at most this many training sentences, the same ones in every experiment."
     )
-    max_eval_sentences: int | None = option(None, "At most this many sentences of validation and of test.")
+    max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
     masked_training: bool = option(False, "Experiment B: labels outside selected_categories become O.")
     selected_categories: list[str] = option(["PER", "ORG", "LOC", "DIS", "ANIM"], "The classes that masking keeps.")
     upsample: bool = option(False, "Repeat training sentences that contain a class of upsample_categories.")
     upsample_categories: list[str] = option(["DIS", "ANIM"], "The classes whose sentences are repeated.")
-    upsample_factor: int = option(2, "How many copies of such a sentence the training data hold.")
+    upsample_factor: int = option(2, "How often such a sentence appears in the training data.")
     upsample_at_random: bool = option(
         False, "A control for up-sampling: repeat as many other sentences instead, chosen at random."
     )
-    cache: bool = option(True, "Store prepared data, and reuse those of an earlier run.")
+    cache: bool = option(True, "Cache prepared data, and reuse what an earlier run cached.")
 
     def __post_init__(self) -> None:
         require_named(self, "dataset")
@@ -85,7 +85,7 @@ class ModelArguments:
         "distilbert-base-uncased", "A Hub id, a folder, or `package:NAME/FOLDER` inside an installed package."
     )
     max_length: int | None = option(
-        None, "Longest window in sub-tokens, special ones included; default: the run's, else the model's."
+        None, "Longest window in sub-tokens, special ones included; if not given, that of the run or model."
     )
 
     def __post_init__(self) -> None:
@@ -106,21 +106,25 @@ class TrainingArguments(transformers.TrainingArguments):
     per_device_train_batch_size: int = option(16, "Sentences in a training batch of each process.")
     per_device_eval_batch_size: int = option(
         32,
-        "Sentences in an evaluation batch of each process during training. After training and in inference.py, batches "
-        "are bounded by sub-tokens instead: 512 (on a CPU 32) times this number.",
+        "Sentences in an evaluation batch of each process during training. After training and in inference.py, it sets "
+        "the number of sub-tokens in a batch instead: at most 512 times this number, on a CPU 32 times.",
     )
     weight_decay: float = option(0.01, "AdamW's weight decay.")
     eval_strategy: str = option("epoch", "When to score the validation split: no, steps or epoch.")
     save_strategy: str = option("epoch", "When to save a checkpoint: no, steps, epoch or best.")
-    save_total_limit: int | None = option(1, "Checkpoints to keep, the best included; during training also the last.")
-    load_best_model_at_end: bool = option(True, "Use the best checkpoint in the end instead of the last.")
-    metric_for_best_model: str = option("f1", f"The metric that says which checkpoint is best: {' '.join(BEST_BY)}.")
-    greater_is_better: bool | None = option(
-        None, "Whether higher is better in that metric; default: yes, except for loss."
+    save_total_limit: int | None = option(
+        1, "How many checkpoints to keep, with the best one; during training, the last is kept too."
     )
-    bf16: bool | None = option(None, "Compute in bfloat16; default: where the hardware supports it natively.")
+    load_best_model_at_end: bool = option(True, "At the end, use the best checkpoint instead of the last.")
+    metric_for_best_model: str = option("f1", f"The metric that decides which checkpoint is best: {' '.join(BEST_BY)}.")
+    greater_is_better: bool | None = option(
+        None, "Whether a higher value of that metric is better; if not given, yes, except for loss."
+    )
+    bf16: bool | None = option(
+        None, "Compute in bfloat16; if not given, where the hardware multiplies it faster than float32."
+    )
     train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
-    fast_dropout: bool = option(True, "CPU only: faster dropout.")
+    fast_dropout: bool = option(True, "Use faster dropout when training on a CPU.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
 
@@ -135,10 +139,10 @@ class TrainingArguments(transformers.TrainingArguments):
         if DebugOption.UNDERFLOW_OVERFLOW in self.debug:  # it looks for infinity in Boolean masks too, and fails
             raise InputError(
                 "--debug: found underflow_overflow, which fails on attention masks; expected no --debug; "
-                "a training whose weights are no longer finite ends with a message without it"
+                "leave it out: a training whose weights are no longer finite ends with a message anyway"
             )
         if self.early_stopping_patience is not None and self.eval_strategy == "no":
-            raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch beside it")
+            raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch with it")
 
     def check_numbers(self) -> None:
         """Raises `InputError` for a number out of its range."""
@@ -150,13 +154,13 @@ class TrainingArguments(transformers.TrainingArguments):
             require_at_least(self, name, 0)
         if max(self.seed, self.data_seed or 0) >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
             raise InputError(
-                "--seed, --data_seed and --label_smoothing_factor: expected less than 2**32, and from 0 to 1"
+                "--seed and --data_seed: expected less than 2**32; --label_smoothing_factor: expected 0 to 1"
             )
         if self.max_steps < 1 and self.num_train_epochs == 0:
             raise InputError(f"--num_train_epochs: found {self.num_train_epochs}; expected more than 0")
 
     def check_choices(self) -> None:
-        """Raises `InputError` for a value that is not one of those that work here."""
+        """Raises `InputError` for a value that does not work in this project."""
         require_named(self, "output_dir", "hub_model_id")
         require_mapping(self, "lr_scheduler_kwargs", "gradient_checkpointing_kwargs", "activation_checkpointing_kwargs",
                         "liger_kernel_config")  # fmt: skip
@@ -184,11 +188,11 @@ class InferenceArguments:
 
     _argument_group_name = "inference"
 
-    checkpoint: str | None = option(None, "A run folder or a Hub id; default: output_dir.")
+    checkpoint: str | None = option(None, "A run folder or a Hub id; if not given, output_dir.")
     split: str = option("test", "The labelled split to score: test or validation.")
     text: str | None = option(None, "Tag this text instead of scoring.")
     input_file: str | None = option(None, "Tag the lines of this file instead of scoring; - is standard input.")
-    output_file: str | None = option(None, "The file for the tagged lines; default: standard output.")
+    output_file: str | None = option(None, "The file for the tagged lines; if not given, standard output.")
 
     def __post_init__(self) -> None:
         require_named(self, "checkpoint", "input_file", "output_file")
@@ -197,12 +201,12 @@ class InferenceArguments:
         if self.text is not None and self.input_file is not None:
             raise InputError("--text and --input_file: found both; expected one; leave one out")
         if self.output_file is not None and self.text is None and self.input_file is None:
-            raise InputError("--output_file: found nothing to tag; expected --text or --input_file beside it")
+            raise InputError("--output_file: found nothing to tag; expected --text or --input_file with it")
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The parsed options. `given` says for each that was set where: in the config file (its name) or `command line`."""
+    """The parsed options. `given` has the source of each one set: the config file's name, or `command line`."""
 
     data: DataArguments
     model: ModelArguments
@@ -213,8 +217,8 @@ class Arguments:
 
 
 GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
-# No part of the experiment: how the run was started, what it reads from a cache, and where it was pushed (these and
-# `hub_...`, which may hold a token).
+# These options do not belong to the experiment: they say how the run was started, whether it uses a cache, and where it
+# was pushed. Options named `hub_...` are not recorded either: one of them is a token.
 NOT_RECORDED = {"cache", "overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
 
 
@@ -234,7 +238,7 @@ def defaults() -> dict[str, Any]:
 def recorded(arguments: Arguments) -> dict[str, Any]:
     """What `args.yaml` holds: this project's options, and each other training argument that was given a new value.
 
-    The precision is the one that was settled on, so that a repeated run uses it on other hardware too.
+    The precision is the one that was chosen, so that a repeated run uses it on other hardware too.
     """
     names = [f.name for group in (DataArguments, ModelArguments) for f in dataclasses.fields(group)]
     for f in dataclasses.fields(TrainingArguments):

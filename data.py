@@ -1,6 +1,6 @@
 """The rows of an experiment, and an audit of the data that they come from.
 
-    python data.py --dataset sample     # counts and faults; faults and class plots as files in runs/data/sample
+    python data.py --dataset sample     # prints counts and faults; writes to runs/data/sample
 
 The order is: read, check, drop duplicates and leaks, cap, mask, up-sample. So experiments A and B train on the same
 sentences.
@@ -43,7 +43,7 @@ log = logging.getLogger("ner")
 def training_data(options: DataArguments) -> TrainingData:
     """The sentences to train on and those to validate on. Raises `InputError` for wrong data or classes.
 
-    They come from the cache, unless `options.cache` is off, where an earlier run prepared the same ones.
+    If `options.cache` is on and an earlier run prepared the same sentences, they come from the cache.
     """
     if options.cache:
         decisive = [asdict(options), source_hashes(options.dataset, options.languages)]
@@ -55,7 +55,7 @@ def training_data(options: DataArguments) -> TrainingData:
 
 
 def select_rows(options: DataArguments) -> TrainingData:
-    """Reads the data and selects the rows of the experiment. A test split, if there is one, serves the leak check."""
+    """Reads the data and selects the rows of the experiment. A test split, if any, is only used to find leaks."""
     train = read(options.dataset, options.languages, "train")
     classes = classes_of(train.names)
     validation = in_labels(read(options.dataset, options.languages, "validation", classes), train.names)
@@ -110,7 +110,7 @@ def optional_test(dataset: str, language: str) -> Sentences | None:
 
 
 def read_count(split: str, languages: list[str], sentences: Sentences | None) -> ReadCount:
-    """The size of what was read; None is a file that does not exist."""
+    """The size of what was read. `sentences` is None if there is no file."""
     if sentences is None:
         return ReadCount(split, languages, 0, 0)
     return ReadCount(split, languages, len(sentences), len(sentences.words))
@@ -136,7 +136,7 @@ def read_split(options: DataArguments, split: str, known_classes: Sequence[str] 
 
 
 def log_counts(options: DataArguments, data: TrainingData) -> None:
-    """Logs what was read, dropped, capped and repeated; the same for rows from the cache."""
+    """Logs what was read, dropped, capped and repeated, also if the rows come from the cache."""
     for count in data.read:
         log_read(options.dataset, count)
     rows = data.rows
@@ -157,7 +157,7 @@ def log_read(dataset: str, count: ReadCount) -> None:
     """Logs the size of what was read, and warns of a copy of MultiNERD that has another size."""
     if not count.sentences:
         language = " ".join(count.languages)
-        log.info("%s: no file in %s, so training sentences are not compared with it", count.split, language)
+        log.info("%s: no file for %s, so training sentences are not compared with this split", count.split, language)
         return
     expected = MULTINERD_ENGLISH_ROWS[count.split]
     if dataset == "Babelscape/multinerd" and count.languages == ["en"] and count.sentences != expected:
@@ -168,18 +168,18 @@ def log_read(dataset: str, count: ReadCount) -> None:
 def log_cap(kept: int, before: int) -> None:
     """Logs how many sentences a cap left, if it removed any."""
     if kept < before:
-        log.info("capped: %d of %d sentences", kept, before)
+        log.info("capped: kept %d of %d sentences", kept, before)
 
 
 def audit_folder(arguments: Arguments) -> Path:
-    """Where an audit's files go: `data/` in the run folder that is named, else a folder of the data set's own."""
+    """Where an audit's files go: `data/` in the run folder if one is named, else a folder named after the data set."""
     if "output_dir" in arguments.given:
         return Path(arguments.training.output_dir) / "data"
     return Path("runs/data") / (Path(arguments.data.dataset).name or "data")
 
 
 def write_findings(faults: list[Finding], path: Path) -> None:
-    """Writes a JSON object a line for each fault."""
+    """Writes each fault as a JSON object on its own line."""
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, "".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in faults))

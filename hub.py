@@ -22,11 +22,11 @@ log = logging.getLogger("ner")
 
 
 def export(run: Path) -> None:
-    """Exports the run's model to ONNX; scores the exports for the card, where the run's test split was scored.
+    """Exports the run's model to ONNX. If the run's test split was scored, scores the exports too, for the card.
 
-    Raises `InputError` where the folder holds no run that can be exported.
+    Raises `InputError` if the folder holds no run that can be exported.
     """
-    # Here, because they load torch, and the card does without.
+    # Imported here because they load torch, which the model card does not need.
     from transformers.utils import logging as transformers_logging
 
     from ner.model import onnx_export
@@ -38,7 +38,7 @@ def export(run: Path) -> None:
     if own:
         print(*compared(run, own["data_fingerprint"]), sep="\n", flush=True)
     else:
-        log.info("the test split was not scored, so the exports are not compared with the run: "
+        log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> None:
     onnx = commands.add_parser("onnx", help="export the model, with float32 and int8 weights", allow_abbrev=False)
     for command in (card, upload, onnx):
         command.add_argument("run", type=named_folder, help="a run folder")
-    upload.add_argument("--repo_id", required=True, help="OWNER/NAME on the Hub")
+    upload.add_argument("--repo_id", required=True, help="the repository on the Hub, OWNER/NAME")
     upload.add_argument("--private", action="store_true", help="make a new repository private")
     options = parser.parse_args(argv)
     if options.command == "card":
@@ -100,7 +100,7 @@ def main(argv: list[str]) -> None:
         with locked(options.run, shared=True):
             repository = push(options.run, options.repo_id, private=options.private or None)
         print(repository)
-        print(f"score or use it: python inference.py --checkpoint {repository.repo_id}", file=sys.stderr)
+        print(f"to score or use it: python inference.py --checkpoint {repository.repo_id}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def score(arguments: Arguments, name: str, option: str, write: bool = True) -> d
 
 
 def data_options(arguments: Arguments, own_args: dict[str, Any], name: str) -> DataArguments:
-    """The data of the checkpoint's own `args.yaml`, where no option names others."""
+    """The data options that were given, and for the rest those of the checkpoint's own `args.yaml`."""
     chosen = {k: own_args[k] for k in ("dataset", "languages") if k in own_args and k not in arguments.given}
     try:
         return replace(arguments.data, **chosen)
@@ -95,10 +95,10 @@ def data_options(arguments: Arguments, own_args: dict[str, Any], name: str) -> D
 
 
 def hub_args(repo_id: str, given: set[str]) -> dict[str, Any]:
-    """The `args.yaml` of a pushed run, where it has one, for the options that were not given.
+    """The `args.yaml` of a run on the Hub. It is empty if the run has none, or if the options make it unnecessary.
 
-    Raises `InputError` where it names data that are neither the sample nor on the Hub: a folder here that happens to
-    have that name is other data.
+    Raises `InputError` if it names data that are neither the sample nor on the Hub: a local folder that happens to have
+    that name holds other data.
     """
     if {"dataset", "languages"} <= given:
         return {}
@@ -114,15 +114,15 @@ def hub_args(repo_id: str, given: set[str]) -> dict[str, Any]:
     on_hub = "/" in dataset and is_repo_id(dataset) and not os.path.exists(dataset)
     if "dataset" not in given and dataset != "sample" and not on_hub:
         raise InputError(
-            f"{repo_id}: its args.yaml names the data {dataset!r}; expected `sample` or a data set on the Hub that is "
-            "no folder here; name the data to score it on with --dataset"
+            f"{repo_id}: its args.yaml names the data {dataset!r}; expected `sample`, or a data set on the Hub whose "
+            "name is not that of a local folder; name the data to score it on with --dataset"
         )
     return own_args
 
 
 def in_known_labels(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
-    """The sentences in the labels that the checkpoint knows. Other gold entities are scored as `O`; their number is
-    logged.
+    """The sentences with the labels that the checkpoint knows. Other gold entities are scored as `O`, and their number
+    is logged.
 
     Raises `InputError` where checkpoint and data have no class in common.
     """
@@ -130,14 +130,14 @@ def in_known_labels(sentences: Sentences, tagger: Tagger, name: str) -> Sentence
     unknown = [c for c in classes if c not in tagger.classes]
     if len(unknown) == len(classes):
         raise InputError(
-            f"{name}: knows {', '.join(tagger.classes)}, the data {', '.join(classes)}; expected a class in common; "
-            "check --checkpoint and --dataset"
+            f"{name}: found the classes {', '.join(tagger.classes)}, and in the data {', '.join(classes)}; "
+            "expected a class in common; check --checkpoint and --dataset"
         )
     entities = spans(sentences.tags, sentences.lengths, sentences.names)
     dropped = int(np.isin(entities.class_index, [classes.index(c) for c in unknown]).sum())
     if dropped:
         log.info(
-            "%d gold entities are scored as O, of classes that the checkpoint does not know: %s",
+            "%d gold entities are scored as O, because the checkpoint does not know their classes: %s",
             dropped, ", ".join(unknown),
         )  # fmt: skip
     return sentences.with_names(tagger.names)
@@ -154,7 +154,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def tag(arguments: Arguments, name: str, option: str) -> None:
-    """Tags `--text` or the lines of `--input_file`, in order, holding a bounded number of lines at a time."""
+    """Tags `--text` or the lines of `--input_file`, in order, with a limited number of lines in memory."""
     options, first = arguments.inference, is_first()
     to_terminal = options.output_file is None and is_terminal(sys.stdout)
     typed = options.input_file == "-" and PartialState().num_processes == 1 and is_terminal(sys.stdin)
@@ -163,7 +163,7 @@ def tag(arguments: Arguments, name: str, option: str) -> None:
     if first:
         source, destination = input_lines(options.text, options.input_file), output(options.output_file)
     with source as lines, destination as file:
-        # After the files, which cost less to open.
+        # The checkpoint is loaded after the files are opened, because that takes longer.
         location = resolve_checkpoint(name, option)
         tagger = load_tagger(location, option, arguments.training, arguments.model.max_length)
         size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once

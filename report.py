@@ -2,8 +2,8 @@
 
     python report.py runs/distilbert_default runs/distilbert_masked --output_dir runs/report
 
-It reads run folders only; of each, `test/predictions.jsonl` is enough. It writes report.html, report.md, report.json
-and the pictures (SVG) to the output folder, and prints the tables.
+It only reads run folders, and `test/predictions.jsonl` in each of them is enough. It writes report.html, report.md,
+report.json and the pictures (SVG) to the output folder, and prints the tables.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         nargs="+",
         type=named_folder,
         metavar="RUN",
-        help="run folders; the first is what the others are compared with",
+        help="run folders; the others are compared with the first",
     )
     parser.add_argument(
         "--output_dir", type=Path, default=Path("runs/report"), help="folder for the report (default: runs/report)"

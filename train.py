@@ -1,4 +1,4 @@
-"""Fine-tune a tagger, as `arguments.py` says, and write a run folder.
+"""Fine-tune a tagger with the options of `arguments.py`, and write a run folder.
 
 python train.py                                              # the defaults of arguments.py
 python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
     """Trains as the options say, writes the run folder, prints the validation scores, and pushes if asked to."""
     arguments = parse(argv, "Fine-tune a tagger and write a run folder.")
     transformers_logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", message=".*pin_memory.*")  # at every evaluation where there is no GPU
+    warnings.filterwarnings("ignore", message=".*pin_memory.*")  # without a GPU, it would appear at every evaluation
     if arguments.given:
         for line in described(arguments.given, arguments.values):
             log.info("%s", line)
@@ -87,7 +87,7 @@ def main(argv: list[str]) -> None:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training starts: the checkpoint that it resumes, if any, and the seconds that it was trained before.
+    """Where a training starts: the checkpoint that it resumes from, if any, and the seconds of training before that.
 
     `replaces_run` is true where the run folder holds another run, which is to be replaced.
     """
@@ -98,14 +98,17 @@ class Start:
 
 
 def start_of(run: Path, arguments: Arguments) -> Start:
-    """Raises `InputError` where the folder holds a run that is neither resumed nor to be replaced, or where the run to
-    resume had other options."""
+    """Where the training of these options starts.
+
+    Raises `InputError` if the folder holds a run that is neither resumed nor to be replaced, or if the run to resume
+    had other options.
+    """
     options = arguments.training
     checkpoint = checkpoint_to_resume(options)
     goes_on = checkpoint is not None and Path(checkpoint).resolve().parent == run.resolve()
     if holds_run(run) and not goes_on and not options.overwrite_output_dir:
         raise InputError(
-            f"--output_dir: {run} holds a run; expected a new folder; choose another, go on with "
+            f"--output_dir: {run} holds a run; expected a new folder; choose another, continue the run with "
             "--resume_from_checkpoint true, or replace it with --overwrite_output_dir true"
         )
     if checkpoint is None:
@@ -133,7 +136,7 @@ def push_target(run: Path, arguments: Arguments) -> str | None:
 
 
 def load_data(arguments: Arguments, start: Start) -> TrainingData:
-    """The rows of the experiment. Raises `InputError` where they hold no entity, or the resumed run had others."""
+    """The rows of the experiment. Raises `InputError` if they have no entity, or if the resumed run had other rows."""
     data = training_data(arguments.data)
     require_entities(arguments.data.dataset, "training", data.train)
     if start.checkpoint:
@@ -147,13 +150,13 @@ def fingerprints(data: TrainingData) -> list[str]:
 
 
 def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> TaggingTrainer:
-    """The Trainer with its model. Sets the precision among the options."""
+    """The Trainer with its model. Sets the precision in the options."""
     options, encoder = arguments.training, arguments.model.model_checkpoint
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_for_training(encoder, data.names, arguments.data.masked_training, classes_of(data.names))
     set_precision(options, choose_precision(options, model.config.model_type))
     window = window_size(tokenizer, model, arguments.model.max_length)
-    model.config.trained_window = window  # scored as it was trained
+    model.config.trained_window = window  # the run is scored with the window that it was trained with
     inputs = model_inputs(data.train, data.validation, tokenizer, window, arguments.data.cache)
     for part in inputs:
         require_embedded(part, tokenizer, model, f"--model_checkpoint {encoder}")
@@ -186,11 +189,11 @@ def epoch_scores(data: TrainingData) -> Callable[[EvalPrediction], dict[str, flo
 
 
 def train(run: Path, trainer: TaggingTrainer, arguments: Arguments, data: TrainingData, start: Start) -> dict[str, Any]:
-    """Trains, writes the run folder but for its model card, and returns the validation scores."""
+    """Trains, writes the run folder except its model card, and returns the validation scores."""
     options = arguments.training
     batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
-    order = "of like length" if options.train_sampling_strategy == "group_by_length" else "at random"
-    log.info("batches %s, %d sentences an update, over %d process(es)", order, batch, options.world_size)
+    order = options.train_sampling_strategy.replace("_", " ")
+    log.info("order of the rows: %s; %d sentences an update, over %d process(es)", order, batch, options.world_size)
     with fast_dropout(trainer.model) if options.fast_dropout and options.device.type == "cpu" else nullcontext():
         result = trainer.train(resume_from_checkpoint=start.checkpoint)
     with saving(run):
@@ -203,7 +206,7 @@ def train(run: Path, trainer: TaggingTrainer, arguments: Arguments, data: Traini
 
 
 def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: TrainingData) -> ScoredSplit:
-    """The scores of the trained model as `inference.py` finds them; every process has to take part."""
+    """The scores of the trained model, computed as in `inference.py`. Every process must call this."""
     options, tokenizer = arguments.training, trainer.processing_class
     precision = scoring_precision(training_precision(options))
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast
@@ -225,10 +228,10 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
 def write_results(
     run: Path, trainer: TaggingTrainer, arguments: Arguments, data: TrainingData, scores: ScoredSplit, seconds: float
 ) -> None:
-    """Writes the records and scores of a model that UNFINISHED holds, and publishes it."""
+    """Writes the records and scores of the model that is in UNFINISHED, and moves them all into the run folder."""
     new = run / UNFINISHED
     with writing(new):
-        (new / "training_args.bin").unlink(missing_ok=True)  # a pickle, and args.yaml says the same
+        (new / "training_args.bin").unlink(missing_ok=True)  # a pickle; args.yaml records the same
         trainer.state.save_to_json(str(new / "trainer_state.json"))
     write_text(new / "args.yaml", trainer.args_yaml)
     surfaces = sorted({f"{class_}\t{surface}\n" for _, surface, class_ in entity_surfaces(data.train)})
@@ -242,23 +245,23 @@ def write_results(
     write_json(new / "environment.json", environment() | about)
     write_scores(new / "validation", scores.metrics, data.validation, scores.gold, scores.predicted)
     if not trainer.replaces_run:
-        remove_stale(run)  # what was made of the weights that were resumed
+        remove_stale(run)  # test scores and exports of the weights before
     publish(run, trainer.replaces_run)
-    if trainer.state.best_model_checkpoint is not None:  # the last one was kept for resuming until here
+    if trainer.state.best_model_checkpoint is not None:  # until here, the last one was kept too, to resume from
         remove_surplus(run, trainer.checkpoint_limit, [Path(trainer.state.best_model_checkpoint).name])
 
 
 def finish(
     run: Path, trainer: TaggingTrainer, metrics: dict[str, Any], arguments: Arguments, repository: str | None
 ) -> None:
-    """Writes the model card, ends the processes but for the first, prints the scores, and pushes the run."""
+    """Writes the model card, ends all processes except the first, prints the scores, and pushes the run."""
     first = trainer.is_world_process_zero()
     if first:
         write_card(run)
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
     trainer.accelerator.wait_for_everyone()
-    # DistributedDataParallel goes before the process group. Otherwise its end would be that of the group, which waits
-    # for a thread that may wait for Python's lock.
+    # DistributedDataParallel is freed before the process group. Otherwise freeing it would end the group, which waits
+    # for a thread that may itself wait for Python's lock.
     trainer.model_wrapped = trainer.model
     trainer.accelerator.free_memory()
     trainer.accelerator.end_training()

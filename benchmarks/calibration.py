@@ -2,10 +2,10 @@
 
     python -m benchmarks.calibration RUN [--rounds 200] [--runs 6]
 
-Copies of a run's predictions get independent noise of the same rate, so no copy is better than another. The output is
-the share of rounds in which a report over --runs copies would show some difference from the first copy, in micro F1
-and in any class. Both are corrected by Holm's method, so the share should be 5 % at most. The shares without the
-correction are printed too.
+Independent noise of the same rate is added to copies of a run's predictions, so no copy is better than another. The
+output is the share of rounds in which a report over --runs copies would show some difference from the first copy, in
+micro F1 and in any class. Both are corrected by Holm's method, so the share should be 5 % at most. The shares without
+the correction are printed too.
 """
 
 import argparse

@@ -1,11 +1,12 @@
-"""Is a run ever lost? Trainings that replace an old run are killed at random moments, gone on with, and compared.
+"""Is a run ever lost? Trainings that replace an old run are killed at random moments, continued, and compared.
 
-    python benchmarks/kills.py [--kills 20] [--seed 0]
+    python -m benchmarks.kills [--kills 20] [--seed 0]
 
-On a small corpus and a tiny model, made here, in float32 on one thread. The old run lies among files that are not its
-own. A kill is SIGKILL before an update, or before a change to a file: in an epoch, in a save, or in the swap of the
-old run for the new one. Then the old run must be whole, or the new one go on from a checkpoint; at the end weights and
-predictions must equal those of an uninterrupted training, and the other files must be as they were.
+The corpus is small and the model is tiny. Both are made here, and trained with in float32 on one thread. The folder of
+the old run also holds files that no run wrote. A kill is SIGKILL before an update, or before a change to a file: in an
+epoch, in a save, or in the swap of the old run for the new one. Then the old run must be whole, or the new one must
+continue from a checkpoint. At the end, weights and predictions must equal those of an uninterrupted training, and the
+other files must be as they were.
 """
 
 import argparse
@@ -122,7 +123,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def fault(before: dict[str, bytes], run: Path, whole: Path) -> str | None:
-    """What is wrong with a run that was killed and gone on with, if anything is."""
+    """What is wrong with a run that was killed and continued; None if nothing is."""
     files, expected = content(run), content(whole)
     for name in ("model.safetensors", "validation/predictions.jsonl", "config.json"):
         if files.get(name) != expected[name]:
@@ -140,21 +141,26 @@ def main() -> None:
         sys.exit(1 if kill_all(Path(temporary), options.kills, options.seed) else 0)
 
 
+def command_lines(folder: Path) -> dict[str, list[str]]:
+    """The options of `train.py` for the old run, for the new one that replaces it, and for the new one resumed."""
+    common = [
+        "--dataset", str(folder / "corpus"), "--model_checkpoint", str(folder / "encoder"), "--use_cpu", "true",
+        "--bf16", "false", "--learning_rate", "1e-2", "--cache", "false",
+    ]  # fmt: skip
+    new = [*common, "--output_dir", str(folder / "run"), "--num_train_epochs", "3"]
+    return {
+        "old": [*common, "--output_dir", str(folder / "old"), "--seed", "7", "--num_train_epochs", "2"],
+        "again": [*new, "--overwrite_output_dir", "true"],
+        "resume": [*new, "--resume_from_checkpoint", "true"],
+    }
+
+
 def kill_all(folder: Path, kills: int, seed: int) -> int:
     """Prints a line for each kill, and returns how many were not survived."""
     log, old, whole, run = (folder / name for name in ("log", "old", "whole", "run"))
     write_corpus(folder / "corpus")
     in_child(lambda: write_encoder(folder / "encoder"), log)
-    base: list[object] = [
-        "--dataset", folder / "corpus", "--model_checkpoint", folder / "encoder", "--use_cpu", "true",
-        "--bf16", "false", "--learning_rate", "1e-2", "--cache", "false",
-    ]  # fmt: skip
-    arguments = {
-        "old": [*base, "--output_dir", old, "--seed", 7, "--num_train_epochs", 2],
-        "again": [*base, "--output_dir", run, "--num_train_epochs", 3, "--overwrite_output_dir", "true"],
-        "resume": [*base, "--output_dir", run, "--num_train_epochs", 3, "--resume_from_checkpoint", "true"],
-    }
-    commands = {name: list(map(str, words)) for name, words in arguments.items()}
+    commands = command_lines(folder)
 
     def trained(name: str, at: int | None = None, record: Path | None = None) -> int:
         place = Path(commands[name][commands[name].index("--output_dir") + 1])
@@ -172,7 +178,7 @@ def kill_all(folder: Path, kills: int, seed: int) -> int:
         moments[phase].append(number)
     print("events:", ", ".join(f"{len(moments[phase])} {phase}" for phase in ("epoch", "save", "swap")))
     before, rng, failed = content(old), random.Random(seed), 0
-    print(f"{'kill':>4}  {'in':5} {'event':>5}  {'left behind':28} {'went on with':12} result")
+    print(f"{'kill':>4}  {'in':5} {'event':>5}  {'left behind':28} {'then':12} result")
     for kill in range(kills):
         phase = ("epoch", "save", "swap")[kill % 3]
         at = rng.choice(moments[phase])

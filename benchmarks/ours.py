@@ -59,7 +59,7 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
 
 
 def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int) -> float:
-    """Seconds of `steps` updates; fifty are one of the pools that batches of like length are drawn from."""
+    """Seconds of `steps` updates; fifty use up one pool from which batches of similar length are drawn."""
     ours = trainer(dataset, encoder, folder, steps, batch_size)
     with fast_dropout(ours.model):
         return ours.train().metrics["train_runtime"]

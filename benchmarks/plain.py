@@ -1,7 +1,7 @@
-"""The plain recipe that speed is measured against: the usual script, in few lines.
+"""The plain recipe that speed is compared with: the usual script, in few lines.
 
-Rows are aligned to sub-tokens one after the other in `datasets.map`, batches of 16 are drawn at random and padded to
-their longest, everything is float32, seqeval scores, `pipeline` tags.
+Rows are aligned to sub-tokens one by one in `datasets.map`. Batches of 16 are drawn at random and padded to their
+longest row. Everything is in float32. seqeval scores, and `pipeline` tags.
 """
 
 import time

@@ -1,6 +1,6 @@
 """What does tagging raw text cost against tagging given tokens? F1 over character spans of the same sentences.
 
-    python benchmarks/raw_text.py RUN
+    python -m benchmarks.raw_text RUN
 
 RUN is a run folder whose test split was scored: its tokens are joined by spaces and tagged as text.
 """

@@ -2,8 +2,8 @@
 
     python -m benchmarks.report_size RUN
 
-The predictions of RUN are repeated until there are 16,454 sentences. Each sentence is made distinct, and each run gets
-noise of its own.
+The predictions of RUN are repeated until there are 16,454 sentences. Each sentence is made distinct, and each run
+has its own noise.
 """
 
 import argparse

@@ -1,10 +1,10 @@
 """How many times as fast is this repository as the plain recipe (`plain.py`)?
 
-    python benchmarks/speed.py --dataset FOLDER --model_checkpoint PATH [--only training tagging ...]
+    python -m benchmarks.speed --dataset FOLDER --model_checkpoint PATH [--only training tagging ...]
 
-FOLDER is laid out like MultiNERD (`train/train_en.jsonl`, ...) and PATH holds an encoder. Each recipe has a process of
-its own; they take turns, A B A B, and each ratio is that of two neighbours. Printed are the medians, and the lowest
-and highest ratio. `--run` names a run to tag with, exported by `hub.py onnx`; without it one is trained for an epoch.
+FOLDER is laid out like MultiNERD (`train/train_en.jsonl`, ...) and PATH holds an encoder. Each recipe runs in its own
+process. They take turns, A B A B, and a ratio compares one turn of each. The medians, and the lowest and highest ratio,
+are printed. `--run` names a run to tag with, exported by `hub.py onnx`. Without it, one is trained for an epoch.
 """
 
 import argparse
@@ -217,7 +217,7 @@ def peak_memory() -> float:
 
 
 def scoring(options: argparse.Namespace, sentences: int = 33_000) -> None:
-    """Gold tags of the training split, repeated, against the same with one tag in twenty drawn anew."""
+    """Gold tags of the training split, repeated, against the same tags, of which one in twenty is random."""
     rng = random.Random(0)
     with open(options.dataset / "train" / "train_en.jsonl", encoding="utf-8") as file:
         tags = [[plain.LABELS[i] for i in json.loads(line)["ner_tags"]] for line in file]

@@ -1,11 +1,11 @@
 """Does fast training cost F1? Both recipes at their best learning rates, over seeds, on the validation split.
 
-    python benchmarks/training_f1.py --dataset FOLDER --model_checkpoint PATH
+    python -m benchmarks.training_f1 --dataset FOLDER --model_checkpoint PATH
 
-FOLDER and PATH as in `speed.py`. The plain recipe has batches of 16, this repository those of `--batches`. Each tries
-its learning rates with the first seed, and trains with the others at the best of them; all are scored after their
-last epoch. `--jobs` trainings run at once and share the cores; `--plain_rates` without a rate leaves the plain recipe
-out.
+FOLDER and PATH are those of `speed.py`. The plain recipe has batches of 16, this repository those of `--batches`. Each
+recipe tries its learning rates with the first seed, and trains with the other seeds at the best rate. All are scored
+after their last epoch. `--jobs` trainings run at once and share the cores. `--plain_rates` without a rate leaves out
+the plain recipe.
 """
 
 import argparse

@@ -1,2 +1,2 @@
-"""What the scripts on top share. Nothing in here imports one of them, and imports point down: report, model, runs,
-then scoring and corpus, then the modules beside this one."""
+"""The code that the commands share. Nothing in here imports a command. A room imports only from the rooms after it in
+this list: report, model, runs, corpus, scoring, then the modules in this folder itself."""

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
-# Nothing but a full disk or device gives these; `/dev/full` as standard output does.
+# The errors of a full disk, a used-up quota and a file that is too large.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # UTF-8 cannot hold it. JSON can escape one, and Python puts it for each byte of a file's name that is not UTF-8.
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -38,7 +38,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with U+FFFD for each character that a terminal could obey or that ends a line; tabs stay."""
+    """The text with U+FFFD in place of control characters and line ends; tabs stay."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
@@ -48,7 +48,7 @@ def message_of(error: BaseException, limit: int | None = None) -> str:
 
 
 def named_folder(name: str) -> Path:
-    """The `type` of a command line's argument that names a folder, for argparse, which refuses an empty name."""
+    """The folder that a command line's argument names; `type` of argparse, which reports an empty name as wrong."""
     if not name:
         raise argparse.ArgumentTypeError("found an empty name; expected a folder")
     return Path(name)
@@ -117,14 +117,14 @@ def drop_unwritten_output() -> None:
 def open_standard_streams() -> None:
     """Opens standard streams that a shell closed (`>&-`) on the null device; `sys.stdin` and `sys.stdout` stay None.
 
-    Otherwise the next file that is opened would get the number of standard output, and all that is printed. What is no
-    UTF-8 in a name is printed as a backslash escape.
+    Otherwise the next file that is opened would take the number of standard output, and with it all that is printed.
+    Bytes of a name that are not UTF-8 are printed as backslash escapes.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
     if isinstance(sys.stdout, io.TextIOWrapper):

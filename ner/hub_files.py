@@ -11,7 +11,7 @@ class MissingFileError(InputError):
 
 
 class UnreachableError(InputError):
-    """Nobody can say whether the repository has the file: no network, a failing Hub, or offline and not cached."""
+    """It is unknown whether the repository has the file: no network, a failing Hub, or offline and not cached."""
 
 
 def is_repo_id(name: str) -> bool:
@@ -34,7 +34,7 @@ def public_name(name: str) -> str:
 
 
 def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
-    """The local path of a file on the Hub, which is fetched unless it is cached.
+    """The local path of a file on the Hub, which is downloaded unless it is cached.
 
     Raises `InputError` with `remedy` where there is no such repository, `UnreachableError` where the Hub does not
     answer, and `MissingFileError` where the Hub or the cache knows that there is no such file.
@@ -61,7 +61,7 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
             raise missing from None
         cause = error.__cause__
         why = f"the Hub answers {cause.response.status_code}" if isinstance(cause, HfHubHTTPError) else "no network"
-        raise UnreachableError(f"{place}: {filename} cannot be fetched: {why} and not in the cache; {remedy}") from None
+        raise UnreachableError(f"{place}: {filename} cannot be fetched: {why}, and not cached; {remedy}") from None
     except EntryNotFoundError:
         raise missing from None
     except (HTTPError, OSError, RuntimeError) as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The order of Babelscape's release. The copy `tner/multinerd` numbers its labels otherwise.
+# The order of Babelscape's release. The copy `tner/multinerd` numbers its labels in another order.
 MULTINERD_CLASSES = (
     "PER", "ORG", "LOC", "ANIM", "BIO", "CEL", "DIS", "EVE", "FOOD", "INST", "MEDIA", "MYTH", "PLANT", "TIME", "VEHI",
 )  # fmt: skip

@@ -8,7 +8,7 @@ from ner.errors import printable
 def escape(value: object) -> str:
     """A value as one line of Markdown text, so that neither Markdown nor HTML takes it for markup.
 
-    Left readable is what cannot begin markup: an underscore within a word, and `<` or `&` before a space.
+    What cannot begin markup stays as it is: an underscore within a word, and `<` or `&` before a space.
     """
     text = printable(" ".join(str(value).split()))
     text = re.sub(r"&(?=[#\w])", "&amp;", text)

@@ -1,6 +1,6 @@
-"""Options: from a command line and a config file to dataclasses. A dataclass is a group of options, and is passed in.
+"""Reads options from the command line and a config file into dataclasses. Each dataclass is a group of options.
 
-Files are YAML or JSON. Their values become the words of a command line, so that one parser reads both.
+Config files are YAML or JSON. Their values become the words of a command line, so that one parser reads both.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def require_mapping(group: Any, *names: str) -> None:
 
 
 class Parser(HfArgumentParser):
-    """transformers' parser for dataclasses; a wrong option raises instead of printing the usage of 150 options."""
+    """transformers' parser for dataclasses; a wrong option is an `InputError`, without the usage of 150 options."""
 
     def __init__(self, groups: Sequence[type], description: str):
         usage = "%(prog)s [FILE.yaml] [--field value ...]"
@@ -67,7 +67,7 @@ class Parser(HfArgumentParser):
 def parse_groups(argv: list[str], description: str, groups: Sequence[type]) -> tuple[Any, ...]:
     """The options of `[FILE.yaml] [--field value ...]`: an instance of each group, then two mappings.
 
-    The first mapping says for each option that was set where: in the config file (its name) or on the `command line`.
+    The first mapping has the source of each option that was set: the config file's name, or `command line`.
     The second holds every option's value before a group derives others from it. The command line overrides the config
     file, which overrides the groups' defaults. Raises `InputError` for an unknown, abbreviated or ill-typed option.
     """
@@ -80,7 +80,7 @@ def parse_groups(argv: list[str], description: str, groups: Sequence[type]) -> t
     words = [word for _, option_words in from_file for word in option_words] + command_line
     namespace, rest = parser.parse_known_args(words)
     if rest:
-        raise InputError(f"found {' '.join(rest)!r}; expected FILE.yaml first, then --field value; --help lists them")
+        raise InputError(f"found {' '.join(rest)!r}; expected FILE.yaml first, then --field value; --help lists fields")
     return *(group_of(group, namespace) for group in groups), given, dict(vars(namespace))
 
 
@@ -157,7 +157,7 @@ def described(given: dict[str, str], values: dict[str, Any]) -> list[str]:
 
 
 class OptionLoader(PlainLoader):
-    """Numbers in mappings as JSON, and so the command line, reads them: YAML 1.1 takes `1e-5` for text."""
+    """Reads `1e-5` in a mapping as a number, as JSON and the command line do: YAML 1.1 takes it for text."""
 
 
 OptionLoader.add_implicit_resolver(

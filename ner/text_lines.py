@@ -127,7 +127,7 @@ def replacing(target: Path) -> Iterator[IO[str]]:
 
 
 def close(file: IO[str]) -> None:
-    """Closes a file that was flushed, or could not be: that error is being raised already."""
+    """Closes a file without an error: either it was flushed, or the error of flushing it is being raised already."""
     with suppress(OSError):
         file.close()
 

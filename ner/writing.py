@@ -13,7 +13,7 @@ from ner.errors import InputError
 def writing(path: Path | str) -> Iterator[None]:
     """Around code that writes `path`, a file or a folder: raises `InputError` where the system refuses.
 
-    A pipe whose reader has gone is no error of the person's: its `BrokenPipeError` is passed on to `run_script`.
+    A pipe whose reader has gone is not the person's mistake: its `BrokenPipeError` is passed on to `run_script`.
     """
     try:
         yield

@@ -17,7 +17,7 @@ SENTENCES = [" ".join(TEXT[start : start + 12]) for start in range(0, len(TEXT),
 
 
 def built(backend: Tokenizer, trainer: trainers.Trainer, specials: tuple[str, ...], single: str) -> Any:
-    """The trained tokenizer; `specials` open and end a sentence, pad, and stand for the unknown and the masked."""
+    """The trained tokenizer; `specials` begin and end a sentence, pad it, and replace unknown and masked words."""
     backend.train_from_iterator(SENTENCES, trainer)
     backend.post_processor = processors.TemplateProcessing(
         single=single, special_tokens=[(token, backend.token_to_id(token)) for token in specials]

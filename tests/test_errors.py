@@ -1,4 +1,4 @@
-"""What reaches a terminal: one line a message, without control characters, whatever stands in names."""
+"""What reaches a terminal: one line a message, without control characters, whatever names contain."""
 
 import os
 import signal
@@ -35,6 +35,7 @@ run_script(main)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("an OSError",)])
 def test_messages_are_lines_that_a_terminal_can_show(words):
     command = [sys.executable, "-c", SCRIPT, *words]
@@ -55,6 +56,7 @@ def ended(code: str, redirection: str, **variables: str) -> subprocess.Completed
     return subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", env=environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["print('a')", "print('a', flush=True)", "print('a' * 100_000)"])
 @pytest.mark.parametrize("variables", [{}, {"PYTHONUNBUFFERED": "1"}])
 def test_a_full_standard_output_is_one_message(code, variables):
@@ -63,17 +65,20 @@ def test_a_full_standard_output_is_one_message(code, variables):
     assert (done.returncode, done.stderr) == (2, message)
 
 
+@pytest.mark.slow
 def test_an_error_after_a_full_standard_output_is_the_only_message():
     done = ended("print('a'); from ner.errors import InputError; raise InputError('wrong')", "> /dev/full")
     assert (done.returncode, done.stderr) == (2, "error: wrong\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["print('a' * 100_000)", "import time; time.sleep(0.5); print('a')"])
 def test_a_pipe_whose_reader_has_gone_is_no_error(code):
     done = ended(code, "| true")
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["open('nothing')", "open('nothing/new', 'w')", "open('.', 'w')"])
 def test_a_fault_of_ours_keeps_its_traceback(code):
     done = ended(code, "")

@@ -80,8 +80,8 @@ def test_the_card_tells_what_the_run_recorded(run, corpus):
     assert f"[{low:.1f}, {high:.1f}] |" in card.text
     for fact in (
         f"| update steps | {environment['update_steps']} |", f"`{environment['data_fingerprint']}`",
-        f"DIS or ANIM appear 2 times: {environment['rows']['repeated']} rows more", "| learning_rate | 0.01 |",
-        "PER, ORG, LOC, ANIM, BIO", "## Limits", "## Licence", "Fewer than 100 entities",
+        f"DIS or ANIM appear 2 times: {environment['rows']['repeated']} more rows", "| learning_rate | 0.01 |",
+        "PER, ORG, LOC, ANIM, BIO", "## Limits", "## Licence", "fewer than 100 entities each",
     ):  # fmt: skip
         assert fact in card.text, fact
     assert str(corpus) not in card.content and corpus.name in card.text
@@ -123,7 +123,7 @@ def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, tmp_path,
     loopback_hub.broken, loopback_hub.lfs = broken, {}
     message = fails(hub.main, "push", copy, "--repo_id", repo_id, "--private")
     assert "--private" in message
-    assert f"the run in {copy} is whole; later: python hub.py push {copy} --repo_id {repo_id}" in message
+    assert f"the run in {copy} is whole; try again: python hub.py push {copy} --repo_id {repo_id}" in message
     assert content(copy) == before
     assert "README.md" not in loopback_hub.repos.get(("models", repo_id), {})
     loopback_hub.broken = None
@@ -134,7 +134,7 @@ def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, tmp_path,
 def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loopback_hub, monkeypatch, capsys):
     loopback_hub.broken = "/api/repos/create"
     more = ("--max_steps", "2", "--push_to_hub", "true", "--hub_model_id", "someone/late")
-    with pytest.raises(InputError, match=r"is whole; later: python hub\.py push"):
+    with pytest.raises(InputError, match=r"is whole; try again: python hub\.py push"):
         train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
     assert "overall" in capsys.readouterr().out
     loopback_hub.broken = None

@@ -64,7 +64,7 @@ def test_offline_only_what_the_cache_knows_is_absent(pushed, tmp_path, loopback_
     inference.main(scoring(pushed, tmp_path, "--text", "a"))  # which needs no args.yaml
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     message = fails(inference.main, *scoring(pushed, tmp_path))
-    assert "args.yaml cannot be fetched: no network and not in the cache" in message and "--dataset" in message
+    assert "args.yaml cannot be fetched: no network, and not cached" in message and "--dataset" in message
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     del loopback_hub.repos["models", pushed]["args.yaml"]
     inference.main(scoring(pushed, tmp_path))

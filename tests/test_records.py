@@ -1,4 +1,4 @@
-"""Records of others: whatever stands in them is one message, with the file, what was found and what was expected."""
+"""Records of others: whatever they contain becomes one message, with the file, what was found and what was expected."""
 
 import json
 import os

@@ -151,11 +151,11 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
     other = [dict(r) for r in rows]
     other[7] = other[7] | {"tokens": ["x", *other[7]["tokens"][1:]]}
     message = fails(report.main, first, write_run(tmp_path / "tokens", other))
-    assert "(80 sentences) and tokens (80) tag other sentences: the first is id 7" in message
+    assert "(80 sentences) and tokens (80) differ in sentences: the first is id 7" in message
     assert "the first is id 79" in fails(report.main, first, write_run(tmp_path / "shorter", rows[:-1]))
     gold = [dict(r) for r in rows]
     gold[5] = gold[5] | {"gold": ["B-PER" if t == "O" else "O" for t in gold[5]["gold"]]}
-    assert "other gold tags" in fails(report.main, first, write_run(tmp_path / "gold", gold))
+    assert "differ in gold tags" in fails(report.main, first, write_run(tmp_path / "gold", gold))
     others = [r | {s: ["B-X" if t != "O" else t for t in r[s]] for s in ("gold", "predicted")} for r in rows]
     assert "no class in common" in fails(report.main, first, write_run(tmp_path / "classes", others))
     assert "expected each run once" in fails(report.main, first, first)

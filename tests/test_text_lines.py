@@ -42,7 +42,7 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
 
 
 def shell(command: str, run: Path, **more: object) -> subprocess.CompletedProcess:
-    """`inference.py` in bash; `TAG` stands for it with the run's checkpoint."""
+    """`inference.py` in bash; `TAG` is replaced by it with the run's checkpoint."""
     tag = f"{sys.executable} {ROOT / 'inference.py'} --use_cpu true --bf16 false --checkpoint {run}"
     command = command.replace("TAG", tag)
     return subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", **more)
@@ -170,7 +170,6 @@ def test_pipes_and_devices_are_written_as_they_are(tmp_path, capfd):
         written("/dev/fd/987")
 
 
-@pytest.mark.slow
 def test_standard_streams_of_a_shell(run, tmp_path):
     done = shell(f"TAG --text rabies --output_file /dev/stdout >> {tmp_path / 'log'}", run)
     assert done.returncode == 0, done.stderr

@@ -402,7 +402,7 @@ def test_data_are_never_taken_for_a_run(corpus, encoders, tmp_path, fails):
     assert (folder / "test" / "test_en.jsonl").read_bytes() == before["test/test_en.jsonl"]
     assert "holds test_en.jsonl" in fails(inference.main, "--checkpoint", folder, "--use_cpu", "true")
     (tmp_path / "file").write_text("")
-    assert "no folder that can be written" in fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "file"))
+    assert "not a folder that can be written" in fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "file"))
 
 
 @pytest.mark.parametrize("sampling", ["group_by_length", "random"])

@@ -146,7 +146,7 @@ def findings(splits: dict[str, Sentences]) -> list[Finding]:
     for split, sentences in splits.items():
         for i, surface, name in entity_surfaces(sentences):
             counts = classes_by_surface[surface]
-            # The rarer senses are shown: one of them is a slip more often than the usual one.
+            # Only the rarer classes are shown: they are mistakes more often than the usual one.
             if len(counts) > 1 and counts[name] < max(counts.values()):
                 senses = ", ".join(f"{c} {n}" for c, n in counts.most_common())
                 result.append(Finding(AMBIGUOUS, split, i, f"{name} {surface} ({senses})"))
@@ -163,7 +163,7 @@ def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
 
 
 def unbalanced(surface: str) -> bool:
-    """True where a bracket is closed by none or by another, or the number of double quotes is odd."""
+    """True if a bracket is not closed, or closed by another one, or if the number of double quotes is odd."""
     waiting = []
     for character in surface:
         if character in PAIRS:

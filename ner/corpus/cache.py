@@ -1,4 +1,4 @@
-"""Tables that a run prepared, stored for later runs under a hash over all that decides their content.
+"""Tables that a run prepared, stored for later runs under a hash of everything that determines their content.
 
 An entry is an Arrow stream: a batch for each table, the rest as JSON in the schema, and a checksum at the end. The ten
 most recently used entries are kept.
@@ -23,7 +23,7 @@ Content = tuple[list[pa.Table], dict[str, Any]]  # tables of one schema; all els
 
 
 def load_or_make(name: str, decisive: list[Any], make: Callable[[], Content]) -> Content:
-    """What `make` returns, or returned in an earlier run with equal code and equal `decisive` values (for JSON).
+    """What `make` returns, or returned in an earlier run with equal code and equal `decisive` values (of JSON).
 
     `make` should not log: its caller logs from the content, which is the same from the cache. Of several processes on
     a machine, only the first one writes an entry.
@@ -32,7 +32,7 @@ def load_or_make(name: str, decisive: list[Any], make: Callable[[], Content]) ->
     entry = cache_folder() / f"{name}-{sha256(key)[:32]}.arrow"
     content = load(entry)
     if content is not None:
-        log.info("%s: from the cache, %s; --cache false prepares them anew", name, entry)
+        log.info("%s: from the cache, %s; --cache false prepares them again", name, entry)
         return content
     tables, facts = make()
     if os.environ.get("LOCAL_RANK", "0") == "0":
@@ -41,7 +41,7 @@ def load_or_make(name: str, decisive: list[Any], make: Callable[[], Content]) ->
 
 
 def code_hash() -> str:
-    """A hash over `data.py` and all code in `ner/`, so that no change of either meets an old entry."""
+    """A hash over `data.py` and all code in `ner/`, so that changed code never uses an old entry."""
     digest = hashlib.sha256()
     for path in [ROOT / "data.py", *sorted(ROOT.glob("ner/**/*.py"))]:
         digest.update(f"{path.relative_to(ROOT).as_posix()} {sha256(path.read_bytes())}\n".encode())
@@ -79,7 +79,7 @@ def store(entry: Path, content: pa.Buffer) -> None:
             unfinished.unlink(missing_ok=True)
         for old in sorted(entry.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-ENTRIES]:
             old.unlink(missing_ok=True)
-    except OSError as error:  # training goes on without a cache
+    except OSError as error:  # training continues without a cache
         log.info("not stored in the cache: %s", error)
 
 

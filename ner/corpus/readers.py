@@ -37,7 +37,7 @@ def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequ
     """
     reader = Reader(known_classes)
     collecting = gc.isenabled()
-    gc.disable()  # it would search millions of small lists again and again, a third of the time
+    gc.disable()  # searching millions of small lists again and again would take a third of the time
     try:
         for language in languages:
             path = file_of(dataset, language, split)
@@ -66,12 +66,12 @@ def file_of(dataset: str, language: str, split: str) -> Path:
             f"{folder}: found neither {' nor '.join(names)}; expected one; check --dataset and --languages"
         )
     if dataset == "tner/multinerd":
-        raise InputError("--dataset tner/multinerd numbers the labels otherwise; use Babelscape/multinerd")
+        raise InputError("--dataset: tner/multinerd numbers its labels in another order; use Babelscape/multinerd")
     from ner.hub_files import MissingFileError, fetch, is_repo_id  # the Hub's client takes a while to import
 
     if os.path.exists(folder) or not is_repo_id(dataset):
         raise InputError(f"--dataset: found no folder {dataset!r}; expected `sample`, a folder, or a Hub id OWNER/NAME")
-    remedy = "name --dataset sample, or a local folder of JSONL or TSV files, to go on without it"
+    remedy = "name --dataset sample, or a local folder of JSONL or TSV files, to continue without it"
     try:
         return fetch(dataset, FORMATS[".jsonl"].files[split].format(language), "dataset", remedy)
     except MissingFileError as error:
@@ -99,7 +99,7 @@ class Reader:
         self.tokens: list[list[str]] = []
         self.tags: list[list[Any]] = []
         self.langs: list[str] = []
-        self.string_ids: dict[str, int] = {}  # the string tags, numbered as they come
+        self.string_ids: dict[str, int] = {}  # the string tags, numbered in the order of their first use
         self.tag_type: type | None = None  # int or str, the same in all files
 
     def add(self, path: Path, language: str) -> None:
@@ -108,11 +108,11 @@ class Reader:
             place = f"{path}:{line}"
             if len(tokens) != len(tags):
                 raise InputError(
-                    f"{place}: found {len(tokens)} tokens and {len(tags)} tags; expected as many; fix the line"
+                    f"{place}: found {len(tokens)} tokens and {len(tags)} tags; expected as many tags as tokens; fix it"
                 )
             kinds = set(map(type, tags))  # bool is no int here
             if len(kinds | {self.tag_type} - {None}) > 1 or kinds - {int, str}:
-                raise InputError(f"{place}: found tags of another kind; expected all integers or all label names")
+                raise InputError(f"{place}: found tags of other types; expected all integers or all label names")
             if kinds == {int}:
                 if min(tags) < 0 or max(tags) > 2 * len(MULTINERD_CLASSES):
                     wrong = next(t for t in tags if not 0 <= t <= 2 * len(MULTINERD_CLASSES))
@@ -138,7 +138,7 @@ class Reader:
             expected = ", ".join(self.known_classes) if self.known_classes else "some CLASS"
             raise InputError(
                 f"{place}: unknown tag {tag!r}; expected O, or B- or I- with {expected}; "
-                "fix the line (training data name every class)"
+                "fix the line (the training split must contain every class)"
             )
         self.string_ids[given] = len(self.string_ids)
         return self.string_ids[given]
@@ -198,7 +198,7 @@ def jsonl_rows(path: Path, language: str) -> Iterator[Row]:
         except ValueError as error:  # JSONDecodeError, or a number too long to convert
             raise InputError(f"{place}: found no JSON ({error}); expected one object a line; fix the line") from None
         except RecursionError:
-            raise InputError(f"{place}: found JSON nested too deep; expected one flat object a line") from None
+            raise InputError(f"{place}: found JSON nested too deeply; expected one flat object a line") from None
         if not isinstance(row, dict):
             raise InputError(f"{place}: found {type(row).__name__}; expected an object with tokens and ner_tags")
         if "tokens" not in row:

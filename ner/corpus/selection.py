@@ -15,7 +15,7 @@ from ner.labels import classes_of, label_names, lookup_table
 
 @dataclass(frozen=True)
 class ReadCount:
-    """Sentences and tokens that were read of a split in some languages; 0 of each where there is no file."""
+    """How many sentences and tokens of a split were read in some languages: 0 if there is no file."""
 
     split: str
     languages: list[str]
@@ -102,7 +102,7 @@ def capped(sentences: Sentences, limit: int | None) -> Sentences:
 
 
 def mask(sentences: Sentences, kept_classes: Sequence[str]) -> Sentences:
-    """The same sentences with the entities of all other classes as `O`, which leave the label set: experiment B."""
+    """The sentences for experiment B: all other classes become `O` and leave the label set."""
     return sentences.with_names(label_names([c for c in classes_of(sentences.names) if c in kept_classes]))
 
 

@@ -1,4 +1,4 @@
-"""The order in which training sees its rows: batches of sentences of like length, in random order."""
+"""The order of the training rows: batches of sentences of similar length, in random order."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,11 @@ from ner.model.encoding import IGNORED, Encoded
 
 
 class BatchesOfLikeLength(LengthGroupedSampler):
-    """transformers' batches of sentences of like length, in random order instead of from long to short.
+    """transformers' batches of sentences of similar length, in random order instead of from long to short.
 
-    The order depends on seed and epoch alone: a run resumed within an epoch repeats it. The row after the
-    last one, which teaches nothing, is repeated up to a multiple of `multiple` rows, which several processes share
-    evenly.
+    The order depends only on seed and epoch, so a run that is resumed within an epoch repeats it. The row after the
+    last one, which teaches nothing, is added until the number of rows is a multiple of `multiple`: then several
+    processes have equally many.
     """
 
     epoch = 0

@@ -1,4 +1,4 @@
-"""What a training says while it runs, and when it must end: callbacks of transformers' Trainer."""
+"""What training logs while it runs, and when it must stop: callbacks of transformers' Trainer."""
 
 import sys
 from typing import Any
@@ -58,7 +58,7 @@ class Progress(ProgressCallback):
 class StopAtDivergence(TrainerCallback):
     """Ends a training whose weights are no longer finite, after the update that made them so, in every process.
 
-    Looks at the weights of the last layer: what is not finite anywhere reaches them within an update.
+    It looks at the weights of the last layer: a number that is not finite anywhere reaches them within an update.
     """
 
     def on_step_end(

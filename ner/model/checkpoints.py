@@ -31,8 +31,8 @@ log = logging.getLogger("ner")
 PACKAGE = "package:"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 RUNS_CODE = (
-    "--{option} {location}: the checkpoint wants to run code of its own, which this project never does; expected an "
-    "architecture that transformers has; name another checkpoint"
+    "--{option} {location}: the checkpoint needs its own code, which this project never runs; expected an architecture "
+    "that transformers has; name another checkpoint"
 )
 
 
@@ -69,7 +69,7 @@ def resolve_checkpoint(name: str, option: str) -> str:
     # `runs/x` could be a Hub id as well; where `runs` is a folder here, it is a mistyped path.
     if not is_repo_id(name) or os.path.exists(folder) or ("/" in name and os.path.isdir(folder.parent)):
         raise InputError(f"--{option}: found no folder {name!r}; expected a checkpoint's folder or a Hub id OWNER/NAME")
-    fetch(name, "config.json", "model", f"name a local folder with --{option} to go on without it")
+    fetch(name, "config.json", "model", f"name a local folder with --{option} to continue without it")
     return name
 
 
@@ -102,13 +102,13 @@ def load_tokenizer(location: str, option: str) -> PreTrainedTokenizerFast:
     Raises `InputError` where it cannot be loaded, is not a fast one, or takes an impossible number of sub-tokens.
     """
     if not os.path.isdir(location) and not constants.HF_HUB_OFFLINE:
-        for name in TOKENIZER_FILES:  # transformers goes on without one that the Hub fails to send
+        for name in TOKENIZER_FILES:  # transformers would continue without one that the Hub fails to send
             fetch_optional(location, name, "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache")
     try:
         # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
         with only_errors():
             tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True, trust_remote_code=False)
-    except Exception as error:  # whatever stands in a stranger's files
+    except Exception as error:  # the files of others can contain anything
         raise refusal(error, location, option, "cannot be loaded") from error
     if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
         raise InputError(f"--{option} {location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
@@ -120,7 +120,7 @@ def load_tokenizer(location: str, option: str) -> PreTrainedTokenizerFast:
         )
     remove_limits(tokenizer)
     if not word_prefix(tokenizer)[1]:
-        log.warning("%s: its tokenizer does not give the words of a sentence the sub-tokens of its text", location)
+        log.warning("%s: its tokenizer splits the words of a sentence into other sub-tokens than its text", location)
     return tokenizer
 
 
@@ -131,13 +131,13 @@ def load_model(location: str, option: str, config: PreTrainedConfig, new_head: b
     if `new_head`, for all that is not the encoder. NaN and infinity are errors as well.
     """
     try:
-        with only_errors():  # what is new or unused is checked here
+        with only_errors():  # new and unused weights are checked below
             model, info = AutoModelForTokenClassification.from_pretrained(
                 location, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True,
                 output_loading_info=True, trust_remote_code=False,
             )  # fmt: skip
     except Exception as error:
-        # The library meets whatever stands in a stranger's files, and has no error class of its own for that.
+        # The files of others can contain anything, and the library has no error class for that.
         if not has_safetensors(location):
             raise InputError(
                 f"--{option} {location}: holds no safetensors; expected model.safetensors, or the model.onnx of an "
@@ -177,7 +177,7 @@ def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
     """
     try:
         config = AutoConfig.from_pretrained(location, trust_remote_code=False, **changes)
-    except Exception as error:  # whatever stands in a stranger's file
+    except Exception as error:  # the files of others can contain anything
         raise refusal(error, location, option, "its config.json cannot be used") from error
     if "/" in str(config._attn_implementation):  # a repository of compiled kernels
         raise InputError(RUNS_CODE.format(option=option, location=location))
@@ -187,7 +187,7 @@ def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
 
 
 def refusal(error: Exception, location: str, option: str, what: str) -> InputError:
-    """What to say where transformers cannot load something; its own words would advise to trust the code."""
+    """The error if transformers cannot load something. Its own message would advise to trust the code."""
     message = message_of(error)
     if "trust_remote_code" in message:
         return InputError(RUNS_CODE.format(option=option, location=location))
@@ -211,7 +211,7 @@ def load_for_training(
     tokenizer = load_tokenizer(location, "model_checkpoint")
     model = load_model(location, "model_checkpoint", config, new_head=True)
     if has_label_set(earlier) and earlier != names:
-        log.info("the checkpoint was trained for other labels: its classifier starts anew")
+        log.info("the checkpoint was trained for other labels: its classifier starts from random weights")
         classifier = classifier_of(model)
         classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
         if classifier.bias is not None:
@@ -220,7 +220,7 @@ def load_for_training(
 
 
 def classifier_of(model: PreTrainedModel) -> torch.nn.Linear:
-    """The layer that gives the logits, however a model calls it: the last one beside the encoder."""
+    """The layer that gives the logits, whatever its name: the last linear layer outside the encoder."""
     *_, classifier = (
         module
         for name, module in model.named_modules()
@@ -252,5 +252,5 @@ def load_for_tagging(location: str, option: str) -> LoadedCheckpoint:
 
 
 def has_label_set(names: list[str]) -> bool:
-    """True for BIO label names; false for `LABEL_0`, `LABEL_1`, which stand where nobody named them."""
+    """True for BIO label names; false for `LABEL_0`, `LABEL_1`, the names of labels that nobody named."""
     return "O" in names and all(is_label(name) and not LONE_SURROGATE.search(name) for name in names)

@@ -88,9 +88,9 @@ def encode(
 ) -> Encoded:
     """Model inputs for the words [token] with label ids `tags` [token] of sentences of `lengths` [sentence].
 
-    The sub-tokens are those of the sentence's text, its words joined by spaces. A word that the tokenizer turns into
-    nothing stands as the unknown token, and a word longer than a window is cut to its first sub-tokens, so that each
-    word has a first sub-token to be labelled at.
+    The sub-tokens are those of the sentence's text, its words joined by spaces. Each word needs a first sub-token for
+    its label. So a word that the tokenizer turns into nothing becomes the unknown token, and a word longer than a
+    window is cut to its first sub-tokens.
     """
     before, after = special_tokens(tokenizer)
     room = window - len(before) - len(after)
@@ -121,10 +121,10 @@ def encode(
 
 
 def word_prefix(tokenizer: PreTrainedTokenizerFast) -> tuple[str, bool]:
-    """What goes before each word but a sentence's first, so that it has the sub-tokens that it has in a text: nothing,
-    or a space. The second value is false where neither gives the sub-tokens of a text.
+    """What to put before each word except a sentence's first, so that it has the sub-tokens that it has in a text:
+    nothing, or a space. The second value is false if neither gives the sub-tokens of a text.
 
-    Tokenizers disagree on who marks the beginning of a word: most do it themselves. The tokenizer has no limits
+    Most tokenizers mark the beginning of a word themselves, some need a space there. The tokenizer has no limits
     (`remove_limits`).
     """
     backend = tokenizer.backend_tokenizer
@@ -152,7 +152,7 @@ def distinct_words(words: pa.Array, lengths: np.ndarray, prefix: str) -> tuple[l
 
 
 def remove_limits(tokenizer: PreTrainedTokenizerFast) -> None:
-    """Ends a truncation and a padding that the tokenizer's file may have set: nothing is cut or filled up here."""
+    """Switches off the truncation and the padding that the tokenizer's file may have set."""
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
 
@@ -168,7 +168,7 @@ def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[
 def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, place: str) -> None:
     """Raises `InputError` where the model has no embedding for an id of `encoded` or for padding.
 
-    Ids that no text of these holds may lie beyond: published tokenizers have such.
+    Other ids of the tokenizer may be larger: those of some published tokenizers are.
     """
     rows = model.get_input_embeddings().weight.shape[0]
     largest = max(int(encoded.input_ids.max(initial=0)), tokenizer.pad_token_id or 0)
@@ -196,8 +196,8 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
     The tokenizer has no limits (`remove_limits`). Raises `InputError` for a word without sub-tokens where the tokenizer
     has no token for unknown words.
     """
-    # The tokenizer takes each word of a sequence by itself, and few long sequences faster than many short ones; the
-    # Python around its backend would spend longer than that on masks that nobody reads.
+    # The tokenizer splits each word of a sequence by itself, and is faster with few long sequences than with many short
+    # ones. The Python code around its backend would spend even more time on masks that nobody reads.
     sequences = [words[start : start + SEQUENCE] for start in range(0, len(words), SEQUENCE)]
     encoded = tokenizer.backend_tokenizer.encode_batch(sequences, is_pretokenized=True, add_special_tokens=False)
     ids = np.array([i for e in encoded for i in e.ids], dtype=np.int32)

@@ -1,6 +1,6 @@
-"""Model inputs for training, from the cache where an earlier run prepared the same.
+"""Model inputs for training, from the cache if an earlier run prepared the same.
 
-They are cached apart from the rows: the rows are checked before a model is loaded, and its tokenizer with it.
+They are cached apart from the rows, because the rows are checked before the model and its tokenizer are loaded.
 """
 
 import logging

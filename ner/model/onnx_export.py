@@ -25,7 +25,7 @@ QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models 
 def export(run: Path) -> None:
     """Writes `onnx/` and `onnx_int8/` into a run folder, both or none, in the place of an earlier export.
 
-    Each is a checkpoint of its own: config.json, tokenizer, model.onnx and, where the run has it, args.yaml.
+    Each is a complete checkpoint: config.json, tokenizer, model.onnx and, if the run has it, args.yaml.
     The model takes input_ids and attention_mask, int64 [row, position], and gives logits, float32
     [row, position, label]. Raises `InputError` where the folder holds no run, or a model that is too large for one file
     or that the exporter cannot export.
@@ -43,7 +43,7 @@ def export(run: Path) -> None:
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     if 4 * model.num_parameters() >= 2**31:
         raise InputError(
-            f"{run}: a model of {model.num_parameters():,} parameters; one ONNX file holds less than 2 GiB"
+            f"{run}: found {model.num_parameters():,} parameters; expected less than 2 GiB, the limit of an ONNX file"
         )
     with writing(run), tempfile.TemporaryDirectory(prefix=".onnx-", dir=run) as temporary:
         full, small = (Path(temporary) / folder for folder in ONNX_FOLDERS)
@@ -87,7 +87,7 @@ def write_onnx(model: PreTrainedModel, path: Path) -> None:
 
 
 def write_int8(source: Path, path: Path) -> None:
-    """The model with int8 weights, a scale for each column; activations are quantized as they come.
+    """The model with int8 weights, a scale for each column; activations are quantized when the model runs.
 
     What loses the most for the least space stays in float32: the small tables of positions and token types, and the
     first layer's projection back to the hidden size, whose inputs have the farthest outliers under one scale.
@@ -106,7 +106,7 @@ def write_int8(source: Path, path: Path) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the warnings of exporters, which say nothing that a person could act on."""
+    """Hides the warnings of the exporters, about which a person can do nothing."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(action="ignore"):

@@ -49,8 +49,8 @@ def torch_logits(model: PreTrainedModel) -> Logits:
 class Batching:
     """How windows are tagged: up to `positions` a batch, padding included, and `at_once` batches at a time.
 
-    Attention compares each position of a window with each other one: what is tagged at a time has up to `pairs` of
-    these, or is a single window.
+    Attention compares each position of a window with every position. The windows that are tagged at a time have up to
+    `pairs` such pairs together, unless it is a single window.
     """
 
     positions: int
@@ -59,11 +59,11 @@ class Batching:
 
 
 def batching_for(batch_size: int, device: torch.device) -> Batching:
-    """Batches of `batch_size` long sentences, or on a CPU of as many positions in short ones.
+    """Batches of `batch_size` windows of 512 positions, or on a CPU of 32 positions.
 
-    More than a thousand or so no longer fit a CPU's caches, and padding grows with the batch. Two cores do more
-    with a batch each than with one batch together, whose steps are short. Python's lock ends that at a few: up to four
-    batches share the threads evenly.
+    More than about a thousand positions do not fit into a CPU's caches, and padding grows with the batch. Two cores are
+    faster with a batch each than with one batch together, whose steps are short. Because of Python's lock, this only
+    helps with a few batches: up to four share the threads evenly.
     """
     if device.type == "cpu":
         at_once = max(n for n in (1, 2, 3, 4) if torch.get_num_threads() % n == 0)

@@ -1,4 +1,4 @@
-"""Resuming: which checkpoint a run goes on from, whether it is whole, and whether it is of the same experiment."""
+"""Resuming: from which checkpoint a run continues, whether it is whole, and whether it is of the same experiment."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ MAY_DIFFER = re.compile(
 
 
 class RunRecord(TrainerCallback, ExportableState):
-    """Keeps in each checkpoint what the run was told, the data that it reads, and its seconds of training so far."""
+    """Records in each checkpoint the options of the run, its data, and its seconds of training so far."""
 
     def __init__(self, seconds: float = 0.0, **facts: Any) -> None:
         self.seconds, self.facts = seconds, facts
@@ -75,7 +75,7 @@ def checkpoint_to_resume(options: TrainingArguments) -> str | None:
         try:
             require_whole(folder)
         except InputError as error:
-            log.warning("passed over: %s", error)
+            log.warning("skipped: %s", error)
             newest = newest or error
             continue
         log.info("resuming from %s", folder)
@@ -99,7 +99,7 @@ def require_whole(folder: Path) -> None:
         try:
             with safe_globals():
                 torch.load(path, map_location="meta", weights_only=True)
-        except Exception as error:  # each kind of damage has an exception of its own
+        except Exception as error:  # each kind of damage raises another exception
             raise damaged(path, error) from error
 
 
@@ -118,7 +118,7 @@ def record_of(folder: str | Path) -> dict[str, Any]:
     if state.keys() != {f.name for f in dataclasses.fields(TrainerState)} or record.keys() != set(FACTS):
         raise InputError(
             f"{path}: found no record of the run's options; expected what this version of train.py saves; "
-            "resume from another, or train anew with --overwrite_output_dir true"
+            "resume from another, or start again with --overwrite_output_dir true"
         )
     return record
 
@@ -149,14 +149,14 @@ def best_checkpoint(folder: str) -> str | None:
     if not best.is_dir():
         raise InputError(
             f"--resume_from_checkpoint: the best checkpoint so far, {beside}, is not there; "
-            "expected it beside the one to resume from; put it back, or train anew"
+            "expected it beside the one to resume from; put it back, or start a new training"
         )
     tensor_shapes(best)
     return str(best)
 
 
 def keep_precision(options: TrainingArguments, folder: str) -> None:
-    """Sets the precision of the run that is resumed, unless options say another: the hardware may be another too."""
+    """Sets the precision of the run that is resumed, unless the options set one: the hardware may be another now."""
     if options.bf16 is not None:
         return
     precision = training_precision(options)
@@ -186,7 +186,7 @@ def require_same_options(folder: str, facts: dict[str, Any], defaults: dict[str,
     if changed:
         raise InputError(
             f"--resume_from_checkpoint: {folder} is of a run with other options: found {', '.join(changed)}; "
-            "expected the same; resume with the run's own options, or train anew into another --output_dir"
+            "expected the same; resume with the run's own options, or train into another --output_dir"
         )
 
 
@@ -199,7 +199,7 @@ def same_encoder(name: str, old: str, old_folder: str | None) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """An option's value however it was written: JSON given as text is what it says."""
+    """An option's value, however it was written: text that is JSON becomes the value that it encodes."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -219,12 +219,12 @@ def require_same_data(folder: str, dataset: str, fingerprints: list[str]) -> Non
             raise InputError(
                 f"--resume_from_checkpoint: {folder} is of a run on other data: found --dataset {dataset}, whose "
                 f"{split} sentences have the fingerprint {now}, instead of {before['options'].get('dataset')} with "
-                f"{then}; expected the same sentences; resume with the run's own data, or train anew"
+                f"{then}; expected the same sentences; resume with the run's own data, or start a new training"
             )
 
 
 def require_fits(folder: str, model: PreTrainedModel, encoder: str) -> None:
-    """Raises `InputError` where a checkpoint has other tensors than the model that is to go on from it."""
+    """Raises `InputError` where a checkpoint has other tensors than the model that is to continue from it."""
     own = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     for name, shape in tensor_shapes(Path(folder)).items():
         if own.get(name) != shape:

@@ -70,7 +70,7 @@ def training_precision(options: TrainingArguments) -> str:
 
 
 def scoring_precision(precision: str) -> str:
-    """What words are tagged in by a model of a training precision: not in float16, which its weights may overflow."""
+    """The precision of tagging for a precision of training: never float16, in which the weights may overflow."""
     return "bfloat16" if precision == "bfloat16" else "float32"
 
 

@@ -1,6 +1,6 @@
-"""transformers' Trainer as this repository uses it: its batches, its loss, and checkpoints that appear when whole.
+"""transformers' Trainer as this repository uses it: its batches, its loss, and checkpoints that appear when complete.
 
-`TaggingTrainer` overrides private methods of Trainer, because no public way leads there; a test fails where a new
+`TaggingTrainer` overrides private methods of Trainer, because it has no public ones for this. A test fails if a new
 version of transformers no longer has or calls them.
 """
 
@@ -35,10 +35,10 @@ from ner.writing import write_text, writing
 
 
 class TaggingTrainer(Trainer):
-    """Trainer with our batches, evaluation of all rows in the data's order, and checkpoints that appear when whole.
+    """Trainer with our batches, evaluation of all rows in the data's order, and whole checkpoints.
 
-    A folder checkpoint-N appears in the run folder when it is whole, with the run's `args.yaml`. If `replaces_run`, the
-    first one takes the place of the run that the folder holds. `best_checkpoint` is that of a run that is resumed.
+    A folder checkpoint-N appears in the run folder when it is complete, with the run's `args.yaml`. If `replaces_run`,
+    the first one takes the place of the run that the folder holds. `best_checkpoint` is that of a run that is resumed.
     """
 
     def __init__(
@@ -135,10 +135,10 @@ def saving(place: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except Exception as error:  # torch, safetensors and tokenizers each have an exception of their own
+    except Exception as error:  # torch, safetensors and tokenizers each raise other exceptions
         raise InputError(
-            f"{place}: cannot be saved: {message_of(error, 200)}; expected a place with room; make some, "
-            "and go on from the last whole checkpoint with --resume_from_checkpoint true"
+            f"{place}: cannot be saved: {message_of(error, 200)}; expected free space; make some, "
+            "and continue from the last whole checkpoint with --resume_from_checkpoint true"
         ) from error
 
 
@@ -153,11 +153,11 @@ def build_trainer(
 ) -> TaggingTrainer:
     """The Trainer for the model inputs of training and validation.
 
-    `compute_metrics` gets label ids [row, position]. `resumed` goes to `TaggingTrainer`. Raises `InputError` for
+    `compute_metrics` receives label ids [row, position]. `resumed` goes to `TaggingTrainer`. Raises `InputError` for
     options that transformers or its libraries refuse.
     """
     train, validation = inputs
-    options.restore_callback_states_from_checkpoint = True  # the record, and how patient early stopping still is
+    options.restore_callback_states_from_checkpoint = True  # `RunRecord`, and the patience that early stopping has left
     with options_at_fault():
         trainer = TaggingTrainer(
             model=model,
@@ -183,7 +183,7 @@ def build_trainer(
 
 
 def padding_multiple(options: TrainingArguments, model: PreTrainedModel) -> int:
-    """What the length of a batch is a multiple of: fewer shapes, each of which costs a set-up; GPUs multiply by eights.
+    """The number of which the length of a batch is a multiple. Fewer shapes need fewer set-ups, and GPUs prefer eight.
 
     No window grows beyond the model's positions.
     """

@@ -1,14 +1,17 @@
 """The word splitter: raw text to words with character offsets.
 
-It splits as MultiNERD's tokens are split: punctuation stands alone, hyphens, apostrophes and points stay inside
-words, numbers, initials and abbreviations, an English possessive ending and a Romance elision are words of their
-own, and so is each CJK character.
+It splits as MultiNERD's tokens are split:
+
+- A punctuation mark is a word. But hyphens, apostrophes and points inside words, numbers, initials and abbreviations
+  belong to them.
+- An English possessive ending is a word, and so is a Romance elision.
+- Each CJK character is a word.
 """
 
 import re
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-# Combining accents, and characters without width, belong to the word that they stand in.
+# Combining accents, and characters without width, belong to the word around them.
 INSIDE = "\u00ad\u0300-\u036f\u200b-\u200d\u2060\ufeff"
 LETTER = rf"(?:(?![{CJK}])[\w{INSIDE}])"
 APOSTROPHE = "['\u2019]"
@@ -35,5 +38,5 @@ WORD = re.compile(
 
 
 def word_offsets(text: str) -> list[tuple[int, int]]:
-    """Half-open character ranges of the words of a text, in order. Only white space stands between them."""
+    """Half-open character ranges of the words of a text, in order. Between them is only white space."""
     return [match.span() for match in WORD.finditer(text)]

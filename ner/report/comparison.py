@@ -58,7 +58,7 @@ def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
 
 
 def score_record(counts: Counts, cluster: np.ndarray) -> dict[str, Any]:
-    """Scores with their intervals beside them; a class without gold entities is None."""
+    """Scores and their intervals; a class without gold entities is None."""
     scores = scores_and_intervals(counts, cluster)
     intervals = scores["intervals"]
     return {

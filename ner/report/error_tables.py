@@ -13,7 +13,7 @@ KINDS_OF_ERROR = (
 )
 CONFUSION = (
     "Rows are gold classes, columns are predicted classes. Correct entities are on the diagonal, and errors of kind "
-    "“type” are beside it. “Other borders” counts the errors of kind “boundary” or “both”: each is in the row of its "
+    "“type” are around it. “Other borders” counts the errors of kind “boundary” or “both”: each is in the row of its "
     "gold class and in the column of its predicted class."
 )
 

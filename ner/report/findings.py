@@ -63,7 +63,7 @@ def experiment_comparisons(result: dict[str, Any]) -> list[Comparison]:
 def experiment_names(groups: list[dict[str, Any]]) -> list[str]:
     """For each experiment, the part of its runs' names before their numbers if all runs of it share that part.
 
-    If that does not give each experiment a name of its own, they are `experiment 1`, `experiment 2` and so on.
+    If two experiments would then have the same name, they are `experiment 1`, `experiment 2` and so on.
     """
     stems = [{re.sub(r"[\W_]*(seed)?[\W_]*\d*$", "", run) for run in g["runs"]} for g in groups]
     names = [g["runs"][0] if len(g["runs"]) == 1 else next(iter(s)) for g, s in zip(groups, stems, strict=True)]

@@ -163,13 +163,13 @@ def shared_classes(runs: list[Run]) -> list[str]:
             differs = min(len(first.tokens), len(run.tokens))
         if differs is not None:
             raise InputError(
-                f"{first.name} ({len(first.tokens)} sentences) and {run.name} ({len(run.tokens)}) tag other sentences: "
+                f"{first.name} ({len(first.tokens)} sentences) and {run.name} ({len(run.tokens)}) differ in sentences: "
                 f"the first is id {differs}; score both on one split, with the same max_eval_sentences"
             )
         for i, (a, b) in enumerate(zip(first.gold, run.gold, strict=True)):
             if project_tags(a, classes) != project_tags(b, classes):
                 raise InputError(
-                    f"{first.name} and {run.name} have other gold tags on {', '.join(classes)}: the first in id {i}; "
+                    f"{first.name} and {run.name} differ in gold tags on {', '.join(classes)}: the first in id {i}; "
                     "score both on one split"
                 )
     return classes

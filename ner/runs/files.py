@@ -17,7 +17,7 @@ from ner.writing import copy_permissions, write_text, writing
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 SPLITS = ("validation", "test")  # those that are scored
 SCORE_FILES = ("metrics.json", "predictions.jsonl")  # in the folder of each of them
-ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models; each folder is a checkpoint of its own
+ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models; each folder is a complete checkpoint
 BASELINE = "onnx/run_in_float32.json"  # test metrics of the run's own weights in float32, for comparison with exports
 INDEX = "model.safetensors.index.json"  # of a large model: which shard holds which weights
 SHARD = re.compile(r"model-[0-9]+-of-[0-9]+\.safetensors")
@@ -62,8 +62,8 @@ def metrics_record(
 ) -> dict[str, Any]:
     """The content of `metrics.json`: `scores` (from the metric, with intervals) and what they were measured on.
 
-    `source` is the data set and its languages, `fingerprint` that of the split in its own labels, `precision` what the
-    tags were computed in; `sentences` has the labels that the checkpoint knows.
+    `source` is the data set and its languages. `fingerprint` is that of the split in its own labels. `precision` is the
+    precision in which the tags were computed. `sentences` has the labels that the checkpoint knows.
     """
     classes = classes_of(sentences.names)
     return {

@@ -1,8 +1,8 @@
 """Who may write into a run folder, which of its files are a run's, and how a new run takes the place of an old one.
 
 Each checkpoint, and at the end the results, are written into a hidden folder of the run folder, and moved to their
-places when they are complete. The run that was in the folder before is removed when the first of them is. After a
-training that was killed, one of these folders can be left:
+places when they are complete. A run that was in the folder before is removed when the first of them is complete. If a
+training is killed, one of these folders can remain:
 
     UNFINISHED    what it was writing: the next training removes it
     WHOLE         what is complete, while the old run is being removed: the next training continues the removal
@@ -59,7 +59,7 @@ def checkpoints_in(run: Path) -> list[Path]:
 
 
 def run_files(run: Path) -> list[Path]:
-    """The files and checkpoints in a folder that have the names of a run's: of training, scoring and exporting."""
+    """The files and checkpoints in a folder whose names are those that training, scoring and exporting write."""
     shards = [path for path in sorted(run.glob("model-*")) if SHARD.fullmatch(path.name)]
     named = [path for path in (run / name for name in (*RUN_FILES, *SCORES)) if os.path.lexists(path)]
     return named + shards + checkpoints_in(run) + export_files(run)
@@ -75,7 +75,7 @@ def export_files(run: Path) -> list[Path]:
 
 
 def holds_run(run: Path) -> bool:
-    """Whether a folder has any file or checkpoint with the name of a run's."""
+    """Whether a folder has any file or checkpoint with such a name."""
     return bool(run_files(run))
 
 
@@ -94,7 +94,7 @@ def is_begun(run: Path) -> bool:
 def require_replaceable(run: Path) -> None:
     """Raises `InputError` where a training would replace files that no run wrote, or write through a link."""
     if (run / WHOLE).exists() or (run / PLACING).exists():
-        return  # a training was killed there, which had the same checks
+        return  # a training that passed these checks was killed there
     present = run_files(run)
     folders = [run / "validation", *checkpoints_in(run), *(path.parent for path in present if path.parent != run)]
     link = next((path for path in folders if path.is_symlink()), None)
@@ -108,7 +108,7 @@ def require_replaceable(run: Path) -> None:
     for path in present:
         if not (begun and (path.name == "args.yaml" or CHECKPOINT.fullmatch(path.name))):
             raise InputError(
-                f"--output_dir: {run} holds {path.relative_to(run)}, which a run would replace and no finished run "
+                f"--output_dir: {run} holds {path.relative_to(run)}, which a run would replace but no finished run "
                 "wrote; expected a new folder or a run; choose another --output_dir, or move the file away"
             )
 
@@ -122,7 +122,7 @@ def require_writable(run: Path, split: str) -> None:
     folder = run / split
     existing = next(p for p in (folder, *folder.resolve().parents) if p.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise InputError(f"--output_dir: {existing} is no folder that can be written; expected a place for a run")
+        raise InputError(f"--output_dir: {existing} is not a folder that can be written; expected a place for a run")
     if folder.is_dir():
         others = sorted(p.name for p in folder.iterdir() if p.name not in SCORE_FILES)
         if others:
@@ -272,14 +272,14 @@ def lock_file(path: Path, operation: int) -> int:
             fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in NO_LOCKS:
-                log.warning("%s cannot be locked on this file system: start one program at a time there", path.parent)
+                log.warning("%s cannot be locked on this file system: run one program at a time there", path.parent)
                 return descriptor
             os.close(descriptor)
             if not isinstance(error, BlockingIOError):
                 raise
             raise InputError(
                 f"{path.parent}: another program trains, scores or exports there; expected none; "
-                "wait for its end, or choose another --output_dir"
+                "wait until it has ended, or choose another --output_dir"
             ) from None
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):

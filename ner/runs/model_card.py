@@ -155,7 +155,7 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
         f"The {split} split of {escape(dataset_name(metrics))} ({languages}): "
         f"{metrics['sentences']:,} sentences, {metrics['tokens']:,} tokens; data fingerprint "
         f"`{fingerprint}`. {computed}Entity-level scores in percent, equal to seqeval's default mode. "
-        "Intervals are Wilson's, for other sentences of the same kind; they say nothing of another seed. A class's "
+        "Intervals are Wilson's, for other sentences of the same kind; they say nothing about other seeds. A class's "
         "accuracy is token accuracy with every other class as `O`: near 100 for any rare class."
     )
     below = (
@@ -166,7 +166,7 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
 
 
 def exports(run: Path, test_metrics: dict[str, Any]) -> str:
-    """The table of the exported models beside the run's own weights in float32, empty where none was scored.
+    """The table of the exported models and of the run's own weights in float32, empty if no export was scored.
 
     It has a row for the run's own `test_metrics` too, where they are of the same sentences in bfloat16. The sizes are
     in MB, F1 in percent.
@@ -202,7 +202,7 @@ def training(run: RunRecords) -> str:
     which = (
         f"as many random sentences as contain {rare}" if args.get("upsample_at_random") else f"sentences with {rare}"
     )
-    up = f"{which} appear {args.get('upsample_factor')} times: {rows['repeated']:,} rows more"
+    up = f"{which} appear {args.get('upsample_factor')} times: {rows['repeated']:,} more rows"
     hardware = ", ".join(environment["accelerators"]) or f"{environment['processor']}, {environment['threads']} threads"
     facts = [
         ("update steps", f"{environment['update_steps']:,}"),
@@ -223,18 +223,18 @@ def training(run: RunRecords) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)])
 
 
-USE = """With the scripts it was trained with, which keep every token and give exact character offsets:
+USE = """Use it with the scripts that it was trained with. They keep every token and give exact character offsets:
 
     python inference.py --checkpoint THIS_REPOSITORY --text "Rabies was studied by Louis Pasteur in Paris."
 
 It is meant for research on named-entity recognition: above all for comparing training data, class sets and
-up-sampling on equal terms. `transformers.pipeline` loads it too, but splits words otherwise than the evaluation."""
+up-sampling on equal terms. `transformers.pipeline` loads it too, but splits text into other words."""
 
 
 def limits(config: dict[str, Any], metrics: dict[str, Any]) -> str:
     """What a reader must not conclude from the scores, as a list."""
     lines = [
-        "- One checkpoint from one seed: test a difference from another on the same sentences before you rely on it.",
+        "- This is one checkpoint from one seed. Test a difference on the same sentences before you rely on it.",
         "- Scores on data of another kind, time or language will be lower.",
         "- Labels that were made automatically or mapped from other sources have errors, which lower the scores.",
     ]
@@ -244,7 +244,7 @@ def limits(config: dict[str, Any], metrics: dict[str, Any]) -> str:
         )
     few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
     if few:
-        lines.append(f"- Fewer than 100 entities are behind the scores of {', '.join(map(escape, few))}.")
+        lines.append(f"- The scores of {', '.join(map(escape, few))} come from fewer than 100 entities each.")
     return "\n".join(lines)
 
 

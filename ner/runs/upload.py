@@ -69,7 +69,7 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
     except (HTTPError, OSError, RuntimeError) as error:
         again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}" + (" --private" if private else "")
         raise InputError(
-            f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; later: {again}"
+            f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; try again: {again}"
         ) from error
     return repository
 
@@ -87,9 +87,7 @@ def files_to_push(run: Path) -> list[str]:
         )
     names = [name for name in (*PUSHED_FILES, *sorted(shards)) if (run / name).is_file()]
     if "model.safetensors" not in names and not (shards and shards <= set(names)):
-        raise InputError(
-            f"{run}: its weights are not there, or not all; expected model.safetensors, or each part of it"
-        )
+        raise InputError(f"{run}: found no weights, or not all of them; expected model.safetensors, or each part of it")
     for name in names:
         target = (run / name).resolve()
         if not target.is_relative_to(run.resolve()):

@@ -1,7 +1,7 @@
 """95 % intervals of one run's scores: where the scores would be for other sentences of the same sort.
 
 - The unit is a cluster: a sentence with all its copies.
-- Precision, recall and accuracy are proportions. Each gets the score interval of Wilson (1927) with the effective
+- Precision, recall and accuracy are proportions. Each has the score interval of Wilson (1927) with the effective
   sample size of Korn and Graubard (1998): several entities in one sentence are less evidence than as many in separate
   sentences. The quantile is that of Student's t, which is wider for a class in few sentences.
 - The Jaccard index J = TP / (TP + FP + FN) is a proportion too, and F1 = 2 J / (1 + J) increases with it: the interval
@@ -118,7 +118,7 @@ def macro_f1_interval(entities: np.ndarray, class_intervals: np.ndarray) -> np.n
     """The interval [2] of macro F1, from counts [cluster, class, 3] and the intervals of the classes [class, 2].
 
     MOVER adds the squared distances between the F1 of the classes and their limits, weighted by the correlations
-    between the classes. A class without an interval of its own could have any F1 from 0 to 1.
+    between the classes. A class that has no interval could have any F1 from 0 to 1.
     """
     supported = gold_entities(entities).sum(axis=0) > 0
     if not supported.any():

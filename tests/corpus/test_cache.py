@@ -244,6 +244,7 @@ def test_of_several_processes_the_first_one_writes_and_all_read(corpus, folder, 
     assert "from the cache" in caplog.text
 
 
+@pytest.mark.slow
 def test_training_from_the_cache_gives_the_same_run(corpus, tmp_path, folder, caplog):
     encoder = save(tmp_path / "encoder", "bert")
     settings = json.loads((encoder / "tokenizer.json").read_text())

@@ -103,9 +103,9 @@ def test_several_languages_follow_each_other(tmp_path):
         ('{"tokens": ["a"], "ner_tags": [0, 0]}', "found 1 tokens and 2 tags"),
         ('{"tokens": ["a"], "ner_tags": [31]}', "the tag number 31; expected 0 to 30"),
         ('{"tokens": ["a", "b"], "ner_tags": [0, -1]}', "the tag number -1; expected 0 to 30"),
-        ('{"tokens": ["a"], "ner_tags": [true]}', "tags of another kind"),
-        ('{"tokens": ["a"], "ner_tags": [1.0]}', "tags of another kind"),
-        ('{"tokens": ["a"], "tags": ["O"]}', "tags of another kind"),
+        ('{"tokens": ["a"], "ner_tags": [true]}', "tags of other types"),
+        ('{"tokens": ["a"], "ner_tags": [1.0]}', "tags of other types"),
+        ('{"tokens": ["a"], "tags": ["O"]}', "tags of other types"),
         ('{"tokens": [1], "ner_tags": [0]}', "tokens of strings"),
         ('{"tokens": "a", "ner_tags": [0]}', "expected lists"),
         ('{"tokens": ["\\ud800"], "ner_tags": [0]}', "half a surrogate pair"),
@@ -116,7 +116,7 @@ def test_several_languages_follow_each_other(tmp_path):
         ('{"tokens": ["a"]}', "no key 'ner_tags' or 'tags'"),
         ("[1]", "found list"),
         ("{'tokens'", "found no JSON"),
-        ("[" * 100_000, "(found no JSON|nested too deep)"),
+        ("[" * 100_000, "(found no JSON|nested too deeply)"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, second_line, message):
@@ -156,13 +156,13 @@ def test_unusable_files(tmp_path):
         read(str(folder_with(tmp_path, json.dumps(GOOD).encode() + b'\n{"tokens": ["\xff"]}')), ["en"], "train")
     with pytest.raises(InputError, match="found no folder 'no/such/place'; expected `sample`, a folder, or a Hub id"):
         read("no/such/place", ["en"], "train")
-    with pytest.raises(InputError, match="numbers the labels otherwise"):
+    with pytest.raises(InputError, match="numbers its labels in another order"):
         read("tner/multinerd", ["en"], "train")
 
 
 def test_no_network_names_the_ways_to_go_on():
     start = time.time()
-    with pytest.raises(InputError, match=r"no network and not in the cache; name --dataset sample, or a local folder"):
+    with pytest.raises(InputError, match=r"no network, and not cached; name --dataset sample, or a local folder"):
         read("Babelscape/multinerd", ["en"], "train")
     assert time.time() - start < 5
 

@@ -65,7 +65,7 @@ def test_code_of_a_checkpoint_is_not_run(entry, where, stranger, mark, tmp_path,
     main, words = ENTRIES[entry]
     more = () if entry == "onnx" else ("--output_dir", tmp_path / "run", *CPU)
     message = fails(main, *words, name, *more)
-    assert "wants to run code of its own, which this project never does" in message
+    assert "needs its own code, which this project never runs" in message
     assert "trust_remote_code" not in message
     assert not mark.exists()
     assert answer.tell() == 0
@@ -75,7 +75,7 @@ def test_compiled_kernels_of_a_repository_are_refused(encoders, tmp_path, fails)
     folder = shutil.copytree(encoders["bert"], tmp_path / "kernels")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"attn_implementation": "stranger/kernel"}))
-    assert "wants to run code of its own" in fails(inference.main, "--checkpoint", folder, "--text", "a", *CPU)
+    assert "needs its own code" in fails(inference.main, "--checkpoint", folder, "--text", "a", *CPU)
 
 
 @pytest.mark.parametrize("labels", [{"0": 5, "1": 6}, {"0": "O", "1": None}])

@@ -1,6 +1,6 @@
 """What works with each architecture, measured with tiny random models: the table of docs/encoders.md.
 
-python tests/test_encoders.py      # measures it all and writes the table anew
+PYTHONPATH=.:tests python tests/model/test_encoders.py      # measures every row and writes the table again
 """
 
 import json
@@ -108,7 +108,9 @@ def rows() -> dict[str, str]:
 @pytest.mark.parametrize("name", NAMED)
 def test_the_table_says_what_is_so(name, corpus, tmp_path):
     row = measured(name, corpus, tmp_path)
-    assert rows()[name] == row, "the table has another row; write it anew: python -m tests.model.test_encoders"
+    assert rows()[name] == row, (
+        "the table has another row; write it again: PYTHONPATH=.:tests python tests/model/test_encoders.py"
+    )
 
 
 def test_the_table_has_a_reason_for_all_that_is_missing():

@@ -64,13 +64,15 @@ def test_a_tokenizer_whose_words_differ_from_its_text_is_named(tmp_path, caplog)
     tokenizer.save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "modernbert"}')
     checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
-    assert "sub-tokens of its text" not in caplog.text
+    assert "other sub-tokens than its text" not in caplog.text
     backend = Tokenizer(models.BPE(unk_token="[UNK]"))  # without words: its tokens go across spaces
     trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["[UNK]"])
     backend.train_from_iterator([*TEXT, "In 1998 , Ada Moss ' s said : no ."] * 5, trainer)
     PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]").save_pretrained(tmp_path)
     checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
-    assert f"{tmp_path}: its tokenizer does not give the words of a sentence the sub-tokens of its text" in caplog.text
+    assert (
+        f"{tmp_path}: its tokenizer splits the words of a sentence into other sub-tokens than its text" in caplog.text
+    )
 
 
 def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders):

@@ -106,7 +106,7 @@ def test_torch_names_what_a_cpu_has_as_the_system_does():
         pytest.skip("no /proc/cpuinfo of an x86-64 CPU")
     flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split()
     for name in ("amx_bf16", "avx512_bf16", "avx512_fp16"):
-        assert torch.cpu.get_capabilities()[name] == (name in flags)  # a KeyError: torch calls it otherwise now
+        assert torch.cpu.get_capabilities()[name] == (name in flags)  # a KeyError: torch has renamed it
     assert not speed.multiplies_bfloat16(torch.device("mps"))
 
 

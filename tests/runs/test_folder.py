@@ -75,7 +75,7 @@ def test_the_current_folder_is_no_exception(corpus, encoders, tmp_path, monkeypa
 def test_records_of_the_same_names_make_no_run(run, corpus, encoders, fails):
     (run / "environment.json").write_text('{"python": "3.12"}')
     message = fails(train.main, *argv(corpus, encoders["bert"], run, *OVER))
-    assert "holds README.md, which a run would replace and no finished run wrote" in message
+    assert "holds README.md, which a run would replace but no finished run wrote" in message
     (run / "args.yaml").write_text("dataset: mine\n")
     assert "holds README.md" in fails(train.main, *argv(corpus, encoders["bert"], run, *OVER))
     before = content(run)
