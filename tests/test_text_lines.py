@@ -20,9 +20,11 @@ from ner.errors import InputError, run_script
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
 WRITER = """
-import sys, time
+import signal, sys, time
 from ner.errors import run_script
 from ner.text_lines import output
+signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest may run where both are ignored, as under nohup
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def main(argv):
     with output(argv[0]) as file:
         file.write("half")
