@@ -18,6 +18,7 @@ os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="prepared-cache-")  # als
 
 import huggingface_hub
 import pytest
+import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
@@ -147,6 +148,7 @@ def save(folder: Path, kind: str) -> Path:
     """A masked language model without a label set, as pre-trained encoders come."""
     tokenizer = byte_level() if kind == "roberta" else wordpiece()
     size = len(tokenizer)
+    torch.manual_seed(0)
     if kind == "bert":
         model = BertForMaskedLM(BertConfig(vocab_size=size, max_position_embeddings=64, **SIZES))
     elif kind == "distilbert":

@@ -33,7 +33,7 @@ def test_two_processes_score_as_one(run, tmp_path):
 
 
 def test_two_processes_tag_as_one_and_write_one_ordered_result(run, tmp_path):
-    lines = [f"Rabies {'and Louis Pasteur ' * (i % 7)}in Paris {i}." if i % 5 else "" for i in range(5_000)]
+    lines = [f"a storm hit Bergen {'and Ada Moss left ' * (i % 7)}{i}." if i % 5 else "" for i in range(5_000)]
     source = tmp_path / "lines.txt"
     source.write_text("\n".join(lines) + "\n", encoding="utf-8")
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
