@@ -1,4 +1,4 @@
-"""Tiny random checkpoints with tokenizers trained on text of their own, and a small corpus with learnable classes."""
+"""Tiny random checkpoints with their tokenizers, a small corpus with learnable classes, and runs trained on it."""
 
 import json
 import os
@@ -17,8 +17,10 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="prepared-cache-")  # also in subprocesses
 
 import huggingface_hub
+import interrupted_runs
 import pytest
 import torch
+import trained_runs
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
@@ -30,6 +32,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
+import train
 from ner.errors import run_script
 from ner.labels import MULTINERD_CLASSES, label_names
 
@@ -37,19 +40,29 @@ NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
 # Files in which the tests train a model, start processes or open a browser. `make check` leaves them out.
 SLOW = {
+    "test_bad_checkpoints.py",
+    "test_batches.py",
     "test_browser.py",
     "test_checkpoints.py",
     "test_dropout.py",
     "test_encoders.py",
+    "test_experiment.py",
     "test_folder.py",
     "test_hub.py",
     "test_hub_files.py",
     "test_inference.py",
+    "test_interrupted.py",
+    "test_locks.py",
+    "test_names.py",
     "test_onnx_export.py",
+    "test_page_looks.py",
     "test_processes.py",
     "test_records.py",
+    "test_refusals.py",
+    "test_refused_resuming.py",
     "test_report.py",
     "test_resuming.py",
+    "test_tagging.py",
     "test_text_lines.py",
     "test_train.py",
     "test_upload.py",
@@ -172,6 +185,49 @@ def save(folder: Path, kind: str) -> Path:
 def encoders(tmp_path_factory) -> dict[str, Path]:
     """Folders of a tiny bert (window 64), distilbert and roberta."""
     return {kind: save(tmp_path_factory.mktemp(kind), kind) for kind in ("bert", "distilbert", "roberta")}
+
+
+@pytest.fixture
+def still(tmp_path) -> Path:
+    """A tiny BERT without dropout."""
+    folder = save(tmp_path / "still", "bert")
+    config = trained_runs.read_json(folder / "config.json")
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+# Runs that several files need are trained once. A file's tests get a copy, because some of them change it.
+
+
+@pytest.fixture(scope="session")
+def upsampled_run(corpus, encoders, tmp_path_factory) -> Path:
+    """Experiment B, up-sampled, from the tiny BERT."""
+    folder = tmp_path_factory.mktemp("runs") / "b"
+    options = ("--masked_training", "true", "--upsample", "true")
+    train.main(trained_runs.argv(corpus, encoders["bert"], folder, *options))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def masked_run(corpus, encoders, tmp_path_factory) -> Path:
+    """A masked run on the tiny corpus, good at it."""
+    folder = tmp_path_factory.mktemp("runs") / "masked"
+    options = ("--num_train_epochs", "8", "--learning_rate", "1e-2", "--masked_training", "true", *trained_runs.CPU)
+    train.main(
+        ["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder), *options]
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stopped_run(corpus, encoders, tmp_path_factory) -> Path:
+    """Stopped early after the updates 8, 16, 24 and 32; the best checkpoint is the first, and the path relative."""
+    folder = tmp_path_factory.mktemp("resuming")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        train.main(interrupted_runs.argv(corpus, encoders["bert"], "whole", "--bf16", "false"))
+    return folder / "whole"
 
 
 @pytest.fixture

@@ -1,67 +1,16 @@
 """The HTML report in a real headless browser: what a person sees and can do."""
 
-import base64
-import random
-import shutil
-from pathlib import Path
-
 import pytest
-from test_report import CLASSES, sentences, with_noise, write_run
+from report_page import ATTACK, NEEDS_CHROMIUM, RIGHT_TO_LEFT, THIRD, all_of, one, opened_page, table_of
 
-import report
-
-webdriver = pytest.importorskip("selenium.webdriver")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
-
-AXE = Path(report.__file__).parent / ".venv" / "node_modules" / "axe-core" / "axe.min.js"
-ATTACK = "<img src=x onerror=document.title='owned'>"
-THIRD = "a_run_of_a_long_name_without_any_space_in_it"
-RIGHT_TO_LEFT = "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd"
-
-
-def five_classes(rows: list[dict]) -> list[dict]:
-    """The same with other class names in every second sentence, on both sides."""
-    other = {"ORG": "DIS", "LOC": "ANIM"}
-
-    def renamed(tags: list[str]) -> list[str]:
-        return [t[:2] + other.get(t[2:], t[2:]) for t in tags]
-
-    return [r | {s: renamed(r[s]) for s in ("gold", "predicted")} if i % 2 else r for i, r in enumerate(rows)]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A report of three runs on five classes in a browser; some tokens are markup that would run if taken for it."""
-    folder = tmp_path_factory.mktemp("browser")
-    rows = sentences(random.Random(0), 120)
-    rows[0]["tokens"][0] = ATTACK
-    rows[1]["tokens"][0] = "</script><script>document.title='owned'</script>"
-    rows[2]["tokens"][0] = RIGHT_TO_LEFT
-    runs = [
-        write_run(folder / name, five_classes(with_noise(rows, rate, i)), [*CLASSES, "ANIM", "DIS"])
-        for i, (name, rate) in enumerate((("good", 0.1), ("<b>bad", 0.3), (THIRD, 0.12)))
-    ]
-    report.main([*map(str, runs), "--output_dir", str(folder / "report")])
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
-                 "disable-component-update", "disable-sync", f"user-data-dir={folder / 'profile'}"):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    browser.set_window_size(1280, 900)
-    browser.get((folder / "report" / "report.html").as_uri())
+    browser = opened_page(tmp_path_factory.mktemp("browser"))
     yield browser
     browser.quit()
-
-
-def all_of(page, selector: str):
-    return page.find_elements("css selector", selector)
-
-
-def one(page, selector: str):
-    return page.find_element("css selector", selector)
 
 
 def choose(page, name: str, text: str) -> None:
@@ -71,21 +20,6 @@ def choose(page, name: str, text: str) -> None:
         "s.dispatchEvent(new Event('input', {bubbles: true}));",
         name, text,
     )  # fmt: skip
-
-
-def table_of(page, title: str):
-    return next(t for t in all_of(page, "table") if title in t.find_element("css selector", "caption").text)
-
-
-def size(page, width: int) -> None:
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
-
-
-def colours(page, scheme: str, media: str = "") -> None:
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features, "media": media})
 
 
 def count(page) -> str:
@@ -264,91 +198,3 @@ def test_arrow_keys_turn_pages_where_the_reader_is_in_the_list(page):
     for _ in range(4):
         one(page, "#list").send_keys("\ue012")  # left arrow
     assert "page 1 of 5" in count(page)
-
-
-@pytest.mark.parametrize("width", [1280, 400])
-def test_nothing_is_wider_than_the_window(page, width):
-    size(page, width)
-    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def test_no_class_is_hidden_and_a_table_that_scrolls_says_so(page):
-    size(page, 1280)
-    wide = [s.get_attribute("aria-label") for s in all_of(page, ".scroll[role=region]")]
-    assert wide == [] and not [hint for hint in all_of(page, ".hint") if hint.is_displayed()]
-    for row in ("PER", "ORG", "LOC", "ANIM", "DIS"):
-        assert table_of(page, "F1 on the shared classes").find_element("xpath", f".//th[.='{row}']").is_displayed()
-    size(page, 400)
-    scrolled = all_of(page, ".scroll[role=region]")
-    assert scrolled and all(s.get_attribute("tabindex") == "0" for s in scrolled)
-    assert len([hint for hint in all_of(page, ".hint") if hint.is_displayed()]) == len(scrolled)
-    size(page, 1280)
-
-
-def test_print_has_whole_tables_and_no_controls(page):
-    colours(page, "dark", "print")
-    size(page, 680)  # the width of an A4 page
-    try:
-        cut = page.execute_script(
-            "return [...document.querySelectorAll('.scroll')].filter((s) => getComputedStyle(s).overflowX !== 'visible'"
-            " || s.scrollWidth > document.documentElement.clientWidth).length"
-        )
-        assert cut == 0
-        assert not any(one(page, selector).is_displayed() for selector in ("#filter", "#list", ".pager", "nav"))
-        assert page.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        pages = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"]).count(b"/Type /Page\n")
-        assert 2 <= pages <= 12
-    finally:
-        colours(page, "light")
-        size(page, 1280)
-
-
-@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core in .venv/node_modules: make test fetches it by npm")
-@pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(page, scheme, width):
-    colours(page, scheme)
-    size(page, width)
-    page.execute_script(AXE.read_text(encoding="utf-8"))
-    audit = page.execute_async_script("const done = arguments[0]; axe.run().then(done, (e) => done({ error: `${e}` }))")
-    assert "error" not in audit and len(audit["passes"]) > 20
-    serious = [v for v in audit["violations"] if v["impact"] in ("serious", "critical")]
-    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in serious] == []
-    colours(page, "light")
-    size(page, 1280)
-
-
-def luminance(colour: str) -> float:
-    channels = [int(c) / 255 for c in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(colour: str, ground: str) -> float:
-    light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def style(page, selector: str, name: str) -> str:
-    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
-    return page.execute_script(script, selector, name)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_marks_stand_out_in_light_and_dark(page, scheme):
-    colours(page, scheme)
-    ground = style(page, "body", "backgroundColor")
-    assert contrast(style(page, "body", "color"), ground) >= 4.5  # WCAG 2, level AA
-    assert contrast(style(page, "caption", "color"), ground) >= 4.5
-    card = style(page, "article", "backgroundColor")
-    for mark in ("gold", "right", "wrong"):
-        assert contrast(style(page, f"mark.{mark}", "color"), style(page, f"mark.{mark}", "backgroundColor")) >= 4.5
-    kinds = []
-    for mark in ("right", "wrong", "missed"):  # told apart by their lines, whatever the colours
-        assert contrast(style(page, f"mark.{mark}", "borderBottomColor"), card) >= 3
-        kinds.append(style(page, f"mark.{mark}", "borderBottomStyle"))
-    assert kinds == ["solid", "dashed", "dotted"]
-    for series in range(3):
-        assert contrast(style(page, f".drawing .s{series}", "stroke"), ground) >= 3
-    assert contrast(style(page, ".drawing text", "fill"), ground) >= 4.5
-    colours(page, "light")

@@ -5,28 +5,36 @@ import statistics
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from benchmarks import experiment, tables
 from ner.runs.files import optional_json
 
+FEW = ("default", "default_upsampled")
 
-def test_runs_are_trained_scored_recorded_and_shown_once(corpus, encoders, tmp_path, monkeypatch, capsys):
+
+@pytest.fixture
+def calls(monkeypatch) -> list[tuple[str, str]]:
+    """The scripts that the experiments run, and the name of each one's log; they run in this process, one at a time."""
     calls = []
 
     def script(name: str, *words: str, log: Path) -> None:
         calls.append((name, log.stem))
         importlib.import_module(name.removesuffix(".py")).main(list(words))
 
-    few = ("default", "default_upsampled")
     monkeypatch.setattr(experiment, "script", script)
     monkeypatch.setattr(experiment.os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(experiment, "EXPERIMENTS", {name: experiment.EXPERIMENTS[name] for name in few})
+    monkeypatch.setattr(experiment, "EXPERIMENTS", {name: experiment.EXPERIMENTS[name] for name in FEW})
+    return calls
+
+
+def test_runs_are_trained_scored_recorded_and_shown_once(calls, corpus, encoders, tmp_path, monkeypatch, capsys):
     argv = ["experiment", "--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--seeds", "1", "2",
             "--output_dir", str(tmp_path / "runs"), "--", "--num_train_epochs", "1", "--use_cpu", "true"]  # fmt: skip
     monkeypatch.setattr(sys, "argv", argv)
     experiment.main()
-    names = [f"{name}-{seed}" for names in (few, experiment.CONTROLS) for seed in (1, 2) for name in names]
+    names = [f"{name}-{seed}" for names in (FEW, experiment.CONTROLS) for seed in (1, 2) for name in names]
     ran = [(script, name) for name in names for script in ("train.py", "inference.py")]
     assert calls == [*ran[:8], ("report.py", "report"), *ran[8:], ("report.py", "controls")]
     experiment.main()
@@ -44,7 +52,7 @@ def test_runs_are_trained_scored_recorded_and_shown_once(corpus, encoders, tmp_p
     assert updates["default-1"] < updates["default_upsampled-1"]
     assert updates["default_longer-1"] == updates["default_random-1"] == updates["default_upsampled-1"]
     groups = optional_json(records / "report.json")["groups"]
-    assert [group["runs"] for group in groups] == [[f"{name}-{seed}" for seed in (1, 2)] for name in few]
+    assert [group["runs"] for group in groups] == [[f"{name}-{seed}" for seed in (1, 2)] for name in FEW]
     everything = "".join(path.read_text(encoding="utf-8") for path in records.rglob("*.*"))
     assert str(tmp_path) not in everything and "Bergen" not in everything
 

@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, row, sentence
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save
+from trained_runs import content
 
 import hub
 import inference
@@ -37,10 +38,6 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
     train.main(argv(corpus, encoders["bert"], folder, "--upsample", "true"))
     inference.main(["--checkpoint", str(folder), *CPU])
     return folder
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def score(tmp_path, *options: object) -> list[dict]:

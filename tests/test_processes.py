@@ -1,4 +1,4 @@
-"""Two processes on one machine (gloo) score and tag as one does."""
+"""Two processes on one machine (gloo) train, score and tag as one does."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import launched
+from trained_runs import argv, differ_by, read_json
 
 import inference
 import train
@@ -20,6 +21,34 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
                "1e-2", "--num_train_epochs", 8, *ONE)  # fmt: skip
     train.main(list(map(str, options)))
     return folder
+
+
+def test_two_processes_agree_with_one(corpus, still, tmp_path):
+    more = ("--train_sampling_strategy", "sequential", "--max_steps", 4, "--optim", "sgd", "--disable_tqdm", "true")
+    one = argv(corpus, still, tmp_path / "one", *more, "--per_device_train_batch_size", 8)
+    two = argv(corpus, still, tmp_path / "two", *more, "--per_device_train_batch_size", 4)
+    train.main(one)
+    done = launched("train.py", *two)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("overall") == 1
+    assert read_json(tmp_path / "two" / "environment.json")["processes"] == 2
+    assert differ_by(tmp_path / "one", tmp_path / "two") < 1e-6
+    first, second = (tmp_path / name / "validation" / "predictions.jsonl" for name in ("one", "two"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_two_processes_with_half_batches_repeat_a_run_of_one(corpus, still, tmp_path):
+    """Every batch of two epochs, the last ones too, which do not divide evenly, and steps of accumulation."""
+    for steps, batch in ((1, 16), (3, 4)):
+        more = ("--num_train_epochs", 2, "--max_train_sentences", 117, "--optim", "sgd", "--learning_rate", "1",
+                "--gradient_accumulation_steps", steps, "--load_best_model_at_end", "false")  # fmt: skip
+        one, two = tmp_path / f"one-{steps}", tmp_path / f"two-{steps}"
+        train.main(argv(corpus, still, one, *more, "--per_device_train_batch_size", batch))
+        done = launched("train.py", *argv(corpus, still, two, *more, "--per_device_train_batch_size", batch // 2))
+        assert done.returncode == 0, done.stderr[-3000:]
+        updates = [read_json(run / "environment.json")["update_steps"] for run in (one, two)]
+        assert updates == [2 * -(-117 // (batch * steps))] * 2
+        assert differ_by(one, two) < 1e-5
 
 
 def test_two_processes_score_as_one(run, tmp_path):

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_report import sentences, with_noise, write_run
+from scored_runs import sentences, with_noise, write_run
 
 import hub
 import inference

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from test_report import sentences, with_noise, write_run
+from scored_runs import sentences, with_noise, write_run
 
 import data
 import report

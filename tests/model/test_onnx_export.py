@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from conftest import ROOT
+from trained_runs import read_json
 
 import hub
 import inference
@@ -36,10 +37,6 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
     inference.main(["--checkpoint", str(folder), *CPU])
     hub.main(["onnx", str(folder)])
     return folder
-
-
-def read_json(path: Path):
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def predictions(folder: Path) -> list[dict]:

@@ -1,27 +1,20 @@
-"""What a training may replace in its folder, when it does, and that no two programs write there at once."""
+"""What a training may replace in its folder, and when it does."""
 
 import itertools
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, launched
-from test_train import argv, content, differ_by, read_json
+from conftest import launched
+from trained_runs import CPU, OVER, argv, content, differ_by, read_json
 
-import hub
 import inference
 import train
 from ner.model.trainer import TaggingTrainer
-from ner.runs import folder
-from ner.runs.folder import LOCK, PLACING, UNFINISHED, WHOLE, checkpoints_in, finish_publishing, locked, publish
+from ner.runs.folder import PLACING, UNFINISHED, WHOLE, checkpoints_in, finish_publishing, locked, publish
 
-OVER = ("--overwrite_output_dir", "true")
-CPU = ("--use_cpu", "true", "--bf16", "false")
 FOREIGN = (
     "checkpoint-notes/thesis.txt", "checkpoint-archive/model.safetensors", "checkpoint-8-backup/config.json",
     "checkpoint-/a", "model-comparison/table.md", "model-card-draft.md", "model-1-of-2.txt", "notes.txt",
@@ -244,71 +237,6 @@ def test_a_training_finishes_what_a_killed_one_had_begun_to_replace(run, corpus,
     assert [path.name for path in checkpoints_in(run)] == ["checkpoint-8", "checkpoint-16"]
     assert {name for name, text in content(run).items() if text == b"mine"} == set(FOREIGN)
     assert not list(run.glob(".*"))
-
-
-def test_a_folder_in_use_is_refused_at_once(run, corpus, encoders, fails):
-    before = content(run)
-    scoring = ("--checkpoint", run, *CPU)
-    with locked(run):
-        assert "another program trains, scores or exports" in fails(train.main, *argv(corpus, encoders["bert"], run))
-        assert "another program" in fails(inference.main, *scoring)
-        assert "another program" in fails(hub.main, "onnx", run)
-        assert "another program" in fails(hub.main, "push", run, "--repo_id", "a/b")
-        inference.main([*map(str, scoring), "--text", "Rabies."])  # reads only
-    assert content(run) == before
-    with locked(run, shared=True):
-        assert "another program" in fails(train.main, *argv(corpus, encoders["bert"], run, *OVER))
-        inference.main(list(map(str, scoring)))
-        assert (run / LOCK).exists()
-    assert not (run / LOCK).exists()
-
-
-def test_two_trainings_that_start_together_make_one_run(corpus, encoders, tmp_path):
-    command = [sys.executable, ROOT / "train.py", *argv(corpus, encoders["bert"], tmp_path / "new" / "run")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    both = [subprocess.Popen(command, stdout=-1, stderr=-1, encoding="utf-8", env=environment) for _ in range(2)]
-    ended = [(process.communicate(), process.returncode) for process in both]
-    (_, won), ((out, err), lost) = sorted(ended, key=lambda end: end[1])
-    assert (won, lost) == (0, 2) and out == ""
-    assert "another program" in err or "holds a run" in err  # the second came while it trained, or just after
-    assert "Traceback" not in err and (tmp_path / "new" / "run" / "README.md").is_file()
-
-
-def test_a_killed_program_leaves_no_lock(corpus, encoders, tmp_path):
-    hold = "import sys, time; from pathlib import Path; from ner.runs.folder import locked\n"
-    hold += "with locked(Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
-    holder = subprocess.Popen([sys.executable, "-c", hold, tmp_path / "run"], cwd=ROOT, stdout=-1)
-    assert holder.stdout.readline() == b"locked\n"
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
-    assert (tmp_path / "run" / LOCK).exists()
-    train.main(argv(corpus, encoders["bert"], tmp_path / "run", "--max_steps", "1"))
-    assert not (tmp_path / "run" / LOCK).exists()
-
-
-def test_a_lock_file_that_its_holder_removed_locks_nothing(tmp_path, monkeypatch):
-    """Between another program's opening of the file and its lock."""
-    opened, real = [], os.open
-
-    def open_late(path, *args):
-        descriptor = real(path, *args)
-        opened.append(descriptor)
-        if len(opened) == 1:
-            os.unlink(path)
-        return descriptor
-
-    monkeypatch.setattr(os, "open", open_late)
-    with locked(tmp_path):
-        assert len(opened) == 2 and (tmp_path / LOCK).exists()
-
-
-def test_a_file_system_without_locks_is_warned_about(tmp_path, monkeypatch, caplog):
-    def refuses(*args):
-        raise OSError(folder.errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(folder.fcntl, "flock", refuses)
-    with locked(tmp_path):
-        assert "cannot be locked on this file system" in caplog.text
 
 
 def test_of_several_processes_all_learn_of_a_refusal(corpus, encoders, tmp_path):

@@ -1,0 +1,134 @@
+"""Checkpoints with missing parts, or with weights, windows or tokens that cannot be used, are refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+from trained_runs import CPU, argv, read_json, tagged
+from transformers import AutoTokenizer
+
+import hub
+import inference
+import train
+from ner.model import onnx_export
+
+
+@pytest.fixture(scope="module")
+def run(masked_run, tmp_path_factory) -> Path:
+    return shutil.copytree(masked_run, tmp_path_factory.mktemp("runs") / "masked")
+
+
+def changed(run: Path, folder: Path, name: str, **values: object) -> Path:
+    """A copy of a run with other values in one of its JSON files."""
+    shutil.copytree(run, folder)
+    (folder / name).write_text(json.dumps(read_json(folder / name) | values))
+    return folder
+
+
+def weights_set(run: Path, folder: Path, name: str, value: float) -> Path:
+    """A copy of a run, not scored, with a value all through one of its tensors."""
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("test"))
+    weights = load_file(folder / "model.safetensors")
+    weights[name].fill_(value)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_checkpoints_that_are_not_whole_are_refused(run, corpus, encoders, tmp_path, fails):
+    headless = tmp_path / "headless"
+    shutil.copytree(encoders["bert"], headless)
+    shutil.copy(run / "config.json", headless)
+    assert "such as classifier." in fails(inference.main, "--checkpoint", headless, "--text", "a")
+    config = read_json(headless / "config.json")
+    (headless / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    assert "expected a whole checkpoint" in fails(train.main, *argv(corpus, headless, tmp_path / "run"))
+    bare = tmp_path / "bare"
+    shutil.copytree(encoders["bert"], bare)
+    for file in bare.glob("tokenizer*"):
+        file.unlink()
+    message = fails(train.main, *argv(corpus, bare, tmp_path / "run"))
+    assert "cannot be loaded" in message or "no usable tokenizer" in message
+    (bare / "config.json").write_text('{"model_type": "bert", "hidden_size": "x"}')
+    assert "config.json cannot be used" in fails(train.main, *argv(corpus, bare, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_weights_that_are_not_finite_are_refused(value, run, corpus, tmp_path, fails):
+    name = "bert.encoder.layer.1.output.dense.bias"
+    broken = weights_set(run, tmp_path / "broken", name, float(value))
+    expected = f"{broken}: its safetensors hold NaN or infinity in 1 tensor(s), such as {name}"
+    for words in (("--text", "a"), ("--split", "validation")):
+        assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", broken, *words, *CPU)
+    assert expected in fails(hub.main, "onnx", broken)
+    train_argv = ("--dataset", corpus, "--model_checkpoint", broken, "--output_dir", tmp_path / "new", *CPU)
+    assert f"--model_checkpoint {expected}" in fails(train.main, *train_argv)
+    assert not (tmp_path / "new").exists() and not (broken / "onnx").exists()
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_scores_that_are_not_finite_are_one_error(exported, run, tmp_path, fails):
+    """Finite weights whose products are not."""
+    large = weights_set(run, tmp_path / "large", "classifier.weight", 3e38)
+    if exported:
+        onnx_export.export(large)
+        large /= "onnx"
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n")
+    out = tmp_path / "out.jsonl"
+    for words in (("--text", "a"), ("--input_file", tmp_path / "in.txt", "--output_file", out), ("--split", "test")):
+        message = fails(inference.main, "--checkpoint", large, *words, *CPU)
+        assert f"--checkpoint {large}: gives NaN instead of scores for" in message and "in float32" in message
+    assert not out.exists() and not (large / "test").exists()
+
+
+@pytest.mark.parametrize("value", [2, 1, 0, -5, "512", True, float("nan")])
+def test_a_window_that_holds_no_text_is_refused(value, run, corpus, tmp_path, fails):
+    broken = changed(run, tmp_path / "broken", "tokenizer_config.json", model_max_length=value)
+    expected = f"{broken}: tokenizer_config.json: found model_max_length {value!r}; expected a number of at least 4"
+    assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
+    train_argv = ("--dataset", corpus, "--model_checkpoint", broken, "--output_dir", tmp_path / "new", *CPU)
+    assert f"--model_checkpoint {expected}" in fails(train.main, *train_argv)
+
+
+def test_a_tokenizer_without_a_limit_has_the_models_window(run, tmp_path, capsys):
+    for number, value in enumerate((None, 1e30, float("inf"), 512.0)):
+        other = changed(run, tmp_path / str(number), "tokenizer_config.json", model_max_length=value)
+        assert tagged(capsys, "--checkpoint", other, "--text", "a storm hit Bergen")[0]["entities"]
+
+
+@pytest.mark.parametrize("value", [3, "64", True, 64.0])
+def test_a_trained_window_that_is_none_is_refused(value, run, tmp_path, fails):
+    broken = changed(run, tmp_path / "broken", "config.json", trained_window=value)
+    message = fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
+    assert f"{broken}: config.json: found trained_window {value!r}; expected a number of at least 4" in message
+
+
+def test_tokens_beyond_the_embeddings_are_refused(run, corpus, tmp_path, fails, capsys):
+    """The tokenizer of another model; but a token that no text holds does no harm."""
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    file = other / "tokenizer.json"
+    vocabulary = read_json(file)
+    rows = read_json(run / "config.json")["vocab_size"]
+    vocabulary["model"]["vocab"]["storm"] = rows + 6
+    file.write_text(json.dumps(vocabulary))
+    tagged_lines = tagged(capsys, "--checkpoint", other, "--text", "Lake Inari")
+    assert tagged_lines[0]["entities"]
+    expected = f"{other}: tokenizer.json gave the id {rows + 6}; expected ids below {rows}, the rows of the model's"
+    assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", other, "--text", "a storm", *CPU)
+    train_argv = ("--dataset", corpus, "--model_checkpoint", other, "--output_dir", tmp_path / "new", *CPU)
+    assert f"--model_checkpoint {expected}" in fails(train.main, *train_argv)
+    onnx_export.export(other)
+    message = fails(inference.main, "--checkpoint", other / "onnx", "--text", "a storm", *CPU)
+    assert f"tokenizer.json gave the id {rows + 6}" in message
+
+
+def test_a_padding_id_beyond_the_embeddings_is_refused(run, tmp_path, fails):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    tokenizer = AutoTokenizer.from_pretrained(other)
+    tokenizer.add_special_tokens({"pad_token": "[NEW]"})
+    tokenizer.save_pretrained(other)
+    assert f"gave the id {len(tokenizer) - 1}" in fails(inference.main, "--checkpoint", other, "--text", "a", *CPU)

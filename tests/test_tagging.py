@@ -1,0 +1,134 @@
+"""Raw text in and entities out, with the real command and a tiny trained checkpoint."""
+
+import io
+import json
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import WORDS
+from trained_runs import CPU, predictions, tagged
+
+import inference
+from ner.labels import flat_ids, label_names, spans
+from ner.model import speed
+
+
+@pytest.fixture(scope="module")
+def run(masked_run, tmp_path_factory) -> Path:
+    return shutil.copytree(masked_run, tmp_path_factory.mktemp("runs") / "masked")
+
+
+def texts() -> list[str]:
+    rng = random.Random(9)
+    alphabet = [
+        *WORDS,
+        "Ada Moss",
+        "Lake Inari",
+        "rabies",
+        "北京",
+        "\u200b",
+        "\t",
+        "\u2028",
+        "\x85",
+        "😀",
+        "e\u0301",
+        "'s",
+        ".",
+        "  ",
+    ]
+    return ["", "   ", "a" * 3_000, *(" ".join(rng.choices(alphabet, k=rng.randint(1, 30))) for _ in range(300)),
+            " ".join(rng.choices(alphabet, k=3_000))]  # fmt: skip
+
+
+def test_tagged_text_has_exact_offsets_and_keeps_lines_and_order(run, tmp_path, capsys):
+    lines = texts()
+    (tmp_path / "in.txt").write_bytes("\r\n".join(lines).encode())
+    tagged_lines = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    assert [line["text"] for line in tagged_lines] == lines
+    entities = [(line["text"], e) for line in tagged_lines for e in line["entities"]]
+    assert len(entities) > 100
+    for text, e in entities:
+        assert list(e) == ["type", "text", "start", "end", "score"]
+        assert text[e["start"] : e["end"]] == e["text"] and 0 < e["score"] <= 1
+    assert tagged_lines[0]["entities"] == tagged_lines[1]["entities"] == []
+
+
+def test_standard_input_a_file_and_an_output_file_give_the_same(run, tmp_path, capsys, monkeypatch):
+    content = "\n".join([*texts(), ""]).encode()
+    (tmp_path / "in.txt").write_bytes(content)
+    from_file = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert tagged(capsys, "--checkpoint", run, "--input_file", "-") == from_file
+    assert (
+        tagged(
+            capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt", "--output_file", tmp_path / "out.jsonl"
+        )
+        == []
+    )
+    written = (tmp_path / "out.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    assert [json.loads(line) for line in written] == from_file
+
+
+def test_input_is_read_as_it_is_tagged(run, monkeypatch):
+    """An endless input is answered block by block: no block beyond the next is read before one is written."""
+    read = 0
+
+    def endless():
+        nonlocal read
+        while True:
+            read += 1
+            yield "a storm hit Bergen"
+
+    blocks = inference.blocks(endless(), 100)
+    next(blocks)
+    assert read == 100
+
+
+def test_text_is_json_in_a_pipe_and_readable_on_a_terminal(run, capsys, monkeypatch):
+    (line,) = tagged(capsys, "--checkpoint", run, "--text", "a storm hit Lake Inari.")
+    assert [(e["type"], e["text"]) for e in line["entities"]] == [("LOC", "Lake Inari")]
+    shown = inference.marked_text("a \x1b[31mstorm hit Lake Inari.", [line["entities"][0] | {"start": 17, "end": 27}])
+    assert "\x1b[31m" not in shown and "[Lake Inari]" in shown
+    assert shown.splitlines()[1].split()[:3] == ["LOC", "Lake", "Inari"]
+    assert "no entity" in inference.marked_text("nothing", [])
+
+
+def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys, tmp_path):
+    inference.main(["--checkpoint", str(run), *CPU])
+    lines = predictions(run / "test")
+    (tmp_path / "in.txt").write_text("".join(" ".join(line["tokens"]) + "\n" for line in lines))
+    tagged_lines = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    names = label_names(["PER", "ORG", "LOC", "ANIM", "DIS"])
+    for tagged_line, line in zip(tagged_lines, lines, strict=True):
+        expected = spans(*flat_ids([line["predicted"]], names), names)
+        texts = [" ".join(line["tokens"][a:b]) for a, b in zip(expected.start, expected.end, strict=True)]
+        assert [e["text"] for e in tagged_line["entities"]] == texts
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_few_lines_and_many_are_tagged_in_the_hardwares_precision(has, run, tmp_path, monkeypatch, caplog, capsys):
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: has)
+    caplog.set_level("INFO", "ner")
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n" * 100)
+    for what in (("--text", "a storm hit Bergen"), ("--input_file", str(tmp_path / "in.txt"))):
+        caplog.clear()
+        inference.main(["--checkpoint", str(run), *what, "--use_cpu", "true"])
+        assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    places = [[(e["type"], e["text"]) for e in line["entities"]] for line in lines]
+    assert places == [[("LOC", "Bergen")]] * 101
+
+
+def test_the_output_file_is_written_with_care(run, tmp_path, fails):
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n")
+    (tmp_path / "in.txt.partial").write_text("mine")
+    tag = ("--checkpoint", run, "--input_file", tmp_path / "in.txt", "--output_file")
+    assert "is a folder" in fails(inference.main, *tag, tmp_path)
+    assert "there is no folder" in fails(inference.main, *tag, tmp_path / "none" / "out")
+    inference.main([str(a) for a in (*tag, tmp_path / "in.txt", *CPU)])  # in place: read whole before it is replaced
+    assert json.loads((tmp_path / "in.txt").read_text())["text"] == "a storm hit Bergen"
+    assert (tmp_path / "in.txt.partial").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.txt", "in.txt.partial"]

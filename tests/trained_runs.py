@@ -1,0 +1,45 @@
+"""Quick trainings on the tiny corpus: their options, and what their run folders hold."""
+
+import json
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+import inference
+
+OVER = ("--overwrite_output_dir", "true")
+CPU = ("--use_cpu", "true", "--bf16", "false")
+QUICK = (*CPU, "--num_train_epochs", "6", "--learning_rate", "1e-2", "--save_total_limit", "9")
+
+
+def argv(corpus, encoder, run, *more: object) -> list[str]:
+    options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, *QUICK, *more)
+    return [str(o) for o in options]
+
+
+def weights(run: Path) -> dict:
+    return load_file(run / "model.safetensors")
+
+
+def differ_by(a: Path, b: Path) -> float:
+    first, second = weights(a), weights(b)
+    assert first.keys() == second.keys()
+    return max((first[k] - second[k]).abs().max().item() for k in first)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def predictions(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "predictions.jsonl").open(encoding="utf-8")]
+
+
+def read_json(path: Path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def tagged(capsys, *argv: object) -> list[dict]:
+    capsys.readouterr()
+    inference.main([str(a) for a in (*argv, *CPU)])
+    return [json.loads(line) for line in capsys.readouterr().out.split("\n")[:-1]]
