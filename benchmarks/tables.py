@@ -10,7 +10,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from ner.report.findings import p_cell, signed_points, verdict
+from ner.report.findings import p_cell, verdict
 from ner.runs.files import optional_json
 
 TITLES = {
@@ -40,7 +40,7 @@ def print_tables(report: dict[str, Any], records: Path) -> None:
     print(table(head, [score_row(name, group, titles, records) for name, group in experiments.items()]) + "\n")
     for name, group in list(experiments.items())[1:]:
         print(f"{name}, against {next(iter(experiments))}:\n")
-        head = ["class", "gold entities", "difference", "95 % interval", "p (Holm)", "verdict", "detectable"]
+        head = ["class", "gold entities", "difference", "95 % interval", "p", "p (Holm)", "verdict", "detectable"]
         gold = {"micro": sum(support.values())} | support
         print(table(head, [difference_row(t, n, group["difference"][t]) for t, n in gold.items()]) + "\n")
 
@@ -61,9 +61,10 @@ def spread(mean: float, deviation: float) -> str:
 
 def difference_row(title: str, support: int, d: dict[str, Any]) -> list[str]:
     """How a score differs from that of the first experiment."""
-    interval = f"{signed_points(d['low'])} to {signed_points(d['high'])}"
+    difference, low, high = (f"{100 * d[name]:+.2f}" for name in ("difference", "low", "high"))
     least = f"±{100 * d['detectable']:.1f}"
-    return [title, f"{support:,}", signed_points(d["difference"]), interval, p_cell(d["p_holm"]), verdict(d), least]
+    p = p_cell(d["p"]), p_cell(d["p_holm"])
+    return [title, f"{support:,}", difference, f"{low} to {high}", *p, verdict(d), least]
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
