@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("records", type=Path)
     records = parser.parse_args().records
     for name in ("report", "controls"):
-        print_tables(optional_json(records / f"{name}.json"), records)
+        if report := optional_json(records / f"{name}.json"):
+            print_tables(report, records)
 
 
 def print_tables(report: dict[str, Any], records: Path) -> None:

@@ -15,6 +15,7 @@ from ner.scoring.scores import invalid_transitions
 
 QUANTILES = (0, 25, 50, 75, 95, 99, 100)
 EXAMPLES = 3
+REPEATED = "repeated: same tokens and tags"
 UNBALANCED, AMBIGUOUS = "unbalanced brackets or quotes", "surface of several classes"
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = '"«»“”„'  # which opens and which closes depends on the language: they are counted
@@ -58,7 +59,7 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
 
 def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[str]:
     """The lines on repeated, doubled, conflicting and leaked sentences, wrong transitions, and findings."""
-    lines = [row("  repeated: same tokens and tags", [repeated(s) for s in splits.values()])]
+    lines = [row(f"  {REPEATED}", [sum(f.fault == REPEATED and f.split == name for f in findings) for name in splits])]
     for name, s in splits.items():
         if pattern := doubling(s):
             lines.append(f"  {name} looks doubled: {pattern}")
@@ -105,11 +106,6 @@ def tagged(sentences: Sentences) -> list[tuple[tuple[str, ...], tuple[str, ...]]
     return [(tuple(tokens), tuple(tags)) for tokens, tags in pairs]
 
 
-def repeated(sentences: Sentences) -> int:
-    """Sentences that an earlier one equals in tokens and tags."""
-    return len(sentences) - len(set(tagged(sentences)))
-
-
 def doubling(sentences: Sentences) -> str | None:
     """How a file was doubled, or None: its second half repeats the first, or each row occurs twice.
 
@@ -135,10 +131,15 @@ def conflicting(sentences: Sentences) -> int:
 
 
 def findings(splits: dict[str, Sentences]) -> list[Finding]:
-    """Entities with a bracket or quote that nothing closes, and entities whose text mostly has another class."""
+    """Repeated sentences, entities with a bracket or quote that nothing closes, and those whose text mostly has another
+    class."""
     result: list[Finding] = []
     classes_by_surface: dict[str, Counter[str]] = {}
     for split, sentences in splits.items():
+        first_row: dict[tuple, int] = {}
+        for i, sentence in enumerate(tagged(sentences)):
+            if first_row.setdefault(sentence, i) != i:
+                result.append(Finding(REPEATED, split, i, f"as row {first_row[sentence]}"))
         for i, surface, name in entity_surfaces(sentences):
             classes_by_surface.setdefault(surface, Counter())[name] += 1
             if unbalanced(surface):
