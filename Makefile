@@ -1,7 +1,7 @@
 # make quickstart   train, score and tag on the sample corpus
 # make check        lint, types and the fast tests
 # make test         lint, types and all tests
-# make pictures     draw the README's pictures again
+# make pictures     draw the sample's picture in the README again
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -38,7 +38,7 @@ lint: .venv/test-installed
 
 pictures: .venv/installed
 	$(BIN)/python data.py --dataset sample --output_dir runs/sample
-	cp runs/sample/data/default-dataset.png runs/sample/data/masked-dataset.png readmefiles
+	cp runs/sample/data/default-dataset.png readmefiles
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
