@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.report.findings import p_cell, verdict
+from ner.report.tables import detectable_cell
 from ner.runs.files import optional_json
 
 TITLES = {
@@ -63,9 +64,8 @@ def spread(mean: float, deviation: float) -> str:
 def difference_row(title: str, support: int, d: dict[str, Any]) -> list[str]:
     """How a score differs from that of the first experiment."""
     difference, low, high = (f"{100 * d[name]:+.2f}" for name in ("difference", "low", "high"))
-    least = f"±{100 * d['detectable']:.1f}"
     p = p_cell(d["p"]), p_cell(d["p_holm"])
-    return [title, f"{support:,}", difference, f"{low} to {high}", *p, verdict(d), least]
+    return [title, f"{support:,}", difference, f"{low} to {high}", *p, verdict(d), detectable_cell(d)]
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

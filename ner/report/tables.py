@@ -151,8 +151,13 @@ def difference_table(c: Comparison, support: dict[str, int]) -> list[Part]:
 
 
 def detectable_cell(d: dict[str, Any]) -> str:
-    """The minimal detectable difference in points, either way; empty for a score that is not tested."""
-    return EMPTY if d.get("p_holm") is None else f"±{100 * d['detectable']:.1f}"
+    """The minimal detectable difference in points, either way; empty for a score that is not tested.
+
+    `none` if even a difference of 100 points would be missed, as with two seeds of a class with few entities.
+    """
+    if d.get("p_holm") is None:
+        return EMPTY
+    return f"±{100 * d['detectable']:.1f}" if d["detectable"] < 1 else "none"
 
 
 def caveat(result: dict[str, Any]) -> str:
