@@ -6,21 +6,17 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+from trained_runs import CPU, barely_trained
 
 import inference
-import train
 from ner.hub_files import public_name
 
-CPU = ("--use_cpu", "true", "--bf16", "false")
 pytestmark = pytest.mark.usefixtures("online")
 
 
 @pytest.fixture(scope="module")
 def run(corpus, encoders, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "tagger"
-    options = ("--dataset", corpus, "--model_checkpoint", encoders["bert"], "--output_dir", folder, "--max_steps", 2)
-    train.main([str(o) for o in (*options, *CPU)])
-    return folder
+    return barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from scored_runs import sentences, with_noise, write_run
+from trained_runs import CPU, barely_trained
 
 import hub
 import inference
@@ -18,7 +19,6 @@ from ner.records import read_record
 from ner.runs.files import write_json
 from ner.runs.model_card import model_card
 
-CPU = ("--use_cpu", "true", "--bf16", "false")
 DEEP = 3_000
 # 9**6 strings, of a few hundred bytes: in earlier versions of YAML readers, minutes.
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -28,10 +28,7 @@ ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 @pytest.fixture(scope="module")
 def run(corpus, encoders, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "tagger"
-    options = ("--dataset", corpus, "--model_checkpoint", encoders["bert"], "--output_dir", folder, "--max_steps", 2)
-    train.main([str(o) for o in (*options, *CPU)])
-    return folder
+    return barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from trained_runs import CPU, barely_trained
 
 import inference
-import train
 from ner import text_lines
 from ner.errors import InputError, run_script
 
-CPU = ("--use_cpu", "true", "--bf16", "false")
 WRITER = """
 import signal, sys, time
 from ner.errors import run_script
@@ -37,10 +36,7 @@ run_script(main)
 
 @pytest.fixture(scope="module")
 def run(corpus, encoders, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "tagger"
-    options = ("--dataset", corpus, "--model_checkpoint", encoders["bert"], "--output_dir", folder, "--max_steps", 2)
-    train.main([str(o) for o in (*options, *CPU)])
-    return folder
+    return barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
 
 
 def shell(command: str, run: Path, **more: object) -> subprocess.CompletedProcess:

@@ -6,6 +6,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 import inference
+import train
 
 OVER = ("--overwrite_output_dir", "true")
 CPU = ("--use_cpu", "true", "--bf16", "false")
@@ -15,6 +16,13 @@ QUICK = (*CPU, "--num_train_epochs", "6", "--learning_rate", "1e-2", "--save_tot
 def argv(corpus, encoder, run, *more: object) -> list[str]:
     options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, *QUICK, *more)
     return [str(o) for o in options]
+
+
+def barely_trained(corpus, encoder, run: Path) -> Path:
+    """A whole run after two updates, for tests to which its scores do not matter."""
+    options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, "--max_steps", 2, *CPU)
+    train.main([str(o) for o in options])
+    return run
 
 
 def weights(run: Path) -> dict:

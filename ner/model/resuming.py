@@ -17,7 +17,7 @@ from transformers.trainer_pt_utils import safe_globals
 from ner.errors import InputError, message_of
 from ner.model.speed import set_precision, training_precision
 from ner.records import read_record
-from ner.runs.files import optional_json
+from ner.runs.files import INDEX, optional_json
 from ner.runs.folder import checkpoints_in
 
 log = logging.getLogger("ner")
@@ -125,7 +125,7 @@ def record_of(folder: str | Path) -> dict[str, Any]:
 
 def tensor_shapes(folder: Path) -> dict[str, list[int]]:
     """The shape of each tensor in a checkpoint's safetensors. Raises `InputError` where one is absent or damaged."""
-    index = optional_json(folder / "model.safetensors.index.json").get("weight_map", {})
+    index = optional_json(folder / INDEX).get("weight_map", {})
     shapes: dict[str, list[int]] = {}
     for name in sorted(set(index.values())) or ["model.safetensors"]:
         try:

@@ -8,22 +8,20 @@ from pathlib import Path
 import onnx
 import pytest
 import yaml
+from trained_runs import CPU, barely_trained
 
 import hub
 import inference
 import train
 from ner.runs.upload import PUSHED_FILES
 
-CPU = ("--use_cpu", "true", "--bf16", "false")
 pytestmark = pytest.mark.usefixtures("online")
 
 
 @pytest.fixture(scope="module")
 def run(corpus, encoders, tmp_path_factory) -> Path:
     """A run that was scored and exported."""
-    folder = tmp_path_factory.mktemp("secret-place") / "tagger"
-    options = ("--dataset", corpus, "--model_checkpoint", encoders["bert"], "--output_dir", folder, "--max_steps", 2)
-    train.main([str(o) for o in (*options, *CPU)])
+    folder = barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("secret-place") / "tagger")
     inference.main(["--checkpoint", str(folder), *CPU])
     hub.main(["onnx", str(folder)])
     return folder
