@@ -160,20 +160,20 @@ def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> Tagg
     inputs = model_inputs(data.train, data.validation, tokenizer, window, arguments.data.cache)
     for part in inputs:
         require_embedded(part, tokenizer, model, f"--model_checkpoint {encoder}")
-    best = None
-    if start.checkpoint:
-        require_fits(start.checkpoint, model, encoder)
-        best = best_checkpoint(start.checkpoint) if options.load_best_model_at_end else None
+    best = best_checkpoint(start.checkpoint) if start.checkpoint and options.load_best_model_at_end else None
     callbacks: list[TrainerCallback] = [
         RunRecord(start.seconds, fingerprints=fingerprints(data), **facts_of(arguments))
     ]
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
-    return build_trainer(
+    trainer = build_trainer(
         options, model, tokenizer, inputs, epoch_scores(data), callbacks,
         args_yaml=yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True),
         replaces_run=start.replaces_run, best_checkpoint=best,
     )  # fmt: skip
+    if start.checkpoint:
+        require_fits(start.checkpoint, model, encoder)
+    return trainer
 
 
 def epoch_scores(data: TrainingData) -> Callable[[EvalPrediction], dict[str, float]]:

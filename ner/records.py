@@ -40,7 +40,7 @@ SHAPES: dict[str, Any] = {
             "RunRecord": {
                 "args": {
                     "options": {str: object}, "encoder": (str, None), "processes": int, "fingerprints": [str],
-                    "seconds": float,
+                    "seconds": float, "embedding_rows": int,
                 },
                 "attributes": {str: object},
             },

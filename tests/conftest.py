@@ -66,6 +66,7 @@ SLOW = {
     "test_text_lines.py",
     "test_train.py",
     "test_upload.py",
+    "test_used_embedding.py",
 }
 SHARED = ROOT.parent / "shared" / "data"
 WORDS = "a storm hit the coast while people of town said nothing new about it and then left for home by night".split()

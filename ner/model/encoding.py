@@ -170,7 +170,8 @@ def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model
 
     Other ids of the tokenizer may be larger: those of some published tokenizers are.
     """
-    rows = model.get_input_embeddings().weight.shape[0]
+    embedding = model.get_input_embeddings()
+    rows = getattr(embedding, "num_embeddings", embedding.weight.shape[0])
     largest = max(int(encoded.input_ids.max(initial=0)), tokenizer.pad_token_id or 0)
     if largest >= rows:
         raise InputError(

@@ -22,7 +22,7 @@ from ner.runs.folder import checkpoints_in
 
 log = logging.getLogger("ner")
 STATE = "trainer_state.json"  # the last file of a save: without it, the save was interrupted
-FACTS = ("options", "encoder", "processes", "fingerprints", "seconds")
+FACTS = ("options", "encoder", "processes", "fingerprints", "seconds", "embedding_rows")
 # What a resumed run may change. The data are compared by their rows, and the encoder by its place.
 MAY_DIFFER = re.compile(
     "dataset|model_checkpoint|output_dir|save_total_limit|per_device_eval_batch_size|use_cpu|report_to|run_name|"
@@ -31,20 +31,33 @@ MAY_DIFFER = re.compile(
 
 
 class RunRecord(TrainerCallback, ExportableState):
-    """Records in each checkpoint the options of the run, its data, and its seconds of training so far."""
+    """Records in each checkpoint the options of the run, its data, how many rows of its embedding it trains, and its
+    seconds of training so far."""
 
     def __init__(self, seconds: float = 0.0, **facts: Any) -> None:
         self.seconds, self.facts = seconds, facts
         self.began: float | None = None
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        *,
+        model: PreTrainedModel,
+        **kwargs: Any,
     ) -> None:
         self.began = time.monotonic()
+        self.facts["embedding_rows"] = embedding_rows(model)
 
     def state(self) -> dict[str, Any]:
         now = 0 if self.began is None else time.monotonic() - self.began
         return {"args": self.facts | {"seconds": round(self.seconds + now, 3)}, "attributes": {}}
+
+
+def embedding_rows(model: PreTrainedModel) -> int:
+    """How many rows of the model's embedding are trained: as many as the state of its optimizer has."""
+    return len(model.get_input_embeddings().weight)
 
 
 def run_facts(options: dict[str, Any], encoder: str, processes: int) -> dict[str, Any]:
@@ -224,7 +237,7 @@ def require_same_data(folder: str, dataset: str, fingerprints: list[str]) -> Non
 
 
 def require_fits(folder: str, model: PreTrainedModel, encoder: str) -> None:
-    """Raises `InputError` where a checkpoint has other tensors than the model that is to continue from it."""
+    """Raises `InputError` where a checkpoint has or trains other tensors than the model that is to continue from it."""
     own = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     for name, shape in tensor_shapes(Path(folder)).items():
         if own.get(name) != shape:
@@ -232,3 +245,9 @@ def require_fits(folder: str, model: PreTrainedModel, encoder: str) -> None:
                 f"--resume_from_checkpoint: {folder} holds {name} {shape}, and the model of --model_checkpoint "
                 f"{encoder} {own.get(name, 'no such tensor')}; expected the encoder that the run started from"
             )
+    before, now = record_of(folder)["embedding_rows"], embedding_rows(model)
+    if before != now:
+        raise InputError(
+            f"--resume_from_checkpoint: {folder} trains {before:,} word embeddings, and the tokenizer of "
+            f"--model_checkpoint {encoder} now gives the data {now:,}; expected the tokenizer that the run started with"
+        )

@@ -30,6 +30,7 @@ from ner.model.checkpoints import only_errors
 from ner.model.encoding import IGNORED, Encoded
 from ner.model.option_checks import options_at_fault, require_usable
 from ner.model.prediction import PAIRS
+from ner.model.used_embedding import train_used_rows
 from ner.runs.folder import UNFINISHED, publish, remove_surplus
 from ner.writing import write_text, writing
 
@@ -179,6 +180,8 @@ def build_trainer(
         trainer.add_callback(Progress())
         trainer.add_callback(StopAtDivergence())
         require_usable(options, trainer)
+    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
+        train_used_rows(model, inputs, tokenizer.pad_token_id)
     return trainer
 
 
