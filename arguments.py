@@ -77,7 +77,7 @@ class DataArguments:
 
 @dataclass
 class ModelArguments:
-    """The pre-trained encoder."""
+    """The pre-trained encoder, and how its predictions become tags."""
 
     _argument_group_name = "model"
 
@@ -86,6 +86,10 @@ class ModelArguments:
     )
     max_length: int | None = option(
         None, "Longest window in sub-tokens, special ones included; if not given, that of the run or model."
+    )
+
+    constrained_decoding: bool = option(
+        True, "Predict the best sequence in which each I- label continues an entity of its class, not the best labels."
     )
 
     def __post_init__(self) -> None:

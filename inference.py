@@ -73,7 +73,7 @@ def score(arguments: Arguments, name: str, option: str, write: bool = True) -> d
         own_args = recorded_args(run) if is_local else hub_args(name, set(arguments.given))
         options = data_options(arguments, own_args, name)
         sentences = evaluation_sentences(options, split)
-        tagger = load_tagger(location, option, arguments.training, arguments.model.max_length)
+        tagger = loaded_tagger(location, option, arguments)
         source, fingerprint = (options.dataset, options.languages), sentences.fingerprint()
         known = in_known_labels(sentences, tagger, name)
         scored = score_sentences(tagger, known, split, source, fingerprint, progress=sys.stderr.isatty())
@@ -83,6 +83,12 @@ def score(arguments: Arguments, name: str, option: str, write: bool = True) -> d
                 write_card(owner)
             log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
     return scored.metrics
+
+
+def loaded_tagger(location: str, option: str, arguments: Arguments) -> Tagger:
+    """The tagger of the checkpoint at a place, which an option named."""
+    options = arguments.model
+    return load_tagger(location, option, arguments.training, options.max_length, options.constrained_decoding)
 
 
 def data_options(arguments: Arguments, own_args: dict[str, Any], name: str) -> DataArguments:
@@ -165,7 +171,7 @@ def tag(arguments: Arguments, name: str, option: str) -> None:
     with source as lines, destination as file:
         # The checkpoint is loaded after the files are opened, because that takes longer.
         location = resolve_checkpoint(name, option)
-        tagger = load_tagger(location, option, arguments.training, arguments.model.max_length)
+        tagger = loaded_tagger(location, option, arguments)
         size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
         for block in from_first(blocks(lines, size)):
             tagged = tag_texts(block, tagger)

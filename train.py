@@ -167,7 +167,7 @@ def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> Tagg
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
     trainer = build_trainer(
-        options, model, tokenizer, inputs, epoch_scores(data), callbacks,
+        options, model, tokenizer, inputs, epoch_scores(data), callbacks, arguments.model.constrained_decoding,
         args_yaml=yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True),
         replaces_run=start.replaces_run, best_checkpoint=best,
     )  # fmt: skip
@@ -214,7 +214,7 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
     batching = batching_for(options.per_device_eval_batch_size, options.device)
     tagger = Tagger(
         f"--output_dir {options.output_dir}", torch_logits(model), precision, model, tokenizer, data.names,
-        model.config.trained_window, batching,
+        model.config.trained_window, batching, arguments.model.constrained_decoding,
     )  # fmt: skip
     source = arguments.data.dataset, arguments.data.languages
     try:

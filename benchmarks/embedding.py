@@ -77,8 +77,8 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
     set_precision(arguments.training, choose_precision(arguments.training, model.config.model_type))
     timer = Timer()
     training = trainer.build_trainer(
-        arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer], args_yaml="", replaces_run=False,
-        best_checkpoint=None,
+        arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer], constrained=True,
+        args_yaml="", replaces_run=False, best_checkpoint=None,
     )  # fmt: skip
     with fast_dropout(model):
         training.train()

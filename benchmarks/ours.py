@@ -70,7 +70,7 @@ def tagger(checkpoint: str) -> Tagger:
     """The tagger of a checkpoint, which stays loaded."""
     arguments = parse(list(COMMON), "")
     keep_freed_memory()
-    return load_tagger(checkpoint, "checkpoint", arguments.training, arguments.model.max_length)
+    return load_tagger(checkpoint, "checkpoint", arguments.training, None, constrained=True)
 
 
 def tag(checkpoint: str, lines: list[str]) -> float:

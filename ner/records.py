@@ -15,7 +15,7 @@ SCORES = {str: float}
 INTERVALS = {str: ([float], None)}
 METRICS = {
     "dataset": str, "precision": str, "languages": [str], "sentences": int, "tokens": int, "data_fingerprint": str,
-    "invalid_transitions": int, "overall": SCORES, "per_class": {str: (SCORES, None)},
+    "invalid_transitions": int, "constrained_decoding": bool, "overall": SCORES, "per_class": {str: (SCORES, None)},
     "intervals": {"overall": INTERVALS, "per_class": {str: (INTERVALS, None)}},
 }  # fmt: skip
 SHAPES: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""From model inputs to the label of each word, whatever computes the logits.
+"""From model inputs to the logits of each word, whatever computes them.
 
 Scoring, tagging and the recorded validation scores use it. While it trains, transformers' Trainer predicts by itself.
 """
@@ -20,17 +20,6 @@ from ner.model.encoding import IGNORED, Encoded
 # input_ids and attention_mask, int64 [row, position] -> float32 [row, position, label]
 Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 PAIRS = 512**2  # pairs of positions for each sentence of a batch: as many as a window of 512 has
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """For each word in order: the label id of highest probability and that probability. Each of shape [token].
-
-    A probability is NaN where the model's logits for that word are not finite.
-    """
-
-    ids: np.ndarray
-    probabilities: np.ndarray
 
 
 def torch_logits(model: PreTrainedModel) -> Logits:
@@ -71,10 +60,15 @@ def batching_for(batch_size: int, device: torch.device) -> Batching:
     return Batching(512 * batch_size, 1, PAIRS * batch_size)
 
 
-def predict(
-    logits: Logits, tokenizer: PreTrainedTokenizerFast, encoded: Encoded, batching: Batching, progress: bool
-) -> Predicted:
-    """The label for each word of `encoded`, from windows in batches of similar length, order restored.
+def word_logits(
+    logits: Logits,
+    labels: int,
+    tokenizer: PreTrainedTokenizerFast,
+    encoded: Encoded,
+    batching: Batching,
+    progress: bool,
+) -> np.ndarray:
+    """The logits of each word of `encoded`, float32 [word, label], from windows in batches of similar length.
 
     Several processes must be given the same windows: each takes a share of every length, and all get the whole.
     """
@@ -82,8 +76,8 @@ def predict(
     processes = PartialState()
     by_length = np.argsort(-encoded.lengths, kind="stable")[processes.process_index :: processes.num_processes]
     words = encoded.labels != IGNORED
-    ids = np.zeros(len(words), dtype=np.int16)
-    probabilities = np.zeros(len(words), dtype=np.float32)
+    word_at = np.cumsum(words) - 1  # the index of the word at each position
+    result = np.zeros((int(words.sum()), labels), dtype=np.float32)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
 
     def tag(rows: np.ndarray) -> int:
@@ -92,11 +86,7 @@ def predict(
         places = np.where(real, starts[rows][:, None] + np.arange(longest), 0)
         input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
         asked = real & words[places]
-        word_logits = logits(input_ids, real.astype(np.int64))[asked]  # [word, label]
-        best = word_logits.max(axis=-1)
-        ids[places[asked]] = word_logits.argmax(axis=-1)
-        with np.errstate(invalid="ignore"):  # of logits that are not finite: NaN, which the caller sees
-            probabilities[places[asked]] = 1 / np.exp(word_logits - best[:, None]).sum(axis=-1)  # the highest softmax
+        result[word_at[places[asked]]] = logits(input_ids, real.astype(np.int64))[asked]
         return len(rows)
 
     alone, together = batches(by_length, encoded.lengths, batching)
@@ -106,9 +96,8 @@ def predict(
                 for done in each(tag, rows):
                     bar.update(done)
     if processes.num_processes > 1:  # where another process had the window, there are zeros here
-        shares = zip(*gather_object([(ids, probabilities)]), strict=True)
-        ids, probabilities = (np.sum(share, axis=0, dtype=share[0].dtype) for share in shares)
-    return Predicted(ids[words], probabilities[words])
+        result = np.sum(gather_object([result]), axis=0, dtype=np.float32)
+    return result
 
 
 def batches(

@@ -30,5 +30,5 @@ def score_sentences(
     predicted = tagger.tag(sentences.words, sentences.lengths, progress)
     tags, gold = tag_lists(predicted.ids, sentences.lengths, tagger.names), sentences.tag_lists()
     scores = scores_with_intervals(gold, tags, sentences.token_lists())
-    metrics = metrics_record(split, source, sentences, fingerprint, tagger.precision, tags, scores)
+    metrics = metrics_record(split, source, sentences, fingerprint, tagger.precision, tagger.constrained, tags, scores)
     return ScoredSplit(metrics, gold, tags)

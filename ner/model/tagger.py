@@ -1,6 +1,6 @@
 """A checkpoint that tags: from words to labels, and from raw text to entities with character offsets."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,12 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArguments
 
 from ner.errors import InputError
-from ner.labels import classes_of, label_names, lookup_table, spans
+from ner.labels import Spans, classes_of, label_names, spans
 from ner.model.checkpoints import load_for_tagging
+from ner.model.decoding import best_tags, entity_probabilities
 from ner.model.encoding import encode, require_embedded, window_size
 from ner.model.onnx_export import onnx_logits
-from ner.model.prediction import Batching, Logits, Predicted, batching_for, predict, torch_logits
+from ner.model.prediction import Batching, Logits, batching_for, torch_logits, word_logits
 from ner.model.speed import choose_precision, scoring_precision
 from ner.model.word_splitter import word_offsets
 
@@ -23,12 +24,21 @@ class NotFiniteError(InputError):
 
 
 @dataclass(frozen=True)
+class Tagged:
+    """The label id of each word, int16 [token], the entities in order, and their probabilities, float64 [entity]."""
+
+    ids: np.ndarray
+    entities: Spans
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
 class Tagger:
     """What tagging needs: the model's logits, its tokenizer and labels, and how windows are batched.
 
     `place` names the checkpoint in messages, `precision` is float32, bfloat16, or int8 weights, `checkpoint_labels`
-    are the label names by id, `window` is the number of sub-tokens that a window holds, and `model` gives the shape of
-    the embeddings.
+    are the label names by id, `window` is the number of sub-tokens that a window holds, `constrained` says whether tags
+    must follow the rules of BIO, and `model` gives the shape of the embeddings.
     """
 
     place: str
@@ -39,6 +49,7 @@ class Tagger:
     checkpoint_labels: list[str]
     window: int
     batching: Batching
+    constrained: bool
 
     @property
     def classes(self) -> list[str]:
@@ -50,26 +61,33 @@ class Tagger:
         """The label names that the ids of `tag` index, in this project's order of classes."""
         return label_names(self.classes)
 
-    def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Predicted:
-        """Ids into `names` and probabilities for the words [token] of sentences of `lengths` [sentence].
+    def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Tagged:
+        """Tags the words [token] of sentences of `lengths` [sentence]; ids are indices into `names`.
 
         Raises `NotFiniteError` where the model gives no finite scores.
         """
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
         require_embedded(encoded, self.tokenizer, self.model, self.place)
-        predicted = predict(self.logits, self.tokenizer, encoded, self.batching, progress)
-        wrong = int(np.isnan(predicted.probabilities).sum())
+        labels = self.checkpoint_labels
+        logits = word_logits(self.logits, len(labels), self.tokenizer, encoded, self.batching, progress)
+        wrong = int((~np.isfinite(logits).all(axis=1)).sum())
         if wrong:
             remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"
             raise NotFiniteError(
                 f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
                 f"expected finite numbers; {remedy}"
             )
-        return replace(predicted, ids=lookup_table(self.checkpoint_labels, self.names)[predicted.ids])
+        scores = np.full((len(logits), len(self.names)), -np.inf, dtype=np.float32)
+        scores[:, [self.names.index(label) for label in labels]] = logits
+        ids = best_tags(scores, lengths, self.constrained)
+        entities = spans(ids, lengths, self.names)
+        return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
 
 
-def load_tagger(location: str, option: str, options: TrainingArguments, max_length: int | None) -> Tagger:
+def load_tagger(
+    location: str, option: str, options: TrainingArguments, max_length: int | None, constrained: bool
+) -> Tagger:
     """The tagger of a checkpoint at a place that `resolve_checkpoint` gave, on the device that the options name.
 
     An exported checkpoint runs on the CPU. Raises `InputError` where the checkpoint cannot be used.
@@ -85,23 +103,24 @@ def load_tagger(location: str, option: str, options: TrainingArguments, max_leng
         precision = scoring_precision(choose_precision(options, model.config.model_type))
         logits = torch_logits(model.to(device, getattr(torch, precision)))
     place = f"--{option} {location}"
-    return Tagger(place, logits, precision, model, checkpoint.tokenizer, labels, window, batching)
+    return Tagger(place, logits, precision, model, checkpoint.tokenizer, labels, window, batching, constrained)
 
 
 def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
-    """The entities of each text, with half-open character offsets and the mean probability of their words' labels."""
+    """The entities of each text, with half-open character offsets and their probabilities as scores."""
     offsets = [word_offsets(text) for text in texts]
     lengths = np.array([len(o) for o in offsets], dtype=np.int64)
     words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
-    predicted = tagger.tag(pa.array(words, type=pa.string()), lengths)
-    entities = spans(predicted.ids, lengths, tagger.names)
+    result = tagger.tag(pa.array(words, type=pa.string()), lengths)
+    entities = result.entities
     text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
     classes = tagger.classes
     tagged: list[list[dict[str, Any]]] = [[] for _ in texts]
-    for first, last, class_id in zip(entities.start, entities.end, entities.class_index, strict=True):
+    columns = (entities.start, entities.end, entities.class_index, result.probabilities)
+    for first, last, class_id, probability in zip(*columns, strict=True):
         text = text_of_word[first]
         places = offsets[text][first - first_words[text] : last - first_words[text]]
         start, end = places[0][0], places[-1][1]
         entity = {"type": classes[class_id], "text": texts[text][start:end], "start": start, "end": end}
-        tagged[text].append(entity | {"score": round(float(predicted.probabilities[first:last].mean()), 4)})
+        tagged[text].append(entity | {"score": round(float(probability), 4)})
     return tagged

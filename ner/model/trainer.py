@@ -6,9 +6,11 @@ version of transformers no longer has or calls them.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
@@ -27,6 +29,7 @@ from ner.errors import InputError, message_of
 from ner.model.batches import BatchesOfLikeLength, training_table
 from ner.model.callbacks import Progress, StopAtDivergence
 from ner.model.checkpoints import only_errors
+from ner.model.decoding import best_tags
 from ner.model.encoding import IGNORED, Encoded
 from ner.model.option_checks import options_at_fault, require_usable
 from ner.model.prediction import PAIRS
@@ -150,12 +153,13 @@ def build_trainer(
     inputs: tuple[Encoded, Encoded],
     compute_metrics: Callable[[EvalPrediction], dict[str, float]],
     callbacks: list[TrainerCallback],
+    constrained: bool,
     **resumed: Any,
 ) -> TaggingTrainer:
     """The Trainer for the model inputs of training and validation.
 
-    `compute_metrics` receives label ids [row, position]. `resumed` goes to `TaggingTrainer`. Raises `InputError` for
-    options that transformers or its libraries refuse.
+    `compute_metrics` receives label ids [row, position], of valid sequences if `constrained`. `resumed` goes to
+    `TaggingTrainer`. Raises `InputError` for options that transformers or its libraries refuse.
     """
     train, validation = inputs
     options.restore_callback_states_from_checkpoint = True  # `RunRecord`, and the patience that early stopping has left
@@ -171,7 +175,7 @@ def build_trainer(
             ),
             compute_loss_func=mean_loss(options.label_smoothing_factor),
             compute_metrics=compute_metrics,
-            preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
+            preprocess_logits_for_metrics=partial(decoded, constrained=constrained),
             callbacks=callbacks,
             **resumed,
         )
@@ -183,6 +187,17 @@ def build_trainer(
     if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
         train_used_rows(model, inputs, tokenizer.pad_token_id)
     return trainer
+
+
+def decoded(logits: torch.Tensor, labels: torch.Tensor, constrained: bool) -> torch.Tensor:
+    """The label ids [row, position] for logits [row, position, label]; 0 where there is no word.
+
+    The windows of a long sentence are decoded each by itself, while `Tagger` decodes whole sentences.
+    """
+    words = (labels != IGNORED).cpu().numpy()
+    ids = np.zeros(words.shape, dtype=np.int64)
+    ids[words] = best_tags(logits.float().cpu().numpy()[words], words.sum(axis=1), constrained)
+    return torch.from_numpy(ids).to(labels.device)
 
 
 def padding_multiple(options: TrainingArguments, model: PreTrainedModel) -> int:

@@ -62,6 +62,7 @@ def recorded_facts(run: Run) -> dict[str, str | None]:
     facts = {
         "precision of training": training_precision(run),
         "precision of scoring": run.metrics.get("precision"),
+        "constrained decoding": run.metrics.get("constrained_decoding"),
         "sentences per update": batch,
         "updates": environment.get("update_steps"),
         "learning rate": args.get("learning_rate"),

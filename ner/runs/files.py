@@ -57,13 +57,15 @@ def metrics_record(
     sentences: Sentences,
     fingerprint: str,
     precision: str,
+    constrained: bool,
     predicted: list[list[str]],
     scores: dict[str, Any],
 ) -> dict[str, Any]:
     """The content of `metrics.json`: `scores` (from the metric, with intervals) and what they were measured on.
 
     `source` is the data set and its languages. `fingerprint` is that of the split in its own labels. `precision` is the
-    precision in which the tags were computed. `sentences` has the labels that the checkpoint knows.
+    precision in which the tags were computed, `constrained` whether they had to follow the rules of BIO. `sentences`
+    has the labels that the checkpoint knows.
     """
     classes = classes_of(sentences.names)
     return {
@@ -74,6 +76,7 @@ def metrics_record(
         "tokens": int(sentences.lengths.sum()),
         "data_fingerprint": fingerprint,
         "precision": precision,
+        "constrained_decoding": constrained,
         "overall": scores["overall"],
         "per_class": {c: scores["per_class"].get(c) for c in classes},
         "intervals": {

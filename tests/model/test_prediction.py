@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ner.model.encoding import IGNORED, Encoded
-from ner.model.prediction import Batching, batching_for, predict
+from ner.model.prediction import Batching, batching_for, word_logits
 
 TOKENIZER = SimpleNamespace(pad_token_id=0)
 LABELS = 5
@@ -32,14 +32,14 @@ def logits_by_id(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarra
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_each_word_has_its_own_label_and_probability(positions, at_once):
     inputs = encoded()
-    predicted = predict(logits_by_id, TOKENIZER, inputs, Batching(positions, at_once, 10**9), False)
-    assert np.array_equal(predicted.ids, inputs.input_ids[inputs.labels != IGNORED] % LABELS)
-    assert np.allclose(predicted.probabilities, 0.6)
+    predicted = word_logits(logits_by_id, LABELS, TOKENIZER, inputs, Batching(positions, at_once, 10**9), False)
+    assert np.array_equal(predicted.argmax(axis=1), inputs.input_ids[inputs.labels != IGNORED] % LABELS)
+    assert np.allclose(np.exp(predicted).max(axis=1), 0.6)
 
 
 def test_batches_hold_the_positions_they_may():
     shapes = []
-    predict(lambda *inputs: shapes.append(inputs[0].shape) or logits_by_id(*inputs), TOKENIZER, encoded(),
+    word_logits(lambda *inputs: shapes.append(inputs[0].shape) or logits_by_id(*inputs), LABELS, TOKENIZER, encoded(),
             Batching(64, 1, 10**9), False)  # fmt: skip
     assert sum(rows for rows, _ in shapes) == 40
     assert all(rows * longest <= 64 or rows == 1 for rows, longest in shapes)
@@ -59,8 +59,8 @@ def test_long_windows_come_in_fewer_rows_and_one_batch_at_a_time():
         return logits_by_id(input_ids, attention_mask)
 
     inputs = encoded(60)
-    predicted = predict(logits, TOKENIZER, inputs, Batching(10_000, 2, pairs=600), False)
-    assert np.array_equal(predicted.ids, inputs.input_ids[inputs.labels != IGNORED] % LABELS)
+    predicted = word_logits(logits, LABELS, TOKENIZER, inputs, Batching(10_000, 2, pairs=600), False)
+    assert np.array_equal(predicted.argmax(axis=1), inputs.input_ids[inputs.labels != IGNORED] % LABELS)
     assert all(rows * longest**2 <= 600 or rows == 1 for rows, longest in shapes)
     assert max(count for longest, count in most if longest > 17) == 1  # two of these have more than 600
     assert any(rows > 10 for rows, _ in shapes)
@@ -74,7 +74,10 @@ def test_two_batches_are_tagged_at_once():
         return logits_by_id(input_ids, attention_mask)
 
     inputs = encoded(2)
-    assert len(predict(logits, TOKENIZER, inputs, Batching(1, 2, 10**9), False).ids) == (inputs.labels != IGNORED).sum()
+    assert (
+        len(word_logits(logits, LABELS, TOKENIZER, inputs, Batching(1, 2, 10**9), False))
+        == (inputs.labels != IGNORED).sum()
+    )
 
 
 def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads():
@@ -86,7 +89,7 @@ def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads():
         raise ValueError("no such label")
 
     with pytest.raises(ValueError, match="no such label"):
-        predict(logits, TOKENIZER, encoded(), Batching(1, 2, 10**9), False)
+        word_logits(logits, LABELS, TOKENIZER, encoded(), Batching(1, 2, 10**9), False)
     assert torch.get_num_threads() == before
     assert len(done) < 40  # the others were not begun
 

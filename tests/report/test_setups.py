@@ -11,6 +11,7 @@ ENVIRONMENT = {
     "accelerators": [], "git_commit": "4956983", "processes": 1, "device": "cpu", "precision": "float32",
     "data_fingerprint": "511f", "update_steps": 1212,
 }  # fmt: skip
+SCORED = {"precision": "float32", "constrained_decoding": True, "data_fingerprint": "a1"}
 ARGUMENTS = {"learning_rate": 2e-5, "per_device_train_batch_size": 16, "weight_decay": 0.01, "seed": 1}
 
 
@@ -22,11 +23,11 @@ def recorded_run(folder: Path, rows: list[dict], environment: dict, metrics: dic
 
 
 def test_runs_that_were_made_alike_are_said_to_agree(tmp_path, capsys):
-    rows, scored = with_noise(sentences(random.Random(0)), 0.3, 1), {"precision": "float32", "data_fingerprint": "a1"}
-    a = recorded_run(tmp_path / "a", rows, ENVIRONMENT, scored, **ARGUMENTS, masked_training=False)
+    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    a = recorded_run(tmp_path / "a", rows, ENVIRONMENT, SCORED, **ARGUMENTS, masked_training=False)
     # What an experiment varies, and the same precision as an older version recorded it, are no difference.
     older = {k: v for k, v in ENVIRONMENT.items() if k != "precision"} | {"bfloat16": False}
-    b = recorded_run(tmp_path / "b", rows, older, scored, **ARGUMENTS | {"seed": 2}, masked_training=True)
+    b = recorded_run(tmp_path / "b", rows, older, SCORED, **ARGUMENTS | {"seed": 2}, masked_training=True)
     result = report_of(tmp_path, a, b)
     assert result["differing"] == [] and result["unrecorded"] == []
     for text in (capsys.readouterr().out, (tmp_path / "out" / "report.md").read_text()):
@@ -35,14 +36,16 @@ def test_runs_that_were_made_alike_are_said_to_agree(tmp_path, capsys):
 
 def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, capsys):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
-    a = recorded_run(tmp_path / "a", rows, ENVIRONMENT, {"precision": "float32", "data_fingerprint": "a1"}, **ARGUMENTS)
+    a = recorded_run(tmp_path / "a", rows, ENVIRONMENT, SCORED, **ARGUMENTS)
     other = ENVIRONMENT | {
         "precision": "bfloat16", "packages": {"torch": "2.12.1", "numpy": "2.4.6"}, "processes": 2, "threads": 4,
         "update_steps": 606, "data_fingerprint": "622a", "processor": "Xeon", "accelerators": ["H100"],
         "git_commit": "bd433ce-dirty",
     }  # fmt: skip
     changed = ARGUMENTS | {"learning_rate": 3e-4, "weight_decay": 0.0}
-    b = recorded_run(tmp_path / "b", rows, other, {"precision": "bfloat16", "data_fingerprint": "b2"}, **changed)
+    b = recorded_run(
+        tmp_path / "b", rows, other, SCORED | {"precision": "bfloat16", "data_fingerprint": "b2"}, **changed
+    )
     result = report_of(tmp_path, a, b)
     differing = {d["what"]: (d["values"]["a"], d["values"]["b"]) for d in result["differing"]}
     assert differing == {
@@ -73,7 +76,7 @@ def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):
     result = report_of(tmp_path, a, b)
     differing = {d["what"]: d["values"]["b"] for d in result["differing"]}
     assert set(differing) >= {"updates", "package versions", "other arguments"} and set(differing.values()) == {None}
-    assert result["unrecorded"] == ["precision of scoring"]
+    assert result["unrecorded"] == ["precision of scoring", "constrained decoding"]
     text = capsys.readouterr().out
     assert "| updates | 1212 | not recorded |" in text and "Not recorded for any run: precision of scoring." in text
     report_of(tmp_path, b, write_run(tmp_path / "c", rows, CLASSES))
