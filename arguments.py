@@ -197,6 +197,7 @@ class InferenceArguments:
     text: str | None = option(None, "Tag this text instead of scoring.")
     input_file: str | None = option(None, "Tag the lines of this file instead of scoring; - is standard input.")
     output_file: str | None = option(None, "The file for the tagged lines; if not given, standard output.")
+    min_score: float = option(0.0, "Leave out tagged entities with a lower score.")
 
     def __post_init__(self) -> None:
         require_named(self, "checkpoint", "input_file", "output_file")
@@ -206,6 +207,10 @@ class InferenceArguments:
             raise InputError("--text and --input_file: found both; expected one; leave one out")
         if self.output_file is not None and self.text is None and self.input_file is None:
             raise InputError("--output_file: found nothing to tag; expected --text or --input_file with it")
+        if not 0 <= self.min_score <= 1:
+            raise InputError(f"--min_score: found {self.min_score}; expected 0 to 1")
+        if self.min_score > 0 and self.text is None and self.input_file is None:
+            raise InputError("--min_score: found nothing to tag; expected --text or --input_file with it")
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ def tag(arguments: Arguments, name: str, option: str) -> None:
         tagger = loaded_tagger(location, option, arguments)
         size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
         for block in from_first(blocks(lines, size)):
-            tagged = tag_texts(block, tagger)
+            tagged = [certain(entities, options.min_score) for entities in tag_texts(block, tagger)]
             if file is None:
                 continue
             with writing(options.output_file or "standard output"):
@@ -184,6 +184,11 @@ def tag(arguments: Arguments, name: str, option: str) -> None:
                     else:
                         print(json_line(text, entities, to_terminal), file=file)
                 file.flush()
+
+
+def certain(entities: list[dict[str, Any]], least: float) -> list[dict[str, Any]]:
+    """The entities with at least a certain score."""
+    return [entity for entity in entities if entity["score"] >= least]
 
 
 def from_first(blocks: Iterator[list[str]]) -> Iterator[list[str]]:

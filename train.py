@@ -9,7 +9,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ner.corpus.selection import TrainingData, require_entities
 from ner.errors import InputError, run_script
 from ner.labels import classes_of, tag_lists
 from ner.model.callbacks import divergence
-from ner.model.checkpoints import load_for_training
+from ner.model.checkpoints import CALIBRATION, load_for_training
 from ner.model.dropout import fast_dropout
 from ner.model.encoding import IGNORED, require_embedded, window_size
 from ner.model.inputs import model_inputs
@@ -53,11 +53,13 @@ from ner.model.speed import (
 from ner.model.tagger import NotFiniteError, Tagger
 from ner.model.trainer import TaggingTrainer, build_trainer, saving
 from ner.options import described
+from ner.records import read_record
 from ner.runs.environment import environment
 from ner.runs.files import SURFACES, write_json, write_scores
 from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
 from ner.runs.model_card import write_card
 from ner.runs.upload import push, require_repo_and_login
+from ner.scoring.calibration import Calibration
 from ner.scoring.score_table import score_table
 from ner.writing import write_text, writing
 
@@ -206,7 +208,10 @@ def train(run: Path, trainer: TaggingTrainer, arguments: Arguments, data: Traini
 
 
 def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: TrainingData) -> ScoredSplit:
-    """The scores of the trained model, computed as in `inference.py`. Every process must call this."""
+    """The scores of the trained model, computed as in `inference.py`, and the calibration that suits them.
+
+    Every process must call this.
+    """
     options, tokenizer = arguments.training, trainer.processing_class
     precision = scoring_precision(training_precision(options))
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast
@@ -214,13 +219,14 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
     batching = batching_for(options.per_device_eval_batch_size, options.device)
     tagger = Tagger(
         f"--output_dir {options.output_dir}", torch_logits(model), precision, model, tokenizer, data.names,
-        model.config.trained_window, batching, arguments.model.constrained_decoding,
+        model.config.trained_window, batching, arguments.model.constrained_decoding, Calibration(),
     )  # fmt: skip
     source = arguments.data.dataset, arguments.data.languages
     try:
         return score_sentences(
-            tagger, data.validation, "validation", source, data.validation_fingerprint, not options.disable_tqdm
-        )
+            tagger, data.validation, "validation", source, data.validation_fingerprint, not options.disable_tqdm,
+            calibrates=True,
+        )  # fmt: skip
     except NotFiniteError as error:
         raise divergence(options, "the scores of some validation words are not finite") from error
 
@@ -233,6 +239,8 @@ def write_results(
     with writing(new):
         (new / "training_args.bin").unlink(missing_ok=True)  # a pickle; args.yaml records the same
         trainer.state.save_to_json(str(new / "trainer_state.json"))
+    config = read_record(new / "config.json")
+    write_json(new / "config.json", config | {CALIBRATION: asdict(scores.calibration)})
     write_text(new / "args.yaml", trainer.args_yaml)
     surfaces = sorted({f"{class_}\t{surface}\n" for _, surface, class_ in entity_surfaces(data.train)})
     write_text(new / SURFACES, "".join(surfaces))

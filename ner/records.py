@@ -13,10 +13,14 @@ DEPTH = 50  # levels of lists and mappings that a YAML file may have
 # {name: shape} for a mapping that may have those keys and others, and (shape, None) for a value that may be null.
 SCORES = {str: float}
 INTERVALS = {str: ([float], None)}
+CONFIDENCE = {
+    "entities": int, "calibration": SCORES, "before": SCORES, "thresholds": [{str: (float, None)}],
+    "after": {"ece": float, "brier": float, "ece_interval": [float]}, "bins": [SCORES], "risk_coverage": [[float]],
+}  # fmt: skip
 METRICS = {
     "dataset": str, "precision": str, "languages": [str], "sentences": int, "tokens": int, "data_fingerprint": str,
     "invalid_transitions": int, "constrained_decoding": bool, "overall": SCORES, "per_class": {str: (SCORES, None)},
-    "intervals": {"overall": INTERVALS, "per_class": {str: (INTERVALS, None)}},
+    "intervals": {"overall": INTERVALS, "per_class": {str: (INTERVALS, None)}}, "confidence": (CONFIDENCE, None),
 }  # fmt: skip
 SHAPES: dict[str, Any] = {
     "args.yaml": {

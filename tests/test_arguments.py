@@ -110,6 +110,8 @@ def test_editing_a_default_works(monkeypatch):
         (["--split", "dev"], "--split: found 'dev'; expected test or validation"),
         (["--text", "a", "--input_file", "b"], "found both"),
         (["--output_file", "b"], "found nothing to tag"),
+        (["--min_score", "0.9"], "--min_score: found nothing to tag"),
+        (["--min_score", "90", "--text", "a"], "--min_score: found 90.0; expected 0 to 1"),
         (["--masked_training", "true", "--upsample", "true", "--upsample_categories", "FOOD"], "masking removes FOOD"),
         (["a", "b"], "a: no such file"),
         (["--seed", "1", "stray"], "found 'stray'"),

@@ -105,6 +105,17 @@ def test_a_trained_window_that_is_none_is_refused(value, run, tmp_path, fails):
     assert f"{broken}: config.json: found trained_window {value!r}; expected a number of at least 4" in message
 
 
+@pytest.mark.parametrize(
+    "value", ["high", [1, 0], {"slope": 1}, {"slope": True, "intercept": 0}, {"slope": 1e999, "intercept": 0}]
+)
+def test_a_calibration_that_is_none_is_refused(value, run, tmp_path, fails):
+    broken = changed(run, tmp_path / "broken", "config.json", score_calibration=value)
+    message = fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
+    assert (
+        f"{broken}: config.json: found score_calibration {value!r}; expected the numbers intercept and slope" in message
+    )
+
+
 def test_tokens_beyond_the_embeddings_are_refused(run, corpus, tmp_path, fails, capsys):
     """The tokenizer of another model; but a token that no text holds does no harm."""
     other = tmp_path / "other"

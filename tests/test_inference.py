@@ -15,6 +15,7 @@ from trained_runs import CPU, barely_trained, predictions, read_json, tagged
 import inference
 import train
 from ner.model import onnx_export, prediction, speed, tagger
+from ner.scoring.calibration import Calibration
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,29 @@ def test_no_run_has_an_invalid_transition_unless_it_is_asked_for(corpus, encoder
         )
     assert found["true"] == 0 < found["false"] and entities["true"] != entities["false"]
     assert read_json(run / "validation" / "metrics.json")["invalid_transitions"] == 0
+
+
+def test_training_calibrates_scores_and_the_calibration_goes_where_the_checkpoint_goes(masked_run, tmp_path, capsys):
+    run = shutil.copytree(masked_run, tmp_path / "run")
+    calibration = read_json(run / "config.json")["score_calibration"]
+    validation = read_json(run / "validation" / "metrics.json")["confidence"]
+    assert validation["calibration"] == calibration != {"slope": 1, "intercept": 0}
+    assert validation["entities"] == sum(
+        tag[0] == "B" for line in predictions(run / "validation") for tag in line["predicted"]
+    )
+    onnx_export.export(run)
+    inference.main(["--checkpoint", str(run), *CPU])
+    assert read_json(run / "test" / "metrics.json")["confidence"]["calibration"] == calibration
+    text = "a storm hit Bergen and grey wolf"
+    scores = []
+    for checkpoint in (run, run / "onnx"):
+        scores.append([e["score"] for e in tagged(capsys, "--checkpoint", checkpoint, "--text", text)[0]["entities"]])
+    config = read_json(run / "config.json")
+    del config["score_calibration"]
+    (run / "config.json").write_text(json.dumps(config))
+    raw = [e["score"] for e in tagged(capsys, "--checkpoint", run, "--text", text)[0]["entities"]]
+    assert scores[0] == pytest.approx(scores[1], abs=2e-4) and scores[0] != raw
+    assert scores[0] == pytest.approx(Calibration(**calibration).scores(np.array(raw)), abs=2e-3)
 
 
 def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders, tmp_path, monkeypatch):

@@ -56,6 +56,19 @@ def test_tagged_text_has_exact_offsets_and_keeps_lines_and_order(run, tmp_path, 
     assert tagged_lines[0]["entities"] == tagged_lines[1]["entities"] == []
 
 
+def test_a_least_score_leaves_out_what_is_below(run, tmp_path, capsys):
+    (tmp_path / "in.txt").write_text("\n".join(texts()))
+    tag = ("--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    every = tagged(capsys, *tag)
+    middle = sorted(e["score"] for line in every for e in line["entities"])[100]
+    kept = tagged(capsys, *tag, "--min_score", middle)
+    assert [line["text"] for line in kept] == [line["text"] for line in every]
+    assert [line["entities"] for line in kept] == [
+        [e for e in line["entities"] if e["score"] >= middle] for line in every
+    ]
+    assert sum(len(line["entities"]) for line in kept) < sum(len(line["entities"]) for line in every)
+
+
 def test_standard_input_a_file_and_an_output_file_give_the_same(run, tmp_path, capsys, monkeypatch):
     content = "\n".join([*texts(), ""]).encode()
     (tmp_path / "in.txt").write_bytes(content)

@@ -29,6 +29,7 @@ from ner.runs.files import ONNX
 
 log = logging.getLogger("ner")
 PACKAGE = "package:"
+CALIBRATION = "score_calibration"  # what config.json calls the calibration of a trained tagger's scores
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 RUNS_CODE = (
     "--{option} {location}: the checkpoint needs its own code, which this project never runs; expected an architecture "
@@ -207,7 +208,8 @@ def load_for_training(
         label2id={label: i for i, label in enumerate(names)},
     )
     config.masked_training, config.classes = masked, classes
-    config.trained_window = None
+    config.trained_window = None  # this and the calibration are those of an earlier training, if any
+    setattr(config, CALIBRATION, None)
     tokenizer = load_tokenizer(location, "model_checkpoint")
     model = load_model(location, "model_checkpoint", config, new_head=True)
     if has_label_set(earlier) and earlier != names:

@@ -1,6 +1,7 @@
 """A checkpoint that tags: from words to labels, and from raw text to entities with character offsets."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArgum
 
 from ner.errors import InputError
 from ner.labels import Spans, classes_of, label_names, spans
-from ner.model.checkpoints import load_for_tagging
+from ner.model.checkpoints import CALIBRATION, load_for_tagging
 from ner.model.decoding import best_tags, entity_probabilities
 from ner.model.encoding import encode, require_embedded, window_size
 from ner.model.onnx_export import onnx_logits
 from ner.model.prediction import Batching, Logits, batching_for, torch_logits, word_logits
 from ner.model.speed import choose_precision, scoring_precision
 from ner.model.word_splitter import word_offsets
+from ner.scoring.calibration import Calibration
 
 
 class NotFiniteError(InputError):
@@ -38,7 +40,8 @@ class Tagger:
 
     `place` names the checkpoint in messages, `precision` is float32, bfloat16, or int8 weights, `checkpoint_labels`
     are the label names by id, `window` is the number of sub-tokens that a window holds, `constrained` says whether tags
-    must follow the rules of BIO, and `model` gives the shape of the embeddings.
+    must follow the rules of BIO, `calibration` makes scores of probabilities, and `model` gives the shape of the
+    embeddings.
     """
 
     place: str
@@ -50,6 +53,7 @@ class Tagger:
     window: int
     batching: Batching
     constrained: bool
+    calibration: Calibration
 
     @property
     def classes(self) -> list[str]:
@@ -103,11 +107,35 @@ def load_tagger(
         precision = scoring_precision(choose_precision(options, model.config.model_type))
         logits = torch_logits(model.to(device, getattr(torch, precision)))
     place = f"--{option} {location}"
-    return Tagger(place, logits, precision, model, checkpoint.tokenizer, labels, window, batching, constrained)
+    calibration = recorded_calibration(model)
+    return Tagger(
+        place, logits, precision, model, checkpoint.tokenizer, labels, window, batching, constrained, calibration
+    )
+
+
+def recorded_calibration(model: PreTrainedModel) -> Calibration:
+    """The calibration that training stored in `config.json`; one that changes nothing where there is none.
+
+    Raises `InputError` for values that are no calibration.
+    """
+    recorded = getattr(model.config, CALIBRATION, None)
+    if recorded is None:
+        return Calibration()
+    names = {field.name for field in fields(Calibration)}
+    if (
+        not isinstance(recorded, dict)
+        or recorded.keys() != names
+        or not all(type(value) in (int, float) and math.isfinite(value) for value in recorded.values())
+    ):
+        raise InputError(
+            f"{model.name_or_path}: config.json: found {CALIBRATION} {recorded!r}; expected the numbers "
+            f"{' and '.join(sorted(names))}; correct it there, or remove it"
+        )
+    return Calibration(**recorded)
 
 
 def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
-    """The entities of each text, with half-open character offsets and their probabilities as scores."""
+    """The entities of each text, with half-open character offsets and calibrated scores."""
     offsets = [word_offsets(text) for text in texts]
     lengths = np.array([len(o) for o in offsets], dtype=np.int64)
     words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
@@ -116,11 +144,12 @@ def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
     text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
     classes = tagger.classes
     tagged: list[list[dict[str, Any]]] = [[] for _ in texts]
-    columns = (entities.start, entities.end, entities.class_index, result.probabilities)
-    for first, last, class_id, probability in zip(*columns, strict=True):
+    scores = tagger.calibration.scores(result.probabilities).tolist()
+    columns = (entities.start, entities.end, entities.class_index, scores)
+    for first, last, class_id, score in zip(*columns, strict=True):
         text = text_of_word[first]
         places = offsets[text][first - first_words[text] : last - first_words[text]]
         start, end = places[0][0], places[-1][1]
         entity = {"type": classes[class_id], "text": texts[text][start:end], "start": start, "end": end}
-        tagged[text].append(entity | {"score": round(float(probability), 4)})
+        tagged[text].append(entity | {"score": round(score, 4)})
     return tagged

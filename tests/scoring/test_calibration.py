@@ -1,0 +1,98 @@
+"""Calibration: fitted and measured as scikit-learn does, and on scores whose quality is known."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss
+
+from ner.scoring.calibration import (
+    BINS,
+    Calibration,
+    calibration_error,
+    calibration_error_interval,
+    confidence,
+    fitted,
+    log_odds,
+)
+
+
+def drawn(size: int, seed: int, slope: float = 1.0, intercept: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities whose scores under a calibration are exactly those of being right."""
+    rng = np.random.default_rng(seed)
+    probabilities = rng.beta(4, 1, size)
+    return probabilities, rng.random(size) < Calibration(slope, intercept).scores(probabilities)
+
+
+def test_the_fit_is_a_logistic_regression():
+    probabilities, right = drawn(3000, 0, 0.6, -0.8)
+    found = fitted(probabilities, right)
+    assert found.slope == pytest.approx(0.6, abs=0.1) and found.intercept == pytest.approx(-0.8, abs=0.15)
+    oracle = LogisticRegression(C=np.inf).fit(log_odds(probabilities)[:, None], right)
+    assert found.slope == pytest.approx(oracle.coef_[0, 0], abs=0.005)
+    assert found.intercept == pytest.approx(oracle.intercept_[0], abs=0.005)
+
+
+def test_a_few_entities_change_little_and_the_order_stays():
+    assert fitted(np.array([]), np.array([], dtype=bool)) == Calibration()
+    few = fitted(np.array([0.9, 0.95]), np.array([True, True]))
+    assert few.scores(np.array([0.5, 0.9])) == pytest.approx([0.5, 0.9], abs=0.04)
+    always_wrong = fitted(np.linspace(0.5, 1, 500), np.linspace(0.5, 1, 500) < 0.7)
+    assert always_wrong.slope >= 0.01 and np.isfinite(always_wrong.intercept)
+    assert np.isfinite(Calibration(2.0, 1.0).scores(np.array([0.0, 1.0]))).all()
+
+
+def test_measures_equal_those_of_scikit_learn():
+    probabilities, right = drawn(30 * BINS, 1, 0.5)
+    true, mean = calibration_curve(right, probabilities, n_bins=BINS, strategy="quantile")
+    record = confidence(probabilities, Calibration(), right, np.arange(len(right)))
+    np.testing.assert_allclose([b["precision"] for b in record["bins"]], true)
+    np.testing.assert_allclose([b["score"] for b in record["bins"]], mean)
+    assert record["before"]["ece"] == pytest.approx(np.abs(true - mean).mean()) == record["after"]["ece"]
+    assert record["after"]["brier"] == pytest.approx(brier_score_loss(right, probabilities))
+
+
+def test_calibration_mends_scores_that_are_too_high():
+    probabilities, right = drawn(20_000, 2, 0.5, -0.5)
+    calibration = fitted(probabilities, right)
+    held_out, held_out_right = drawn(20_000, 3, 0.5, -0.5)
+    record = confidence(held_out, calibration, held_out_right, np.arange(20_000) // 3)
+    assert record["before"]["ece"] > 0.1 and record["after"]["ece"] < 0.02
+    assert record["after"]["brier"] < record["before"]["brier"]
+    low, high = record["after"]["ece_interval"]
+    assert 0 < low < high < 0.03
+    for each in record["thresholds"]:
+        scores = calibration.scores(held_out)
+        kept = scores >= each["threshold"]
+        assert each["coverage"] == pytest.approx(kept.mean())
+        if kept.sum() > 500:
+            assert each["precision"] == pytest.approx(scores[kept].mean(), abs=0.03)
+    assert json.loads(json.dumps(record)) == record
+
+
+def test_the_interval_contains_the_error_of_other_sentences():
+    """Entities of a sentence are right or wrong together: an interval over entities would be too narrow."""
+    rng, inside = np.random.default_rng(5), 0
+    truth = 0.15  # scores of .9, of which three in four are right
+    for _ in range(40):
+        sentence = np.repeat(np.arange(200), 5)
+        right = np.repeat(rng.random(200) < 0.75, 5)
+        low, high = calibration_error_interval(np.full(1000, 0.9), right, sentence)
+        inside += low <= truth <= high
+    assert inside >= 32
+
+
+def test_the_risk_grows_with_the_coverage_and_ends_at_the_share_of_errors():
+    probabilities, right = drawn(2000, 4)
+    curve = confidence(probabilities, Calibration(), right, np.arange(2000))["risk_coverage"]
+    assert curve[-1] == [1.0, pytest.approx(1 - right.mean())] and len(curve) == 50
+    assert curve[10][1] < curve[-1][1]
+
+
+def test_few_or_no_entities_are_recorded_too():
+    assert confidence(np.array([]), Calibration(), np.array([], dtype=bool), np.array([], dtype=int)) is None
+    record = confidence(np.array([0.4]), Calibration(), np.array([True]), np.array([7]))
+    assert record["thresholds"][0] == {"threshold": 0.5, "precision": None, "coverage": 0.0}
+    assert record["after"]["ece"] == calibration_error(np.array([0.4]), np.array([True])) == pytest.approx(0.6)
