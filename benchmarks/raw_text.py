@@ -2,7 +2,8 @@
 
     python -m benchmarks.raw_text RUN
 
-RUN is a run folder whose test split was scored: its tokens are joined by spaces and tagged as text.
+RUN is a run folder whose test split was scored. Its sentences are tagged as text twice: their tokens joined by spaces,
+and as people write them.
 """
 
 import argparse
@@ -13,37 +14,58 @@ from pathlib import Path
 import numpy as np
 
 import inference
+from benchmarks.detokeniser import joined, written
+from ner.model.word_splitter import word_offsets
 from ner.report.run_reader import read_run
 from ner.scoring.error_analysis import entities_of
 from ner.scoring.scores import precision_recall_f1
 
-
-def spans(tokens: list[str], entities: list[tuple[int, int, str]]) -> set[tuple[int, int, str]]:
-    """Entities over tokens as character spans of the tokens joined by spaces."""
-    starts = np.cumsum([0, *(len(token) + 1 for token in tokens)])
-    return {(int(starts[a]), int(starts[b]) - 1, class_) for a, b, class_ in entities}
+Spans = set[tuple[int, int, str]]  # first character, the one after the last, class
 
 
-def f1(gold: list[set], predicted: list[set]) -> float:
+def spans(offsets: list[tuple[int, int]], entities: list[tuple[int, int, str]]) -> Spans:
+    """Entities over tokens as character spans of a text, in which the tokens have these ranges."""
+    return {(offsets[first][0], offsets[end - 1][1], class_) for first, end, class_ in entities}
+
+
+def f1(gold: list[Spans], predicted: list[Spans]) -> float:
+    """Micro F1 in percent."""
     right = sum(len(g & p) for g, p in zip(gold, predicted, strict=True))
     counts = np.array([right, sum(map(len, predicted)) - right, sum(map(len, gold)) - right])
-    return float(precision_recall_f1(counts)[2])
+    return 100 * float(precision_recall_f1(counts)[2])
+
+
+def tagged(run: Path, texts: list[str]) -> list[Spans]:
+    """The entities that `inference.py` finds in each text."""
+    with tempfile.TemporaryDirectory() as temporary:
+        source, destination = Path(temporary) / "text", Path(temporary) / "tagged"
+        source.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+        inference.main(["--checkpoint", str(run), "--input_file", str(source), "--output_file", str(destination)])
+        lines = [json.loads(line) for line in destination.open(encoding="utf-8")]
+    return [{(e["start"], e["end"], e["type"]) for e in line["entities"]} for line in lines]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    run = read_run(parser.parse_args().run, "run")
     folder = parser.parse_args().run
-    with tempfile.TemporaryDirectory() as temporary:
-        text, tagged = Path(temporary) / "text", Path(temporary) / "tagged"
-        text.write_text("".join(" ".join(tokens) + "\n" for tokens in run.tokens), encoding="utf-8")
-        inference.main(["--checkpoint", str(folder), "--input_file", str(text), "--output_file", str(tagged)])
-        lines = [json.loads(line) for line in tagged.open(encoding="utf-8")]
-    gold = [spans(t, e) for t, e in zip(run.tokens, entities_of(run.gold, run.classes), strict=True)]
-    from_tokens = [spans(t, e) for t, e in zip(run.tokens, entities_of(run.predicted, run.classes), strict=True)]
-    from_text = [{(e["start"], e["end"], e["type"]) for e in line["entities"]} for line in lines]
-    print(f"micro F1 from tokens {100 * f1(gold, from_tokens):.2f}, from raw text {100 * f1(gold, from_text):.2f}")
+    run = read_run(folder, "run")
+    gold, predicted = entities_of(run.gold, run.classes), entities_of(run.predicted, run.classes)
+    sentences = {
+        "tokens joined by spaces": [joined(tokens) for tokens in run.tokens],
+        "as people write": [written(tokens, lang) for tokens, lang in zip(run.tokens, run.langs, strict=True)],
+    }
+    for name, rows in sentences.items():
+        gold_spans = [spans(offsets, e) for (_, offsets), e in zip(rows, gold, strict=True)]
+        token_spans = [spans(offsets, e) for (_, offsets), e in zip(rows, predicted, strict=True)]
+        from_tokens = f1(gold_spans, token_spans)
+        from_text = f1(gold_spans, tagged(folder, [text for text, _ in rows]))
+        total = sum(map(len, run.tokens))
+        other = sum(len(set(offsets) - set(word_offsets(text))) for text, offsets in rows)
+        print(
+            f"{name}: micro F1 from tokens {from_tokens:.2f}, from text {from_text:.2f}, "
+            f"difference {from_text - from_tokens:+.2f}; {other:,} of {total:,} tokens are not words"
+        )
 
 
 if __name__ == "__main__":

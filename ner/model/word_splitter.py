@@ -1,10 +1,11 @@
 """The word splitter: raw text to words with character offsets.
 
-It splits as MultiNERD's tokens are split:
+It splits as MultiNERD's tokens are split, in English and Italian:
 
 - A punctuation mark is a word. But hyphens, apostrophes and points inside words, numbers, initials and abbreviations
-  belong to them.
-- An English possessive ending is a word, and so is a Romance elision.
+  belong to them. A hyphen or an apostrophe between digits does not: 2|-|1.
+- An English contraction or possessive ending is a word (do|n't, Anna|'s), and so is a Romance elision (l'|eau).
+- The s of a decade is a word: 1990|s.
 - Each CJK character is a word.
 """
 
@@ -13,27 +14,40 @@ import re
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # Combining accents, and characters without width, belong to the word around them.
 INSIDE = "\u00ad\u0300-\u036f\u200b-\u200d\u2060\ufeff"
-LETTER = rf"(?:(?![{CJK}])[\w{INSIDE}])"
+LETTERS = rf"[{INSIDE}]*[^\W{CJK}]+(?:[{INSIDE}][^\W{CJK}]*)*"  # or digits
 APOSTROPHE = "['\u2019]"
+JOINER = r"[-\u2010\u2011\u2013'\u2019&\u00b7]"  # hyphens, apostrophes, ampersand and middle dot
+ENDING = rf"{APOSTROPHE}(?i:s|d|m|ll|re|ve)(?!\w)"
+NOT = rf"(?i:n{APOSTROPHE}t)(?!\w)"
+PART = rf"{LETTERS}(?<!\d0s)(?!(?<=[nN]){APOSTROPHE}[tT](?!\w))"  # it ends before n't, and before the s of 1990s
+# Before an apostrophe: l'eau, d'Italia, dell'arte, quest'anno, un po' di
+ELIDED = (
+    r"[cdjlmnst]|qu|un|all|[dns][aeu]ll|quell|quest|anch|senz|tutt|tant|sant|(?:ven|tren|quaran|cinquan|sessan)t"
+    r"|com|cos|dov|(?:po|de)(?=.(?!\w))"
+)
+# They end with a point, unless the text ends with it.
+ABBREVIATIONS = (
+    "mrs?|ms|drs?|prof|st|mt|jr|sr|no|vol|vs|inc|ltd|co|corp|bros|gen|sen|rev|gov|capt|col|lt|var|cfr?|etc|ecc"
+)
 
 WORD = re.compile(
     "|".join(
         (
-            rf"[{CJK}]",
-            rf"{APOSTROPHE}s(?!\w)",
-            # l'eau, d'Italia, qu'il, dell'arte
-            rf"(?<!\w)(?:[cdjlmnst]|qu|un|[dns][eau]ll|all){APOSTROPHE}(?=\w)",
-            r"(?<!\w)(?:[^\W\d_]\.){2,}",  # U.S., e.g.
-            # An initial or an abbreviation, unless the text ends with it.
-            r"(?<!\w)(?:[^\W\d_]|mrs?|ms|drs?|prof|st|mt|jr|sr|no|vol|vs|inc|ltd|co|corp|bros|gen|sen|rev|capt|col|lt)"
-            r"\.(?!\s*$)(?=\s|,)",
+            rf"[^\W\d{CJK}]{{2,}}+(?=[\s,])",  # most words, to save time
+            NOT,
+            rf"(?<!\w)(?i:{ELIDED})(?!{ENDING}){APOSTROPHE}",
+            r"(?<!\w)(?:[Pp]h\.D\.|(?:[^\W\d_]\.){2,})",  # U.S., e.g., Ph.D.
+            rf"(?<!\w)(?:[^\W\d_]|(?i:{ABBREVIATIONS}))\.(?!\s*$)(?=\s|,)",
             r"\d+(?:[.,:]\d+)+(?!\w)",  # 1,000 and 2.5
-            # A word and what hyphens, apostrophes and ampersands join to it, but not its possessive ending.
-            rf"{LETTER}+(?:(?!{APOSTROPHE}s(?!\w))[-\u2010\u2011\u2013'\u2019&\u00b7]{LETTER}+)*",
-            r"([^\w\s])\1*",  # punctuation, the same character repeated: ``, ..., --
+            rf"{PART}(?:(?!{ENDING}|(?<=\d)[^&]\d){JOINER}{PART})*",
+            r"(?<=\d0)s",
+            rf"[{CJK}]",
+            ENDING,
+            r"°[CF](?!\w)",
+            r"([^\w\s\",()\[\]])\1*",  # punctuation, the same character repeated: ``, ..., --
+            r"[\",()\[\]]",
         )
-    ),
-    re.IGNORECASE,
+    )
 )
 
 
