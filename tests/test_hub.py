@@ -81,6 +81,13 @@ def test_the_card_tells_what_the_run_recorded(run, corpus):
         "PER, ORG, LOC, ANIM, BIO", "## Limits", "## Licence", "fewer than 100 entities each",
     ):  # fmt: skip
         assert fact in card.text, fact
+    for split in ("test", "validation"):
+        confidence = json.loads((run / split / "metrics.json").read_text())["confidence"]
+        section = card.text.split(f"## Confidence, {split}")[1].split("\n## ")[0]
+        assert f"Expected calibration error {100 * confidence['after']['ece']:.1f} points" in section
+        at_nine = next(t for t in confidence["thresholds"] if t["threshold"] == 0.9)
+        precision = "" if at_nine["precision"] is None else f"{100 * at_nine['precision']:.1f}"
+        assert f"| 0.9 | {precision} | {100 * at_nine['coverage']:.1f} |" in section
     assert str(corpus) not in card.content and corpus.name in card.text
     assert (run / "README.md").read_text(encoding="utf-8") == card.content
 

@@ -10,7 +10,7 @@ from ner.errors import InputError, printable
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import escape
 from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, optional_json, recorded_args
-from ner.scoring.score_table import class_rows, macro_cells, overall_row
+from ner.scoring.score_table import calibration_text, class_rows, macro_cells, overall_row, threshold_cells
 from ner.writing import write_text
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
@@ -77,6 +77,7 @@ def rendered(run: RunRecords) -> str:
         f"# {escape(name)}",
         introduction(run),
         f"## Scores\n\n{scores(split, metrics)}",
+        *(f"## Confidence, {s}\n\n{confidence(m)}" for s, m in run.metrics.items() if m.get("confidence")),
         *([f"## ONNX\n\n{exported}"] if exported else []),
         f"## Training\n\n{training(run)}",
         f"## Use\n\n{USE}",
@@ -165,6 +166,19 @@ def scores(split: str, metrics: dict[str, Any]) -> str:
     return "\n".join([about, "", *lines, "", below])
 
 
+def confidence(metrics: dict[str, Any]) -> str:
+    """How far the scores of entities can be trusted: calibration, and the table of thresholds."""
+    record = metrics["confidence"]
+    about = (
+        f"The score of an entity, calibrated on the validation split. {calibration_text(record)} "
+        f"With `--min_score`, `inference.py` leaves out entities with a lower score. Of the {record['entities']:,} "
+        "predicted entities, coverage is the share that is left, and precision the share of these that is right; both "
+        "in percent."
+    )
+    rows = [f"| {' | '.join(cells)} |" for cells in threshold_cells(record)]
+    return "\n".join([about, "", "| least score | precision | coverage |", "|--:|--:|--:|", *rows])
+
+
 def exports(run: Path, test_metrics: dict[str, Any]) -> str:
     """The table of the exported models and of the run's own weights in float32, empty if no export was scored.
 
@@ -228,7 +242,8 @@ USE = """Use it with the scripts that it was trained with. They keep every token
     python inference.py --checkpoint THIS_REPOSITORY --text "Rabies was studied by Louis Pasteur in Paris."
 
 It is meant for research on named-entity recognition: above all for comparing training data, class sets and
-up-sampling on equal terms. `transformers.pipeline` loads it too, but splits text into other words."""
+up-sampling on equal terms. `transformers.pipeline` loads it too, but splits text into other words, allows
+sequences of labels that break the rules of BIO, and gives other scores."""
 
 
 def limits(config: dict[str, Any], metrics: dict[str, Any]) -> str:

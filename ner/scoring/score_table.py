@@ -54,6 +54,29 @@ def interval_text(interval: list[float] | None) -> str:
     return TOO_FEW if interval is None else "[{:.1f}, {:.1f}]".format(*(100 * v for v in interval))
 
 
+def calibration_text(confidence: dict[str, Any]) -> str:
+    """How far the scores of entities can be trusted, from the `confidence` of a `metrics.json`."""
+    before, after = confidence["before"], confidence["after"]
+    low, high = after["ece_interval"]
+    return (
+        f"Expected calibration error {100 * after['ece']:.1f} points (95 % interval {100 * low:.1f} to "
+        f"{100 * high:.1f}), {100 * before['ece']:.1f} before calibration. Brier score {after['brier']:.3f}, "
+        f"{before['brier']:.3f} before."
+    )
+
+
+def threshold_cells(confidence: dict[str, Any]) -> list[list[str]]:
+    """For each threshold: the threshold, precision and coverage in percent; no precision where nothing is left."""
+    return [
+        [
+            f"{each['threshold']:g}",
+            "" if each["precision"] is None else f"{100 * each['precision']:.1f}",
+            f"{100 * each['coverage']:.1f}",
+        ]
+        for each in confidence["thresholds"]
+    ]
+
+
 def score_table(metrics: dict[str, Any]) -> str:
     """The scores of a `metrics.json` as lines for a terminal, in percent, with the 95 % interval of F1."""
 
