@@ -49,9 +49,10 @@ def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) ->
 
 def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
     """The scores of a run on the shared classes, and under `own` those on all classes that it knows."""
-    own = run.counts(run.classes)
-    return score_record(shared, cluster) | {
-        "own": {"classes": run.classes} | score_record(own, cluster),
+    scores = score_record(shared, cluster)
+    own = scores if run.classes == shared.classes else score_record(run.counts(run.classes), cluster)
+    return scores | {
+        "own": {"classes": run.classes} | own,
         "update_steps": run.environment.get("update_steps"),
         "seed": run.args.get("seed"),
     }

@@ -137,7 +137,7 @@ def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
         if (
             not all(isinstance(side, list) and set(map(type, side)) <= {str} for side in sides)
             or len({len(side) for side in sides}) != 1
-            or not all(is_label(tag) for tag in (*sides[1], *sides[2]))
+            or not all(map(is_label, {*sides[1], *sides[2]}))
             or not isinstance(row.get("lang", ""), str)
             or LONE_SURROGATE.search("".join([*sides[0], *sides[1], *sides[2], row.get("lang", "")]))
         ):
