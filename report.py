@@ -1,12 +1,14 @@
-"""Compare runs on the classes that all of them know, with intervals and significance tests.
+"""Compare runs on the classes that all of them know, or on some of these, with intervals and significance tests.
 
     python report.py runs/distilbert_default runs/distilbert_masked --output_dir runs/report
+    python report.py runs/distilbert_default runs/roberta_default --classes PER ORG LOC
 
 It only reads run folders, and `test/predictions.jsonl` in each of them is enough. It writes report.html, report.md,
 report.json and the pictures (SVG) to the output folder, and prints the tables.
 """
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from ner.errors import CommandParser, named_folder, run_script
 from ner.report.comparison import comparison, entities_by_run
 from ner.report.page import html_page
 from ner.report.pictures import difference_plot, score_plots
-from ner.report.run_reader import read_runs, shared_classes
+from ner.report.run_reader import compared_classes, read_runs
 from ner.report.setups import setup_comparison
 from ner.report.tables import opening, tables
 from ner.report.text import report_markdown
@@ -26,7 +28,7 @@ def main(argv: list[str]) -> None:
     """Writes the comparison of the named runs as web page, Markdown, JSON and pictures, and prints its tables."""
     options = parse(argv)
     runs, folder = read_runs(options.runs), options.output_dir
-    classes = shared_classes(runs)
+    classes = compared_classes(runs, options.classes)
     entities = entities_by_run(runs, classes)
     result = comparison(runs, classes, entities) | setup_comparison(runs)
 
@@ -42,7 +44,7 @@ def main(argv: list[str]) -> None:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """The options `runs` and `output_dir`. Raises `InputError` for a wrong command line."""
+    """The options `runs`, `classes` and `output_dir`. Raises `InputError` for a wrong command line."""
     parser = CommandParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -54,10 +56,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
         help="run folders; the others are compared with the first",
     )
     parser.add_argument(
+        "--classes", nargs="+", metavar="CLASS", help="compare on these classes only (default: all that all runs know)"
+    )
+    parser.add_argument(
         "--output_dir", type=Path, default=Path("runs/report"), help="folder for the report (default: runs/report)"
     )
     return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
+    gc.disable()  # a report makes millions of lists, none in circles; looking for circles takes two fifths of the time
     run_script(main)

@@ -38,6 +38,6 @@ def write_run(folder: Path, rows: list[dict], classes: list[str] | None = None, 
     return folder
 
 
-def report_of(tmp_path, *folders: Path) -> dict:
-    report.main([*map(str, folders), "--output_dir", str(tmp_path / "out")])
+def report_of(tmp_path, *arguments: object) -> dict:
+    report.main([*map(str, arguments), "--output_dir", str(tmp_path / "out")])
     return json.loads((tmp_path / "out" / "report.json").read_text())

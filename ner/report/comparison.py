@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.report.run_reader import Run, runs_by_experiment
+from ner.report.run_reader import Run, runs_by_experiment, shared_classes
 from ner.scoring.error_analysis import Entities, entities_of, error_analysis, scores_by_seen, strict_scores
 from ner.scoring.intervals import scores_and_intervals
 from ner.scoring.scores import Counts, cluster_ids, cluster_sums, gold_entities
@@ -22,7 +22,8 @@ def entities_by_run(runs: list[Run], classes: list[str]) -> list[Entities]:
 def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) -> dict[str, Any]:
     """Compares the runs with the first one on `classes`; `entities` holds those of each run on the same classes.
 
-    `groups` is only there if some experiment has several seeds, `languages` only if there are several languages.
+    `groups` is only there if some experiment has several seeds, `languages` and `by_language` only if there are several
+    languages, and `not_compared` only if the runs share more classes.
     """
     counts = [run.counts(classes) for run in runs]
     cluster = cluster_ids(runs[0].tokens)
@@ -41,17 +42,19 @@ def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) ->
     experiments = runs_by_experiment(runs)
     if any(len(members) > 1 for members in experiments):
         result["groups"] = experiment_records(runs, sums, experiments, support)
-    languages = sorted(set(runs[0].langs))
-    if len(languages) > 1:
-        result["languages"] = {lang: language_record(runs, counts, cluster, lang) for lang in languages}
+    if len(set(runs[0].langs)) > 1:
+        result |= language_records(runs, counts, cluster)
+    if others := [c for c in shared_classes(runs) if c not in classes]:
+        result["not_compared"] = others
     return result
 
 
 def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
-    """The scores of a run on the shared classes, and under `own` those on all classes that it knows."""
-    own = run.counts(run.classes)
-    return score_record(shared, cluster) | {
-        "own": {"classes": run.classes} | score_record(own, cluster),
+    """The scores of a run on the compared classes, and under `own` those on all classes that it knows."""
+    scores = score_record(shared, cluster)
+    own = scores if run.classes == shared.classes else score_record(run.counts(run.classes), cluster)
+    return scores | {
+        "own": {"classes": run.classes} | own,
         "update_steps": run.environment.get("update_steps"),
         "seed": run.args.get("seed"),
     }
@@ -138,9 +141,29 @@ def experiment_records(
     return records
 
 
-def language_record(runs: list[Run], counts: list[Counts], cluster: np.ndarray, lang: str) -> dict[str, Any]:
-    """The overall scores of each run on the sentences in one language."""
-    rows = np.flatnonzero(np.array(runs[0].langs) == lang)
-    own_cluster = np.unique(cluster[rows], return_inverse=True)[1]
-    parts = [Counts(c.classes, c.entities[rows], c.tokens[rows], c.wrong_tokens[rows]) for c in counts]
-    return {run.name: score_record(part, own_cluster)["overall"] for run, part in zip(runs, parts, strict=True)}
+def language_records(runs: list[Run], counts: list[Counts], cluster: np.ndarray) -> dict[str, Any]:
+    """The runs on the sentences in each language alone, from the counts of each run.
+
+    `languages` holds the overall scores of each run. `by_language` holds the numbers of sentences and gold entities,
+    and how micro F1 of each run differs from that of the first: one family under Holm's correction, over languages
+    and runs. A language without gold entities cannot be tested, and its differences are None.
+    """
+    langs = np.array(runs[0].langs)
+    scores: dict[str, Any] = {}
+    compared: dict[str, Any] = {}
+    for lang in sorted(set(runs[0].langs)):
+        rows = np.flatnonzero(langs == lang)
+        own_cluster = np.unique(cluster[rows], return_inverse=True)[1]
+        parts = [Counts(c.classes, c.entities[rows], c.tokens[rows], c.wrong_tokens[rows]) for c in counts]
+        scores[lang] = {
+            run.name: score_record(part, own_cluster)["overall"] for run, part in zip(runs, parts, strict=True)
+        }
+        first, *others = (cluster_sums(part.entities, own_cluster) for part in parts)
+        entities = int(gold_entities(first).sum())
+        by_run = {
+            run.name: difference_record(differences(first, other)[0]) if entities else None
+            for run, other in zip(runs[1:], others, strict=True)
+        }
+        compared[lang] = {"sentences": len(rows), "gold_entities": entities, "differences": by_run}
+    add_corrected_p([d for each in compared.values() for d in each["differences"].values() if d])
+    return {"languages": scores, "by_language": compared}

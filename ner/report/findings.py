@@ -4,7 +4,7 @@ A difference is only called one if its test shows it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ner.scoring.score_table import TOO_FEW
@@ -18,8 +18,8 @@ ISOLATES = "\u2068", "\u2069"  # around a name in a sentence, which may run from
 class Comparison:
     """How a run or an experiment differs from the first one: records of the differences of F1, as in `report.json`.
 
-    A class without gold entities has None. `seeds` are the numbers of seeds of the first experiment and of this one;
-    None for runs.
+    A class or a language without gold entities has None. `seeds` are the numbers of seeds of the first experiment and
+    of this one; None for runs. `languages` are the differences of micro F1 of runs over several languages.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Comparison:
     macro: dict[str, Any]
     classes: dict[str, dict[str, Any] | None]
     seeds: tuple[int, int] | None = None
+    languages: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 
 
 def isolated_name(text: str) -> str:
@@ -37,8 +38,16 @@ def isolated_name(text: str) -> str:
 
 def run_comparisons(result: dict[str, Any]) -> list[Comparison]:
     """The runs against the first one."""
+    by_language = result.get("by_language", {}).items()
     return [
-        Comparison(other, result["first"], each["micro"], each["macro"], each["per_class"])
+        Comparison(
+            other,
+            result["first"],
+            each["micro"],
+            each["macro"],
+            each["per_class"],
+            languages={lang: record["differences"][other] for lang, record in by_language},
+        )
         for other, each in result["differences"].items()
     ]
 
@@ -119,16 +128,10 @@ def headline(compared: list[Comparison]) -> str:
 
 
 def comparison_sentence(c: Comparison) -> str:
-    """What a comparison shows in micro F1, and in which classes."""
+    """What a comparison shows in micro F1, and in which classes and languages."""
     other, first, micro = isolated_name(c.name), isolated_name(c.first), verdict(c.micro)
     tested = any(d and verdict(d) for d in c.classes.values())
-    classes_by_verdict = {
-        way: enumeration(
-            [f"{isolated_name(k)} ({points_text(d)})" for k, d in c.classes.items() if d and verdict(d) == way]
-        )
-        for way in sorted(SHOWN, key=lambda way: way != micro)
-    }
-    ways = " and ".join(f"{way} in {classes}" for way, classes in classes_by_verdict.items() if classes)
+    ways = shown_ways(c.classes, micro)
     if micro in SHOWN:
         text = f"{other} is {micro} than {first} in micro F1 ({difference_text(c.micro)})"
         text += f"; by class, it is {ways}" if ways else "; no class shows a difference" if tested else ""
@@ -144,7 +147,25 @@ def comparison_sentence(c: Comparison) -> str:
     if c.seeds:
         counts = (f"{n} seed{'s' if n > 1 else ''} of {of}" for n, of in zip(c.seeds, (first, other), strict=True))
         return f"Over {' and '.join(counts)}, {text}."
-    return f"{text[0].upper()}{text[1:]}."
+    by_language = ""
+    if any(c.languages.values()):
+        ways = shown_ways(c.languages, micro)
+        by_language = f" By language, it is {ways}." if ways else " No language shows a difference."
+    return f"{text[0].upper()}{text[1:]}.{by_language}"
+
+
+def shown_ways(records: dict[str, dict[str, Any] | None], first_way: str) -> str:
+    """In which classes or languages a difference is shown, as in `lower in PER (-1.2 points) and higher in ...`.
+
+    Those that differ the way `first_way` does come first. Empty if there are none.
+    """
+    names_by_way = {
+        way: enumeration(
+            [f"{isolated_name(k)} ({points_text(d)})" for k, d in records.items() if d and verdict(d) == way]
+        )
+        for way in sorted(SHOWN, key=lambda way: way != first_way)
+    }
+    return " and ".join(f"{way} in {names}" for way, names in names_by_way.items() if names)
 
 
 def enumeration(items: list[str]) -> str:

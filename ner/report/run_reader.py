@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ner.errors import LONE_SURROGATE, InputError
+from ner.errors import LONE_SURROGATE, InputError, nearest
 from ner.labels import classes_of, flat_ids, is_label, label_names, lookup_table
 from ner.runs.files import SURFACES, optional_json, recorded_args
 from ner.scoring.scores import Counts, counts_of_ids
@@ -137,7 +137,7 @@ def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
         if (
             not all(isinstance(side, list) and set(map(type, side)) <= {str} for side in sides)
             or len({len(side) for side in sides}) != 1
-            or not all(is_label(tag) for tag in (*sides[1], *sides[2]))
+            or not all(map(is_label, {*sides[1], *sides[2]}))
             or not isinstance(row.get("lang", ""), str)
             or LONE_SURROGATE.search("".join([*sides[0], *sides[1], *sides[2], row.get("lang", "")]))
         ):
@@ -146,15 +146,34 @@ def prediction_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def shared_classes(runs: list[Run]) -> list[str]:
-    """The classes that all runs know.
+    """The classes that all runs know, in the order of `ner.labels.classes_of`."""
+    return [c for c in runs[0].classes if all(c in run.classes for run in runs)]
 
-    Raises `InputError` if there are none, or if the runs cannot be compared: they must have the same tokens, and the
-    same gold tags on these classes.
+
+def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
+    """The classes to compare the runs on: those that are `chosen`, or all that the runs share.
+
+    Raises `InputError` if the runs share none, if some run does not know a chosen one, or if the runs cannot be
+    compared on them.
     """
-    classes = [c for c in runs[0].classes if all(c in run.classes for run in runs)]
-    if not classes:
+    shared = shared_classes(runs)
+    if not shared:
         known = "; ".join(f"{run.name}: {', '.join(run.classes)}" for run in runs)
         raise InputError(f"the runs have no class in common ({known}); expected at least one")
+    for name in chosen or []:
+        if name not in shared:
+            without = next(run.name for run in runs if name not in run.classes)
+            raise InputError(
+                f"--classes: found {name!r}, which {without} does not know; expected classes that all runs know: "
+                f"{', '.join(shared)}{nearest(name, shared)}"
+            )
+    classes = [c for c in shared if chosen is None or c in chosen]
+    require_same_gold(runs, classes)
+    return classes
+
+
+def require_same_gold(runs: list[Run], classes: list[str]) -> None:
+    """Raises `InputError` unless all runs have the same tokens, and the same gold tags on some classes."""
     first = runs[0]
     for run in runs[1:]:
         pairs = zip(first.tokens, run.tokens, strict=False)
@@ -172,7 +191,6 @@ def shared_classes(runs: list[Run]) -> list[str]:
                     f"{first.name} and {run.name} differ in gold tags on {', '.join(classes)}: the first in id {i}; "
                     "score both on one split"
                 )
-    return classes
 
 
 def project_tags(tags: list[str], classes: list[str]) -> list[str]:

@@ -18,11 +18,13 @@ from ner.report.findings import (
     verdict,
 )
 from ner.report.text import EMPTY, Part, data_table, heading, lead, paragraph, with_commas
+from ner.scoring.score_table import TOO_FEW
 
+DIFFERENCE = ("verdict", "difference", "95 % interval", "p", "p (Holm)")  # columns of a table
 SCORES = (("micro", "f1"), ("macro", "macro_f1"))
 UNKNOWN = "There is no record of how the runs were made."
 MACRO = (
-    "Macro F1 is the mean F1 of the shared classes that have gold entities in the split. seqeval's macro average also "
+    "Macro F1 is the mean F1 of the {which} classes that have gold entities in the split. seqeval's macro average also "
     "includes a class that is only predicted, with an F1 of 0, and is lower if there is one."
 )
 SINGLE = (
@@ -40,6 +42,10 @@ OVER_SEEDS = (
     "experiments. The classes with gold entities are a second family of tests, over classes and experiments. Under "
     "“detectable” is the smallest true difference that the corrected test would find in four of five tries, with as "
     "many seeds and sentences, if it were the only one in its family."
+)
+BY_LANGUAGE = (
+    "In each language, the runs are compared on its sentences alone. These tests are about single runs. They are a "
+    "family of their own: p is corrected by Holm's method over languages and runs."
 )
 
 
@@ -68,24 +74,23 @@ def tables(result: dict[str, Any]) -> list[Part]:
     experiments, single = experiment_comparisons(result), run_comparisons(result)
     parts: list[Part] = []
     if experiments:
-        parts += [heading("Differences over seeds"), paragraph(OVER_SEEDS), paragraph(MACRO)]
+        parts += [heading("Differences over seeds"), paragraph(OVER_SEEDS), macro_paragraph(result)]
         parts += [part for c in experiments for part in difference_table(c, result["support"])]
     if "groups" in result:
         parts += [heading("F1 over seeds"), seed_table(result)]
     if single:
         parts += [heading("Differences of single runs" if experiments else "Differences"), paragraph(SINGLE)]
-        parts += [] if experiments else [paragraph(MACRO)]
+        parts += [] if experiments else [macro_paragraph(result)]
         parts += [part for c in single for part in difference_table(c, result["support"])]
         parts.append(paragraph(caveat(result)))
     parts += f1_table(result)
     if "languages" in result:
-        parts.append(heading("Languages"))
-        parts += [language_table(result, key, title) for key, title in (("f1", "Micro"), ("macro_f1", "Macro"))]
+        parts += language_tables(result, single)
     return parts + own_score_table(result["runs"]) + error_tables(result["errors"], result["classes"])
 
 
 def f1_table(result: dict[str, Any]) -> list[Part]:
-    """F1 of each run on the shared classes."""
+    """F1 of each run on the compared classes."""
     runs, classes, support = result["runs"], result["classes"], result["support"]
     rows = [
         ["micro", sum(support.values()), *(score_cell(r["overall"], "f1") for r in runs.values())],
@@ -97,14 +102,33 @@ def f1_table(result: dict[str, Any]) -> list[Part]:
     return [
         heading("F1 of each run"),
         paragraph(
-            f"F1 is in percent, entity-level, with 95 % intervals, on the classes that all runs know: "
-            f"{', '.join(map(isolated_name, classes))}. Every other tag counts as O, in the gold tags and in the "
-            f"predictions of every run. {result['sentences']:,} test sentences were scored, {result['clusters']:,} of "
-            "them distinct: for the intervals, copies of a sentence count as one."
+            f"F1 is in percent, entity-level, with 95 % intervals, on {classes_text(result)}. Every other tag counts "
+            "as O, in the gold tags and in the predictions of every run. "
+            f"{result['sentences']:,} test sentences were scored, {result['clusters']:,} of them distinct: "
+            "for the intervals, copies of a sentence count as one."
         ),
-        data_table("F1 on the shared classes", ["class", "gold entities", *runs], with_commas(rows)),
-        paragraph(f"{MACRO} {update_text(runs)}".strip()),
+        data_table(f"F1 on the {which_classes(result)} classes", ["class", "gold entities", *runs], with_commas(rows)),
+        macro_paragraph(result, update_text(runs)),
     ]
+
+
+def which_classes(result: dict[str, Any]) -> str:
+    """`chosen` if the runs are compared on some of the classes that they share, else `shared`."""
+    return "chosen" if "not_compared" in result else "shared"
+
+
+def macro_paragraph(result: dict[str, Any], more: str = "") -> Part:
+    """What macro F1 is, and `more`."""
+    return paragraph(f"{MACRO.format(which=which_classes(result))} {more}".strip())
+
+
+def classes_text(result: dict[str, Any]) -> str:
+    """Which classes are compared, and which others the runs share if only some were chosen."""
+    compared = ", ".join(map(isolated_name, result["classes"]))
+    if "not_compared" not in result:
+        return f"the classes that all runs know: {compared}"
+    others = map(isolated_name, result["not_compared"])
+    return f"the chosen classes: {compared} (all runs also know {enumeration(list(others))})"
 
 
 def update_text(runs: dict[str, Any]) -> str:
@@ -121,33 +145,29 @@ def difference_table(c: Comparison, support: dict[str, int]) -> list[Part]:
     Over several seeds, the minimal detectable difference as well.
     """
     detectable = c.seeds is not None and min(c.seeds) > 1
+    missing = {"missing": "one seed"} if c.seeds and min(c.seeds) == 1 else {}
 
     def row(title: str, entities: int | str, d: dict[str, Any], outcome: str) -> list[Any]:
-        missing = {"missing": "one seed"} if c.seeds and min(c.seeds) == 1 else {}
-        interval = interval_in_points(d, **missing)
-        return [
-            title,
-            entities,
-            outcome,
-            signed_points(d["difference"]),
-            interval,
-            p_cell(d.get("p")),
-            p_cell(d.get("p_holm")),
-            *([detectable_cell(d)] if detectable else []),
-        ]
+        cells = difference_cells(d, **missing)
+        return [title, entities, outcome, *cells, *([detectable_cell(d)] if detectable else [])]
 
     rows = [
         row("micro", sum(support.values()), c.micro, verdict(c.micro) or "not tested"),
         row("macro", "", c.macro, "described only"),
         *(row(k, support[k], d, verdict(d) or "not tested") for k, d in c.classes.items() if d and support[k]),
     ]
-    head = ["class", "gold entities", "verdict", "difference", "95 % interval", "p", "p (Holm)"]
-    head += ["detectable"] if detectable else []
+    head = ["class", "gold entities", *DIFFERENCE, *(["detectable"] if detectable else [])]
     parts = [data_table(f"{c.name} against {c.first}", head, with_commas(rows), (2,))]
     untested = [isolated_name(k) for k, n in support.items() if not n]
     if untested:
         parts.append(paragraph(f"Not tested, without gold entities in the split: {enumeration(untested)}."))
     return parts
+
+
+def difference_cells(d: dict[str, Any], missing: str = TOO_FEW) -> list[str]:
+    """The cells of a difference in a table: points, interval, p, and p after Holm's correction."""
+    interval = interval_in_points(d, missing)
+    return [signed_points(d["difference"]), interval, p_cell(d.get("p")), p_cell(d.get("p_holm"))]
 
 
 def detectable_cell(d: dict[str, Any]) -> str:
@@ -196,13 +216,33 @@ def seed_table(result: dict[str, Any]) -> Part:
     return data_table("Mean F1 ± standard deviation over seeds", ["class", "gold entities", *labels], with_commas(rows))
 
 
-def language_table(result: dict[str, Any], key: str, title: str) -> Part:
-    """One score of each run, by language."""
-    rows = [
-        [language, *(score_cell(by_run[run], key) for run in result["runs"])]
-        for language, by_run in result["languages"].items()
-    ]
-    return data_table(f"{title} F1 by language", ["language", *result["runs"]], rows)
+def language_tables(result: dict[str, Any], compared: list[Comparison]) -> list[Part]:
+    """F1 of each run by language, and how micro F1 of the others differs from that of the first."""
+    about, runs = result["by_language"], result["runs"]
+    parts = [heading("Languages")]
+    for title, score in SCORES:
+        rows = [
+            [
+                lang,
+                of["sentences"],
+                of["gold_entities"],
+                *(score_cell(by_run[run], score) if of["gold_entities"] else EMPTY for run in runs),
+            ]
+            for (lang, of), by_run in zip(about.items(), result["languages"].values(), strict=True)
+        ]
+        head = ["language", "sentences", "gold entities", *runs]
+        parts.append(data_table(f"{title.capitalize()} F1 by language", head, with_commas(rows)))
+    if compared:
+        parts.append(paragraph(BY_LANGUAGE))
+    for c in compared:
+        rows = [
+            [lang, about[lang]["gold_entities"], verdict(d) or "not tested", *difference_cells(d)]
+            for lang, d in c.languages.items()
+            if d
+        ]
+        head = ["language", "gold entities", *DIFFERENCE]
+        parts.append(data_table(f"{c.name} against {c.first}, micro F1 by language", head, with_commas(rows), (2,)))
+    return parts
 
 
 def own_score_table(runs: dict[str, Any]) -> list[Part]:

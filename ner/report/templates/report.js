@@ -104,6 +104,8 @@ at("run").append(option("", "any"), ...data.runs.map((run, i) => option(i, run))
 at("class").append(option("", "any"), ...data.classes.map((label, i) => option(i, label)));
 at("kind").append(option("", "any sentence"), option("some", "any error"), ...data.kinds.map((kind, i) => option(i, kind)));
 at("against").hidden = data.runs.length < 2;
+at("limit").textContent = data.limit;
+at("limit").hidden = !data.limit;
 
 const entitiesOf = (sentence, run, [, g, p]) => [...(g < 0 ? [] : [sentence[1][g]]), ...(p < 0 ? [] : [sentence[2][run][p]])];
 function touch(some, others) {
@@ -164,15 +166,15 @@ function line(tokens, entities, kinds, clean, missed = []) {
   return result;
 }
 const side = (title, content) => element("div", { class: "side" }, name(title), content);
-function article(id) {
-  const [tokens, gold, predicted, wrong] = data.sentences[id];
+function article(i) {
+  const [tokens, gold, predicted, wrong] = data.sentences[i];
   const runs = data.runs.map((run, r) => {
     const kinds = {}, missed = [];
     for (const [k, g, p] of wrong[r]) { if (p >= 0) kinds[p] = data.kinds[k]; else missed.push(gold[g]); }
     missed.sort((a, b) => a[0] - b[0]);
     return side(run, line(tokens, predicted[r], kinds, "right", missed));
   });
-  const about = `id ${id}${data.langs[id] ? ", " + data.langs[id] : ""}`;
+  const about = `id ${data.ids[i]}${data.langs[i] ? ", " + data.langs[i] : ""}`;
   return element("article", {}, element("h3", {}, name(about)), side("gold", line(tokens, gold, {}, "gold")), ...runs);
 }
 
