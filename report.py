@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ner.errors import CommandParser, named_folder, run_script
 from ner.report.comparison import comparison, entities_by_run
+from ner.report.confidence import confidence_part, confidence_records
 from ner.report.page import html_page
 from ner.report.pictures import difference_plot, score_plots
 from ner.report.run_reader import compared_classes, read_runs
@@ -31,12 +32,13 @@ def main(argv: list[str]) -> None:
     classes = compared_classes(runs, options.classes)
     entities = entities_by_run(runs, classes)
     result = comparison(runs, classes, entities) | setup_comparison(runs)
+    result["confidence"] = confidence_records(runs)
 
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", result)
-    first, rest = opening(result), tables(result)
-    parts = [*first, *difference_plot(result, folder), *rest, *score_plots(result, runs, folder)]
+    first, rest, trust = opening(result), tables(result), confidence_part(result["confidence"], folder)
+    parts = [*first, *difference_plot(result, folder), *rest, *score_plots(result, runs, folder), *trust]
     write_text(folder / "report.md", report_markdown(parts))
     write_text(folder / "report.html", html_page(parts, runs, classes, entities))
     print(report_markdown([*first, *rest]), end="")
