@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from arguments import Arguments, DataArguments, parse
-from ner.corpus.audit import Finding, audit, class_counts, findings
+from ner.corpus.audit import Finding, audit, by_language, class_counts, findings
 from ner.corpus.cache import load_or_make
 from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, MissingSplitError, read, source_hashes
 from ner.corpus.selection import (
@@ -33,7 +33,7 @@ from ner.corpus.selection import (
     require_known,
 )
 from ner.corpus.sentences import Sentences
-from ner.errors import InputError, run_script
+from ner.errors import InputError, printable, run_script
 from ner.labels import classes_of
 from ner.writing import write_text, writing
 
@@ -200,7 +200,7 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
 
 
 def main(argv: list[str]) -> None:
-    """Prints an audit of all splits, and writes the faults and two pictures."""
+    """Prints an audit of all splits, and of each language if there are several; writes the faults and two pictures."""
     arguments = parse(argv, "Audit a data set: counts, faults and class plots.")
     options, folder = arguments.data, audit_folder(arguments)
     splits = {"train": read_split(options, "train")}
@@ -215,6 +215,9 @@ def main(argv: list[str]) -> None:
     write_findings(faults, folder / "findings.jsonl")
     write_plots(splits, options.selected_categories, folder)
     print(audit(splits, faults), flush=True)
+    languages = by_language(splits)
+    for lang, own in languages.items() if len(languages) > 1 else ():
+        print(f"\n\n=== {printable(lang)} ===\n\n{audit(own, [f for f in faults if f.lang == lang])}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import json
+import re
 from collections import Counter
 
 import numpy as np
@@ -222,15 +223,34 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
     repeated = [(f["split"], f["row"], f["shown"]) for f in findings if f["fault"] == "repeated: same tokens and tags"]
     assert repeated == [("train", row, f"as row {row - 4}") for row in range(4, 8)]
     assert {
-        "fault": "unbalanced brackets or quotes", "split": "train", "row": 0, "shown": "ORG Acme )"
+        "fault": "unbalanced brackets or quotes", "split": "train", "lang": "en", "row": 0, "shown": "ORG Acme )"
     } in findings  # fmt: skip
     assert {
         "fault": "surface of several classes",
         "split": "train",
+        "lang": "en",
         "row": 2,
         "shown": "ANIM Jaguar (ORG 4, ANIM 2)",
     } in findings
-    assert "e.g. train row 2: ANIM Jaguar" in printed
+    assert "e.g. train row 2 (en): ANIM Jaguar" in printed
+
+
+def test_several_languages_are_audited_each_by_itself(tmp_path, capsys):
+    rows = {
+        "en": [row(["Jaguar", "ran"], ["B-ANIM", "O"]), row(["Jaguar", "sat"], ["B-ANIM", "O"])],
+        "it": [row(["Jaguar", "vende"], ["B-ORG", "O"], "it"), row(["Jaguar", "vende"], ["B-ORG", "O"], "it")],
+    }
+    for lang, of_language in rows.items():
+        write_jsonl(tmp_path / "train" / f"train_{lang}.jsonl", of_language)
+        write_jsonl(tmp_path / "val" / f"val_{lang}.jsonl", of_language[:1])
+    data.main(["--dataset", str(tmp_path), "--languages", "en", "it", "--output_dir", str(tmp_path / "run")])
+    whole, english, italian = re.split("=== (?:en|it) ===", capsys.readouterr().out)
+    for part, animals, organisations in ((whole, 2, 2), (english, 2, 0), (italian, 0, 2)):
+        lines = [line.split() for line in part.splitlines()]
+        assert ["ANIM", str(animals), str(animals // 2)] in lines
+        assert ["ORG", str(organisations), str(organisations // 2)] in lines
+    findings = [json.loads(line) for line in (tmp_path / "run" / "data" / "findings.jsonl").open()]
+    assert [(f["fault"][:8], f["split"], f["lang"], f["row"]) for f in findings] == [("repeated", "train", "it", 1)]
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,11 @@ RECALL, Z = 0.8, 1.96  # the recall at which the Wilson interval is shown, and t
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault at a row of a split; `shown` is the text that shows it."""
+    """A fault at a row of a split, the first sentence in its language being 0; `shown` is the text that shows it."""
 
     fault: str
     split: str
+    lang: str
     row: int
     shown: str
 
@@ -70,7 +71,9 @@ def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[s
     for fault in (UNBALANCED, AMBIGUOUS):
         of_fault = [f for f in findings if f.fault == fault]
         lines.append(row(f"  {fault}", [sum(f.split == name for f in of_fault) for name in splits]))
-        lines += [f"      e.g. {f.split} row {f.row}: {printable(f.shown)}" for f in of_fault[:EXAMPLES]]
+        lines += [
+            f"      e.g. {f.split} row {f.row} ({printable(f.lang)}): {printable(f.shown)}" for f in of_fault[:EXAMPLES]
+        ]
     for a, b in combinations(splits, 2):
         shared = len(sentence_set(splits[a]) & sentence_set(splits[b]))
         lines.append(f"  leaks: sentences in {a} and in {b}: {shared}")
@@ -130,27 +133,41 @@ def conflicting(sentences: Sentences) -> int:
     return sum(count > 1 for count in taggings.values())
 
 
+def by_language(splits: dict[str, Sentences]) -> dict[str, dict[str, Sentences]]:
+    """The sentences of each language in the splits that have some."""
+    langs = {split: np.array(sentences.langs) for split, sentences in splits.items()}
+    return {
+        lang: {split: splits[split].select(np.flatnonzero(of == lang)) for split, of in langs.items() if lang in of}
+        for lang in np.unique(np.concatenate(list(langs.values()))).tolist()
+    }
+
+
 def findings(splits: dict[str, Sentences]) -> list[Finding]:
     """Repeated sentences, entities with a bracket or quote that nothing closes, and those whose text mostly has another
-    class."""
+    class, language by language: the same word can be another in another language."""
+    return [finding for lang, own in by_language(splits).items() for finding in findings_in(lang, own)]
+
+
+def findings_in(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
+    """The `findings` of sentences in one language."""
     result: list[Finding] = []
     classes_by_surface: dict[str, Counter[str]] = {}
     for split, sentences in splits.items():
         first_row: dict[tuple, int] = {}
         for i, sentence in enumerate(tagged(sentences)):
             if first_row.setdefault(sentence, i) != i:
-                result.append(Finding(REPEATED, split, i, f"as row {first_row[sentence]}"))
+                result.append(Finding(REPEATED, split, lang, i, f"as row {first_row[sentence]}"))
         for i, surface, name in entity_surfaces(sentences):
             classes_by_surface.setdefault(surface, Counter())[name] += 1
             if unbalanced(surface):
-                result.append(Finding(UNBALANCED, split, i, f"{name} {surface}"))
+                result.append(Finding(UNBALANCED, split, lang, i, f"{name} {surface}"))
     for split, sentences in splits.items():
         for i, surface, name in entity_surfaces(sentences):
             counts = classes_by_surface[surface]
             # Only the rarer classes are shown: they are mistakes more often than the usual one.
             if len(counts) > 1 and counts[name] < max(counts.values()):
                 senses = ", ".join(f"{c} {n}" for c, n in counts.most_common())
-                result.append(Finding(AMBIGUOUS, split, i, f"{name} {surface} ({senses})"))
+                result.append(Finding(AMBIGUOUS, split, lang, i, f"{name} {surface} ({senses})"))
     return result
 
 
