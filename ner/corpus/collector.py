@@ -8,13 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ner.corpus.sentences import Sentences, list_column
+from ner.corpus.sentences import LARGEST_OFFSET, Sentences, list_column
 from ner.errors import InputError
 from ner.labels import MULTINERD_CLASSES, classes_of, is_label, label_names
 
 ROWS = 20_000  # of a block
 LARGEST_TAG = 2 * len(MULTINERD_CLASSES)
-TEXT_LIMIT = 2**31 - 1  # bytes in an Arrow column of strings
 
 
 class Collector:
@@ -101,9 +100,9 @@ class Collector:
     def append(self, place: str, block: pa.Table) -> None:
         """Appends a block. Raises `InputError` where a split has more text than a column holds."""
         self.text_bytes += pc.sum(pc.binary_length(pc.list_flatten(block["tokens"]))).as_py() or 0
-        if self.text_bytes > TEXT_LIMIT:
+        if self.text_bytes > LARGEST_OFFSET:
             raise InputError(
-                f"{place}: found more than {TEXT_LIMIT:,} bytes of tokens in one split; expected at most as many; "
+                f"{place}: found more than {LARGEST_OFFSET:,} bytes of tokens in one split; expected at most as many; "
                 "name fewer languages, or leave sentences out"
             )
         self.blocks.append(block)

@@ -5,6 +5,7 @@ Every error names the file and the line. For another format write a function lik
 
 import codecs
 import gc
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from ner.corpus.cache import sha256
 from ner.corpus.collector import Collector
 from ner.corpus.json_blocks import numbered_rows, whole_lines
 from ner.corpus.sentences import Sentences
@@ -94,8 +94,17 @@ def source_hashes(dataset: str, languages: Sequence[str]) -> list[list[str]]:
                 path = file_of(dataset, language, split)
             except MissingSplitError:
                 continue  # the test split is optional, and reading says which other file is missing
-            hashes.append([split, language, path.suffix, sha256(content_of(path))])
+            hashes.append([split, language, path.suffix, hash_of(path)])
     return hashes
+
+
+def hash_of(path: Path) -> str:
+    """The SHA-256 of a file. Raises `InputError` where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def content_of(path: Path) -> bytes:
