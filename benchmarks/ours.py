@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -24,11 +25,11 @@ from train import Start, load_trainer
 COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
 
 
-def prepare(dataset: Path, encoder: str, folder: str) -> float:
+def prepare(dataset: Path, encoder: str, folder: str, languages: Sequence[str] = ("en",)) -> float:
     """Seconds from files to model inputs, masked and up-sampled; from the cache where `folder` holds one."""
     os.environ["XDG_CACHE_HOME"] = folder
     options = ("--dataset", str(dataset), "--masked_training", "true", "--upsample", "true", *COMMON)
-    arguments = parse(list(options), "")
+    arguments = parse([*options, "--languages", *languages], "")
     location = checkpoints.resolve_checkpoint(encoder, "model_checkpoint")
     start = time.perf_counter()
     data = training_data(arguments.data)

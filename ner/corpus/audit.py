@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import pyarrow as pa
 
 from ner.corpus.sentences import Sentences
 from ner.errors import printable
@@ -173,11 +174,16 @@ def findings_in(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
 
 def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     """Row, surface and class of each entity. A surface is its words joined by spaces."""
-    classes, words = classes_of(sentences.names), sentences.words.to_pylist()
-    entities = spans(sentences.tags, sentences.lengths, sentences.names)
-    rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start]
-    for i, start, end, index in zip(rows, entities.start, entities.end, entities.class_index, strict=True):
-        yield int(i), surface_form(words[start:end]), classes[index]
+    classes, entities = classes_of(sentences.names), spans(sentences.tags, sentences.lengths, sentences.names)
+    rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start].tolist()
+    sizes = entities.end - entities.start
+    ends = np.cumsum(sizes)
+    places = np.arange(sizes.sum()) + np.repeat(entities.start - (ends - sizes), sizes)
+    words = sentences.words.take(pa.array(places)).to_pylist()  # those of entities alone: most words are in none
+    for i, start, end, index in zip(
+        rows, (ends - sizes).tolist(), ends.tolist(), entities.class_index.tolist(), strict=True
+    ):
+        yield i, surface_form(words[start:end]), classes[index]
 
 
 def unbalanced(surface: str) -> bool:

@@ -5,13 +5,14 @@ most recently used entries are kept.
 """
 
 import hashlib
+import io
 import json
 import logging
 import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -36,7 +37,7 @@ def load_or_make(name: str, decisive: list[Any], make: Callable[[], Content]) ->
         return content
     tables, facts = make()
     if os.environ.get("LOCAL_RANK", "0") == "0":
-        store(entry, stream(tables, facts))
+        store(entry, tables, facts)
     return tables, facts
 
 
@@ -67,13 +68,14 @@ def load(entry: Path) -> Content | None:
         return tables, json.loads(reader.schema.metadata[b"json"])
 
 
-def store(entry: Path, content: pa.Buffer) -> None:
+def store(entry: Path, tables: list[pa.Table], facts: dict[str, Any]) -> None:
     """Writes an entry under a temporary name and renames it, so that others see it whole or not at all."""
     unfinished = entry.with_suffix(f".{uuid.uuid4().hex}")
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         try:
-            unfinished.write_bytes(b"".join([content, hashlib.sha256(content).digest()]))
+            with open(unfinished, "wb") as file:
+                file.write(write_stream(file, tables, facts).digest())
             unfinished.replace(entry)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -83,13 +85,32 @@ def store(entry: Path, content: pa.Buffer) -> None:
         log.info("not stored in the cache: %s", error)
 
 
-def stream(tables: list[pa.Table], facts: dict[str, Any] | None = None) -> pa.Buffer:
-    """Tables of one schema as an Arrow stream, a batch each, with `facts` as JSON in the schema."""
-    sink = pa.BufferOutputStream()
+class Hashing(io.RawIOBase):
+    """Hands all that is written to a file, if there is one, and hashes it."""
+
+    def __init__(self, file: IO[bytes] | None):
+        self.file, self.hash = file, hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.hash.update(content)
+        if self.file is not None:
+            self.file.write(content)
+        return len(content)
+
+
+def write_stream(file: IO[bytes] | None, tables: list[pa.Table], facts: dict[str, Any] | None = None) -> Any:
+    """Writes tables of one schema as an Arrow stream, a batch each, with `facts` as JSON in the schema.
+
+    Returns the hash of what was written, which is all that it does without a file: no copy of the tables is made.
+    """
+    sink = Hashing(file)
     with pa.ipc.new_stream(sink, tables[0].schema.with_metadata({"json": json.dumps(facts)})) as writer:
         for table in tables:
             writer.write_table(table.combine_chunks())
-    return sink.getvalue()
+    return sink.hash
 
 
 def sha256(content: bytes | pa.Buffer) -> str:

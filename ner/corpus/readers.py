@@ -3,7 +3,9 @@
 Every error names the file and the line. For another format write a function like `jsonl_rows` and add it to `FORMATS`.
 """
 
+import codecs
 import gc
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -11,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from ner.corpus.cache import sha256
-from ner.corpus.sentences import Sentences, list_column
+from ner.corpus.collector import Collector
+from ner.corpus.json_blocks import numbered_rows, whole_lines
+from ner.corpus.sentences import Sentences
 from ner.errors import LONE_SURROGATE, InputError
-from ner.labels import MULTINERD_CLASSES, classes_of, is_label, label_names, lookup_table
+from ner.labels import is_label
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 SPLITS = ("train", "validation", "test")
@@ -35,17 +37,22 @@ def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequ
     Integer tags are MultiNERD's. String tags make the label set; then a class outside `known_classes` is an error.
     Raises `InputError` with file and line for whatever is wrong, `MissingSplitError` where no file holds the split.
     """
-    reader = Reader(known_classes)
+    collector = Collector(known_classes)
     collecting = gc.isenabled()
     gc.disable()  # searching millions of small lists again and again would take a third of the time
     try:
         for language in languages:
             path = file_of(dataset, language, split)
-            before = len(reader.tokens)
-            reader.add(path, language)
-            if len(reader.tokens) == before:
+            before = collector.rows
+            for row in FORMATS[path.suffix].rows(path, language):
+                if len(row) == 2:
+                    collector.add_block(path, *row)
+                else:
+                    line, tokens, tags, lang = row
+                    collector.add(f"{path}:{line}", tokens, tags, lang)
+            if collector.rows == before:
                 raise InputError(f"{path}: holds no sentence; expected at least one; is the file complete?")
-        return reader.sentences()
+        return collector.sentences()
     finally:
         if collecting:
             gc.enable()
@@ -87,80 +94,17 @@ def source_hashes(dataset: str, languages: Sequence[str]) -> list[list[str]]:
                 path = file_of(dataset, language, split)
             except MissingSplitError:
                 continue  # the test split is optional, and reading says which other file is missing
-            hashes.append([split, language, path.suffix, sha256(content_of(path))])
+            hashes.append([split, language, path.suffix, hash_of(path)])
     return hashes
 
 
-class Reader:
-    """Collects the rows of files, checking each."""
-
-    def __init__(self, known_classes: Sequence[str] | None):
-        self.known_classes = known_classes
-        self.tokens: list[list[str]] = []
-        self.tags: list[list[Any]] = []
-        self.langs: list[str] = []
-        self.string_ids: dict[str, int] = {}  # the string tags, numbered in the order of their first use
-        self.tag_type: type | None = None  # int or str, the same in all files
-
-    def add(self, path: Path, language: str) -> None:
-        """Reads a file. Raises `InputError` with its line for a row that is no sentence with its tags."""
-        for line, tokens, tags, lang in FORMATS[path.suffix].rows(path, language):
-            place = f"{path}:{line}"
-            if len(tokens) != len(tags):
-                raise InputError(
-                    f"{place}: found {len(tokens)} tokens and {len(tags)} tags; expected as many tags as tokens; fix it"
-                )
-            kinds = set(map(type, tags))  # bool is no int here
-            if len(kinds | {self.tag_type} - {None}) > 1 or kinds - {int, str}:
-                raise InputError(f"{place}: found tags of other types; expected all integers or all label names")
-            if kinds == {int}:
-                if min(tags) < 0 or max(tags) > 2 * len(MULTINERD_CLASSES):
-                    wrong = next(t for t in tags if not 0 <= t <= 2 * len(MULTINERD_CLASSES))
-                    raise InputError(
-                        f"{place}: found the tag number {wrong}; expected 0 to {2 * len(MULTINERD_CLASSES)}, "
-                        "MultiNERD's numbers; fix the line or write label names under `tags`"
-                    )
-                self.tag_type = int
-            elif kinds == {str}:
-                tags = [self.string_id(tag, place) for tag in tags]
-                self.tag_type = str
-            self.tokens.append(tokens)
-            self.tags.append(tags)
-            self.langs.append(lang)
-
-    def string_id(self, given: str, place: str) -> int:
-        """The number of a string tag. Raises `InputError` for one that is no label of a known class."""
-        known = self.string_ids.get(given)
-        if known is not None:
-            return known
-        tag = given.strip()  # white space around a tag would make another class of it
-        if not is_label(tag) or (self.known_classes is not None and tag != "O" and tag[2:] not in self.known_classes):
-            expected = ", ".join(self.known_classes) if self.known_classes else "some CLASS"
-            raise InputError(
-                f"{place}: unknown tag {tag!r}; expected O, or B- or I- with {expected}; "
-                "fix the line (the training split must contain every class)"
-            )
-        self.string_ids[given] = len(self.string_ids)
-        return self.string_ids[given]
-
-    def sentences(self) -> Sentences:
-        """All rows that were read."""
-        lengths = np.array([len(tokens) for tokens in self.tokens], dtype=np.int64)
-        flat = np.array([tag for tags in self.tags for tag in tags], dtype=np.int16)
-        if self.tag_type is str:
-            used = [tag.strip() for tag in self.string_ids]
-            names = label_names(self.known_classes if self.known_classes is not None else classes_of(used))
-            flat = lookup_table([*used, "O"], names)[flat]
-        else:
-            names = label_names(MULTINERD_CLASSES)
-        table = pa.table(
-            {
-                "tokens": pa.array(self.tokens, type=pa.list_(pa.string())),
-                "tags": list_column(flat, lengths),
-                "lang": pa.array(self.langs, type=pa.string()),
-            }
-        )
-        return Sentences(table, names)
+def hash_of(path: Path) -> str:
+    """The SHA-256 of a file. Raises `InputError` where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def content_of(path: Path) -> bytes:
@@ -171,8 +115,8 @@ def content_of(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def lines_of(path: Path) -> list[str]:
-    r"""The lines of a UTF-8 file, a byte order mark and `\r` removed; only `\n` ends a line."""
+def checked_content(path: Path) -> bytes:
+    """The content of a UTF-8 file without a byte order mark. Raises `InputError` for other bytes or an empty file."""
     content = content_of(path)
     try:
         text = content.decode("utf-8-sig")
@@ -181,15 +125,33 @@ def lines_of(path: Path) -> list[str]:
         raise InputError(f"{path}:{line}: found bytes that are not UTF-8; expected UTF-8; convert the file") from None
     if not text.strip():
         raise InputError(f"{path}: the file is empty; expected sentences")
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def split_lines(text: str) -> list[str]:
+    r"""The lines of a text, `\r` at their ends removed; only `\n` ends a line."""
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 Row = tuple[int, list[str], list[Any], str]  # line number, tokens, tags, language
+Block = tuple[int, pa.Table]  # the number of the first line, and a row for each line
 
 
-def jsonl_rows(path: Path, language: str) -> Iterator[Row]:
+def jsonl_rows(path: Path, language: str) -> Iterator[Row | Block]:
     """MultiNERD's form on the Hub: an object a line with tokens and ner_tags (numbers) or tags (names)."""
-    for number, line in enumerate(lines_of(path), 1):
+    first = 1
+    for lines in whole_lines(checked_content(path)):
+        block = numbered_rows(lines, language)
+        if block is None:
+            yield from jsonl_line_rows(path, language, first, lines.decode())
+        else:
+            yield first, block
+        first += lines.count(b"\n")
+
+
+def jsonl_line_rows(path: Path, language: str, first: int, lines: str) -> Iterator[Row]:
+    """The rows of some lines, the first one of which has the number `first`. Raises `InputError` for a wrong one."""
+    for number, line in enumerate(split_lines(lines), first):
         if not line.strip():
             continue
         place = f"{path}:{number}"
@@ -221,7 +183,7 @@ def tsv_rows(path: Path, language: str) -> Iterator[Row]:
     tokens: list[str] = []
     tags: list[str] = []
     first = 1  # the line of the sentence's first token
-    for number, line in enumerate([*lines_of(path), ""], 1):
+    for number, line in enumerate([*split_lines(checked_content(path).decode()), ""], 1):
         if not line.strip(" \t"):
             if tokens:
                 yield first, tokens, tags, language
@@ -254,7 +216,7 @@ class Format:
     """The file of each split, with {} for the language, and the function that reads its rows."""
 
     files: dict[str, str]
-    rows: Callable[[Path, str], Iterator[Row]]
+    rows: Callable[[Path, str], Iterator[Row | Block]]
 
 
 FORMATS = {  # by the suffix of the files

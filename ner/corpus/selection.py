@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ner.corpus.sentences import Sentences
+from ner.corpus.sentences import Sentences, whole
 from ner.errors import InputError, nearest
 from ner.labels import classes_of, label_names, lookup_table
 
@@ -79,14 +79,14 @@ def appears_in(sentences: Sentences, others: Sequence[Sentences]) -> np.ndarray:
 
 def token_keys(sentences: Sentences) -> pa.Array:
     """Bytes for each sentence that are equal where all tokens are: no UTF-8 contains the bytes FE and FF."""
-    tokens = sentences.table["tokens"].combine_chunks()
+    tokens = whole(sentences.table["tokens"])
     joined = pc.binary_join(tokens.cast(pa.list_(pa.binary())), b"\xff")
     return pc.if_else(pc.equal(pc.list_value_length(tokens), 0), pa.scalar(b"\xfe"), joined)
 
 
 def tag_keys(sentences: Sentences) -> pa.Array:
     """Bytes for each sentence that are equal where all tags are."""
-    tags = sentences.table["tags"].combine_chunks()
+    tags = whole(sentences.table["tags"])
     return pc.binary_join(tags.cast(pa.list_(pa.string())), " ").cast(pa.binary())
 
 

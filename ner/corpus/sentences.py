@@ -8,7 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ner.errors import InputError, message_of
 from ner.labels import lookup_table, tag_lists
+
+LARGEST_OFFSET = 2**31 - 1  # of Arrow's lists and strings
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,12 @@ class Sentences:
     @cached_property
     def words(self) -> pa.Array:
         """Every token in order, shape [token]."""
-        return pc.list_flatten(self.table["tokens"].combine_chunks())
+        return pc.list_flatten(whole(self.table["tokens"]))
 
     @cached_property
     def tags(self) -> np.ndarray:
         """Every tag in order, int16 of shape [token]."""
-        return pc.list_flatten(self.table["tags"].combine_chunks()).to_numpy(zero_copy_only=False)
+        return pc.list_flatten(whole(self.table["tags"])).to_numpy(zero_copy_only=False)
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -45,8 +48,18 @@ class Sentences:
         return self.table["lang"].to_pylist()
 
     def select(self, rows: np.ndarray) -> "Sentences":
-        """The sentences at `rows`, in that order; a row that is given twice is repeated."""
-        return Sentences(self.table.take(pa.array(rows, type=pa.int64())).combine_chunks(), self.names)
+        """The sentences at `rows`, in that order; a row that is given twice is repeated.
+
+        Raises `InputError` where they have more text than a column holds.
+        """
+        try:
+            table = self.table.take(pa.array(rows, type=pa.int64())).combine_chunks()
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"--dataset: found too much text in {len(rows):,} sentences ({message_of(error)}); expected at most "
+                f"{LARGEST_OFFSET:,} bytes of tokens in a split; use fewer languages, or repeat fewer sentences"
+            ) from None
+        return Sentences(table, self.names)
 
     def with_names(self, names: list[str]) -> "Sentences":
         """The same sentences with the label set `names`; a label that it lacks becomes `O`."""
@@ -66,12 +79,26 @@ class Sentences:
         digest = hashlib.sha256()
         labels = pa.array(self.names).take(pa.array(self.tags))
         for column in (self.words, labels, pa.array(self.lengths)):
-            digest.update(np.ascontiguousarray(column.dictionary_encode().indices.to_numpy()).tobytes())
-            digest.update("\x00".join(map(str, column.unique().to_pylist())).encode("utf-8", "surrogatepass"))
+            encoded = column.dictionary_encode()
+            digest.update(np.ascontiguousarray(encoded.indices.to_numpy()).data)
+            digest.update("\x00".join(map(str, encoded.dictionary.to_pylist())).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array: the column's own, not a copy, where it has only one."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def list_column(flat: np.ndarray | pa.Array, lengths: np.ndarray) -> pa.ListArray:
-    """A flat array [token] as an Arrow list for each sentence of `lengths` [sentence]."""
+    """A flat array [token] as an Arrow list for each sentence of `lengths` [sentence].
+
+    Raises `InputError` where it is longer than an Arrow list can be.
+    """
+    if len(flat) > LARGEST_OFFSET:
+        raise InputError(
+            f"--dataset: found {len(flat):,} tokens or sub-tokens in the rows of a split; expected at most "
+            f"{LARGEST_OFFSET:,}; use fewer of the sentences, with --max_train_sentences, or repeat fewer of them"
+        )
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))

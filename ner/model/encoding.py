@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 import tokenizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.corpus.sentences import list_column
+from ner.corpus.sentences import list_column, whole
 from ner.errors import InputError
 
 IGNORED = -100  # the label of positions that the loss and the scores pass over
 SEQUENCE = 1_000  # words the tokenizer takes as one sequence
+SENTENCES = 20_000  # of a block that is put together at once
 LEAST_WINDOW = 4  # sub-tokens: two special ones, and two of the text
 NO_LIMIT = 2**31 - 1  # tokenizers without a limit say 10**30, which no array index holds
 WINDOW = 512  # where neither model nor tokenizer has a limit: what most such models were pre-trained with
@@ -48,9 +49,7 @@ class Encoded:
     @classmethod
     def from_table(cls, table: pa.Table, long_sentences: int) -> "Encoded":
         """The reverse of `table`."""
-        input_ids, labels = (
-            pc.list_flatten(table[name].combine_chunks()).to_numpy() for name in ("input_ids", "labels")
-        )
+        input_ids, labels = (pc.list_flatten(whole(table[name])).to_numpy() for name in ("input_ids", "labels"))
         return cls(input_ids, labels, table["length"].to_numpy(), long_sentences)
 
 
@@ -93,12 +92,43 @@ def encode(
     window is cut to its first sub-tokens.
     """
     before, after = special_tokens(tokenizer)
-    room = window - len(before) - len(after)
     distinct, word_ids = distinct_words(words, lengths, word_prefix(tokenizer)[0])
-    pieces, piece_counts = sub_tokens(distinct, tokenizer)
-    counts = np.minimum(piece_counts, room)[word_ids]
-    flat = pieces[ranges((np.cumsum(piece_counts) - piece_counts)[word_ids], counts)]
+    pieces, counts = sub_tokens(distinct, tokenizer)
+    starts = np.cumsum(counts) - counts
+    counts = np.minimum(counts, window - len(before) - len(after))
+    borders = np.concatenate([[0], np.cumsum(lengths)])
+    parts = []
+    for first in range(0, max(1, len(lengths)), SENTENCES):  # in blocks, because the arrays of indices are large
+        last = min(first + SENTENCES, len(lengths))
+        block = slice(borders[first], borders[last])
+        ids = word_ids[block]
+        parts.append(
+            encode_block(pieces, starts[ids], counts[ids], tags[block], lengths[first:last], (before, after), window)
+        )
+    return Encoded(
+        np.concatenate([part.input_ids for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.lengths for part in parts]),
+        sum(part.long_sentences for part in parts),
+    )
 
+
+def encode_block(
+    pieces: np.ndarray,
+    starts: np.ndarray,
+    counts: np.ndarray,
+    tags: np.ndarray,
+    lengths: np.ndarray,
+    special: tuple[list[int], list[int]],
+    window: int,
+) -> Encoded:
+    """Model inputs for words whose sub-tokens are `counts` [token] of `pieces` from `starts` [token] on.
+
+    `special` are the ids before and after each sentence.
+    """
+    before, after = special
+    room = window - len(before) - len(after)
+    flat = pieces[ranges(starts, counts)]
     bounds = np.concatenate([[0], np.cumsum(counts)])  # where each word's sub-tokens begin in `flat`
     ends = np.cumsum(lengths)
     long = bounds[ends] - bounds[ends - lengths] > room
@@ -107,10 +137,10 @@ def encode(
     rows = sizes + len(before) + len(after)
     row_starts = np.cumsum(rows) - rows
     input_ids = np.empty(rows.sum(), dtype=np.int32)
-    for i, special in enumerate(before):
-        input_ids[row_starts + i] = special
-    for i, special in enumerate(after):
-        input_ids[row_starts + rows - len(after) + i] = special
+    for i, token in enumerate(before):
+        input_ids[row_starts + i] = token
+    for i, token in enumerate(after):
+        input_ids[row_starts + rows - len(after) + i] = token
     input_ids[ranges(row_starts + len(before), sizes)] = flat[ranges(bounds[first], sizes)]
 
     # Every word is scored in one window, and windows come in order: `scored` counts the words of each.

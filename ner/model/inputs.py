@@ -7,7 +7,7 @@ import logging
 
 from transformers import PreTrainedTokenizerFast
 
-from ner.corpus.cache import Content, load_or_make, sha256, stream
+from ner.corpus.cache import Content, load_or_make, write_stream
 from ner.corpus.sentences import Sentences
 from ner.model.encoding import Encoded, encode, tokenizer_state
 
@@ -25,7 +25,7 @@ def model_inputs(
         return [part.table() for part in parts], {"long_sentences": [part.long_sentences for part in parts]}
 
     if cache:
-        rows = sha256(stream([sentences.table for sentences in splits.values()]))
+        rows = write_stream(None, [sentences.table for sentences in splits.values()]).hexdigest()
         tables, facts = load_or_make("inputs", [rows, tokenizer_state(tokenizer), window], make)
     else:
         tables, facts = make()

@@ -87,7 +87,8 @@ class TaggingTrainer(Trainer):
             return super()._get_train_sampler(train_dataset)
         together = self.args.train_batch_size * self.args.world_size
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        lengths = [length for length in self.train_dataset["length"] if length]  # without the row that teaches nothing
+        lengths = self.train_dataset.data.column("length").to_numpy()  # at once, where Dataset would give row by row
+        lengths = lengths[lengths > 0].tolist()  # without the row that teaches nothing
         multiple = together if self.args.world_size > 1 else 1
         return BatchesOfLikeLength(together * self.args.gradient_accumulation_steps, lengths, seed, multiple)
 
@@ -167,8 +168,9 @@ def build_trainer(
         trainer = TaggingTrainer(
             model=model,
             args=options,
-            train_dataset=Dataset(training_table(train, options)),
-            eval_dataset=Dataset(validation.table()),
+            # Without a given fingerprint, Dataset would copy all rows to hash them. Nothing uses it.
+            train_dataset=Dataset(training_table(train, options), fingerprint="training"),
+            eval_dataset=Dataset(validation.table(), fingerprint="validation"),
             processing_class=tokenizer,
             data_collator=DataCollatorForTokenClassification(
                 tokenizer, pad_to_multiple_of=padding_multiple(options, model), label_pad_token_id=IGNORED
