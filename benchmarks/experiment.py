@@ -4,7 +4,8 @@
 
 The runs are OUTPUT_DIR/NAME-SEED, one for each core at a time, with one thread each. What is finished is skipped and
 what was interrupted is resumed, so the command can be given again at any time. `report.py` compares the experiments
-with A, and up-sampling with its controls. RECORDS gets what the runs and reports record, without a word of the data.
+with A, and up-sampling with its controls, both on the classes that all experiments share. RECORDS gets what the runs
+and reports record, without a word of the data.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -52,12 +54,12 @@ def main() -> None:
     common = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, *options.training]
 
     run_all(options.output_dir, EXPERIMENTS, options.seeds, common)
-    compare(options.output_dir, list(EXPERIMENTS), "report", records)
+    shared = compare(options.output_dir, list(EXPERIMENTS), "report", records)["classes"]
     one = options.output_dir / f"default_upsampled-{options.seeds[0]}"
     updates = str(optional_json(one / "environment.json")["update_steps"])
     controls = {name: [updates if w == "UPDATES" else w for w in words] for name, words in CONTROLS.items()}
     run_all(options.output_dir, controls, options.seeds[:CONTROL_SEEDS], common)
-    compare(options.output_dir, [*controls, "default_upsampled"], "controls", records)
+    compare(options.output_dir, [*controls, "default_upsampled"], "controls", records, "--classes", *shared)
     print(f"the reports are in {options.output_dir}/report and {options.output_dir}/controls, the records in {records}")
 
 
@@ -73,14 +75,16 @@ def run_all(folder: Path, experiments: dict[str, list[str]], seeds: list[int], c
             print(f"{run}: finished", flush=True)
 
 
-def compare(folder: Path, experiments: list[str], name: str, records: Path) -> None:
-    """Compares all runs of some experiments with those of the first one, and records runs and report."""
+def compare(folder: Path, experiments: list[str], name: str, records: Path, *options: str) -> dict[str, Any]:
+    """Compares all runs of some experiments with those of the first one, records runs and report, and returns it."""
     runs = [run for e in experiments for run in sorted(folder.glob(f"{e}-*/")) if run.name.rpartition("-")[0] == e]
-    script("report.py", *map(str, runs), "--output_dir", str(folder / name), log=folder / f"{name}.log")
+    command = [*map(str, runs), *options, "--output_dir", str(folder / name)]
+    script("report.py", *command, log=folder / f"{name}.log")
     for run in runs:
         record(run, records / run.name)
     report = optional_json(folder / name / "report.json")
     write_json(records / f"{name}.json", {key: report[key] for key in RECORDED if key in report})
+    return report
 
 
 def train_and_score(run: Path, training: list[str]) -> Path:

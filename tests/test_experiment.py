@@ -11,7 +11,7 @@ import yaml
 from benchmarks import experiment, tables
 from ner.runs.files import optional_json
 
-FEW = ("default", "default_upsampled")
+FEW = ("default", "masked", "default_upsampled")
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def test_runs_are_trained_scored_recorded_and_shown_once(calls, corpus, encoders
     experiment.main()
     names = [f"{name}-{seed}" for names in (FEW, experiment.CONTROLS) for seed in (1, 2) for name in names]
     ran = [(script, name) for name in names for script in ("train.py", "inference.py")]
-    assert calls == [*ran[:8], ("report.py", "report"), *ran[8:], ("report.py", "controls")]
+    assert calls == [*ran[:12], ("report.py", "report"), *ran[12:], ("report.py", "controls")]
     experiment.main()
-    assert calls[18:] == [("report.py", "report"), ("report.py", "controls")]
+    assert calls[22:] == [("report.py", "report"), ("report.py", "controls")]
 
     records = tmp_path / "runs" / "records"
     updates = {}
@@ -51,8 +51,9 @@ def test_runs_are_trained_scored_recorded_and_shown_once(calls, corpus, encoders
         updates[name] = optional_json(records / name / "environment.json")["update_steps"]
     assert updates["default-1"] < updates["default_upsampled-1"]
     assert updates["default_longer-1"] == updates["default_random-1"] == updates["default_upsampled-1"]
-    groups = optional_json(records / "report.json")["groups"]
-    assert [group["runs"] for group in groups] == [[f"{name}-{seed}" for seed in (1, 2)] for name in FEW]
+    report, controls = (optional_json(records / f"{name}.json") for name in ("report", "controls"))
+    assert report["classes"] == controls["classes"] == ["PER", "ORG", "LOC", "ANIM", "DIS"]
+    assert [group["runs"] for group in report["groups"]] == [[f"{name}-{seed}" for seed in (1, 2)] for name in FEW]
     everything = "".join(path.read_text(encoding="utf-8") for path in records.rglob("*.*"))
     assert str(tmp_path) not in everything and "Bergen" not in everything
 
@@ -60,10 +61,11 @@ def test_runs_are_trained_scored_recorded_and_shown_once(calls, corpus, encoders
     capsys.readouterr()
     tables.main()
     lines = capsys.readouterr().out.splitlines()
-    own = [optional_json(records / name / "test" / "metrics.json")["overall"]["f1"] for name in names[1:4:2]]
-    assert lines[3].startswith(f"| A, up-sampled | {updates['default_upsampled-1']} | ")
-    assert lines[3].endswith(f"| {100 * statistics.mean(own):.1f} ± {100 * statistics.stdev(own):.1f} |")
+    own = [optional_json(records / name / "test" / "metrics.json")["overall"]["f1"] for name in names[2:6:3]]
+    assert lines[4].startswith(f"| A, up-sampled | {updates['default_upsampled-1']} | ")
+    assert lines[4].endswith(f"| {100 * statistics.mean(own):.1f} ± {100 * statistics.stdev(own):.1f} |")
     assert [line for line in lines if "against" in line] == [
+        "B, masked, against A, all classes:",
         "A, up-sampled, against A, all classes:",
         "A, other sentences repeated, against A, as many updates:",
         "A, up-sampled, against A, as many updates:",
