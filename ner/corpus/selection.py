@@ -67,7 +67,7 @@ class TrainingData:
 
 def first_occurrences(sentences: Sentences) -> np.ndarray:
     """The rows, in order, that equal no earlier row in tokens and tags."""
-    pairs = pc.binary_join_element_wise(token_keys(sentences), tag_keys(sentences), b"\xfe")
+    pairs = pc.binary_join_element_wise(token_keys(sentences), tag_keys(sentences), key(b"\xfe"))
     return np.sort(np.unique(pairs.dictionary_encode().indices.to_numpy(), return_index=True)[1])
 
 
@@ -80,14 +80,19 @@ def appears_in(sentences: Sentences, others: Sequence[Sentences]) -> np.ndarray:
 def token_keys(sentences: Sentences) -> pa.Array:
     """Bytes for each sentence that are equal where all tokens are: no UTF-8 contains the bytes FE and FF."""
     tokens = whole(sentences.table["tokens"])
-    joined = pc.binary_join(tokens.cast(pa.list_(pa.binary())), b"\xff")
-    return pc.if_else(pc.equal(pc.list_value_length(tokens), 0), pa.scalar(b"\xfe"), joined)
+    joined = pc.binary_join(tokens.cast(pa.list_(pa.large_binary())), key(b"\xff"))
+    return pc.if_else(pc.equal(pc.list_value_length(tokens), 0), key(b"\xfe"), joined)
 
 
 def tag_keys(sentences: Sentences) -> pa.Array:
     """Bytes for each sentence that are equal where all tags are."""
     tags = whole(sentences.table["tags"])
-    return pc.binary_join(tags.cast(pa.list_(pa.string())), " ").cast(pa.binary())
+    return pc.binary_join(tags.cast(pa.list_(pa.large_string())).cast(pa.list_(pa.large_binary())), key(b" "))
+
+
+def key(content: bytes) -> pa.Scalar:
+    """Bytes as a value of `large_binary`: the keys of all sentences may be longer than the 2 GiB of `binary`."""
+    return pa.scalar(content, pa.large_binary())
 
 
 def capped(sentences: Sentences, limit: int | None) -> Sentences:

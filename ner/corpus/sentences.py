@@ -77,7 +77,7 @@ class Sentences:
     def fingerprint(self) -> str:
         """A hash over tokens and label names in order, 16 hexadecimal digits, however the labels are numbered."""
         digest = hashlib.sha256()
-        labels = pa.array(self.names).take(pa.array(self.tags))
+        labels = pa.array(self.names, pa.large_string()).take(pa.array(self.tags))
         for column in (self.words, labels, pa.array(self.lengths)):
             encoded = column.dictionary_encode()
             digest.update(np.ascontiguousarray(encoded.indices.to_numpy()).data)
