@@ -88,8 +88,10 @@ class ModelArguments:
         None, "Longest window in sub-tokens, special ones included; if not given, that of the run or model."
     )
 
-    constrained_decoding: bool = option(
-        True, "Predict the best sequence in which each I- label continues an entity of its class, not the best labels."
+    constrained_decoding: bool | None = option(
+        None,
+        "Predict the best sequence in which each I- label continues an entity of its class, not the best label of each "
+        "word; if not given, yes in training, and for a checkpoint as in its training.",
     )
 
     def __post_init__(self) -> None:

@@ -52,6 +52,7 @@ from ner.model.speed import (
 )
 from ner.model.tagger import NotFiniteError, Tagger
 from ner.model.trainer import TaggingTrainer, build_trainer, saving
+from ner.model.used_embedding import trained_rows
 from ner.options import described
 from ner.records import read_record
 from ner.runs.environment import environment
@@ -156,6 +157,7 @@ def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> Tagg
     options, encoder = arguments.training, arguments.model.model_checkpoint
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_for_training(encoder, data.names, arguments.data.masked_training, classes_of(data.names))
+    model.config.constrained_decoding = arguments.model.constrained_decoding is not False
     set_precision(options, choose_precision(options, model.config.model_type))
     window = window_size(tokenizer, model, arguments.model.max_length)
     model.config.trained_window = window  # the run is scored with the window that it was trained with
@@ -163,16 +165,16 @@ def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> Tagg
     for part in inputs:
         require_embedded(part, tokenizer, model, f"--model_checkpoint {encoder}")
     best = best_checkpoint(start.checkpoint) if start.checkpoint and options.load_best_model_at_end else None
-    callbacks: list[TrainerCallback] = [
-        RunRecord(start.seconds, fingerprints=fingerprints(data), **facts_of(arguments))
-    ]
+    record = RunRecord(start.seconds, fingerprints=fingerprints(data), **facts_of(arguments))
+    callbacks: list[TrainerCallback] = [record]
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
     trainer = build_trainer(
-        options, model, tokenizer, inputs, epoch_scores(data), callbacks, arguments.model.constrained_decoding,
+        options, model, tokenizer, inputs, epoch_scores(data), callbacks,
         args_yaml=yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True),
         replaces_run=start.replaces_run, best_checkpoint=best,
     )  # fmt: skip
+    record.facts["embedding_rows"] = trained_rows(model)
     if start.checkpoint:
         require_fits(start.checkpoint, model, encoder)
     return trainer
@@ -219,7 +221,7 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
     batching = batching_for(options.per_device_eval_batch_size, options.device)
     tagger = Tagger(
         f"--output_dir {options.output_dir}", torch_logits(model), precision, model, tokenizer, data.names,
-        model.config.trained_window, batching, arguments.model.constrained_decoding, Calibration(),
+        model.config.trained_window, batching, model.config.constrained_decoding, Calibration(),
     )  # fmt: skip
     source = arguments.data.dataset, arguments.data.languages
     try:

@@ -74,10 +74,11 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
         config = XLMRobertaConfig(**sizes, num_labels=len(data.names))
         config.trained_window = model.config.trained_window
         model = XLMRobertaForTokenClassification(config)
+    model.config.constrained_decoding = True
     set_precision(arguments.training, choose_precision(arguments.training, model.config.model_type))
     timer = Timer()
     training = trainer.build_trainer(
-        arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer], constrained=True,
+        arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer],
         args_yaml="", replaces_run=False, best_checkpoint=None,
     )  # fmt: skip
     with fast_dropout(model):

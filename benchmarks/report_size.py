@@ -48,7 +48,7 @@ def write_runs(source: Path, folder: Path, runs: int, sentences: int, languages:
     The sentences of the first of several languages come first, as in a split.
     """
     with open(source / "test" / "predictions.jsonl", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+        rows = [row for row in map(json.loads, file) if row["tokens"]]
     tags = sorted({tag for row in rows for tag in row["gold"]})
     folders = []
     for number in range(runs):
@@ -58,7 +58,7 @@ def write_runs(source: Path, folder: Path, runs: int, sentences: int, languages:
         with open(test / "predictions.jsonl", "w", encoding="utf-8") as file:
             for i in range(sentences):
                 row = rows[i % len(rows)]
-                lang = f"l{i * languages // sentences}" if languages else row["lang"]
+                lang = f"l{i * languages // sentences}" if languages else row.get("lang", "")
                 tokens = [f"{row['tokens'][0]}{i}", *row["tokens"][1:]]
                 predicted = [rng.choice(tags) if rng.random() < NOISE else tag for tag in row["predicted"]]
                 new = row | {"id": i, "lang": lang, "tokens": tokens, "predicted": predicted}

@@ -85,6 +85,8 @@ def test_the_card_tells_what_the_run_recorded(run, corpus):
         confidence = json.loads((run / split / "metrics.json").read_text())["confidence"]
         section = card.text.split(f"## Confidence, {split}")[1].split("\n## ")[0]
         assert f"Expected calibration error {100 * confidence['after']['ece']:.1f} points" in section
+        calibrated = confidence["calibration"] != {"slope": 1.0, "intercept": 0.0}
+        assert ("is calibrated on the validation split" in section) == calibrated
         at_nine = next(t for t in confidence["thresholds"] if t["threshold"] == 0.9)
         precision = "" if at_nine["precision"] is None else f"{100 * at_nine['precision']:.1f}"
         assert f"| 0.9 | {precision} | {100 * at_nine['coverage']:.1f} |" in section

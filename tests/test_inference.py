@@ -15,7 +15,7 @@ from trained_runs import CPU, barely_trained, predictions, read_json, tagged
 import inference
 import train
 from ner.model import onnx_export, prediction, speed, tagger
-from ner.scoring.calibration import Calibration
+from ner.scoring import calibration
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,7 @@ def test_no_run_has_an_invalid_transition_unless_it_is_asked_for(corpus, encoder
     run = barely_trained(corpus, encoders["distilbert"], tmp_path / "run")
     words = " ".join(predictions(run / "validation")[0]["tokens"])
     found, entities = {}, {}
+    assert read_json(run / "config.json")["constrained_decoding"] is True
     for constrained in ("true", "false"):
         inference.main(["--checkpoint", str(run), "--constrained_decoding", constrained, *CPU])
         metrics = read_json(run / "test" / "metrics.json")
@@ -92,17 +93,37 @@ def test_no_run_has_an_invalid_transition_unless_it_is_asked_for(corpus, encoder
     assert read_json(run / "validation" / "metrics.json")["invalid_transitions"] == 0
 
 
-def test_training_calibrates_scores_and_the_calibration_goes_where_the_checkpoint_goes(masked_run, tmp_path, capsys):
+def test_a_checkpoint_that_begins_entities_with_i_finds_them(masked_run, tmp_path, capsys):
+    """As published ones do whose data were in the IOB1 scheme: a model of labels without `B-`."""
     run = shutil.copytree(masked_run, tmp_path / "run")
-    calibration = read_json(run / "config.json")["score_calibration"]
+    text = "a storm hit Bergen while people left Peru"
+    expected = tagged(capsys, "--checkpoint", run, "--text", text)[0]["entities"]
+    config, tensors = read_json(run / "config.json"), load_file(run / "model.safetensors")
+    kept = [0, *range(1, len(config["id2label"]), 2)]  # O, and each B-, which becomes the I- of its class
+    names = [config["id2label"][str(i)].replace("B-", "I-") for i in kept]
+    foreign = {k: v for k, v in config.items() if k not in ("constrained_decoding", "score_calibration")}
+    labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    (run / "config.json").write_text(json.dumps(foreign | labels))
+    tensors |= {name: tensors[name][kept].contiguous() for name in ("classifier.weight", "classifier.bias")}
+    save_file(tensors, run / "model.safetensors", metadata={"format": "pt"})
+    found = tagged(capsys, "--checkpoint", run, "--text", text)[0]["entities"]
+    assert [(e["type"], e["text"]) for e in found] == [(e["type"], e["text"]) for e in expected] != []
+    assert all(e["score"] > 0.3 for e in found)
+
+
+def test_training_calibrates_scores_and_the_calibration_goes_where_the_checkpoint_goes(masked_run, tmp_path, capsys,
+                                                                                      monkeypatch):  # fmt: skip
+    monkeypatch.setattr(calibration, "LEAST", 1)
+    run = tmp_path / "run"
+    train.main([str(a) for a in (masked_run / "args.yaml", "--output_dir", run, "--num_train_epochs", 3)])
+    recorded = read_json(run / "config.json")["score_calibration"]
     validation = read_json(run / "validation" / "metrics.json")["confidence"]
-    assert validation["calibration"] == calibration != {"slope": 1, "intercept": 0}
-    assert validation["entities"] == sum(
-        tag[0] == "B" for line in predictions(run / "validation") for tag in line["predicted"]
-    )
+    assert validation["calibration"] == recorded != {"slope": 1, "intercept": 0}
+    tags = [tag for line in predictions(run / "validation") for tag in line["predicted"]]
+    assert validation["entities"] == sum(tag[0] == "B" for tag in tags)
     onnx_export.export(run)
     inference.main(["--checkpoint", str(run), *CPU])
-    assert read_json(run / "test" / "metrics.json")["confidence"]["calibration"] == calibration
+    assert read_json(run / "test" / "metrics.json")["confidence"]["calibration"] == recorded
     text = "a storm hit Bergen and grey wolf"
     scores = []
     for checkpoint in (run, run / "onnx"):
@@ -112,7 +133,7 @@ def test_training_calibrates_scores_and_the_calibration_goes_where_the_checkpoin
     (run / "config.json").write_text(json.dumps(config))
     raw = [e["score"] for e in tagged(capsys, "--checkpoint", run, "--text", text)[0]["entities"]]
     assert scores[0] == pytest.approx(scores[1], abs=2e-4) and scores[0] != raw
-    assert scores[0] == pytest.approx(Calibration(**calibration).scores(np.array(raw)), abs=2e-3)
+    assert scores[0] == pytest.approx(calibration.Calibration(**recorded).scores(np.array(raw)), abs=2e-3)
 
 
 def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders, tmp_path, monkeypatch):
@@ -124,6 +145,16 @@ def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders,
     for run, more in ((folder, ()), (folder / "onnx", ()), (folder, ("--max_length", "64"))):
         inference.main(["--checkpoint", str(run), "--split", "validation", *more, *CPU])
     assert [np.allclose(logits[0], other, atol=1e-3) for other in logits[1:]] == [True, True, False]
+    own = read_json(folder / "config.json")
+    (folder / "config.json").write_text(json.dumps(own | {"score_calibration": {"slope": 3, "intercept": 3}}))
+    train.main(["--dataset", str(corpus), "--model_checkpoint", str(folder), "--output_dir", str(tmp_path / "next"),
+                "--max_steps", "1", "--constrained_decoding", "false", *CPU])  # fmt: skip
+    new = read_json(tmp_path / "next" / "config.json")
+    assert new["trained_window"] == 64 and new["constrained_decoding"] is False
+    assert new["score_calibration"] != {"slope": 3, "intercept": 3}
+    inference.main(["--checkpoint", str(tmp_path / "next"), *CPU])
+    for split in ("validation", "test"):  # in inference, too, as it was trained
+        assert read_json(tmp_path / "next" / split / "metrics.json")["constrained_decoding"] is False
 
 
 def test_the_precision_of_scores_is_recorded_and_can_be_overridden(run, tmp_path, monkeypatch):

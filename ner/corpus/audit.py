@@ -25,7 +25,7 @@ RECALL, Z = 0.8, 1.96  # the recall at which the Wilson interval is shown, and t
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault at a row of a split, the first sentence in its language being 0; `shown` is the text that shows it."""
+    """A fault at a row of a split, counted from 0 over its sentences in that language; `shown` is the text."""
 
     fault: str
     split: str

@@ -54,6 +54,20 @@ def viterbi(scores: np.ndarray) -> np.ndarray:
     return np.array(path[::-1], dtype=np.int16)
 
 
+def independent_probabilities(scores: np.ndarray, lengths: np.ndarray, ids: np.ndarray, entities: Spans) -> np.ndarray:
+    """The probability that an entity's words have their labels `ids` [token] and that it does not go on; [entity].
+
+    This is for tags that are not constrained. The other arguments are those of `entity_probabilities`.
+    """
+    scaled = scores.astype(np.float64)
+    p = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    sums = np.concatenate([[0], np.cumsum(np.log(p[np.arange(len(ids)), ids]))])
+    goes_on = np.append(p[:, 2::2], np.zeros((1, scores.shape[1] // 2)), axis=0)
+    goes_on[np.cumsum(lengths) - lengths] = 0  # never into another sentence
+    return np.exp(sums[entities.end] - sums[entities.start]) * (1 - goes_on[entities.end, entities.class_index])
+
+
 def entity_probabilities(scores: np.ndarray, lengths: np.ndarray, entities: Spans) -> np.ndarray:
     """The probability that each entity is there, with exactly its words and its class; float64 [entity].
 

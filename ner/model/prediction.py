@@ -78,6 +78,7 @@ def word_logits(
     words = encoded.labels != IGNORED
     word_at = np.cumsum(words) - 1  # the index of the word at each position
     result = np.zeros((int(words.sum()), labels), dtype=np.float32)
+    done = np.zeros(len(result), dtype=bool)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
 
     def tag(rows: np.ndarray) -> int:
@@ -86,17 +87,19 @@ def word_logits(
         places = np.where(real, starts[rows][:, None] + np.arange(longest), 0)
         input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
         asked = real & words[places]
-        result[word_at[places[asked]]] = logits(input_ids, real.astype(np.int64))[asked]
+        indices = word_at[places[asked]]
+        result[indices], done[indices] = logits(input_ids, real.astype(np.int64))[asked], True
         return len(rows)
 
     alone, together = batches(by_length, encoded.lengths, batching)
     with tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar:
         for at_once, rows in ((1, alone), (batching.at_once, together)):
             with parallel_map(at_once) as each:
-                for done in each(tag, rows):
-                    bar.update(done)
-    if processes.num_processes > 1:  # where another process had the window, there are zeros here
-        result = np.sum(gather_object([result]), axis=0, dtype=np.float32)
+                for count in each(tag, rows):
+                    bar.update(count)
+    if processes.num_processes > 1:
+        for indices, share in gather_object([(np.flatnonzero(done), result[done])]):
+            result[indices] = share
     return result
 
 

@@ -16,6 +16,7 @@ from transformers.trainer_pt_utils import safe_globals
 
 from ner.errors import InputError, message_of
 from ner.model.speed import set_precision, training_precision
+from ner.model.used_embedding import trained_rows
 from ner.records import read_record
 from ner.runs.files import INDEX, optional_json
 from ner.runs.folder import checkpoints_in
@@ -31,7 +32,7 @@ MAY_DIFFER = re.compile(
 
 
 class RunRecord(TrainerCallback, ExportableState):
-    """Records in each checkpoint the options of the run, its data, how many rows of its embedding it trains, and its
+    """Records in each checkpoint the options of the run, its data, which rows of its embedding it trains, and its
     seconds of training so far."""
 
     def __init__(self, seconds: float = 0.0, **facts: Any) -> None:
@@ -39,25 +40,13 @@ class RunRecord(TrainerCallback, ExportableState):
         self.began: float | None = None
 
     def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        *,
-        model: PreTrainedModel,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.began = time.monotonic()
-        self.facts["embedding_rows"] = embedding_rows(model)
 
     def state(self) -> dict[str, Any]:
         now = 0 if self.began is None else time.monotonic() - self.began
         return {"args": self.facts | {"seconds": round(self.seconds + now, 3)}, "attributes": {}}
-
-
-def embedding_rows(model: PreTrainedModel) -> int:
-    """How many rows of the model's embedding are trained: as many as the state of its optimizer has."""
-    return len(model.get_input_embeddings().weight)
 
 
 def run_facts(options: dict[str, Any], encoder: str, processes: int) -> dict[str, Any]:
@@ -245,9 +234,9 @@ def require_fits(folder: str, model: PreTrainedModel, encoder: str) -> None:
                 f"--resume_from_checkpoint: {folder} holds {name} {shape}, and the model of --model_checkpoint "
                 f"{encoder} {own.get(name, 'no such tensor')}; expected the encoder that the run started from"
             )
-    before, now = record_of(folder)["embedding_rows"], embedding_rows(model)
+    before, now = record_of(folder)["embedding_rows"], trained_rows(model)
     if before != now:
         raise InputError(
-            f"--resume_from_checkpoint: {folder} trains {before:,} word embeddings, and the tokenizer of "
-            f"--model_checkpoint {encoder} now gives the data {now:,}; expected the tokenizer that the run started with"
+            f"--resume_from_checkpoint: {folder} trains the word embeddings {before}, and the tokenizer of "
+            f"--model_checkpoint {encoder} now gives the data {now}; expected the tokenizer that the run started with"
         )

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArgum
 from ner.errors import InputError
 from ner.labels import Spans, classes_of, label_names, spans
 from ner.model.checkpoints import CALIBRATION, load_for_tagging
-from ner.model.decoding import best_tags, entity_probabilities
+from ner.model.decoding import best_tags, entity_probabilities, independent_probabilities
 from ner.model.encoding import encode, require_embedded, window_size
 from ner.model.onnx_export import onnx_logits
 from ner.model.prediction import Batching, Logits, batching_for, torch_logits, word_logits
@@ -86,15 +86,18 @@ class Tagger:
         scores[:, [self.names.index(label) for label in labels]] = logits
         ids = best_tags(scores, lengths, self.constrained)
         entities = spans(ids, lengths, self.names)
-        return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
+        if self.constrained:
+            return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
+        return Tagged(ids, entities, independent_probabilities(scores, lengths, ids, entities))
 
 
 def load_tagger(
-    location: str, option: str, options: TrainingArguments, max_length: int | None, constrained: bool
+    location: str, option: str, options: TrainingArguments, max_length: int | None, constrained: bool | None
 ) -> Tagger:
     """The tagger of a checkpoint at a place that `resolve_checkpoint` gave, on the device that the options name.
 
-    An exported checkpoint runs on the CPU. Raises `InputError` where the checkpoint cannot be used.
+    An exported checkpoint runs on the CPU. If `constrained` is None, tags are constrained if the checkpoint was trained
+    so; one that was not trained here may begin entities with `I-`. Raises `InputError` where it cannot be used.
     """
     checkpoint = load_for_tagging(location, option)
     model, labels = checkpoint.model, checkpoint.label_names
@@ -107,6 +110,8 @@ def load_tagger(
         precision = scoring_precision(choose_precision(options, model.config.model_type))
         logits = torch_logits(model.to(device, getattr(torch, precision)))
     place = f"--{option} {location}"
+    if constrained is None:
+        constrained = getattr(model.config, "constrained_decoding", None) is True
     calibration = recorded_calibration(model)
     return Tagger(
         place, logits, precision, model, checkpoint.tokenizer, labels, window, batching, constrained, calibration

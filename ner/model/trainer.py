@@ -154,13 +154,12 @@ def build_trainer(
     inputs: tuple[Encoded, Encoded],
     compute_metrics: Callable[[EvalPrediction], dict[str, float]],
     callbacks: list[TrainerCallback],
-    constrained: bool,
     **resumed: Any,
 ) -> TaggingTrainer:
     """The Trainer for the model inputs of training and validation.
 
-    `compute_metrics` receives label ids [row, position], of valid sequences if `constrained`. `resumed` goes to
-    `TaggingTrainer`. Raises `InputError` for options that transformers or its libraries refuse.
+    `compute_metrics` receives label ids [row, position], of valid sequences if the model's config asks for
+    them. `resumed` goes to `TaggingTrainer`. Raises `InputError` for options that transformers or its libraries refuse.
     """
     train, validation = inputs
     options.restore_callback_states_from_checkpoint = True  # `RunRecord`, and the patience that early stopping has left
@@ -177,7 +176,7 @@ def build_trainer(
             ),
             compute_loss_func=mean_loss(options.label_smoothing_factor),
             compute_metrics=compute_metrics,
-            preprocess_logits_for_metrics=partial(decoded, constrained=constrained),
+            preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
             callbacks=callbacks,
             **resumed,
         )
@@ -194,7 +193,8 @@ def build_trainer(
 def decoded(logits: torch.Tensor, labels: torch.Tensor, constrained: bool) -> torch.Tensor:
     """The label ids [row, position] for logits [row, position, label]; 0 where there is no word.
 
-    The windows of a long sentence are decoded each by itself, while `Tagger` decodes whole sentences.
+    Each window of a long sentence is decoded by itself, so an entity does not go on from one to the next. `Tagger`
+    decodes whole sentences.
     """
     words = (labels != IGNORED).cpu().numpy()
     ids = np.zeros(words.shape, dtype=np.int64)

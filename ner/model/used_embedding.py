@@ -4,9 +4,11 @@ An encoder for many languages can have 250,000 word embeddings, of which text in
 gradients of the others are zero, but each update clears, clips and applies them all. So while it trains, a model keeps
 the used rows in a small matrix. Its state dict has the whole one, so that its checkpoints are like any other's.
 
-The same weights result, except that unused rows do not shrink under `--weight_decay`.
+The same weights result with an optimizer that treats each weight by itself, such as AdamW, except that unused rows do
+not shrink under `--weight_decay`.
 """
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,9 @@ class UsedEmbedding(nn.Embedding):
         destination[f"{prefix}weight"] = self.whole
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        if f"{prefix}weight" not in state_dict:
+            super()._load_from_state_dict(state_dict, prefix, *others)
+            return
         with torch.no_grad():
             self.whole.copy_(state_dict[f"{prefix}weight"])
             self.weight.copy_(self.whole[self.used])
@@ -63,5 +68,14 @@ def train_used_rows(model: PreTrainedModel, inputs: tuple[Encoded, ...], padding
     for part in inputs:
         is_used[part.input_ids] = True
     for id_ in (padding, model.config.pad_token_id, whole.padding_idx):
-        is_used[id_ or 0] = True
+        if id_ is not None and 0 <= id_ < len(is_used):
+            is_used[id_] = True
     model.set_submodule(places[0], UsedEmbedding(whole, torch.from_numpy(np.flatnonzero(is_used)).to(model.device)))
+
+
+def trained_rows(model: PreTrainedModel) -> str:
+    """Which rows of its embedding a model trains: their number and a hash of their ids, or `all`."""
+    embedding = model.get_input_embeddings()
+    if not isinstance(embedding, UsedEmbedding):
+        return "all"
+    return f"{len(embedding.used)}-{hashlib.sha256(embedding.used.numpy().tobytes()).hexdigest()[:16]}"

@@ -16,6 +16,7 @@ CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff
 INSIDE = "\u00ad\u0300-\u036f\u200b-\u200d\u2060\ufeff"
 LETTERS = rf"[{INSIDE}]*[^\W{CJK}]+(?:[{INSIDE}][^\W{CJK}]*)*"  # or digits
 APOSTROPHE = "['\u2019]"
+QUOTES = "'\"\u2018\u2019\u201c\u201d"
 JOINER = r"[-\u2010\u2011\u2013'\u2019&\u00b7]"  # hyphens, apostrophes, ampersand and middle dot
 ENDING = rf"{APOSTROPHE}(?i:s|d|m|ll|re|ve)(?!\w)"
 NOT = rf"(?i:n{APOSTROPHE}t)(?!\w)"
@@ -35,14 +36,15 @@ WORD = re.compile(
         (
             rf"[^\W\d{CJK}]{{2,}}+(?=[\s,])",  # most words, to save time
             NOT,
-            rf"(?<!\w)(?i:{ELIDED})(?!{ENDING}){APOSTROPHE}",
+            rf"(?<!\w)(?i:{ELIDED})(?!{ENDING}){APOSTROPHE}(?=\w)",
+            rf"(?<![\w{QUOTES}])(?i:{ELIDED})(?!{ENDING}){APOSTROPHE}",  # after a quote, it may be the closing one
             r"(?<!\w)(?:[Pp]h\.D\.|(?:[^\W\d_]\.){2,})",  # U.S., e.g., Ph.D.
             rf"(?<!\w)(?:[^\W\d_]|(?i:{ABBREVIATIONS}))\.(?!\s*$)(?=\s|,)",
             r"\d+(?:[.,:]\d+)+(?!\w)",  # 1,000 and 2.5
             rf"{PART}(?:(?!{ENDING}|(?<=\d)[^&]\d){JOINER}{PART})*",
             r"(?<=\d0)s",
             rf"[{CJK}]",
-            ENDING,
+            rf"{ENDING}(?!{APOSTROPHE})",
             r"°[CF](?!\w)",
             r"([^\w\s\",()\[\]])\1*",  # punctuation, the same character repeated: ``, ..., --
             r"[\",()\[\]]",

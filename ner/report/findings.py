@@ -150,7 +150,7 @@ def comparison_sentence(c: Comparison) -> str:
     by_language = ""
     if any(c.languages.values()):
         ways = shown_ways(c.languages, micro)
-        by_language = f" By language, it is {ways}." if ways else " No language shows a difference."
+        by_language = f" By language, {other} is {ways}." if ways else " No language shows a difference."
     return f"{text[0].upper()}{text[1:]}.{by_language}"
 
 

@@ -170,7 +170,7 @@ def confidence(metrics: dict[str, Any]) -> str:
     """How far the scores of entities can be trusted: calibration, and the table of thresholds."""
     record = metrics["confidence"]
     about = (
-        f"The score of an entity, calibrated on the validation split. {calibration_text(record)} "
+        f"{calibration_text(record)} "
         f"With `--min_score`, `inference.py` leaves out entities with a lower score. Of the {record['entities']:,} "
         "predicted entities, coverage is the share that is left, and precision the share of these that is right; both "
         "in percent."

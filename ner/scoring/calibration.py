@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 
 BINS = 15
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+LEAST = 20  # entities that are right, and that are wrong, for a calibration
 CURVE = 50  # points of the risk-coverage curve
 RESAMPLES, SEED = 1_000, 0
 CLOSEST = 1e-7  # how near to 0 and 1 a probability is taken to be
@@ -43,9 +44,11 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
 def fitted(probabilities: np.ndarray, right: np.ndarray) -> Calibration:
     """The calibration of the least log-loss for entities that are `right` or not, bool [entity].
 
-    Slope and intercept are drawn to 1 and 0 as strongly as by a single entity, so that a few entities, or none, leave
-    the probabilities nearly as they are.
+    With fewer than LEAST entities of either sort it changes nothing. Slope and intercept are drawn to 1 and 0, but only
+    as strongly as by a few entities: then the loss has a minimum wherever the entities are.
     """
+    if min(np.count_nonzero(right), np.count_nonzero(~right)) < LEAST:
+        return Calibration()
     x, sign = log_odds(probabilities), np.where(right, 1.0, -1.0)
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -107,21 +110,28 @@ def calibration_error(scores: np.ndarray, right: np.ndarray) -> float:
 
 
 def calibration_error_interval(scores: np.ndarray, right: np.ndarray, sentence: np.ndarray) -> list[float]:
-    """[low, high]: 95 % of the errors in resamples of the sentences, whose entities stay in their bins.
+    """[low, high]: in about 95 of 100 samples of sentences or more, the expected calibration error is in it.
 
-    An estimate from few entities is too high, also for perfect scores, because each bin's precision varies by chance.
+    The entities of resampled sentences stay in their bins. Chance alone makes an error, because the precision of each
+    bin varies: once in the sample, and once more in each resample. So `high` is that of the percentile bootstrap, but
+    `low` is that of the basic bootstrap, or 0 where chance alone makes errors as large as that of the sample.
     """
     bins = bins_of(scores)
     index = np.unique(sentence, return_inverse=True)[1]
-    sums = np.zeros((2, index.max() + 1, bins.max() + 1))
-    np.add.at(sums[0], (index, bins), scores - right)
-    np.add.at(sums[1], (index, bins), 1)
-    rng, errors = np.random.default_rng(SEED), []
+    distance, size = np.zeros((2, index.max() + 1, bins.max() + 1))
+    np.add.at(distance, (index, bins), scores - right)
+    np.add.at(size, (index, bins), 1)
+    gaps = distance.sum(axis=0) / size.sum(axis=0)
+    rng, errors, chance = np.random.default_rng(SEED), [], []
     for _ in range(RESAMPLES):
-        drawn = np.bincount(rng.integers(len(sums[0]), size=len(sums[0])), minlength=len(sums[0]))
-        distance, size = drawn @ sums[0], drawn @ sums[1]
-        errors.append(np.abs(distance).sum() / size.sum())
-    return np.percentile(errors, (2.5, 97.5)).tolist()
+        drawn = np.bincount(rng.integers(len(size), size=len(size)), minlength=len(size))
+        of_bins, entities = drawn @ distance, drawn @ size
+        errors.append(np.abs(of_bins).sum() / entities.sum())
+        chance.append(np.abs(of_bins - gaps * entities).sum() / entities.sum())
+    error = calibration_error(scores, right)
+    high = float(np.percentile(errors, 97.5))
+    by_chance = error <= np.percentile(chance, 97.5)
+    return [0.0 if by_chance else max(0.0, 2 * error - high), high]
 
 
 def brier(scores: np.ndarray, right: np.ndarray) -> float:

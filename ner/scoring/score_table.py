@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ner.errors import printable
+from ner.scoring.calibration import Calibration
 
 TOO_FEW = "too few"  # in place of an interval: there are too few entities to compute one
 
@@ -58,11 +59,19 @@ def calibration_text(confidence: dict[str, Any]) -> str:
     """How far the scores of entities can be trusted, from the `confidence` of a `metrics.json`."""
     before, after = confidence["before"], confidence["after"]
     low, high = after["ece_interval"]
+    interval = f"(95 % interval {100 * low:.1f} to {100 * high:.1f})"
+    ece, brier = f"Expected calibration error {100 * after['ece']:.1f} points {interval}", f"{after['brier']:.3f}"
+    if not is_calibrated(confidence):
+        return f"The score of an entity is not calibrated. {ece}. Brier score {brier}."
     return (
-        f"Expected calibration error {100 * after['ece']:.1f} points (95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f}), {100 * before['ece']:.1f} before calibration. Brier score {after['brier']:.3f}, "
-        f"{before['brier']:.3f} before."
+        f"The score of an entity is calibrated on the validation split. {ece}, {100 * before['ece']:.1f} before "
+        f"calibration. Brier score {brier}, {before['brier']:.3f} before."
     )
+
+
+def is_calibrated(confidence: dict[str, Any]) -> bool:
+    """Whether the scores are others than the probabilities under the model."""
+    return Calibration(**confidence["calibration"]) != Calibration()
 
 
 def threshold_cells(confidence: dict[str, Any]) -> list[list[str]]:

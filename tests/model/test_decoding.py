@@ -7,7 +7,7 @@ import pytest
 
 from ner.labels import label_names, spans
 from ner.model import decoding
-from ner.model.decoding import best_tags, entity_probabilities, viterbi
+from ner.model.decoding import best_tags, entity_probabilities, independent_probabilities, viterbi
 from ner.scoring.scores import invalid_transitions
 
 NAMES = label_names(["A", "B"])
@@ -67,6 +67,21 @@ def test_the_probability_of_an_entity_is_the_share_of_the_sequences_that_have_it
     start, end, class_index = map(np.array, zip(*flat, strict=True))
     found = entity_probabilities(scores, lengths, decoding.Spans(start, end, class_index))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_without_constraints_an_entity_is_as_probable_as_its_labels_and_its_end():
+    rng = np.random.default_rng(1)
+    lengths = np.array([3, 0, 4, 1])
+    scores = rng.normal(scale=2, size=(lengths.sum(), len(NAMES)))
+    ids = best_tags(scores, lengths, constrained=False)
+    found = spans(ids, lengths, NAMES)
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    ends = np.cumsum(lengths)
+    for start, end, class_, probability in zip(
+        found.start, found.end, found.class_index, independent_probabilities(scores, lengths, ids, found), strict=True
+    ):
+        goes_on = 0 if end in ends else p[end, 2 + 2 * class_]
+        assert probability == pytest.approx(np.prod([p[t, ids[t]] for t in range(start, end)]) * (1 - goes_on))
 
 
 def test_a_label_that_a_checkpoint_lacks_has_no_probability():

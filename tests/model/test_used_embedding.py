@@ -72,7 +72,7 @@ def test_only_used_rows_are_in_the_state_of_the_optimizer(pair, encoders):
     used, whole = map(state_of_optimizer, pair)
     assert (rows, columns) in whole and (rows, columns) not in used
     facts = read_json(next(pair[0].glob("checkpoint-*")) / "trainer_state.json")["stateful_callbacks"]["RunRecord"]
-    assert (facts["args"]["embedding_rows"], columns) in used
+    assert (int(facts["args"]["embedding_rows"].split("-")[0]), columns) in used
 
 
 def test_every_checkpoint_is_whole_and_loads_anywhere(pair):
@@ -87,7 +87,7 @@ def test_a_checkpoint_that_trains_other_rows_is_not_resumed(pair, corpus, encode
     resume = ("--dataset", corpus, "--model_checkpoint", encoders["roberta"], "--output_dir", pair[1], *CPU,
               "--num_train_epochs", 6, "--learning_rate", "1e-2", "--resume_from_checkpoint", "true")  # fmt: skip
     message = fails(train.main, *map(str, resume))
-    assert f"trains {len(embedding(pair[1]))} word embeddings, and the tokenizer of" in message
+    assert "trains the word embeddings all, and the tokenizer of" in message
     assert content(pair[1]) == before
 
 

@@ -30,6 +30,7 @@ def words(text: str) -> list[str]:
         ("J. R. Soto Jr. paid 1,000.50 for it.", "J.|R.|Soto|Jr.|paid|1,000.50|for|it|."),
         ("l’eau d'Italia qu'il dell'arte", "l’|eau|d'|Italia|qu'|il|dell'|arte"),
         ("Quest'anno a Sant'Elmo, un po' di", "Quest'|anno|a|Sant'|Elmo|,|un|po'|di"),
+        ("vitamin 'D' or 'all', rock 'n' roll", "vitamin|'|D|'|or|'|all|'|,|rock|'|n|'|roll"),
         ("nell' arte , all'«una» e trent' anni", "nell'|arte|,|all'|«|una|»|e|trent'|anni"),
         ("De'Andre, un's, all's well", "De'Andre|,|un|'s|,|all|'s|well"),
         ("R&B and AT&T... 20% ``so''", "R&B|and|AT&T|...|20|%|``|so|''"),

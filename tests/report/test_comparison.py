@@ -95,7 +95,7 @@ def test_the_finding_names_the_languages_with_a_difference(tmp_path, rows, capsy
     result = report_of(tmp_path, write_run(tmp_path / "good", good), write_run(tmp_path / "bad", bad))
     points = 100 * result["by_language"]["de"]["differences"]["bad"]["difference"]
     text = capsys.readouterr().out
-    assert f" By language, it is lower in de ({points:.1f} points).**" in text
+    assert f" By language, bad is lower in de ({points:.1f} points).**" in text
     assert "**bad against good, micro F1 by language**" in text
     report_of(tmp_path, tmp_path / "good", write_run(tmp_path / "same", good))
     assert " No language shows a difference.**" in capsys.readouterr().out

@@ -4,8 +4,10 @@ import json
 import random
 
 import numpy as np
+import pytest
 from scored_runs import CLASSES, report_of, sentences, with_noise, write_run
 
+import report
 from ner.scoring.calibration import Calibration, confidence
 
 
@@ -33,6 +35,15 @@ def test_scores_are_shown_for_the_runs_that_have_them(tmp_path, capsys):
     for picture in ("reliability.svg", "risk_coverage.svg"):
         assert f"({picture})" in table and (tmp_path / "out" / picture).read_text(encoding="utf-8").startswith("<svg")
     assert "Scores of entities" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("broken", [{"ece_interval": []}, {"ece": None}])
+def test_an_incomplete_record_is_refused(broken, tmp_path, fails):
+    run = write_run(tmp_path / "a", with_noise(sentences(random.Random(0)), 0.3, 1), CLASSES)
+    whole = record(500)
+    for each in (whole | {"after": whole["after"] | broken}, whole | {"thresholds": [{}]}, {"entities": 3}):
+        (run / "test" / "metrics.json").write_text(json.dumps({"confidence": each}))
+        assert "metrics.json" in fails(report.main, run, "--output_dir", tmp_path / "out")
 
 
 def test_a_report_on_runs_without_scores_says_nothing_of_them(tmp_path):

@@ -35,10 +35,9 @@ def test_the_fit_is_a_logistic_regression():
     assert found.intercept == pytest.approx(oracle.intercept_[0], abs=0.005)
 
 
-def test_a_few_entities_change_little_and_the_order_stays():
-    assert fitted(np.array([]), np.array([], dtype=bool)) == Calibration()
-    few = fitted(np.array([0.9, 0.95]), np.array([True, True]))
-    assert few.scores(np.array([0.5, 0.9])) == pytest.approx([0.5, 0.9], abs=0.04)
+def test_a_few_entities_change_nothing_and_the_order_stays():
+    for right in ([], [True, True], [False, False], [False, True, False], [True] * 500 + [False] * 19):
+        assert fitted(np.linspace(0.5, 0.99, len(right)), np.array(right, dtype=bool)) == Calibration()
     always_wrong = fitted(np.linspace(0.5, 1, 500), np.linspace(0.5, 1, 500) < 0.7)
     assert always_wrong.slope >= 0.01 and np.isfinite(always_wrong.intercept)
     assert np.isfinite(Calibration(2.0, 1.0).scores(np.array([0.0, 1.0]))).all()
@@ -62,7 +61,7 @@ def test_calibration_mends_scores_that_are_too_high():
     assert record["before"]["ece"] > 0.1 and record["after"]["ece"] < 0.02
     assert record["after"]["brier"] < record["before"]["brier"]
     low, high = record["after"]["ece_interval"]
-    assert 0 < low < high < 0.03
+    assert 0 <= low < high < 0.03
     for each in record["thresholds"]:
         scores = calibration.scores(held_out)
         kept = scores >= each["threshold"]
@@ -82,6 +81,20 @@ def test_the_interval_contains_the_error_of_other_sentences():
         low, high = calibration_error_interval(np.full(1000, 0.9), right, sentence)
         inside += low <= truth <= high
     assert inside >= 32
+
+
+@pytest.mark.parametrize("error", [0.0, 0.04, 0.09])
+def test_the_interval_contains_the_error_of_scores_that_are_too_high_by_it(error):
+    """Of perfect scores too, whose error in a sample is some points by chance."""
+    inside = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        scores = 0.1 + 0.88 * rng.beta(4, 1, 660)
+        right = rng.random(660) < scores - error
+        low, high = calibration_error_interval(scores, right, np.arange(660) // 2)
+        assert low <= calibration_error(scores, right) <= high
+        inside += low <= error <= high
+    assert inside >= 27
 
 
 def test_the_risk_grows_with_the_coverage_and_ends_at_the_share_of_errors():
