@@ -44,7 +44,7 @@ SHAPES: dict[str, Any] = {
             "RunRecord": {
                 "args": {
                     "options": {str: object}, "encoder": (str, None), "processes": int, "fingerprints": [str],
-                    "seconds": float, "embedding_rows": str,
+                    "seconds": float, "embedding_rows": object,
                 },
                 "attributes": {str: object},
             },
