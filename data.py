@@ -211,11 +211,11 @@ def main(argv: list[str]) -> None:
         splits["test"] = read_split(options, "test")
     except MissingSplitError as error:
         log.info("no test split: %s", error)
-    faults = findings(splits)
+    languages = by_language(splits)
+    faults = [finding for lang, own in languages.items() for finding in findings(lang, own)]
     write_findings(faults, folder / "findings.jsonl")
     write_plots(splits, options.selected_categories, folder)
     print(audit(splits, faults), flush=True)
-    languages = by_language(splits)
     for lang, own in languages.items() if len(languages) > 1 else ():
         print(f"\n\n=== {printable(lang)} ===\n\n{audit(own, [f for f in faults if f.lang == lang])}", flush=True)
 

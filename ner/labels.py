@@ -82,6 +82,11 @@ def continues(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> np.
     return result
 
 
+def wrong_transitions(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """True [token] where an `I-` label does not follow a `B-` or `I-` label of its class in the same sentence."""
+    return (prefixes_and_classes(names)[0][ids] == 2) & ~continues(ids, lengths, names)
+
+
 def spans(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> Spans:
     """The entities of flat label ids [token] of sentences of `lengths` [sentence].
 
@@ -94,6 +99,20 @@ def spans(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> Spans:
     breaks = np.append(np.flatnonzero(~continued), len(ids))
     end = breaks[np.searchsorted(breaks, start, side="right")]
     return Spans(start, end, class_index[ids[start]])
+
+
+def equal_spans(a: Spans, b: Spans) -> tuple[np.ndarray, np.ndarray]:
+    """The indices in `a` and those in `b` of the entities that both have, in the order of their words."""
+    # No two entities of a side share a start, so those with the same start are the only ones that can be equal.
+    _, in_a, in_b = np.intersect1d(a.start, b.start, assume_unique=True, return_indices=True)
+    equal = (a.end[in_a] == b.end[in_b]) & (a.class_index[in_a] == b.class_index[in_b])
+    return in_a[equal], in_b[equal]
+
+
+def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """`arange(start, start + count)` for each pair, one after the other."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
 
 
 def flat_ids(sentences: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

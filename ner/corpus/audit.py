@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ner.corpus.sentences import Sentences
 from ner.errors import printable
-from ner.labels import classes_of, spans, surface_form
+from ner.labels import classes_of, ranges, spans, surface_form
 from ner.scoring.intervals import wilson_interval
 from ner.scoring.scores import invalid_transitions
 
@@ -143,14 +143,9 @@ def by_language(splits: dict[str, Sentences]) -> dict[str, dict[str, Sentences]]
     }
 
 
-def findings(splits: dict[str, Sentences]) -> list[Finding]:
+def findings(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
     """Repeated sentences, entities with a bracket or quote that nothing closes, and those whose text mostly has another
-    class, language by language: the same word can be another in another language."""
-    return [finding for lang, own in by_language(splits).items() for finding in findings_in(lang, own)]
-
-
-def findings_in(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
-    """The `findings` of sentences in one language."""
+    class, in the sentences of one language: the same word can be another in another language."""
     result: list[Finding] = []
     classes_by_surface: dict[str, Counter[str]] = {}
     for split, sentences in splits.items():
@@ -178,8 +173,9 @@ def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start].tolist()
     sizes = entities.end - entities.start
     ends = np.cumsum(sizes)
-    places = np.arange(sizes.sum()) + np.repeat(entities.start - (ends - sizes), sizes)
-    words = sentences.words.take(pa.array(places)).to_pylist()  # those of entities alone: most words are in none
+    words = sentences.words.take(
+        pa.array(ranges(entities.start, sizes))
+    ).to_pylist()  # those of entities alone: most words are in none
     for i, start, end, index in zip(
         rows, (ends - sizes).tolist(), ends.tolist(), entities.class_index.tolist(), strict=True
     ):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ner.labels import Spans, continues, label_names
+from ner.labels import Spans, label_names, ranges, wrong_transitions
 
 BLOCK = 2**16  # words whose probabilities are computed at a time
 LEAST = -600.0  # no label is less probable than exp(LEAST), so that nothing is divided by 0
@@ -28,8 +28,7 @@ def best_tags(scores: np.ndarray, lengths: np.ndarray, constrained: bool) -> np.
         return ids
     # The best labels by themselves are the best sequence wherever they are a valid one, which is almost everywhere.
     names = label_names(str(i) for i in range(scores.shape[1] // 2))
-    inside = (ids > 0) & (ids % 2 == 0)
-    wrong = inside & ~continues(ids, lengths, names)
+    wrong = wrong_transitions(ids, lengths, names)
     sentences = np.unique(np.repeat(np.arange(len(lengths)), lengths)[wrong])
     starts = (np.cumsum(lengths) - lengths)[sentences]
     for start, length in zip(starts.tolist(), lengths[sentences].tolist(), strict=True):
@@ -54,14 +53,18 @@ def viterbi(scores: np.ndarray) -> np.ndarray:
     return np.array(path[::-1], dtype=np.int16)
 
 
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """The probability of each label of each word, float64 [token, label], never 0."""
+    p = np.exp(np.maximum(scores.astype(np.float64) - scores.max(axis=1, keepdims=True), LEAST))
+    return p / p.sum(axis=1, keepdims=True)
+
+
 def independent_probabilities(scores: np.ndarray, lengths: np.ndarray, ids: np.ndarray, entities: Spans) -> np.ndarray:
     """The probability that an entity's words have their labels `ids` [token] and that it does not go on; [entity].
 
     This is for tags that are not constrained. The other arguments are those of `entity_probabilities`.
     """
-    scaled = scores.astype(np.float64)
-    p = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
+    p = softmax(scores)
     sums = np.concatenate([[0], np.cumsum(np.log(p[np.arange(len(ids)), ids]))])
     goes_on = np.append(p[:, 2::2], np.zeros((1, scores.shape[1] // 2)), axis=0)
     goes_on[np.cumsum(lengths) - lengths] = 0  # never into another sentence
@@ -74,9 +77,9 @@ def entity_probabilities(scores: np.ndarray, lengths: np.ndarray, entities: Span
     It is that of all valid sequences with the entity together, for the logits or log-probabilities `scores`
     [token, label] of sentences of `lengths` [sentence]. The entities are in the order of their words.
     """
-    result = np.empty(len(entities.start))
+    result, borders = np.empty(len(entities.start)), np.concatenate([[0], np.cumsum(lengths)])
     for first, last in blocks(lengths):
-        words = slice(int(lengths[:first].sum()), int(lengths[:last].sum()))
+        words = slice(borders[first], borders[last])
         mine = slice(*np.searchsorted(entities.start, (words.start, words.stop)))
         start, end = entities.start[mine] - words.start, entities.end[mine] - words.start
         own = Spans(start, end, entities.class_index[mine])
@@ -97,10 +100,7 @@ def blocks(lengths: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def block_probabilities(scores: np.ndarray, lengths: np.ndarray, entities: Spans) -> np.ndarray:
     """`entity_probabilities` of a block of sentences, computed at once for the words at each place of a sentence."""
-    scaled = scores.astype(np.float64)
-    scaled = np.maximum(scaled - scaled.max(axis=1, keepdims=True), LEAST)
-    p = np.exp(scaled)
-    p /= p.sum(axis=1, keepdims=True)
+    p = softmax(scores)
     outside, begin, inside = p[:, 0], p[:, 1::2], p[:, 2::2]  # [token], [token, class], [token, class]
     order = np.argsort(-lengths, kind="stable")
     starts = (np.cumsum(lengths) - lengths)[order]
@@ -127,7 +127,7 @@ def block_probabilities(scores: np.ndarray, lengths: np.ndarray, entities: Spans
     # An entity: it begins, each further word goes on, and none goes on after the last one.
     further = entities.end - entities.start - 1
     entity = np.repeat(np.arange(len(further)), further)
-    word = np.arange(len(entity)) - np.repeat(np.cumsum(further) - further, further) + entities.start[entity] + 1
+    word = ranges(entities.start + 1, further)
     steps = np.log(inside[word, entities.class_index[entity]]) - np.log(scale[word])
     all_steps = np.exp(np.bincount(entity, weights=steps, minlength=len(further)))
     return begins[entities.start, entities.class_index] * all_steps * closed[entities.end - 1]

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ner.corpus.sentences import list_column, whole
 from ner.errors import InputError
+from ner.labels import ranges
 
 IGNORED = -100  # the label of positions that the loss and the scores pass over
 SEQUENCE = 1_000  # words the tokenizer takes as one sequence
@@ -243,12 +244,6 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
             )
         ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown)
     return ids, np.maximum(counts, 1)
-
-
-def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """`arange(start, start + count)` for each pair, one after the other."""
-    ends = np.cumsum(counts)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
 
 
 def windows(bounds: np.ndarray, lengths: np.ndarray, room: int, long: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ner.corpus.sentences import Sentences
-from ner.labels import Spans, spans, tag_lists
+from ner.labels import Spans, equal_spans, spans, tag_lists
 from ner.model.tagger import Tagger
 from ner.runs.files import metrics_record
 from ner.scoring.calibration import Calibration, confidence, fitted
@@ -53,6 +53,6 @@ def score_sentences(
 
 def are_right(predicted: Spans, gold: Spans) -> np.ndarray:
     """True [predicted entity] where a gold entity has the same words and class."""
-    each = np.stack([predicted.start, predicted.end, predicted.class_index], axis=1).tolist()
-    all_gold = set(zip(gold.start.tolist(), gold.end.tolist(), gold.class_index.tolist(), strict=True))
-    return np.array([tuple(entity) in all_gold for entity in each], dtype=bool)
+    right = np.zeros(len(predicted.start), dtype=bool)
+    right[equal_spans(predicted, gold)[0]] = True
+    return right

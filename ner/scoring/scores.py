@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import classes_of, continues, flat_ids, label_names, prefixes_and_classes, spans
+from ner.labels import (
+    classes_of,
+    equal_spans,
+    flat_ids,
+    label_names,
+    prefixes_and_classes,
+    spans,
+    wrong_transitions,
+)
 
 OVERALL = ("precision", "recall", "f1", "accuracy", "macro_f1")
 
@@ -56,10 +64,7 @@ def counts_of_ids(gold: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, 
         return cells.reshape(shape)  # [sentence, class]
 
     g, p = spans(gold, lengths, names), spans(predicted, lengths, names)
-    # No two entities of a side share a start, so an entity is correct if the other side's entity with the same start
-    # also has the same end and class.
-    _, in_g, in_p = np.intersect1d(g.start, p.start, assume_unique=True, return_indices=True)
-    correct = in_g[(g.end[in_g] == p.end[in_p]) & (g.class_index[in_g] == p.class_index[in_p])]
+    correct = equal_spans(g, p)[0]
     tp = count(sentence_of_token[g.start[correct]], g.class_index[correct])
     fp = count(sentence_of_token[p.start], p.class_index) - tp
     fn = count(sentence_of_token[g.start], g.class_index) - tp
@@ -160,4 +165,4 @@ def scores(counts: Counts) -> dict[str, Any]:
 
 def invalid_transitions(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> int:
     """The number of `I-` tags that do not follow a `B-` or `I-` tag of their class in the same sentence."""
-    return int(((prefixes_and_classes(names)[0][ids] == 2) & ~continues(ids, lengths, names)).sum())
+    return int(wrong_transitions(ids, lengths, names).sum())
