@@ -1,0 +1,154 @@
+"""A training with measures that are not options of `train.py`, to see what each does to the scores.
+
+    python -m studies.levers --head_rate 10 --loss crf [OPTIONS OF TRAIN.PY]
+
+Each measure changes the training only. The checkpoint is that of `train.py`, and so are its scores. docs/recipe.md has
+what came of them.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, TrainerCallback
+
+import ner.model.trainer
+import train
+from ner.errors import run_script
+from ner.model.encoding import IGNORED, Encoded
+from ner.model.trainer import TaggingTrainer, build_trainer
+from studies.losses import LOSSES
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False)  # fmt: skip
+    parser.add_argument("--head_rate", type=float, default=1, help="the classifier's learning rate over the encoder's")
+    parser.add_argument("--layer_decay", type=float, default=1, help="each layer's learning rate over the one above")
+    parser.add_argument("--average", type=float, default=0, help="average the weights over this last share of updates")
+    parser.add_argument("--all_sub_tokens", action="store_true", help="train labels on all sub-tokens of a word")
+    parser.add_argument("--hide_words", type=float, default=0, help="replace this share of input ids by [MASK]")
+    parser.add_argument("--repeat", choices=("sCR", "nsCRD"), help="repeat sentences by the entities they have")
+    parser.add_argument("--loss", choices=LOSSES, help="another loss than cross-entropy")
+    parser.add_argument("--strength", type=float, default=1, help="the parameter of the loss")
+    levers, others = parser.parse_known_args(argv)
+    train.build_trainer = partial(with_levers, levers)
+    train.main(others)
+
+
+def with_levers(
+    levers: argparse.Namespace, options: Any, model: PreTrainedModel, tokenizer: Any, inputs: tuple[Encoded, Encoded],
+    *others: Any, **named: Any,
+) -> TaggingTrainer:  # fmt: skip
+    """`build_trainer` with the measures asked for."""
+    training, validation = inputs
+    if levers.repeat:
+        training = repeated(training, model.config.id2label, levers.repeat)
+    if levers.all_sub_tokens:
+        training = with_labels_on_all(training, tokenizer.all_special_ids)
+    if levers.hide_words:  # [MASK] is not among the ids that the data use
+        ner.model.trainer.train_used_rows = lambda *unused: None
+    trainer = build_trainer(options, model, tokenizer, (training, validation), *others, **named)
+    if levers.loss:
+        trainer.compute_loss_func = LOSSES[levers.loss](
+            np.bincount(training.labels[training.labels != IGNORED], minlength=model.config.num_labels), levers.strength
+        )
+    if levers.head_rate != 1 or levers.layer_decay != 1:
+        trainer.optimizer = optimizer(trainer, levers.head_rate, levers.layer_decay)
+    if levers.average:
+        trainer.add_callback(AveragedWeights(levers.average))
+    if levers.hide_words:
+        trainer.data_collator = partial(
+            hiding, trainer.data_collator, model, levers.hide_words, tokenizer.mask_token_id, tokenizer.all_special_ids
+        )
+    return trainer
+
+
+def optimizer(trainer: TaggingTrainer, head_rate: float, layer_decay: float) -> torch.optim.Optimizer:
+    """AdamW with a learning rate for each layer of the encoder, and one for the new classifier."""
+    model, options = trainer.model, trainer.args
+    decays = set(trainer.get_decay_parameter_names(model))
+    layers = model.config.num_hidden_layers
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for name, weights in model.named_parameters():
+        if ".layer." in name or ".layers." in name:
+            depth = layers - 1 - int(name.split("layer.")[-1].split("layers.")[-1].split(".")[0])
+        else:
+            depth = layers if "embeddings" in name else 0
+        rate = options.learning_rate * (head_rate if "classifier" in name else layer_decay**depth)
+        groups.setdefault((rate, options.weight_decay if name in decays else 0.0), []).append(weights)
+    kind, arguments = trainer.get_optimizer_cls_and_kwargs(options, model)
+    return kind([{"params": p, "lr": lr, "weight_decay": d} for (lr, d), p in groups.items()], **arguments)
+
+
+class AveragedWeights(TrainerCallback):
+    """The mean of the weights after each update of the last `share` of a training takes their place at its end."""
+
+    def __init__(self, share: float) -> None:
+        self.share, self.count, self.sums = share, 0, {}
+
+    @torch.no_grad()
+    def on_step_end(self, args: Any, state: Any, control: Any, *, model: PreTrainedModel, **kwargs: Any) -> None:
+        if state.global_step <= state.max_steps * (1 - self.share):
+            return
+        self.count += 1
+        for name, weights in model.named_parameters():
+            if name not in self.sums:
+                self.sums[name] = torch.zeros_like(weights)
+            self.sums[name] += (weights - self.sums[name]) / self.count
+        if state.global_step == state.max_steps:
+            for name, weights in model.named_parameters():
+                weights.copy_(self.sums[name])
+
+
+def with_labels_on_all(inputs: Encoded, special: list[int]) -> Encoded:
+    """The further sub-tokens of a word get its label, and after a `B-` label the `I-` label of the same class."""
+    labels = inputs.labels.copy()
+    first = labels != IGNORED
+    places = np.maximum.accumulate(np.where(first, np.arange(len(labels)), 0))
+    further = ~first & ~np.isin(inputs.input_ids, special)
+    own = labels[places[further]]
+    labels[further] = np.where(own % 2 == 1, own + 1, own)  # O is 0, B-X odd, I-X the next
+    return replace(inputs, labels=labels)
+
+
+def repeated(inputs: Encoded, names: dict[int, str], method: str) -> Encoded:
+    """The rows, each as often as Wang and Wang (2022) say for its entity tokens, their rareness, and its length."""
+    rows = np.repeat(np.arange(len(inputs)), inputs.lengths)
+    word = inputs.labels != IGNORED
+    classes = (np.maximum(inputs.labels, 0) + 1) // 2  # 0 is O
+    counts = np.zeros((len(inputs), (len(names) + 1) // 2))
+    np.add.at(counts, (rows[word], classes[word]), 1)
+    words, counts = counts.sum(axis=1), counts[:, 1:]
+    rareness = -np.log2(np.maximum(counts.sum(axis=0), 1) / words.sum())
+    if method == "sCR":
+        times = np.sqrt(1 + counts @ rareness)
+    else:
+        times = (1 + np.sqrt(counts) @ rareness) / np.sqrt(np.maximum(words, 1))
+    times = np.where(counts.any(axis=1), np.ceil(times), 1).astype(int)
+    order = np.repeat(np.arange(len(inputs)), times)
+    starts = np.cumsum(inputs.lengths) - inputs.lengths
+    lengths = inputs.lengths[order]
+    places = np.repeat(starts[order] - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+    print(f"repeated: {len(inputs):,} rows became {len(order):,}", file=sys.stderr)
+    return Encoded(inputs.input_ids[places], inputs.labels[places], lengths, inputs.long_sentences)
+
+
+def hiding(collator: Callable[..., Any], model: PreTrainedModel, share: float, mask: int, special: list[int],
+           rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:  # fmt: skip
+    """A batch in which each sub-token is hidden with a probability of `share`, while the model trains."""
+    batch = collator(rows)
+    if model.training:
+        ids = batch["input_ids"]
+        hidden = (torch.rand(ids.shape) < share) & ~torch.isin(ids, torch.tensor(special))
+        batch["input_ids"] = torch.where(hidden, mask, ids)
+    return batch
+
+
+if __name__ == "__main__":
+    run_script(main)
