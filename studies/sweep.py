@@ -1,0 +1,89 @@
+"""What each measure does to the validation scores: trained over seeds, compared with the training without it.
+
+    python -m studies.sweep --dataset FOLDER --model_checkpoint PATH [--seeds 1 2 3] [--records FILE] [NAME ...]
+
+NAME is one of `SETTINGS`; without any, all are trained. The runs are OUTPUT_DIR/NAME-SEED, one for each core at a time,
+with one thread each. What is finished is skipped, so the command can be given again at any time. FILE gets their
+scores, and the table is printed from it. The test split is not looked at.
+"""
+
+import argparse
+import os
+import statistics
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.experiment import in_one_thread
+from benchmarks.tables import table
+from ner.runs.files import optional_json, write_json
+
+COMMON = "--per_device_train_batch_size 32 --eval_strategy no --save_strategy no --load_best_model_at_end false"
+SETTINGS = {
+    "base": "--num_train_epochs 3 --learning_rate 3e-4",
+}
+TITLES = ("micro", "ANIM", "DIS")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--model_checkpoint", required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--output_dir", type=Path, default=Path("runs/sweep"))
+    parser.add_argument("--records", type=Path, default=Path("runs/sweep/scores.json"))
+    parser.add_argument("names", nargs="*", choices=[[], *SETTINGS], metavar="NAME")
+    options = parser.parse_args()
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+
+    def run(name: str, seed: int) -> None:
+        place = options.output_dir / f"{name}-{seed}"
+        if not (place / "README.md").exists():  # the model card is the last file of a training
+            words = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, "--seed", str(seed),
+                     "--output_dir", str(place), "--overwrite_output_dir", "true", *COMMON.split()]  # fmt: skip
+            in_one_thread("-m", "studies.levers", *words, *SETTINGS[name].split(), log=place.with_suffix(".log"))
+
+    runs = [(name, seed) for seed in options.seeds for name in options.names or SETTINGS]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(run, *zip(*runs, strict=True)))
+    scores = optional_json(options.records) or {}
+    for name in SETTINGS:
+        found = sorted(options.output_dir.glob(f"{name}-*/README.md"), key=lambda path: path.parent.name)
+        seeds = {path.parent.name.rpartition("-")[2]: scores_of(path.parent) for path in found
+                 if path.parent.name.rpartition("-")[0] == name}  # fmt: skip
+        if seeds:
+            scores[name] = {"options": f"{COMMON} {SETTINGS[name]}", "seeds": seeds}
+    write_json(options.records, scores)
+    print(comparison(scores))
+
+
+def scores_of(run: Path) -> dict[str, Any]:
+    """The F1 of the validation split, overall and for each class, and the number of updates."""
+    metrics = optional_json(run / "validation" / "metrics.json")
+    f1 = {"micro": metrics["overall"]["f1"]} | {c: scores["f1"] for c, scores in metrics["per_class"].items()}
+    return {"updates": optional_json(run / "environment.json")["update_steps"], "f1": f1}
+
+
+def comparison(scores: dict[str, Any]) -> str:
+    """A table of mean F1 in percent, and the difference to the first setting with its standard error over seeds."""
+    rows = []
+    for name, setting in scores.items():
+        seeds = list(setting["seeds"].values())
+        row = [name, str(len(seeds)), f"{statistics.mean(seed['updates'] for seed in seeds):,.0f}"]
+        for title in TITLES:
+            own, first = (percent(s, title) for s in (setting, scores["base"]))
+            row.append(f"{statistics.mean(own):.1f}")
+            if name != "base" and len(own) > 1:
+                error = (statistics.variance(own) / len(own) + statistics.variance(first) / len(first)) ** 0.5
+                row[-1] += f" ({statistics.mean(own) - statistics.mean(first):+.1f} ± {error:.1f})"
+        rows.append(row)
+    return table(["setting", "seeds", "updates", *TITLES], rows)
+
+
+def percent(setting: dict[str, Any], title: str) -> list[float]:
+    """A setting's F1 in percent, a number for each seed."""
+    return [100 * seed["f1"][title] for seed in setting["seeds"].values()]
+
+
+if __name__ == "__main__":
+    main()
