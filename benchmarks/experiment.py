@@ -99,12 +99,16 @@ def train_and_score(run: Path, training: list[str]) -> Path:
 
 
 def script(name: str, *words: str, log: Path) -> None:
-    """Runs a command of this repository with one thread. Its output is added to a file, which an error names."""
+    """Runs a command of this repository. Its output is added to a file, which an error names."""
+    in_one_thread(str(ROOT / name), *words, log=log)
+
+
+def in_one_thread(*words: str, log: Path) -> None:
+    """Runs Python with one thread. Its output is added to a file, which an error names."""
     with log.open("a", encoding="utf-8") as file:
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        command = [sys.executable, str(ROOT / name), *words]
-        if subprocess.run(command, stdout=file, stderr=file, env=environment, check=False).returncode:
-            raise SystemExit(f"{name} failed: see {log}")
+        if subprocess.run([sys.executable, *words], stdout=file, stderr=file, env=environment, check=False).returncode:
+            raise SystemExit(f"{' '.join(words[:2])} failed: see {log}")
 
 
 def record(run: Path, folder: Path) -> None:

@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 from transformers import PreTrainedModel, TrainerCallback
 
 import ner.model.trainer
 import train
 from ner.errors import run_script
 from ner.model.encoding import IGNORED, Encoded
+from ner.model.prediction import word_logits
+from ner.model.tagger import load_tagger
 from ner.model.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
 
@@ -36,6 +39,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--repeat", choices=("sCR", "nsCRD"), help="repeat sentences by the entities they have")
     parser.add_argument("--loss", choices=LOSSES, help="another loss than cross-entropy")
     parser.add_argument("--strength", type=float, default=1, help="the parameter of the loss")
+    parser.add_argument("--teachers", nargs="+", help="learn the mean distribution of these runs instead of the labels")
     levers, others = parser.parse_known_args(argv)
     train.build_trainer = partial(with_levers, levers)
     train.main(others)
@@ -58,6 +62,8 @@ def with_levers(
         trainer.compute_loss_func = LOSSES[levers.loss](
             np.bincount(training.labels[training.labels != IGNORED], minlength=model.config.num_labels), levers.strength
         )
+    if levers.teachers:
+        trainer.compute_loss_func = Distillation(model, training, teachers_scores(levers.teachers, options, training))
     if levers.head_rate != 1 or levers.layer_decay != 1:
         trainer.optimizer = optimizer(trainer, levers.head_rate, levers.layer_decay)
     if levers.average:
@@ -90,7 +96,8 @@ class AveragedWeights(TrainerCallback):
     """The mean of the weights after each update of the last `share` of a training takes their place at its end."""
 
     def __init__(self, share: float) -> None:
-        self.share, self.count, self.sums = share, 0, {}
+        self.share, self.count = share, 0
+        self.sums: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
     def on_step_end(self, args: Any, state: Any, control: Any, *, model: PreTrainedModel, **kwargs: Any) -> None:
@@ -104,6 +111,43 @@ class AveragedWeights(TrainerCallback):
         if state.global_step == state.max_steps:
             for name, weights in model.named_parameters():
                 weights.copy_(self.sums[name])
+
+
+def teachers_scores(runs: list[str], options: Any, inputs: Encoded) -> torch.Tensor:
+    """The mean of the runs' log-probabilities for the words of `inputs`, as probabilities; float32 [word, label]."""
+    sums = 0.0
+    for run in runs:
+        tagger = load_tagger(run, "teachers", options, None, True)
+        count = len(tagger.checkpoint_labels)
+        logits = word_logits(tagger.logits, count, tagger.tokenizer, inputs, tagger.batching, False)
+        sums = sums + functional.log_softmax(torch.from_numpy(logits), dim=1)
+    return functional.softmax(sums / len(runs), dim=1)
+
+
+class Distillation:
+    """Cross-entropy with the distributions of teachers (Hinton et al. 2015) for the words of each row."""
+
+    def __init__(self, model: PreTrainedModel, inputs: Encoded, targets: torch.Tensor) -> None:
+        rows = np.split(inputs.input_ids, np.cumsum(inputs.lengths)[:-1])
+        counts = np.add.reduceat(inputs.labels != IGNORED, np.cumsum(inputs.lengths) - inputs.lengths)
+        self.targets = dict(zip((row.astype(np.int64).tobytes() for row in rows),
+                                targets.split(counts.tolist()), strict=True))  # fmt: skip
+        self.model = model
+        model.register_forward_pre_hook(self.remember, with_kwargs=True)
+
+    def remember(self, model: PreTrainedModel, positional: Any, named: dict[str, torch.Tensor]) -> None:
+        self.rows = [ids[mask.bool()] for ids, mask in zip(named["input_ids"], named["attention_mask"], strict=True)]
+
+    def __call__(
+        self, outputs: dict[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:  # fmt: skip
+        words = labels != IGNORED
+        if self.model.training:
+            targets = torch.cat([self.targets[row.numpy().tobytes()] for row in self.rows])
+        else:
+            targets = labels[words]
+        total = functional.cross_entropy(outputs["logits"][words].float(), targets, reduction="sum")
+        return total / (num_items_in_batch if num_items_in_batch is not None else words.sum())
 
 
 def with_labels_on_all(inputs: Encoded, special: list[int]) -> Encoded:
