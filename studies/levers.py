@@ -62,6 +62,8 @@ def with_levers(
         trainer.compute_loss_func = LOSSES[levers.loss](
             np.bincount(training.labels[training.labels != IGNORED], minlength=model.config.num_labels), levers.strength
         )
+    if levers.loss == "rdrop":
+        trainer.data_collator = partial(twice, trainer.data_collator, model)
     if levers.teachers:
         trainer.compute_loss_func = Distillation(model, training, teachers_scores(levers.teachers, options, training))
     if levers.head_rate != 1 or levers.layer_decay != 1:
@@ -139,8 +141,11 @@ class Distillation:
         self.rows = [ids[mask.bool()] for ids, mask in zip(named["input_ids"], named["attention_mask"], strict=True)]
 
     def __call__(
-        self, outputs: dict[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
-    ) -> torch.Tensor:  # fmt: skip
+        self,
+        outputs: dict[str, torch.Tensor],
+        labels: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
         words = labels != IGNORED
         if self.model.training:
             targets = torch.cat([self.targets[row.numpy().tobytes()] for row in self.rows])
@@ -181,6 +186,11 @@ def repeated(inputs: Encoded, names: dict[int, str], method: str) -> Encoded:
     places = np.repeat(starts[order] - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
     print(f"repeated: {len(inputs):,} rows became {len(order):,}", file=sys.stderr)
     return Encoded(inputs.input_ids[places], inputs.labels[places], lengths, inputs.long_sentences)
+
+
+def twice(collator: Callable[..., Any], model: PreTrainedModel, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """A batch that has each row twice while the model trains."""
+    return collator([*rows, *[dict(row) for row in rows]] if model.training else rows)
 
 
 def hiding(collator: Callable[..., Any], model: PreTrainedModel, share: float, mask: int, special: list[int],
