@@ -14,7 +14,9 @@ FILE_LINES, FUNCTION_LINES = 300, 45
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("sample/*.md")])
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted([*ROOT.glob("*.py"), *ROOT.glob("ner/**/*.py"), *ROOT.glob("benchmarks/*.py")])
+    for path in sorted(
+        [*ROOT.glob("*.py"), *ROOT.glob("ner/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("studies/*.py")]
+    )
 }
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
@@ -106,7 +108,11 @@ def test_no_path_is_edited():
 def test_the_readme_names_every_module():
     tree = (ROOT / "README.md").read_text(encoding="utf-8").split("## Where things are")[1].split("\n## ")[0]
     words = set(re.findall(r"\w+", tree))
-    assert not {name for name in MODULES if name.split(".")[0] != "benchmarks" and name.split(".")[-1] not in words}
+    assert not {
+        name
+        for name in MODULES
+        if name.split(".")[0] not in ("benchmarks", "studies") and name.split(".")[-1] not in words
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -126,7 +132,7 @@ def test_links_lead_somewhere(page):
 def test_files_that_pages_name_exist(page):
     """`ner/labels.py` and the like, and the scripts and config files of commands."""
     text = page.read_text(encoding="utf-8")
-    named = set(re.findall(r"\b(?:ner|tests|docs|benchmarks|configs)/[\w/]+\.\w+", text))
+    named = set(re.findall(r"\b(?:ner|tests|docs|benchmarks|studies|configs)/[\w/]+\.\w+", text))
     named |= set(re.findall(r"(?:python|`)\s*(\w+\.py)\b", text))
     assert not {name for name in named if not any((base / name).exists() for base in (ROOT, page.parent))}
 

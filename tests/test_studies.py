@@ -1,0 +1,135 @@
+"""The measures of `studies/`, each against a slow computation by hand."""
+
+import itertools
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from ner.model.encoding import IGNORED, Encoded
+from studies import levers, sweep
+from studies.losses import LOSSES, log_partition
+
+ROWS = Encoded(  # two rows with [CLS] 1 and [SEP] 2; O, B-X, (rest of the word), I-X; and O, O
+    np.array([1, 5, 6, 7, 8, 2, 1, 9, 10, 2]),
+    np.array([IGNORED, 0, 1, IGNORED, 2, IGNORED, IGNORED, 0, 0, IGNORED]),
+    np.array([6, 4]),
+    0,
+)
+LABELS = torch.tensor([[IGNORED, 0, 1, 2], [IGNORED, 3, IGNORED, IGNORED]])
+
+
+def logits(*shape: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(3).normal(size=shape).astype(np.float32))
+
+
+def is_valid(ids: tuple[int, ...]) -> bool:
+    return all(id_ == 0 or id_ % 2 or before in (id_, id_ - 1) for before, id_ in zip((0, *ids), ids, strict=False))
+
+
+def test_the_partition_function_sums_all_valid_sequences():
+    scores, lengths = logits(3, 4, 5).double(), torch.tensor([4, 2, 1])
+    for sentence, length, found in zip(scores, lengths.tolist(), log_partition(scores, lengths), strict=True):
+        each = [
+            sum(sentence[word, id_].item() for word, id_ in enumerate(ids))
+            for ids in itertools.product(range(5), repeat=length)
+            if is_valid(ids)
+        ]
+        assert found.item() == pytest.approx(math.log(sum(map(math.exp, each))))
+
+
+def test_the_crf_loss_is_the_probability_among_valid_sequences():
+    outputs = {"logits": logits(2, 4, 5)}
+    p = outputs["logits"].softmax(-1)
+    three = [ids for ids in itertools.product(range(5), repeat=3) if is_valid(ids)]
+    total = sum(math.prod(p[0, i + 1, id_].item() for i, id_ in enumerate(ids)) for ids in three)
+    gold = math.prod(p[0, i + 1, id_].item() for i, id_ in enumerate((0, 1, 2)))
+    one = p[1, 1, 3].item() / sum(p[1, 1, id_].item() for id_ in (0, 1, 3))
+    expected = -(math.log(gold / total) + math.log(one)) / 4
+    assert LOSSES["crf"](np.ones(5), 1)(outputs, LABELS).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_losses_for_rare_labels():
+    outputs, counts = {"logits": logits(2, 4, 5)}, np.array([400, 100, 25, 4, 1])
+    words = LABELS != IGNORED
+    each = functional.cross_entropy(outputs["logits"][words], LABELS[words], reduction="none")
+    p = torch.exp(-each)
+    assert LOSSES["focal"](counts, 2)(outputs, LABELS) == pytest.approx((each * (1 - p) ** 2).mean())
+    weights = torch.tensor([1.0, 1.0, 2.0, 3.0])  # of the labels 0, 1, 2, 3: the square root of 100 / 4 is capped
+    assert LOSSES["weighted"](counts, 3)(outputs, LABELS) == pytest.approx((each * weights).mean())
+    shifted = outputs["logits"] + 0.5 * torch.log(torch.tensor(counts / counts.sum(), dtype=torch.float32))
+    expected = functional.cross_entropy(shifted[words], LABELS[words])
+    assert LOSSES["adjusted"](counts, 0.5)(outputs, LABELS) == pytest.approx(expected)
+
+
+def test_rdrop_adds_how_far_two_passes_differ():
+    first, second = logits(2, 4, 5), logits(2, 4, 5).flip(0)
+    words = LABELS != IGNORED
+    both, labels = torch.cat([first, second]), torch.cat([LABELS, LABELS])
+    p, q = (part[words].softmax(-1) for part in (first, second))
+    distance = sum((a * (a / b).log()).sum() for a, b in ((p, q), (q, p))) / 2
+    expected = functional.cross_entropy(both[labels != IGNORED], labels[labels != IGNORED]) + 3 * distance / 8
+    assert LOSSES["rdrop"](np.ones(5), 3)({"logits": both}, labels) == pytest.approx(expected)
+
+
+def test_labels_on_all_sub_tokens():
+    labels = levers.with_labels_on_all(ROWS, [1, 2]).labels
+    assert labels.tolist() == [IGNORED, 0, 1, 2, 2, IGNORED, IGNORED, 0, 0, IGNORED]
+
+
+def test_sentences_are_repeated_by_their_entities():
+    names = dict(enumerate(["O", "B-X", "I-X", "B-Y", "I-Y"]))
+    rareness = -math.log2(2 / 5)
+    for method, times in (("sCR", math.sqrt(1 + 2 * rareness)), ("nsCRD", (1 + 2**0.5 * rareness) / 3**0.5)):
+        rows = levers.repeated(ROWS, names, method)
+        assert rows.lengths.tolist() == [6] * math.ceil(times) + [4]
+        assert rows.input_ids.tolist() == ROWS.input_ids[:6].tolist() * math.ceil(times) + [1, 9, 10, 2]
+
+
+def test_the_weights_are_averaged_over_the_last_updates():
+    model = torch.nn.Linear(1, 1, bias=False)
+    average = levers.AveragedWeights(0.5)
+    for step in range(1, 7):
+        model.weight.data.fill_(step**2)
+        average.on_step_end(None, SimpleNamespace(global_step=step, max_steps=6), None, model=model)
+    assert model.weight.item() == pytest.approx((16 + 25 + 36) / 3)
+
+
+def test_sub_tokens_are_hidden_only_in_training():
+    model = torch.nn.Dropout()
+    rows = {"input_ids": torch.tensor([[1, 5, 6, 7, 8, 2]] * 500)}
+    hidden = levers.hiding(lambda _: dict(rows), model, 0.2, 99, [1, 2], [])["input_ids"]
+    assert (hidden[:, 1:-1] == 99).float().mean().item() == pytest.approx(0.2, abs=0.03)
+    assert (hidden[:, [0, -1]] != 99).all()
+    model.eval()
+    assert levers.hiding(lambda _: dict(rows), model, 0.2, 99, [1, 2], [])["input_ids"] is rows["input_ids"]
+
+
+def test_an_adversarial_step_leaves_the_embedding_where_it_was():
+    model = torch.nn.Embedding(3, 2)
+    model.get_input_embeddings = lambda: model
+    before, seen = model.weight.detach().clone(), []
+
+    def step(model: torch.nn.Embedding, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        seen.append(model.weight.detach().clone())
+        loss = (model(inputs["input_ids"]) * torch.tensor([3.0, 4.0])).sum()
+        loss.backward()
+        return loss
+
+    levers.adversarial_step(step, 0.5, model, {"input_ids": torch.tensor([1])})
+    assert torch.equal(model.weight, before)
+    assert (seen[1] - seen[0])[1].tolist() == pytest.approx([0.3, 0.4])
+    assert model.weight.grad[1].tolist() == [6, 8]
+
+
+def test_the_comparison_has_differences_with_their_errors():
+    def setting(*f1: float) -> dict:
+        seeds = {str(n): {"updates": 10, "f1": {"micro": f, "ANIM": f, "DIS": f}} for n, f in enumerate(f1)}
+        return {"options": "", "seeds": seeds}
+
+    text = sweep.comparison({"base": setting(0.80, 0.82), "other": setting(0.83, 0.85, 0.84)})
+    assert "| base | 2 | 10 | 81.0 | 81.0 | 81.0 |" in text
+    assert "| other | 3 | 10 | 84.0 (+3.0 ± 1.2) |" in text
