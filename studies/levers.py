@@ -145,7 +145,7 @@ class AveragedWeights(TrainerCallback):
 
 def teachers_scores(runs: list[str], options: Any, inputs: Encoded) -> torch.Tensor:
     """The mean of the runs' log-probabilities for the words of `inputs`, as probabilities; float32 [word, label]."""
-    sums = 0.0
+    sums = torch.zeros(1)
     for run in runs:
         tagger = load_tagger(run, "teachers", options, None, True)
         count = len(tagger.checkpoint_labels)
