@@ -154,7 +154,7 @@ class TrainingArguments(transformers.TrainingArguments):
         if self.soup_members > 1 and (self.load_best_model_at_end or self.early_stopping_patience is not None):
             raise InputError(
                 "--soup_members: found --load_best_model_at_end true or --early_stopping_patience; expected neither, "
-                "since the mean of all members becomes the model; add --load_best_model_at_end false, without a patience"
+                "since the mean of all members becomes the model; add --load_best_model_at_end false, with no patience"
             )
         if self.early_stopping_patience is not None and self.eval_strategy == "no":
             raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch with it")

@@ -33,6 +33,11 @@ class Soup(TrainerCallback):
     def repeated(self, create: Callable[..., LRScheduler], updates: int, *others: Any) -> LRScheduler:
         """The schedule that `create` makes for the updates of one member, once for each of them."""
         length = updates // self.members
+        if not length:
+            raise InputError(
+                f"--soup_members: found {self.members} for {updates} update(s); expected at least one for each member; "
+                "train longer, or with fewer members"
+            )
         scheduler = create(length, *others)
         if not hasattr(scheduler, "lr_lambdas"):
             raise InputError(
