@@ -23,6 +23,7 @@ import train
 from ner.errors import run_script
 from ner.model.encoding import IGNORED, Encoded
 from ner.model.prediction import word_logits
+from ner.model.soup import Soup
 from ner.model.tagger import load_tagger
 from ner.model.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
@@ -34,8 +35,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--head_rate", type=float, default=1, help="the classifier's learning rate over the encoder's")
     parser.add_argument("--layer_decay", type=float, default=1, help="each layer's learning rate over the one above")
     parser.add_argument("--average", type=float, default=0, help="average the weights over this last share of updates")
-    parser.add_argument("--members", type=int, default=1, help="train this many times in turn, and average the weights")
-    parser.add_argument("--go_on", action="store_true", help="let each of them go on from the one before")
+    parser.add_argument("--cycles", type=int, default=1, help="cycles of the learning rate, averaged at their ends")
     parser.add_argument("--all_sub_tokens", action="store_true", help="train labels on all sub-tokens of a word")
     parser.add_argument("--hide_words", type=float, default=0, help="replace this share of input ids by [MASK]")
     parser.add_argument("--repeat", choices=("sCR", "nsCRD"), help="repeat sentences by the entities they have")
@@ -73,10 +73,9 @@ def with_levers(
         trainer.optimizer = optimizer(trainer, levers.head_rate, levers.layer_decay)
     if levers.adversarial:
         trainer.training_step = partial(adversarial_step, trainer.training_step, levers.adversarial)
-    if levers.members > 1:
-        members = Members(model, levers.members, levers.go_on)
-        trainer.create_scheduler = partial(members.scheduler, trainer.create_scheduler)
-        trainer.add_callback(members)
+    if levers.cycles > 1:
+        trainer.soup = Cycles(model, levers.cycles)
+        trainer.add_callback(trainer.soup)
     if levers.average:
         trainer.add_callback(AveragedWeights(levers.average))
     if levers.hide_words:
@@ -183,42 +182,11 @@ class Distillation:
         return total / (num_items_in_batch if num_items_in_batch is not None else words.sum())
 
 
-class Members(TrainerCallback):
-    """A training in equal parts, each of which starts from the weights before the first one, or if `go_on`, from the
-    part before. The mean of their last weights takes their place at the end (Wortsman et al. 2022; Huang et al. 2017).
+class Cycles(Soup):
+    """A soup whose members go on from the weights of the one before (snapshots, Huang et al. 2017)."""
 
-    In each part the learning rate follows the whole schedule, and AdamW starts anew.
-    """
-
-    def __init__(self, model: PreTrainedModel, count: int, go_on: bool) -> None:
-        self.count, self.go_on = count, go_on
-        self.first = {name: weights.detach().clone() for name, weights in model.named_parameters()}
-        self.sums = {name: torch.zeros_like(weights) for name, weights in self.first.items()}
-
-    def scheduler(self, create: Callable[..., Any], num_training_steps: int, *others: Any, **named: Any) -> Any:
-        length = num_training_steps // self.count
-        schedule = create(length, *others, **named)
-        schedule.lr_lambdas = [
-            lambda step, rate=rate: rate(min(step, length * self.count - 1) % length) for rate in schedule.lr_lambdas
-        ]
-        return schedule
-
-    @torch.no_grad()
-    def on_step_end(
-        self, args: Any, state: Any, control: Any, *, model: PreTrainedModel, optimizer: Any, **kwargs: Any
-    ) -> None:
-        length = state.max_steps // self.count
-        if state.global_step % length:
-            return
-        for name, weights in model.named_parameters():
-            self.sums[name] += weights / self.count
-        if state.global_step == length * self.count:
-            for name, weights in model.named_parameters():
-                weights.copy_(self.sums[name])
-        elif not self.go_on:
-            for name, weights in model.named_parameters():
-                weights.copy_(self.first[name])
-            optimizer.optimizer.state.clear()
+    def on_step_begin(self, *states: Any, **kwargs: Any) -> None:
+        pass
 
 
 def with_labels_on_all(inputs: Encoded, special: list[int]) -> Encoded:

@@ -19,8 +19,40 @@ from benchmarks.tables import table
 from ner.runs.files import optional_json, write_json
 
 COMMON = "--per_device_train_batch_size 32 --eval_strategy no --save_strategy no --load_best_model_at_end false"
+BASE = "--num_train_epochs 3 --learning_rate 3e-4"
 SETTINGS = {
-    "base": "--num_train_epochs 3 --learning_rate 3e-4",
+    "base": BASE,
+    # the time that fast training leaves
+    "longer": "--num_train_epochs 6 --learning_rate 3e-4",
+    "warm_up": "--num_train_epochs 3 --learning_rate 5e-4 --warmup_steps 0.1",
+    "small_batches": "--num_train_epochs 3 --learning_rate 2e-4 --per_device_train_batch_size 16",
+    "head_rate": f"--head_rate 10 {BASE}",
+    "layer_decay": f"--layer_decay 0.9 {BASE}",
+    # the mean of weights: of the last updates, of cycles, of trainings from the same start
+    "average": f"--average 0.5 {BASE}",
+    "average_constant": "--average 0.5 --num_train_epochs 4 --learning_rate 3e-4 --lr_scheduler_type constant",
+    "cycles": "--cycles 3 --num_train_epochs 6 --learning_rate 3e-4",
+    "soup": "--soup_members 3 --num_train_epochs 9 --learning_rate 3e-4",
+    "soup_hiding": "--soup_members 3 --hide_words 0.1 --num_train_epochs 9 --learning_rate 3e-4",
+    "soup_of_two": "--soup_members 2 --hide_words 0.1 --num_train_epochs 8 --learning_rate 3e-4",
+    # against learning the training sentences by heart
+    "smoothing": f"--label_smoothing_factor 0.1 {BASE}",
+    "hiding": f"--hide_words 0.1 {BASE}",
+    "hiding_longer": "--hide_words 0.15 --num_train_epochs 6 --learning_rate 3e-4",
+    "rdrop": f"--loss rdrop {BASE}",
+    "adversarial": f"--adversarial 1 {BASE}",
+    # training what scoring counts
+    "crf": f"--loss crf {BASE}",
+    "all_sub_tokens": f"--all_sub_tokens {BASE}",
+    # rare classes
+    "focal": f"--loss focal {BASE}",
+    "weighted": f"--loss weighted --strength 5 {BASE}",
+    "adjusted": f"--loss adjusted --strength 0.25 {BASE}",
+    "upsampled": f"--upsample true --max_steps 1212 {BASE}",
+    "sCR": f"--repeat sCR --max_steps 1212 {BASE}",
+    "nsCRD": f"--repeat nsCRD --max_steps 1212 {BASE}",
+    # after the runs of `base`, whose place takes that of OUTPUT_DIR
+    "distilled": f"{BASE} --teachers OUTPUT_DIR/base-1 OUTPUT_DIR/base-2 OUTPUT_DIR/base-3",
 }
 TITLES = ("micro", "ANIM", "DIS")
 
@@ -41,9 +73,10 @@ def main() -> None:
         if not (place / "README.md").exists():  # the model card is the last file of a training
             words = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, "--seed", str(seed),
                      "--output_dir", str(place), "--overwrite_output_dir", "true", *COMMON.split()]  # fmt: skip
-            in_one_thread("-m", "studies.levers", *words, *SETTINGS[name].split(), log=place.with_suffix(".log"))
+            own = SETTINGS[name].replace("OUTPUT_DIR", str(options.output_dir)).split()
+            in_one_thread("-m", "studies.levers", *words, *own, log=place.with_suffix(".log"))
 
-    runs = [(name, seed) for seed in options.seeds for name in options.names or SETTINGS]
+    runs = [(name, seed) for name in options.names or SETTINGS for seed in options.seeds]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(run, *zip(*runs, strict=True)))
     scores = optional_json(options.records) or {}
