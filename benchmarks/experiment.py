@@ -66,7 +66,7 @@ def main() -> None:
 def run_all(folder: Path, experiments: dict[str, list[str]], seeds: list[int], common: list[str]) -> None:
     """Trains and scores each experiment with each seed, as many at a time as there are cores."""
     runs = {
-        folder / f"{name}-{seed}": [*common, *own, "--seed", str(seed)]
+        folder / f"{name}-{seed}": [*own, *common, "--seed", str(seed)]  # a config file comes first
         for seed in seeds
         for name, own in experiments.items()
     }

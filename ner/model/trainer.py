@@ -199,17 +199,21 @@ def build_trainer(
         trainer.add_callback(Progress())
         trainer.add_callback(StopAtDivergence())
         require_usable(options, trainer)
+    choose_weights(trainer, inputs, tokenizer.pad_token_id)
+    return trainer
+
+
+def choose_weights(trainer: TaggingTrainer, inputs: tuple[Encoded, Encoded], padding: int | None) -> None:
+    """Leaves out the rows of the embedding that are not used, then sets up the soup, if there is to be one."""
+    members = trainer.args.soup_members
     divided = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled  # they divide the matrices by themselves
     if not divided:
-        train_used_rows(model, inputs, tokenizer.pad_token_id)
-    if options.soup_members > 1:
-        if divided:
-            raise InputError(
-                "--soup_members: found FSDP or DeepSpeed; expected whole weights on each device; leave it out"
-            )
-        trainer.soup = Soup(model, options.soup_members)
+        train_used_rows(trainer.model, inputs, padding)
+    if members > 1 and divided:
+        raise InputError("--soup_members: found FSDP or DeepSpeed; expected whole weights in a process; leave it out")
+    if members > 1:
+        trainer.soup = Soup(trainer.model, members)
         trainer.add_callback(trainer.soup)
-    return trainer
 
 
 def decoded(logits: torch.Tensor, labels: torch.Tensor, constrained: bool) -> torch.Tensor:
