@@ -133,6 +133,9 @@ class TrainingArguments(transformers.TrainingArguments):
     fast_dropout: bool = option(True, "Use faster dropout when training on a CPU.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
+    word_dropout: float = option(
+        0.0, "Hide this share of the training sub-tokens behind the mask token, anew in each epoch."
+    )
     soup_members: int = option(
         1,
         "Divide the updates into this many trainings from the same start, and average their last weights.",
@@ -151,6 +154,8 @@ class TrainingArguments(transformers.TrainingArguments):
                 "--debug: found underflow_overflow, which fails on attention masks; expected no --debug; "
                 "leave it out: a training whose weights are no longer finite ends with a message anyway"
             )
+        if not 0 <= self.word_dropout < 1:
+            raise InputError(f"--word_dropout: found {self.word_dropout}; expected at least 0 and less than 1")
         if self.soup_members > 1 and (self.load_best_model_at_end or self.early_stopping_patience is not None):
             raise InputError(
                 "--soup_members: found --load_best_model_at_end true or --early_stopping_patience; expected neither, "

@@ -21,6 +21,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
@@ -90,7 +91,7 @@ def in_child(action: Callable[[], object], log: Path) -> int:
 def watched(run: Path, argv: list[str], at: int | None, record: Path | None) -> None:
     """Trains; is killed before event number `at`, or writes down in which phase each event was."""
     phases: list[str] = []
-    update = TaggingTrainer.training_step
+    update: Callable[..., Any] = TaggingTrainer.training_step
 
     def phase(event: str) -> str:
         if event == "update":
@@ -111,7 +112,8 @@ def watched(run: Path, argv: list[str], at: int | None, record: Path | None) -> 
         sys.audit("update")
         return update(self, *args, **more)
 
-    TaggingTrainer.training_step = training_step
+    patched: Any = TaggingTrainer
+    patched.training_step = training_step
     sys.addaudithook(heard)
     train.main(argv)
     if record is not None:

@@ -18,7 +18,6 @@ import torch
 from torch.nn import functional
 from transformers import PreTrainedModel, TrainerCallback
 
-import ner.model.trainer
 import train
 from ner.errors import run_script
 from ner.model.encoding import IGNORED, Encoded
@@ -37,7 +36,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--average", type=float, default=0, help="average the weights over this last share of updates")
     parser.add_argument("--cycles", type=int, default=1, help="cycles of the learning rate, averaged at their ends")
     parser.add_argument("--all_sub_tokens", action="store_true", help="train labels on all sub-tokens of a word")
-    parser.add_argument("--hide_words", type=float, default=0, help="replace this share of input ids by [MASK]")
     parser.add_argument("--repeat", choices=("sCR", "nsCRD"), help="repeat sentences by the entities they have")
     parser.add_argument("--loss", choices=LOSSES, help="another loss than cross-entropy")
     parser.add_argument("--strength", type=float, default=1, help="the parameter of the loss")
@@ -58,9 +56,7 @@ def with_levers(
         training = repeated(training, model.config.id2label, levers.repeat)
     if levers.all_sub_tokens:
         training = with_labels_on_all(training, tokenizer.all_special_ids)
-    if levers.hide_words:  # [MASK] is not among the ids that the data use
-        ner.model.trainer.train_used_rows = lambda *unused: None
-    trainer = build_trainer(options, model, tokenizer, (training, validation), *others, **named)
+    trainer: Any = build_trainer(options, model, tokenizer, (training, validation), *others, **named)
     if levers.loss:
         trainer.compute_loss_func = LOSSES[levers.loss](
             np.bincount(training.labels[training.labels != IGNORED], minlength=model.config.num_labels), levers.strength
@@ -78,10 +74,6 @@ def with_levers(
         trainer.add_callback(trainer.soup)
     if levers.average:
         trainer.add_callback(AveragedWeights(levers.average))
-    if levers.hide_words:
-        trainer.data_collator = partial(
-            hiding, trainer.data_collator, model, levers.hide_words, tokenizer.mask_token_id, tokenizer.all_special_ids
-        )
     return trainer
 
 
@@ -225,17 +217,6 @@ def repeated(inputs: Encoded, names: dict[int, str], method: str) -> Encoded:
 def twice(collator: Callable[..., Any], model: PreTrainedModel, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     """A batch that has each row twice while the model trains."""
     return collator([*rows, *[dict(row) for row in rows]] if model.training else rows)
-
-
-def hiding(collator: Callable[..., Any], model: PreTrainedModel, share: float, mask: int, special: list[int],
-           rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:  # fmt: skip
-    """A batch in which each sub-token is hidden with a probability of `share`, while the model trains."""
-    batch = collator(rows)
-    if model.training:
-        ids = batch["input_ids"]
-        hidden = (torch.rand(ids.shape) < share) & ~torch.isin(ids, torch.tensor(special))
-        batch["input_ids"] = torch.where(hidden, mask, ids)
-    return batch
 
 
 if __name__ == "__main__":

@@ -33,12 +33,12 @@ SETTINGS = {
     "average_constant": "--average 0.5 --num_train_epochs 4 --learning_rate 3e-4 --lr_scheduler_type constant",
     "cycles": "--cycles 3 --num_train_epochs 6 --learning_rate 3e-4",
     "soup": "--soup_members 3 --num_train_epochs 9 --learning_rate 3e-4",
-    "soup_hiding": "--soup_members 3 --hide_words 0.1 --num_train_epochs 9 --learning_rate 3e-4",
-    "soup_of_two": "--soup_members 2 --hide_words 0.1 --num_train_epochs 8 --learning_rate 3e-4",
+    "soup_word_dropout": "--soup_members 3 --word_dropout 0.1 --num_train_epochs 9 --learning_rate 3e-4",
+    "soup_of_two": "--soup_members 2 --word_dropout 0.1 --num_train_epochs 8 --learning_rate 3e-4",
     # against learning the training sentences by heart
     "smoothing": f"--label_smoothing_factor 0.1 {BASE}",
-    "hiding": f"--hide_words 0.1 {BASE}",
-    "hiding_longer": "--hide_words 0.15 --num_train_epochs 6 --learning_rate 3e-4",
+    "word_dropout": f"--word_dropout 0.1 {BASE}",
+    "word_dropout_longer": "--word_dropout 0.15 --num_train_epochs 6 --learning_rate 3e-4",
     "rdrop": f"--loss rdrop {BASE}",
     "adversarial": f"--adversarial 1 {BASE}",
     # training what scoring counts

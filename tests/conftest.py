@@ -68,6 +68,7 @@ SLOW = {
     "test_train.py",
     "test_upload.py",
     "test_used_embedding.py",
+    "test_word_dropout.py",
 }
 SHARED = ROOT.parent / "shared" / "data"
 WORDS = "a storm hit the coast while people of town said nothing new about it and then left for home by night".split()

@@ -36,6 +36,7 @@ from ner.model.option_checks import options_at_fault, require_usable
 from ner.model.prediction import PAIRS
 from ner.model.soup import Soup
 from ner.model.used_embedding import train_used_rows
+from ner.model.word_dropout import require_mask, with_hidden_words
 from ner.runs.folder import UNFINISHED, publish, remove_surplus
 from ner.writing import write_text, writing
 
@@ -108,6 +109,17 @@ class TaggingTrainer(Trainer):
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
         return SequentialSampler(eval_dataset)
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        share = self.args.word_dropout
+        if share > 0:
+            inputs = {**inputs, "input_ids": with_hidden_words(inputs["input_ids"], share, self.processing_class)}
+        return super().training_step(model, inputs, num_items_in_batch)
 
     def prediction_step(
         self,
@@ -199,16 +211,18 @@ def build_trainer(
         trainer.add_callback(Progress())
         trainer.add_callback(StopAtDivergence())
         require_usable(options, trainer)
-    choose_weights(trainer, inputs, tokenizer.pad_token_id)
+    choose_weights(trainer, inputs)
     return trainer
 
 
-def choose_weights(trainer: TaggingTrainer, inputs: tuple[Encoded, Encoded], padding: int | None) -> None:
+def choose_weights(trainer: TaggingTrainer, inputs: tuple[Encoded, Encoded]) -> None:
     """Leaves out the rows of the embedding that are not used, then sets up the soup, if there is to be one."""
-    members = trainer.args.soup_members
+    options, tokenizer = trainer.args, trainer.processing_class
+    members = options.soup_members
+    others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
     divided = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled  # they divide the matrices by themselves
     if not divided:
-        train_used_rows(trainer.model, inputs, padding)
+        train_used_rows(trainer.model, inputs, others)
     if members > 1 and divided:
         raise InputError("--soup_members: found FSDP or DeepSpeed; expected whole weights in a process; leave it out")
     if members > 1:

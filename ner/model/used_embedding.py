@@ -52,8 +52,8 @@ class UsedEmbedding(nn.Embedding):
             self.weight.copy_(self.whole[self.used])
 
 
-def train_used_rows(model: PreTrainedModel, inputs: tuple[Encoded, ...], padding: int | None) -> None:
-    """Gives the model a `UsedEmbedding` for the ids of `inputs` and of padding.
+def train_used_rows(model: PreTrainedModel, inputs: tuple[Encoded, ...], others: list[int | None]) -> None:
+    """Gives the model a `UsedEmbedding` for the ids of `inputs`, of padding, and those of `others` that are not None.
 
     Does nothing where the model shares its embedding with another part, or has one of another kind.
     """
@@ -67,7 +67,7 @@ def train_used_rows(model: PreTrainedModel, inputs: tuple[Encoded, ...], padding
     is_used = np.zeros(whole.num_embeddings, dtype=bool)
     for part in inputs:
         is_used[part.input_ids] = True
-    for id_ in (padding, model.config.pad_token_id, whole.padding_idx):
+    for id_ in (*others, model.config.pad_token_id, whole.padding_idx):
         if id_ is not None and 0 <= id_ < len(is_used):
             is_used[id_] = True
     model.set_submodule(places[0], UsedEmbedding(whole, torch.from_numpy(np.flatnonzero(is_used)).to(model.device)))

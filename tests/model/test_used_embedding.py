@@ -121,8 +121,8 @@ def test_embeddings_that_are_shared_or_of_another_kind_stay_as_they_are():
         BartModel(BartConfig(vocab_size=50, **bart)),
     ]
     for model in others:
-        train_used_rows(model, inputs, 0)
+        train_used_rows(model, inputs, [0])
         assert not any(isinstance(module, UsedEmbedding) for module in model.modules())
     model = RobertaModel(RobertaConfig(vocab_size=50, pad_token_id=1, **TINY))
-    train_used_rows(model, inputs, 7)
+    train_used_rows(model, inputs, [7])
     assert model.get_input_embeddings().used.tolist() == [1, 3, 5, 7]
