@@ -5,6 +5,7 @@ classifier included, and differ in the order of the rows and in dropout. Each ma
 the whole schedule of the learning rate, and begins with an empty optimizer.
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from transformers import PreTrainedModel, TrainerCallback, TrainerControl, Train
 
 from ner.errors import InputError, message_of
 
+log = logging.getLogger("ner")
 FILE = "soup.safetensors"  # in a checkpoint: the summed weights of the members that are complete
 
 
@@ -63,7 +65,10 @@ class Soup(TrainerCallback):
         optimizer: Any,
         **kwargs: Any,
     ) -> None:
-        if state.global_step > 0 and state.global_step % (state.max_steps // self.members) == 0:
+        member, update = divmod(state.global_step, state.max_steps // self.members)
+        if update == 0:
+            log.info("soup: training %d of %d starts", member + 1, self.members)
+        if update == 0 and member > 0:
             for name, weights in model.named_parameters():
                 weights.copy_(self.first[name])
             optimizer.optimizer.state.clear()
@@ -86,6 +91,7 @@ class Soup(TrainerCallback):
         if state.global_step == length * self.members:
             for name, weights in model.named_parameters():
                 weights.copy_(self.sums[name] / self.members)
+            log.info("soup: the model is the mean of %d trainings now", self.members)
             control.should_training_stop = True  # where the updates do not divide by the members, a few are left
 
     def save(self, folder: Path) -> None:

@@ -16,7 +16,8 @@ from ner.writing import write_text
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
 LISTED_ARGUMENTS = (
     "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
-    "weight_decay", "seed", "max_length", "train_sampling_strategy", "early_stopping_patience",
+    "weight_decay", "word_dropout", "soup_members", "seed", "max_length", "train_sampling_strategy",
+    "early_stopping_patience",
 )  # fmt: skip
 
 
@@ -233,7 +234,7 @@ def training(run: RunRecords) -> str:
     ]
     if "validation" in run.metrics:
         f1 = 100 * run.metrics["validation"]["overall"]["f1"]
-        facts.append(("validation F1 of the best checkpoint", f"{f1:.1f}"))
+        facts.append(("validation F1 of these weights", f"{f1:.1f}"))
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)])
 
 
