@@ -66,7 +66,8 @@ def main() -> None:
     parser.add_argument("--records", type=Path, default=Path("runs/sweep/scores.json"))
     parser.add_argument("names", nargs="*", choices=[[], *SETTINGS], metavar="NAME")
     options = parser.parse_args()
-    options.output_dir.mkdir(parents=True, exist_ok=True)
+    for folder in (options.output_dir, options.records.parent):
+        folder.mkdir(parents=True, exist_ok=True)
 
     def run(name: str, seed: int) -> None:
         place = options.output_dir / f"{name}-{seed}"
@@ -93,24 +94,26 @@ def main() -> None:
 def scores_of(run: Path) -> dict[str, Any]:
     """The F1 of the validation split, overall and for each class, and the number of updates."""
     metrics = optional_json(run / "validation" / "metrics.json")
-    f1 = {"micro": metrics["overall"]["f1"]} | {c: scores["f1"] for c, scores in metrics["per_class"].items()}
+    classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}  # without gold entities: None
+    f1 = {"micro": metrics["overall"]["f1"]} | classes
     return {"updates": optional_json(run / "environment.json")["update_steps"], "f1": f1}
 
 
 def comparison(scores: dict[str, Any]) -> str:
     """A table of mean F1 in percent, and the difference to the first setting with its standard error over seeds."""
+    titles = [title for title in TITLES if all(title in s["f1"] for s in scores["base"]["seeds"].values())]
     rows = []
     for name, setting in scores.items():
         seeds = list(setting["seeds"].values())
         row = [name, str(len(seeds)), f"{statistics.mean(seed['updates'] for seed in seeds):,.0f}"]
-        for title in TITLES:
+        for title in titles:
             own, first = (percent(s, title) for s in (setting, scores["base"]))
             row.append(f"{statistics.mean(own):.1f}")
             if name != "base" and len(own) > 1:
                 error = (statistics.variance(own) / len(own) + statistics.variance(first) / len(first)) ** 0.5
                 row[-1] += f" ({statistics.mean(own) - statistics.mean(first):+.1f} ± {error:.1f})"
         rows.append(row)
-    return table(["setting", "seeds", "updates", *TITLES], rows)
+    return table(["setting", "seeds", "updates", *titles], rows)
 
 
 def percent(setting: dict[str, Any], title: str) -> list[float]:
