@@ -153,13 +153,14 @@ def test_each_config_parses_and_lists_only_what_differs(config):
 
 
 def test_the_five_experiments():
-    assert len(CONFIGS) == 6
+    assert len(CONFIGS) == 7
     a = {p.stem: parsed(p) for p in CONFIGS}
     flags = {k: (v.data.masked_training, v.data.upsample) for k, v in a.items()}
     assert flags == {
         "distilbert_default": (False, False), "distilbert_default_upsampled": (False, True),
         "distilbert_masked": (True, False), "distilbert_masked_upsampled": (True, True),
         "roberta_default": (False, False), "quickstart": (False, False),
+    "recommended": (False, False),
     }  # fmt: skip
     assert a["roberta_default"].model.model_checkpoint == "roberta-base"
 
@@ -203,3 +204,8 @@ def test_help_shows_each_option_once(capsys):
     for name in ("--masked_training", "--upsample_factor", "--output_dir", "--checkpoint"):
         assert text.count(f"  {name} ") + text.count(f"  {name},") == 1
     assert "default: 2e-05" in text
+
+
+def test_the_recommended_recipe_goes_with_any_encoder_and_data():
+    options = yaml.safe_load((ROOT / "configs" / "recommended.yaml").read_text())
+    assert not {"model_checkpoint", "dataset", "languages", "masked_training", "bf16"} & options.keys()
