@@ -160,7 +160,7 @@ def test_the_five_experiments():
         "distilbert_default": (False, False), "distilbert_default_upsampled": (False, True),
         "distilbert_masked": (True, False), "distilbert_masked_upsampled": (True, True),
         "roberta_default": (False, False), "quickstart": (False, False),
-    "recommended": (False, False),
+        "recommended": (False, False),
     }  # fmt: skip
     assert a["roberta_default"].model.model_checkpoint == "roberta-base"
 
