@@ -2,7 +2,8 @@
 
     python -m studies.sweep --dataset FOLDER --model_checkpoint PATH [--seeds 1 2 3] [--records FILE] [NAME ...]
 
-NAME is one of `SETTINGS`; without any, all are trained. The runs are OUTPUT_DIR/NAME-SEED, one for each core at a time,
+NAME is one of `SETTINGS`; without any, all are trained. `base` always is.
+The runs are OUTPUT_DIR/NAME-SEED, one for each core at a time,
 with one thread each. What is finished is skipped, so the command can be given again at any time. FILE gets their
 scores, and the table is printed from it. The test split is not looked at.
 """
@@ -77,7 +78,7 @@ def main() -> None:
             own = SETTINGS[name].replace("OUTPUT_DIR", str(options.output_dir)).split()
             in_one_thread("-m", "studies.levers", *words, *own, log=place.with_suffix(".log"))
 
-    runs = [(name, seed) for name in options.names or SETTINGS for seed in options.seeds]
+    runs = [(name, seed) for name in dict.fromkeys(["base", *(options.names or SETTINGS)]) for seed in options.seeds]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(run, *zip(*runs, strict=True)))
     scores = optional_json(options.records) or {}
