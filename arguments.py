@@ -137,8 +137,7 @@ class TrainingArguments(transformers.TrainingArguments):
         0.0, "Hide this share of the training sub-tokens behind the mask token, anew in each epoch."
     )
     soup_members: int = option(
-        1,
-        "Divide the updates into this many trainings from the same start, and average their last weights.",
+        1, "Divide the updates into this many trainings from the same start, and average their last weights."
     )
 
     def __post_init__(self) -> None:
@@ -154,8 +153,6 @@ class TrainingArguments(transformers.TrainingArguments):
                 "--debug: found underflow_overflow, which fails on attention masks; expected no --debug; "
                 "leave it out: a training whose weights are no longer finite ends with a message anyway"
             )
-        if not 0 <= self.word_dropout < 1:
-            raise InputError(f"--word_dropout: found {self.word_dropout}; expected at least 0 and less than 1")
         if self.soup_members > 1 and (self.load_best_model_at_end or self.early_stopping_patience is not None):
             raise InputError(
                 "--soup_members: found --load_best_model_at_end true or --early_stopping_patience; expected neither, "
@@ -176,6 +173,8 @@ class TrainingArguments(transformers.TrainingArguments):
             raise InputError(
                 "--seed and --data_seed: expected less than 2**32; --label_smoothing_factor: expected 0 to 1"
             )
+        if not 0 <= self.word_dropout < 1:
+            raise InputError(f"--word_dropout: found {self.word_dropout}; expected at least 0 and less than 1")
         if self.max_steps < 1 and self.num_train_epochs == 0:
             raise InputError(f"--num_train_epochs: found {self.num_train_epochs}; expected more than 0")
 

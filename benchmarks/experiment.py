@@ -77,7 +77,7 @@ def run_all(folder: Path, experiments: dict[str, list[str]], seeds: list[int], c
 
 def compare(folder: Path, experiments: list[str], name: str, records: Path, *options: str) -> dict[str, Any]:
     """Compares all runs of some experiments with those of the first one, records runs and report, and returns it."""
-    runs = [run for e in experiments for run in sorted(folder.glob(f"{e}-*/")) if run.name.rpartition("-")[0] == e]
+    runs = [run for experiment in experiments for run in runs_of(folder, experiment)]
     command = [*map(str, runs), *options, "--output_dir", str(folder / name)]
     script("report.py", *command, log=folder / f"{name}.log")
     for run in runs:
@@ -87,10 +87,20 @@ def compare(folder: Path, experiments: list[str], name: str, records: Path, *opt
     return report
 
 
+def runs_of(folder: Path, experiment: str) -> list[Path]:
+    """The runs of an experiment, whatever their seeds."""
+    return [run for run in sorted(folder.glob(f"{experiment}-*/")) if run.name.rpartition("-")[0] == experiment]
+
+
+def is_trained(run: Path) -> bool:
+    """Whether a training has written its last file, the model card."""
+    return (run / "README.md").exists()
+
+
 def train_and_score(run: Path, training: list[str]) -> Path:
     """Brings a run folder to its end, from wherever an earlier call left it."""
     log = run.with_name(f"{run.name}.log")
-    if not (run / "README.md").exists():  # the model card is the last file of a training
+    if not is_trained(run):
         resumed = ["--resume_from_checkpoint", "true"] if list(run.glob("checkpoint-*/trainer_state.json")) else []
         script("train.py", *training, "--output_dir", str(run), "--save_total_limit", "1", *resumed, log=log)
     if not (run / "test" / "metrics.json").exists():

@@ -20,11 +20,12 @@ from transformers import PreTrainedModel, TrainerCallback
 
 import train
 from ner.errors import run_script
+from ner.labels import ranges
 from ner.model.encoding import IGNORED, Encoded
 from ner.model.prediction import word_logits
 from ner.model.soup import Soup
 from ner.model.tagger import load_tagger
-from ner.model.trainer import TaggingTrainer, build_trainer
+from ner.model.trainer import TaggingTrainer, build_trainer, per_word
 from studies.losses import LOSSES
 
 
@@ -171,7 +172,7 @@ class Distillation:
         else:
             targets = labels[words]
         total = functional.cross_entropy(outputs["logits"][words].float(), targets, reduction="sum")
-        return total / (num_items_in_batch if num_items_in_batch is not None else words.sum())
+        return per_word(total, labels, num_items_in_batch)
 
 
 class Cycles(Soup):
@@ -209,7 +210,7 @@ def repeated(inputs: Encoded, names: dict[int, str], method: str) -> Encoded:
     order = np.repeat(np.arange(len(inputs)), times)
     starts = np.cumsum(inputs.lengths) - inputs.lengths
     lengths = inputs.lengths[order]
-    places = np.repeat(starts[order] - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+    places = ranges(starts[order], lengths)
     print(f"repeated: {len(inputs):,} rows became {len(order):,}", file=sys.stderr)
     return Encoded(inputs.input_ids[places], inputs.labels[places], lengths, inputs.long_sentences)
 

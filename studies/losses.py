@@ -8,8 +8,7 @@ import torch
 from torch.nn import functional
 
 from ner.model.encoding import IGNORED
-
-NEVER = -1e4  # the logarithm of a probability of zero, as a number that keeps gradients finite
+from ner.model.trainer import per_word
 
 
 def focal(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:
@@ -46,7 +45,7 @@ def over_words(
     """The mean over words of the losses that `each` gives for logits [word, label] and label ids [word]."""
     words = labels != IGNORED
     total = each(outputs["logits"][words].float(), labels[words]).sum()
-    return total / (num_items_in_batch if num_items_in_batch is not None else words.sum())
+    return per_word(total, labels, num_items_in_batch)
 
 
 def crf(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:
@@ -71,7 +70,7 @@ def crf(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:
         wrong = (gold > 0) & (gold % 2 == 0) & (previous != gold) & (previous != gold - 1)
         gold = torch.where(wrong, gold - 1, gold)  # an entity of the data that begins with I-
         total = log_partition(scores, count).sum() - scores[row, place, gold].sum()
-        return total / (num_items_in_batch if num_items_in_batch is not None else words.sum())
+        return per_word(total, labels, num_items_in_batch)
 
     return loss
 
@@ -105,7 +104,7 @@ def rdrop(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:
         if torch.equal(labels[: len(labels) // 2], labels[(len(labels) + 1) // 2 :]):  # not so in an evaluation
             p, q = logs[:half], logs[half:]
             total = total + strength * ((p.exp() - q.exp()) * (p - q)).sum() / 2
-        return total / (num_items_in_batch if num_items_in_batch is not None else words.sum())
+        return per_word(total, labels, num_items_in_batch)
 
     return loss
 

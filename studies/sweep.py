@@ -2,10 +2,9 @@
 
     python -m studies.sweep --dataset FOLDER --model_checkpoint PATH [--seeds 1 2 3] [--records FILE] [NAME ...]
 
-NAME is one of `SETTINGS`; without any, all are trained. `base` always is.
-The runs are OUTPUT_DIR/NAME-SEED, one for each core at a time,
-with one thread each. What is finished is skipped, so the command can be given again at any time. FILE gets their
-scores, and the table is printed from it. The test split is not looked at.
+NAME is one of `SETTINGS`; without any, all are trained. `base` always is. The runs are OUTPUT_DIR/NAME-SEED, one for
+each core at a time, with one thread each. What is finished is skipped, so the command can be given again at any time.
+FILE gets their scores, and the table is printed from it. The test split is not looked at.
 """
 
 import argparse
@@ -15,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.experiment import in_one_thread
+from benchmarks.experiment import in_one_thread, is_trained, runs_of
 from benchmarks.tables import table
 from ner.runs.files import optional_json, write_json
 
@@ -72,7 +71,7 @@ def main() -> None:
 
     def run(name: str, seed: int) -> None:
         place = options.output_dir / f"{name}-{seed}"
-        if not (place / "README.md").exists():  # the model card is the last file of a training
+        if not is_trained(place):
             words = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, "--seed", str(seed),
                      "--output_dir", str(place), "--overwrite_output_dir", "true", *COMMON.split()]  # fmt: skip
             own = SETTINGS[name].replace("OUTPUT_DIR", str(options.output_dir)).split()
@@ -83,9 +82,8 @@ def main() -> None:
         list(pool.map(run, *zip(*runs, strict=True)))
     scores = optional_json(options.records) or {}
     for name in SETTINGS:
-        found = sorted(options.output_dir.glob(f"{name}-*/README.md"), key=lambda path: path.parent.name)
-        seeds = {path.parent.name.rpartition("-")[2]: scores_of(path.parent) for path in found
-                 if path.parent.name.rpartition("-")[0] == name}  # fmt: skip
+        trained = [place for place in runs_of(options.output_dir, name) if is_trained(place)]
+        seeds = {place.name.rpartition("-")[2]: scores_of(place) for place in trained}
         if seeds:
             scores[name] = {"options": f"{COMMON} {SETTINGS[name]}", "seeds": seeds}
     write_json(options.records, scores)

@@ -173,9 +173,8 @@ def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start].tolist()
     sizes = entities.end - entities.start
     ends = np.cumsum(sizes)
-    words = sentences.words.take(
-        pa.array(ranges(entities.start, sizes))
-    ).to_pylist()  # those of entities alone: most words are in none
+    places = pa.array(ranges(entities.start, sizes))  # those of entities alone: most words are in none
+    words = sentences.words.take(places).to_pylist()
     for i, start, end, index in zip(
         rows, (ends - sizes).tolist(), ends.tolist(), entities.class_index.tolist(), strict=True
     ):

@@ -262,6 +262,11 @@ def mean_loss(label_smoothing: float) -> Callable[..., torch.Tensor]:
         total = torch.nn.functional.cross_entropy(
             logits, labels.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
         )
-        return total / (num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum())
+        return per_word(total, labels, num_items_in_batch)
 
     return loss
+
+
+def per_word(total: torch.Tensor, labels: torch.Tensor, words: torch.Tensor | int | None) -> torch.Tensor:
+    """The mean of a summed loss over `words`, the words of the whole batch, or if None over those of `labels`."""
+    return total / (words if words is not None else (labels != IGNORED).sum())
