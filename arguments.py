@@ -87,7 +87,9 @@ class ModelArguments:
     max_length: int | None = option(
         None, "Longest window in sub-tokens, special ones included; if not given, that of the run or model."
     )
-
+    case_markers: bool = option(
+        False, "Tell an uncased encoder which words have capitals: its tokenizer puts a marker after each of them."
+    )
     constrained_decoding: bool | None = option(
         None,
         "Predict the best sequence in which each I- label continues an entity of its class, not the best label of each "

@@ -26,6 +26,7 @@ from ner.corpus.selection import TrainingData, require_entities
 from ner.errors import InputError, run_script
 from ner.labels import classes_of, tag_lists
 from ner.model.callbacks import divergence
+from ner.model.case_markers import with_case_markers
 from ner.model.checkpoints import CALIBRATION, load_for_training
 from ner.model.dropout import fast_dropout
 from ner.model.encoding import IGNORED, require_embedded, window_size
@@ -157,6 +158,8 @@ def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> Tagg
     options, encoder = arguments.training, arguments.model.model_checkpoint
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_for_training(encoder, data.names, arguments.data.masked_training, classes_of(data.names))
+    if arguments.model.case_markers:
+        tokenizer = with_case_markers(tokenizer, model)
     model.config.constrained_decoding = arguments.model.constrained_decoding is not False
     set_precision(options, choose_precision(options, model.config.model_type))
     window = window_size(tokenizer, model, arguments.model.max_length)

@@ -43,6 +43,7 @@ SLOW = {
     "test_bad_checkpoints.py",
     "test_batches.py",
     "test_browser.py",
+    "test_case_markers.py",
     "test_checkpoints.py",
     "test_dropout.py",
     "test_encoders.py",
