@@ -47,6 +47,7 @@ SETTINGS = {
     # what an uncased tokenizer hides, by itself and with the others that paid
     "case_markers": f"--case_markers true {BASE}",
     "case_word_dropout": f"--case_markers true --word_dropout 0.1 {BASE}",
+    "case_longer": "--case_markers true --word_dropout 0.1 --num_train_epochs 6 --learning_rate 3e-4",
     "case_crf": f"--case_markers true --loss crf {BASE}",
     "case_soup_of_two": "--case_markers true --soup_members 2 --word_dropout 0.1 --num_train_epochs 8 "
     "--learning_rate 3e-4",
