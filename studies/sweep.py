@@ -1,6 +1,6 @@
 """What each measure does to the validation scores: trained over seeds, compared with the training without it.
 
-    python -m studies.sweep --dataset FOLDER --model_checkpoint PATH [--seeds 1 2 3] [--records FILE] [NAME ...]
+    python -m studies.sweep [NAME ...] --dataset FOLDER --model_checkpoint PATH [--seeds 1 2 3] [--records FILE]
 
 NAME is one of `SETTINGS`; without any, all are trained. `base` always is. The runs are OUTPUT_DIR/NAME-SEED, one for
 each core at a time, with one thread each. What is finished is skipped, so the command can be given again at any time.
@@ -108,18 +108,26 @@ def scores_of(run: Path) -> dict[str, Any]:
 def comparison(scores: dict[str, Any]) -> str:
     """A table of mean F1 in percent, and the difference to the first setting with its standard error over seeds."""
     titles = [title for title in TITLES if all(title in s["f1"] for s in scores["base"]["seeds"].values())]
+    deviations = {title: pooled_deviation([percent(setting, title) for setting in scores.values()]) for title in titles}
     rows = []
     for name, setting in scores.items():
         seeds = list(setting["seeds"].values())
         row = [name, str(len(seeds)), f"{statistics.mean(seed['updates'] for seed in seeds):,.0f}"]
-        for title in titles:
+        for title, deviation in deviations.items():
             own, first = (percent(s, title) for s in (setting, scores["base"]))
             row.append(f"{statistics.mean(own):.1f}")
-            if name != "base" and len(own) > 1:
-                error = (statistics.variance(own) / len(own) + statistics.variance(first) / len(first)) ** 0.5
+            if name != "base" and deviation:
+                error = deviation * (1 / len(own) + 1 / len(first)) ** 0.5
                 row[-1] += f" ({statistics.mean(own) - statistics.mean(first):+.1f} ± {error:.1f})"
         rows.append(row)
     return table(["setting", "seeds", "updates", *titles], rows)
+
+
+def pooled_deviation(groups: list[list[float]]) -> float:
+    """The standard deviation over seeds, from all settings together, because a single one has few seeds; 0 where none
+    has two."""
+    squares = sum(statistics.variance(group) * (len(group) - 1) for group in groups if len(group) > 1)
+    return (squares / max(1, sum(len(group) - 1 for group in groups))) ** 0.5
 
 
 def percent(setting: dict[str, Any], title: str) -> list[float]:

@@ -120,6 +120,8 @@ def test_the_comparison_has_differences_with_their_errors():
         seeds = {str(n): {"updates": 10, "f1": {"micro": f, "ANIM": f, "DIS": f}} for n, f in enumerate(f1)}
         return {"options": "", "seeds": seeds}
 
-    text = sweep.comparison({"base": setting(0.80, 0.82), "other": setting(0.83, 0.85, 0.84)})
+    text = sweep.comparison({"base": setting(0.80, 0.82), "other": setting(0.83, 0.85, 0.84), "once": setting(0.9)})
     assert "| base | 2 | 10 | 81.0 | 81.0 | 81.0 |" in text
-    assert "| other | 3 | 10 | 84.0 (+3.0 ± 1.2) |" in text
+    # Three degrees of freedom: squares of 2 and of 2, a deviation of (4 / 3)**0.5.
+    assert "| other | 3 | 10 | 84.0 (+3.0 ± 1.1) |" in text
+    assert "| once | 1 | 10 | 90.0 (+9.0 ± 1.4) |" in text

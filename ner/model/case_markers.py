@@ -32,7 +32,7 @@ def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel
         return tokenizer
     rules = [normalizers.Replace(Regex(pattern), f" {marker}") for marker, pattern in RULES.items()]
     backend.normalizer = normalizers.Sequence([*rules, backend.normalizer])
-    # The tokenizer classes of single models, such as BertTokenizer, make a normalizer of their own when they are loaded.
+    # Not the class that it had: BertTokenizer and its like make a normalizer of their own when they are loaded.
     marked = PreTrainedTokenizerFast(
         tokenizer_object=backend, name_or_path=tokenizer.name_or_path, model_max_length=tokenizer.model_max_length,
         padding_side=tokenizer.padding_side, **tokenizer.special_tokens_map,

@@ -48,7 +48,7 @@ def run(homonyms, encoder, tmp_path_factory):
     return folder
 
 
-def marked(place):
+def with_markers(place):
     """The tokenizer of a checkpoint with markers, and its model."""
     model = AutoModelForTokenClassification.from_pretrained(place)
     return with_case_markers(AutoTokenizer.from_pretrained(place), model), model
@@ -65,14 +65,14 @@ def expected(word):
 
 
 def test_each_word_with_a_capital_has_one_marker_after_its_sub_tokens(encoder):
-    tokenizer, _ = marked(encoder)
+    tokenizer, _ = with_markers(encoder)
     rng = random.Random(3)
     words = ["".join(rng.choices("abÉéßЖжΣ7北", k=rng.randint(1, 6))) for _ in range(500)]
     words += ["Paris", "iPhone", "NATO", "A", "x", "3D", "B2b", "2x", "E\u0301lyse\u0301e", "e\u0301A", "7"]
     for word in words:
         parts = tokens(tokenizer, word)
         assert [part for part in parts if part in MARKERS] == expected(word), word
-        assert not expected(word) or parts[-1] in MARKERS and len(parts) > 1, word
+        assert not expected(word) or (parts[-1] in MARKERS and len(parts) > 1), word
     assert [part for part in tokens(tokenizer, "McDonald's U.S. (Peru) x-Ray") if part in MARKERS] == [
         "[capitals]", "[title]", "[title]", "[title]", "[title]"]  # fmt: skip
     joined = " ".join(words)
@@ -82,7 +82,7 @@ def test_each_word_with_a_capital_has_one_marker_after_its_sub_tokens(encoder):
 
 
 def test_the_markers_are_all_that_changes(encoder):
-    before, (after, _) = AutoTokenizer.from_pretrained(encoder), marked(encoder)
+    before, (after, _) = AutoTokenizer.from_pretrained(encoder), with_markers(encoder)
     text = "In 1998 Ada Moss and the UNION said NO to O'Neill"
     assert [part for part in tokens(after, text) if part not in MARKERS] == tokens(before, text)
     assert tokens(after, text.lower()) == tokens(before, text)
@@ -92,8 +92,8 @@ def test_the_markers_are_all_that_changes(encoder):
 
 def test_capitals_are_learned_with_the_markers_only(homonyms, encoder, run, tmp_path):
     train.main(argv(homonyms, encoder, tmp_path / "without", *OPTIONS, "--case_markers", "false"))
-    with_, without = (read_json(r / "validation" / "metrics.json")["overall"]["f1"] for r in (run, tmp_path / "without"))
-    assert with_ > 0.95 and without < 0.8
+    marked, plain = (read_json(r / "validation" / "metrics.json") for r in (run, tmp_path / "without"))
+    assert marked["overall"]["f1"] > 0.95 and plain["overall"]["f1"] < 0.8
 
 
 def test_the_checkpoint_carries_its_markers(run, capsys):
@@ -127,10 +127,10 @@ def test_a_checkpoint_with_markers_gets_no_second_ones(homonyms, run, tmp_path):
 
 
 def test_the_embedding_grows_by_the_rows_that_it_lacks(encoder, encoders):
-    tokenizer, model = marked(encoder)
+    tokenizer, model = with_markers(encoder)
     assert model.config.vocab_size == len(tokenizer) + 6  # it had eight rows to spare
     before = AutoModelForTokenClassification.from_pretrained(encoders["bert"]).get_input_embeddings().weight
-    tokenizer, model = marked(encoders["bert"])
+    tokenizer, model = with_markers(encoders["bert"])
     after = model.get_input_embeddings().weight
     assert model.config.vocab_size == len(after) == len(tokenizer) == len(before) + 2
     assert (after[:-2] == before).all()
