@@ -138,6 +138,9 @@ class TrainingArguments(transformers.TrainingArguments):
     word_dropout: float = option(
         0.0, "Hide this share of the training sub-tokens behind the mask token, anew in each epoch."
     )
+    crf_loss: bool = option(
+        False, "Train the tags of a sentence together, as one of the sequences that constrained decoding allows."
+    )
     soup_members: int = option(
         1, "Divide the updates into this many trainings from the same start, and average their last weights."
     )
@@ -175,6 +178,8 @@ class TrainingArguments(transformers.TrainingArguments):
             raise InputError(
                 "--seed and --data_seed: expected less than 2**32; --label_smoothing_factor: expected 0 to 1"
             )
+        if self.crf_loss and self.label_smoothing_factor:
+            raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
         if not 0 <= self.word_dropout < 1:
             raise InputError(f"--word_dropout: found {self.word_dropout}; expected at least 0 and less than 1")
         if self.max_steps < 1 and self.num_train_epochs == 0:

@@ -1,6 +1,6 @@
 """A training with measures that are not options of `train.py`, to see what each does to the scores.
 
-    python -m studies.levers --head_rate 10 --loss crf [OPTIONS OF TRAIN.PY]
+    python -m studies.levers --head_rate 10 --loss focal [OPTIONS OF TRAIN.PY]
 
 Each measure changes the training only. The checkpoint is that of `train.py`, and so are its scores. docs/recipe.md has
 what came of them.
@@ -22,10 +22,11 @@ import train
 from ner.errors import run_script
 from ner.labels import ranges
 from ner.model.encoding import IGNORED, Encoded
+from ner.model.losses import per_word
 from ner.model.prediction import word_logits
 from ner.model.soup import Soup
 from ner.model.tagger import load_tagger
-from ner.model.trainer import TaggingTrainer, build_trainer, per_word
+from ner.model.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
 
 

@@ -54,6 +54,7 @@ SLOW = {
     "test_inference.py",
     "test_interrupted.py",
     "test_locks.py",
+    "test_losses.py",
     "test_names.py",
     "test_onnx_export.py",
     "test_page_looks.py",

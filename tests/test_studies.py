@@ -1,6 +1,5 @@
 """The measures of `studies/`, each against a slow computation by hand."""
 
-import itertools
 import math
 from types import SimpleNamespace
 
@@ -11,7 +10,7 @@ from torch.nn import functional
 
 from ner.model.encoding import IGNORED, Encoded
 from studies import levers, sweep
-from studies.losses import LOSSES, log_partition
+from studies.losses import LOSSES
 
 ROWS = Encoded(  # two rows with [CLS] 1 and [SEP] 2; O, B-X, (rest of the word), I-X; and O, O
     np.array([1, 5, 6, 7, 8, 2, 1, 9, 10, 2]),
@@ -24,32 +23,6 @@ LABELS = torch.tensor([[IGNORED, 0, 1, 2], [IGNORED, 3, IGNORED, IGNORED]])
 
 def logits(*shape: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(3).normal(size=shape).astype(np.float32))
-
-
-def is_valid(ids: tuple[int, ...]) -> bool:
-    return all(id_ == 0 or id_ % 2 or before in (id_, id_ - 1) for before, id_ in zip((0, *ids), ids, strict=False))
-
-
-def test_the_partition_function_sums_all_valid_sequences():
-    scores, lengths = logits(3, 4, 5).double(), torch.tensor([4, 2, 1])
-    for sentence, length, found in zip(scores, lengths.tolist(), log_partition(scores, lengths), strict=True):
-        each = [
-            sum(sentence[word, id_].item() for word, id_ in enumerate(ids))
-            for ids in itertools.product(range(5), repeat=length)
-            if is_valid(ids)
-        ]
-        assert found.item() == pytest.approx(math.log(sum(map(math.exp, each))))
-
-
-def test_the_crf_loss_is_the_probability_among_valid_sequences():
-    outputs = {"logits": logits(2, 4, 5)}
-    p = outputs["logits"].softmax(-1)
-    three = [ids for ids in itertools.product(range(5), repeat=3) if is_valid(ids)]
-    total = sum(math.prod(p[0, i + 1, id_].item() for i, id_ in enumerate(ids)) for ids in three)
-    gold = math.prod(p[0, i + 1, id_].item() for i, id_ in enumerate((0, 1, 2)))
-    one = p[1, 1, 3].item() / sum(p[1, 1, id_].item() for id_ in (0, 1, 3))
-    expected = -(math.log(gold / total) + math.log(one)) / 4
-    assert LOSSES["crf"](np.ones(5), 1)(outputs, LABELS).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_losses_for_rare_labels():

@@ -32,6 +32,7 @@ from ner.model.callbacks import Progress, StopAtDivergence
 from ner.model.checkpoints import only_errors
 from ner.model.decoding import best_tags
 from ner.model.encoding import IGNORED, Encoded
+from ner.model.losses import crf_loss, mean_loss
 from ner.model.option_checks import options_at_fault, require_usable
 from ner.model.prediction import PAIRS
 from ner.model.soup import Soup
@@ -200,7 +201,7 @@ def build_trainer(
             data_collator=DataCollatorForTokenClassification(
                 tokenizer, pad_to_multiple_of=padding_multiple(options, model), label_pad_token_id=IGNORED
             ),
-            compute_loss_func=mean_loss(options.label_smoothing_factor),
+            compute_loss_func=crf_loss if options.crf_loss else mean_loss(options.label_smoothing_factor),
             compute_metrics=compute_metrics,
             preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
             callbacks=callbacks,
@@ -249,24 +250,3 @@ def padding_multiple(options: TrainingArguments, model: PreTrainedModel) -> int:
     """
     multiple = 8 if options.device.type == "cuda" else 2
     return 1 if model.config.trained_window % multiple else multiple
-
-
-def mean_loss(label_smoothing: float) -> Callable[..., torch.Tensor]:
-    """Cross-entropy as the mean over the words of a whole batch, which several steps of accumulation or processes may
-    share; transformers passes their number."""
-
-    def loss(
-        outputs: dict[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
-    ) -> torch.Tensor:
-        logits = outputs["logits"].flatten(0, 1).float()
-        total = torch.nn.functional.cross_entropy(
-            logits, labels.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
-        )
-        return per_word(total, labels, num_items_in_batch)
-
-    return loss
-
-
-def per_word(total: torch.Tensor, labels: torch.Tensor, words: torch.Tensor | int | None) -> torch.Tensor:
-    """The mean of a summed loss over `words`, the words of the whole batch, or if None over those of `labels`."""
-    return total / (words if words is not None else (labels != IGNORED).sum())
