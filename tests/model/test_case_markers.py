@@ -1,5 +1,6 @@
 """The markers after words with capitals."""
 
+import json
 import random
 import shutil
 
@@ -13,6 +14,7 @@ import inference
 import train
 from ner.model import onnx_export
 from ner.model.case_markers import RULES, with_case_markers
+from ner.model.checkpoints import load_tokenizer
 from ner.model.encoding import word_prefix
 
 OPTIONS = ("--case_markers", "true", "--num_train_epochs", 12, "--learning_rate", "1e-2")
@@ -141,3 +143,21 @@ def test_a_tokenizer_that_keeps_capitals_gets_none(corpus, encoders, tmp_path):
     train.main(argv(corpus, encoders["roberta"], tmp_path / "asked", *OPTIONS, *options))
     train.main(argv(corpus, encoders["roberta"], tmp_path / "plain", *OPTIONS, *options, "--case_markers", "false"))
     assert differ_by(tmp_path / "asked", tmp_path / "plain") == 0
+
+
+def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):
+    """ALBERT's, whose sub-tokens mark the beginnings of words."""
+    encoder = architectures.save(tmp_path / "albert", "albert")
+    backend = read_json(encoder / "tokenizer.json")
+    backend["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFKD"}, {"type": "Lowercase"}]}
+    (encoder / "tokenizer.json").write_text(json.dumps(backend))
+    tokenizer, model = with_markers(encoder)
+    for place in (tokenizer, model):
+        place.save_pretrained(tmp_path / "saved")
+    for kind in (tokenizer, load_tokenizer(str(tmp_path / "saved"), "checkpoint")):
+        text = "In Bergen NATO said a storm hit"
+        parts = tokens(kind, text)
+        assert [part for part in parts if part in MARKERS] == ["[title]", "[title]", "[capitals]"]
+        assert "".join(part for part in parts if part not in MARKERS) == "▁in▁bergen▁nato▁said▁a▁storm▁hit"
+        assert kind(text.split(), is_split_into_words=True)["input_ids"] == kind(text)["input_ids"]
+        assert word_prefix(kind) == ("", True)
