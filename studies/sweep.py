@@ -47,8 +47,9 @@ SETTINGS = {
     # what an uncased tokenizer hides, by itself and with the others that paid
     "case_markers": f"--case_markers true {BASE}",
     "case_word_dropout": f"--case_markers true --word_dropout 0.1 {BASE}",
-    "case_longer": "--case_markers true --word_dropout 0.1 --num_train_epochs 6 --learning_rate 3e-4",
     "case_crf_word_dropout": f"--case_markers true --crf_loss true --word_dropout 0.1 {BASE}",
+    "case_crf_longer": "--case_markers true --crf_loss true --word_dropout 0.1 --num_train_epochs 5 "
+    "--learning_rate 3e-4",
     "case_crf": f"--case_markers true --crf_loss true {BASE}",
     "case_soup_of_two": "--case_markers true --soup_members 2 --word_dropout 0.1 --num_train_epochs 8 "
     "--learning_rate 3e-4",
