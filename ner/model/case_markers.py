@@ -40,7 +40,7 @@ def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel
     remove_limits(marked)
     # `normalized`: they are found in the normalizer's output. `lstrip`: with the space before them.
     marked.add_tokens([AddedToken(marker, normalized=True, lstrip=True, special=False) for marker in RULES])
-    rows = model.get_input_embeddings().num_embeddings
+    rows = len(model.get_input_embeddings().weight)
     if len(marked) > rows:  # some embeddings have rows to spare
         with only_errors():  # describes how the new ones start: near the mean of all
             model.resize_token_embeddings(len(marked))
