@@ -17,7 +17,7 @@ from ner.model.case_markers import RULES, with_case_markers
 from ner.model.checkpoints import load_tokenizer
 from ner.model.encoding import word_prefix
 
-OPTIONS = ("--case_markers", "true", "--num_train_epochs", 12, "--learning_rate", "1e-2")
+OPTIONS = ("--case_markers", "true", "--num_train_epochs", 40, "--learning_rate", "3e-3")
 MARKERS = list(RULES)
 
 
