@@ -11,7 +11,6 @@ from tokenizers import AddedToken, Regex, normalizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ner.model.checkpoints import only_errors
-from ner.model.encoding import remove_limits
 
 log = logging.getLogger("ner")
 PART = r"[\p{L}\p{M}\p{N}]"  # of a word: letters, their accents, and digits
@@ -37,7 +36,6 @@ def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel
         tokenizer_object=backend, name_or_path=tokenizer.name_or_path, model_max_length=tokenizer.model_max_length,
         padding_side=tokenizer.padding_side, **tokenizer.special_tokens_map,
     )  # fmt: skip
-    remove_limits(marked)
     # `normalized`: they are found in the normalizer's output. `lstrip`: with the space before them.
     marked.add_tokens([AddedToken(marker, normalized=True, lstrip=True, special=False) for marker in RULES])
     rows = len(model.get_input_embeddings().weight)
