@@ -141,9 +141,6 @@ class TrainingArguments(transformers.TrainingArguments):
     crf_loss: bool = option(
         False, "Train the tags of a sentence together, as one of the sequences that constrained decoding allows."
     )
-    soup_members: int = option(
-        1, "Divide the updates into this many trainings from the same start, and average their last weights."
-    )
 
     def __post_init__(self) -> None:
         self.check_numbers()
@@ -158,18 +155,13 @@ class TrainingArguments(transformers.TrainingArguments):
                 "--debug: found underflow_overflow, which fails on attention masks; expected no --debug; "
                 "leave it out: a training whose weights are no longer finite ends with a message anyway"
             )
-        if self.soup_members > 1 and (self.load_best_model_at_end or self.early_stopping_patience is not None):
-            raise InputError(
-                "--soup_members: found --load_best_model_at_end true or --early_stopping_patience; expected neither, "
-                "since the mean of all members becomes the model; add --load_best_model_at_end false, with no patience"
-            )
         if self.early_stopping_patience is not None and self.eval_strategy == "no":
             raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch with it")
 
     def check_numbers(self) -> None:
         """Raises `InputError` for a number out of its range."""
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
-                     "eval_accumulation_steps", "early_stopping_patience", "soup_members"):  # fmt: skip
+                     "eval_accumulation_steps", "early_stopping_patience"):  # fmt: skip
             require_at_least(self, name, 1)
         for name in ("learning_rate", "weight_decay", "seed", "data_seed", "dataloader_num_workers",
                      "num_train_epochs", "neftune_noise_alpha"):  # fmt: skip

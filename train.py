@@ -180,8 +180,6 @@ def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> Tagg
     record.facts["embedding_rows"] = trained_rows(model)
     if start.checkpoint:
         require_fits(start.checkpoint, model, encoder)
-        if trainer.soup:
-            trainer.soup.load(Path(start.checkpoint))
     return trainer
 
 

@@ -24,10 +24,10 @@ from ner.labels import ranges
 from ner.model.encoding import IGNORED, Encoded
 from ner.model.losses import per_word
 from ner.model.prediction import word_logits
-from ner.model.soup import Soup
 from ner.model.tagger import load_tagger
 from ner.model.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
+from studies.soup import Soup
 
 
 def main(argv: list[str]) -> None:
@@ -37,6 +37,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--layer_decay", type=float, default=1, help="each layer's learning rate over the one above")
     parser.add_argument("--average", type=float, default=0, help="average the weights over this last share of updates")
     parser.add_argument("--cycles", type=int, default=1, help="cycles of the learning rate, averaged at their ends")
+    parser.add_argument("--soup_members", type=int, default=1, help="trainings from the same start, averaged")
     parser.add_argument("--all_sub_tokens", action="store_true", help="train labels on all sub-tokens of a word")
     parser.add_argument("--repeat", choices=("sCR", "nsCRD"), help="repeat sentences by the entities they have")
     parser.add_argument("--loss", choices=LOSSES, help="another loss than cross-entropy")
@@ -72,8 +73,9 @@ def with_levers(
     if levers.adversarial:
         trainer.training_step = partial(adversarial_step, trainer.training_step, levers.adversarial)
     if levers.cycles > 1:
-        trainer.soup = Cycles(model, levers.cycles)
-        trainer.add_callback(trainer.soup)
+        Soup(trainer, levers.cycles, restart=False)
+    if levers.soup_members > 1:
+        Soup(trainer, levers.soup_members, restart=True)
     if levers.average:
         trainer.add_callback(AveragedWeights(levers.average))
     return trainer
@@ -174,13 +176,6 @@ class Distillation:
             targets = labels[words]
         total = functional.cross_entropy(outputs["logits"][words].float(), targets, reduction="sum")
         return per_word(total, labels, num_items_in_batch)
-
-
-class Cycles(Soup):
-    """A soup whose members go on from the weights of the one before (snapshots, Huang et al. 2017)."""
-
-    def on_step_begin(self, *states: Any, **kwargs: Any) -> None:
-        pass
 
 
 def with_labels_on_all(inputs: Encoded, special: list[int]) -> Encoded:

@@ -64,7 +64,6 @@ SLOW = {
     "test_refused_resuming.py",
     "test_report.py",
     "test_resuming.py",
-    "test_soup.py",
     "test_tagging.py",
     "test_text_lines.py",
     "test_train.py",

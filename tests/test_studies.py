@@ -11,6 +11,7 @@ from torch.nn import functional
 from ner.model.encoding import IGNORED, Encoded
 from studies import levers, sweep
 from studies.losses import LOSSES
+from studies.soup import Soup
 
 ROWS = Encoded(  # two rows with [CLS] 1 and [SEP] 2; O, B-X, (rest of the word), I-X; and O, O
     np.array([1, 5, 6, 7, 8, 2, 1, 9, 10, 2]),
@@ -69,6 +70,33 @@ def test_the_weights_are_averaged_over_the_last_updates():
         model.weight.data.fill_(step**2)
         average.on_step_end(None, SimpleNamespace(global_step=step, max_steps=6), None, model=model)
     assert model.weight.item() == pytest.approx((16 + 25 + 36) / 3)
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_a_soup_is_the_mean_of_its_members(restart):
+    model = torch.nn.Linear(1, 1, bias=False)
+    model.weight.data.fill_(5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1)
+    trainer = SimpleNamespace(
+        model=model,
+        add_callback=lambda callback: None,
+        create_scheduler=lambda updates, own: torch.optim.lr_scheduler.LambdaLR(own, lambda u: 1 - u / updates),
+    )
+    soup, control = Soup(trainer, 2, restart), SimpleNamespace(should_training_stop=False)
+    scheduler = trainer.create_scheduler(9, optimizer)
+    state, seen = SimpleNamespace(global_step=0, max_steps=9), []
+    while not control.should_training_stop:
+        soup.on_step_begin(None, state, control, model=model, optimizer=SimpleNamespace(optimizer=optimizer))
+        before, rate = model.weight.item(), optimizer.param_groups[0]["lr"]
+        model.weight.grad = torch.ones(1, 1)
+        optimizer.step()
+        seen.append((before, rate, model.weight.item()))
+        scheduler.step()
+        state.global_step += 1
+        soup.on_step_end(None, state, control, model=model)
+    assert [rate for _, rate, _ in seen] == [1, 0.75, 0.5, 0.25] * 2  # a ninth update would not divide by two members
+    assert seen[3][2] == 2.5 and seen[4][0] == (5 if restart else 2.5)
+    assert model.weight.item() == (2.5 + seen[7][2]) / 2
 
 
 def test_an_adversarial_step_leaves_the_embedding_where_it_was():

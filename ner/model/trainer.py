@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import (
     DataCollatorForTokenClassification,
@@ -35,7 +34,6 @@ from ner.model.encoding import IGNORED, Encoded
 from ner.model.losses import crf_loss, mean_loss
 from ner.model.option_checks import options_at_fault, require_usable
 from ner.model.prediction import PAIRS
-from ner.model.soup import Soup
 from ner.model.used_embedding import train_used_rows
 from ner.model.word_dropout import require_mask, with_hidden_words
 from ner.runs.folder import UNFINISHED, publish, remove_surplus
@@ -47,10 +45,7 @@ class TaggingTrainer(Trainer):
 
     A folder checkpoint-N appears in the run folder when it is complete, with the run's `args.yaml`. If `replaces_run`,
     the first one takes the place of the run that the folder holds. `best_checkpoint` is that of a run that is resumed.
-    `soup` is set after the model has the parameters that are trained.
     """
-
-    soup: Soup | None = None
 
     def __init__(
         self, *, args: TrainingArguments, args_yaml: str, replaces_run: bool, best_checkpoint: str | None, **parts: Any
@@ -76,20 +71,11 @@ class TaggingTrainer(Trainer):
             with writing(new / name):
                 self.state.save_to_json(str(new / name / "trainer_state.json"))
             write_text(new / "args.yaml", self.args_yaml)
-            if self.soup:
-                with saving(Path(run) / name):
-                    self.soup.save(new / name)
             publish(Path(run), self.replaces_run)
             best = Path(self.state.best_model_checkpoint or name).name
             remove_surplus(Path(run), self.checkpoint_limit, [name, best])
         self.replaces_run = False
         self.accelerator.wait_for_everyone()
-
-    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
-        create = super().create_scheduler
-        if self.soup and self.lr_scheduler is None:
-            return self.soup.repeated(create, num_training_steps, optimizer)
-        return create(num_training_steps, optimizer)
 
     def get_eval_dataloader(self, eval_dataset: Dataset | None = None) -> DataLoader:
         dropped, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
@@ -212,23 +198,10 @@ def build_trainer(
         trainer.add_callback(Progress())
         trainer.add_callback(StopAtDivergence())
         require_usable(options, trainer)
-    choose_weights(trainer, inputs)
-    return trainer
-
-
-def choose_weights(trainer: TaggingTrainer, inputs: tuple[Encoded, Encoded]) -> None:
-    """Leaves out the rows of the embedding that are not used, then sets up the soup, if there is to be one."""
-    options, tokenizer = trainer.args, trainer.processing_class
-    members = options.soup_members
     others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
-    divided = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled  # they divide the matrices by themselves
-    if not divided:
-        train_used_rows(trainer.model, inputs, others)
-    if members > 1 and divided:
-        raise InputError("--soup_members: found FSDP or DeepSpeed; expected whole weights in a process; leave it out")
-    if members > 1:
-        trainer.soup = Soup(trainer.model, members)
-        trainer.add_callback(trainer.soup)
+    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
+        train_used_rows(model, inputs, others)
+    return trainer
 
 
 def decoded(logits: torch.Tensor, labels: torch.Tensor, constrained: bool) -> torch.Tensor:

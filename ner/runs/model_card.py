@@ -16,7 +16,7 @@ from ner.writing import write_text
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
 LISTED_ARGUMENTS = (
     "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
-    "weight_decay", "word_dropout", "soup_members", "case_markers", "crf_loss", "seed", "max_length",
+    "weight_decay", "word_dropout", "case_markers", "crf_loss", "seed", "max_length",
     "train_sampling_strategy", "early_stopping_patience",
 )  # fmt: skip
 
