@@ -32,11 +32,11 @@ class Soup(TrainerCallback):
         hook: Any = trainer
         hook.create_scheduler = partial(self.repeated, trainer.create_scheduler)
 
-    def repeated(self, create: Callable[..., LRScheduler], updates: int, *others: Any) -> LRScheduler:
+    def repeated(self, create: Callable[..., LRScheduler], num_training_steps: int, **others: Any) -> LRScheduler:
         """The schedule that `create` makes for the updates of one member, once for each of them."""
-        self.updates = updates // self.members
+        self.updates = num_training_steps // self.members
         last = self.updates * self.members - 1
-        scheduler: Any = create(self.updates, *others)
+        scheduler: Any = create(self.updates, **others)
 
         def for_member(rate: Callable[[int], float]) -> Callable[[int], float]:
             return lambda update: rate(min(update, last) % self.updates)

@@ -80,10 +80,10 @@ def test_a_soup_is_the_mean_of_its_members(restart):
     trainer = SimpleNamespace(
         model=model,
         add_callback=lambda callback: None,
-        create_scheduler=lambda updates, own: torch.optim.lr_scheduler.LambdaLR(own, lambda u: 1 - u / updates),
+        create_scheduler=lambda updates: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda u: 1 - u / updates),
     )
     soup, control = Soup(trainer, 2, restart), SimpleNamespace(should_training_stop=False)
-    scheduler = trainer.create_scheduler(9, optimizer)
+    scheduler = trainer.create_scheduler(num_training_steps=9)
     state, seen = SimpleNamespace(global_step=0, max_steps=9), []
     while not control.should_training_stop:
         soup.on_step_begin(None, state, control, model=model, optimizer=SimpleNamespace(optimizer=optimizer))
