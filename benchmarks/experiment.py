@@ -53,18 +53,20 @@ def main() -> None:
     records = options.records or options.output_dir / "records"
     common = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, *options.training]
 
-    run_all(options.output_dir, EXPERIMENTS, options.seeds, common)
+    run_all(options.output_dir, EXPERIMENTS, options.seeds, common, records)
     shared = compare(options.output_dir, list(EXPERIMENTS), "report", records)["classes"]
     one = options.output_dir / f"default_upsampled-{options.seeds[0]}"
     updates = str(optional_json(one / "environment.json")["update_steps"])
     controls = {name: [updates if w == "UPDATES" else w for w in words] for name, words in CONTROLS.items()}
-    run_all(options.output_dir, controls, options.seeds[:CONTROL_SEEDS], common)
+    run_all(options.output_dir, controls, options.seeds[:CONTROL_SEEDS], common, records)
     compare(options.output_dir, [*controls, "default_upsampled"], "controls", records, "--classes", *shared)
     print(f"the reports are in {options.output_dir}/report and {options.output_dir}/controls, the records in {records}")
 
 
-def run_all(folder: Path, experiments: dict[str, list[str]], seeds: list[int], common: list[str]) -> None:
-    """Trains and scores each experiment with each seed, as many at a time as there are cores."""
+def run_all(
+    folder: Path, experiments: dict[str, list[str]], seeds: list[int], common: list[str], records: Path
+) -> None:
+    """Trains, scores and records each experiment with each seed, as many at a time as there are cores."""
     runs = {
         folder / f"{name}-{seed}": [*own, *common, "--seed", str(seed)]  # a config file comes first
         for seed in seeds
@@ -72,16 +74,15 @@ def run_all(folder: Path, experiments: dict[str, list[str]], seeds: list[int], c
     }
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for run in pool.map(train_and_score, runs, runs.values()):
+            record(run, records / run.name)
             print(f"{run}: finished", flush=True)
 
 
 def compare(folder: Path, experiments: list[str], name: str, records: Path, *options: str) -> dict[str, Any]:
-    """Compares all runs of some experiments with those of the first one, records runs and report, and returns it."""
+    """Compares all runs of some experiments with those of the first one, records the report, and returns it."""
     runs = [run for experiment in experiments for run in runs_of(folder, experiment)]
     command = [*map(str, runs), *options, "--output_dir", str(folder / name)]
     script("report.py", *command, log=folder / f"{name}.log")
-    for run in runs:
-        record(run, records / run.name)
     report = optional_json(folder / name / "report.json")
     write_json(records / f"{name}.json", {key: report[key] for key in RECORDED if key in report})
     return report

@@ -37,7 +37,7 @@ def print_tables(report: dict[str, Any], records: Path) -> None:
     """The scores of the experiments of a report, then the differences of each from the first."""
     support = {c: n for c, n in report["support"].items() if n}
     titles = ["micro", "macro", *support]
-    experiments = {TITLES[group["runs"][0].rpartition("-")[0]]: group for group in report["groups"]}
+    experiments = {TITLES.get(name := group["runs"][0].rpartition("-")[0], name): group for group in report["groups"]}
     head = ["F1 on the shared classes", "updates", *titles, "own classes"]
     print(table(head, [score_row(name, group, titles, records) for name, group in experiments.items()]) + "\n")
     for name, group in list(experiments.items())[1:]:

@@ -1,17 +1,23 @@
 """The plain recipe and configs/recommended.yaml on several corpora: trained over seeds, scored and compared.
 
     python -m studies.recipe --datasets FOLDER FOLDER --model_checkpoint PATH [--seeds 11 12 13 14 15]
+    python -m studies.recipe --records RECORDS
 
 The plain recipe is what scripts for token classification usually do: random batches of 16, float32, three epochs of a
 linear schedule, and the best label of each word by itself. Each of its learning rates is a recipe of its own. The runs
 are OUTPUT_DIR/CORPUS/RECIPE-SEED, one for each core at a time, with one thread each. What is finished is skipped, so
-the command can be given again at any time. RECORDS gets what the runs and reports record.
+the command can be given again at any time. RECORDS gets what the runs and reports record. The tables are printed from
+it; without corpora, nothing is trained.
 """
 
 import argparse
+import statistics
 from pathlib import Path
+from typing import Any
 
-from benchmarks.experiment import compare, run_all
+from benchmarks.experiment import compare, run_all, runs_of
+from benchmarks.tables import table
+from ner.runs.files import optional_json
 
 PLAIN = (
     "--per_device_train_batch_size 16 --train_sampling_strategy random --bf16 false --num_train_epochs 3 "
@@ -22,24 +28,62 @@ RECIPES = {
     "plain_3e-4": [*PLAIN.split(), "--learning_rate", "3e-4"],
     "recommended": ["configs/recommended.yaml"],
 }
+REPORTS = {"validation": "validation", "test": "report"}
+TITLES = ("micro", "ANIM", "DIS")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--datasets", type=Path, nargs="+", required=True)
-    parser.add_argument("--model_checkpoint", required=True)
+    parser.add_argument("--datasets", type=Path, nargs="+", default=[])
+    parser.add_argument("--model_checkpoint")
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13, 14, 15])
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--output_dir", type=Path, default=Path("runs/recipe"))
     parser.add_argument("--records", type=Path, default=Path("runs/recipe/records"))
     options = parser.parse_args()
     for dataset in options.datasets:
-        folder = options.output_dir / dataset.name
+        folder, records = options.output_dir / dataset.name, options.records / dataset.name
         folder.mkdir(parents=True, exist_ok=True)
         common = ["--dataset", str(dataset), "--model_checkpoint", options.model_checkpoint, "--disable_tqdm", "true"]
-        recipes = {name: RECIPES[name] for name in options.recipes}
-        run_all(folder, recipes, options.seeds, common)
-        compare(folder, options.recipes, "report", options.records / dataset.name)
+        run_all(folder, {name: RECIPES[name] for name in options.recipes}, options.seeds, common, records)
+        compare(folder, options.recipes, REPORTS["test"], records)
+        compare(on_validation(folder), options.recipes, REPORTS["validation"], records)
+    print_tables([folder for folder in sorted(options.records.glob("*/")) if (folder / "report.json").exists()])
+
+
+def on_validation(folder: Path) -> Path:
+    """A folder of runs whose test split is the validation split, because a report compares test splits."""
+    for run in [run for name in RECIPES for run in runs_of(folder, name)]:
+        place = folder / "on_validation" / run.name
+        place.mkdir(parents=True, exist_ok=True)
+        if not (place / "test").exists():
+            (place / "test").symlink_to((run / "validation").resolve())
+    return folder / "on_validation"
+
+
+def print_tables(corpora: list[Path]) -> None:
+    """For each split: F1 in percent for each corpus and recipe, and how far it is from the corpus's first recipe."""
+    for split, name in REPORTS.items():
+        rows, gains = [], []
+        for records in corpora:
+            groups = optional_json(records / f"{name}.json")["groups"]
+            rows += [[records.name, *row(group, records)] for group in groups]
+            gains.append(groups[-1]["difference"]["micro"]["difference"])
+        print(f"{split}:\n\n" + table(["corpus", "recipe", "seeds", "updates", "seconds", *TITLES], rows))
+        print(f"\nmean difference of the last recipes in micro F1: {100 * statistics.mean(gains):+.1f}\n")
+
+
+def row(group: dict[str, Any], records: Path) -> list[str]:
+    """A recipe's cells; the seconds are the mean of its trainings, and the brackets hold the 95 % interval."""
+    facts = [optional_json(records / run / "environment.json") for run in group["runs"]]
+    updates, seconds = (statistics.mean(each[key] for each in facts) for key in ("update_steps", "train_seconds"))
+    cells = []
+    for title in TITLES:
+        cells.append(f"{100 * group['f1'][title]['mean']:.1f}" if title in group["f1"] else "")
+        if cells[-1] and (difference := (group.get("difference") or {}).get(title)):
+            change, low, high = (100 * difference[key] for key in ("difference", "low", "high"))
+            cells[-1] += f" ({change:+.1f}, {low:+.1f} to {high:+.1f})"
+    return [group["runs"][0].rpartition("-")[0], str(len(facts)), f"{updates:,.0f}", f"{seconds:,.0f}", *cells]
 
 
 if __name__ == "__main__":
