@@ -52,12 +52,14 @@ def main() -> None:
 
 
 def on_validation(folder: Path) -> Path:
-    """A folder of runs whose test split is the validation split, because a report compares test splits."""
+    """Links to the runs, in which validation takes the place of the test split, since a report compares the latter."""
     for run in [run for name in RECIPES for run in runs_of(folder, name)]:
         place = folder / "on_validation" / run.name
         place.mkdir(parents=True, exist_ok=True)
-        if not (place / "test").exists():
-            (place / "test").symlink_to((run / "validation").resolve())
+        for file in [*run.glob("*.*"), run / "validation"]:
+            link = place / (file.name if file.suffix else "test")
+            link.unlink(missing_ok=True)
+            link.symlink_to(file.resolve())
     return folder / "on_validation"
 
 

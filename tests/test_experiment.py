@@ -10,6 +10,7 @@ import yaml
 
 from benchmarks import experiment, tables
 from ner.runs.files import optional_json
+from studies import recipe
 
 FEW = ("default", "masked", "default_upsampled")
 
@@ -70,3 +71,29 @@ def test_runs_are_trained_scored_recorded_and_shown_once(calls, corpus, encoders
         "A, other sentences repeated, against A, as many updates:",
         "A, up-sampled, against A, as many updates:",
     ]
+
+
+def test_recipes_are_compared_on_both_splits(calls, corpus, encoders, tmp_path, monkeypatch, capsys):
+    quick = ["--num_train_epochs", "2", "--use_cpu", "true"]
+    recipes = {"plain": [*quick, "--learning_rate", "0"], "better": [*quick, "--learning_rate", "1e-2"]}
+    monkeypatch.setattr(recipe, "RECIPES", recipes)
+    records = tmp_path / "records"
+    argv = ["recipe", "--datasets", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--seeds", "1", "2",
+            "--output_dir", str(tmp_path / "runs"), "--records", str(records)]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", argv)
+    recipe.main()
+    first = capsys.readouterr().out
+    assert [log for script, log in calls if script == "report.py"] == ["report", "validation"]
+    monkeypatch.setattr(sys, "argv", ["recipe", "--records", str(records)])
+    recipe.main()
+    shown = capsys.readouterr().out
+    assert shown in first
+
+    for split, part in zip(("validation", "test"), shown.split("test:\n"), strict=True):
+        means = []
+        for line, name in zip([line for line in part.splitlines() if corpus.name in line], recipes, strict=True):
+            runs = [records / corpus.name / f"{name}-{seed}" / split / "metrics.json" for seed in (1, 2)]
+            means.append(100 * statistics.mean(optional_json(run)["overall"]["f1"] for run in runs))
+            assert f"| {name} | 2 | " in line and f"| {means[-1]:.1f}" in line
+        assert f"({means[1] - means[0]:+.1f}, " in line
+        assert f"micro F1: {means[1] - means[0]:+.1f}" in part
