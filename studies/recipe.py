@@ -83,8 +83,10 @@ def row(group: dict[str, Any], records: Path) -> list[str]:
     for title in TITLES:
         cells.append(f"{100 * group['f1'][title]['mean']:.1f}" if title in group["f1"] else "")
         if cells[-1] and (difference := (group.get("difference") or {}).get(title)):
-            change, low, high = (100 * difference[key] for key in ("difference", "low", "high"))
-            cells[-1] += f" ({change:+.1f}, {low:+.1f} to {high:+.1f})"
+            cells[-1] += f" ({100 * difference['difference']:+.1f}"
+            if difference["low"] is not None:  # as with one seed
+                cells[-1] += f", {100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}"
+            cells[-1] += ")"
     return [group["runs"][0].rpartition("-")[0], str(len(facts)), f"{updates:,.0f}", f"{seconds:,.0f}", *cells]
 
 
