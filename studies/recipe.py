@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.experiment import compare, run_all, runs_of
 from benchmarks.tables import table
 from ner.runs.files import optional_json
+from studies.sweep import TITLES, scores_of
 
 PLAIN = (
     "--per_device_train_batch_size 16 --train_sampling_strategy random --bf16 false --num_train_epochs 3 "
@@ -29,7 +30,6 @@ RECIPES = {
     "recommended": ["configs/recommended.yaml"],
 }
 REPORTS = {"validation": "validation", "test": "report"}
-TITLES = ("micro", "ANIM", "DIS")
 
 
 def main() -> None:
@@ -68,26 +68,33 @@ def print_tables(corpora: list[Path]) -> None:
     for split, name in REPORTS.items():
         rows, gains = [], []
         for records in corpora:
-            groups = optional_json(records / f"{name}.json")["groups"]
-            rows += [[records.name, *row(group, records)] for group in groups]
-            gains.append(groups[-1]["difference"]["micro"]["difference"])
-        print(f"{split}:\n\n" + table(["corpus", "recipe", "seeds", "updates", "seconds", *TITLES], rows))
-        print(f"\nmean difference of the last recipes in micro F1: {100 * statistics.mean(gains):+.1f}\n")
+            # A report has groups where some recipe has several seeds.
+            runs = [run.name for recipe in RECIPES for run in runs_of(records, recipe)]
+            groups = optional_json(records / f"{name}.json").get("groups") or [{"runs": [run]} for run in runs]
+            rows += [[records.name, *row(group, records, split)] for group in groups]
+            if difference := groups[-1].get("difference"):
+                gains.append(difference["micro"]["difference"])
+        print(f"{split}:\n\n" + table(["corpus", "recipe", "seeds", "updates", "seconds", *TITLES], rows) + "\n")
+        if gains:
+            print(f"mean difference of the last recipes in micro F1: {100 * statistics.mean(gains):+.1f}\n")
 
 
-def row(group: dict[str, Any], records: Path) -> list[str]:
+def row(group: dict[str, Any], records: Path, split: str) -> list[str]:
     """A recipe's cells; the seconds are the mean of its trainings, and the brackets hold the 95 % interval."""
-    facts = [optional_json(records / run / "environment.json") for run in group["runs"]]
-    updates, seconds = (statistics.mean(each[key] for each in facts) for key in ("update_steps", "train_seconds"))
+    runs = [records / run for run in group["runs"]]
+    scores = [scores_of(run, split) for run in runs]
+    updates = statistics.mean(each["updates"] for each in scores)
+    seconds = statistics.mean(optional_json(run / "environment.json")["train_seconds"] for run in runs)
     cells = []
     for title in TITLES:
-        cells.append(f"{100 * group['f1'][title]['mean']:.1f}" if title in group["f1"] else "")
-        if cells[-1] and (difference := (group.get("difference") or {}).get(title)):
+        known = title in scores[0]["f1"]
+        cells.append(f"{100 * statistics.mean(each['f1'][title] for each in scores):.1f}" if known else "")
+        if known and (difference := (group.get("difference") or {}).get(title)):
             cells[-1] += f" ({100 * difference['difference']:+.1f}"
             if difference["low"] is not None:  # as with one seed
                 cells[-1] += f", {100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}"
             cells[-1] += ")"
-    return [group["runs"][0].rpartition("-")[0], str(len(facts)), f"{updates:,.0f}", f"{seconds:,.0f}", *cells]
+    return [runs[0].name.rpartition("-")[0], str(len(runs)), f"{updates:,.0f}", f"{seconds:,.0f}", *cells]
 
 
 if __name__ == "__main__":

@@ -99,9 +99,9 @@ def main() -> None:
     print(comparison(scores))
 
 
-def scores_of(run: Path) -> dict[str, Any]:
-    """The F1 of the validation split, overall and for each class, and the number of updates."""
-    metrics = optional_json(run / "validation" / "metrics.json")
+def scores_of(run: Path, split: str = "validation") -> dict[str, Any]:
+    """The F1 of a split, overall and for each class, and the number of updates."""
+    metrics = optional_json(run / split / "metrics.json")
     classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}  # without gold entities: None
     f1 = {"micro": metrics["overall"]["f1"]} | classes
     return {"updates": optional_json(run / "environment.json")["update_steps"], "f1": f1}
