@@ -51,6 +51,7 @@ SETTINGS = {
     "case_crf_longer": "--case_markers true --crf_loss true --word_dropout 0.1 --num_train_epochs 5 "
     "--learning_rate 3e-4",
     "case_crf": f"--case_markers true --crf_loss true {BASE}",
+    "case_crf_layer_decay": f"--case_markers true --crf_loss true --word_dropout 0.1 --layer_decay 0.9 {BASE}",
     "case_soup_of_two": "--case_markers true --soup_members 2 --word_dropout 0.1 --num_train_epochs 8 "
     "--learning_rate 3e-4",
     # rare classes
