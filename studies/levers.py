@@ -8,7 +8,6 @@ what came of them.
 
 import argparse
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -42,7 +41,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--repeat", choices=("sCR", "nsCRD"), help="repeat sentences by the entities they have")
     parser.add_argument("--loss", choices=LOSSES, help="another loss than cross-entropy")
     parser.add_argument("--strength", type=float, default=1, help="the parameter of the loss")
-    parser.add_argument("--adversarial", type=float, default=0, help="the length of a perturbation of the embedding")
     parser.add_argument("--teachers", nargs="+", help="learn the mean distribution of these runs instead of the labels")
     levers, others = parser.parse_known_args(argv)
     train.build_trainer = partial(with_levers, levers)
@@ -64,14 +62,10 @@ def with_levers(
         trainer.compute_loss_func = LOSSES[levers.loss](
             np.bincount(training.labels[training.labels != IGNORED], minlength=model.config.num_labels), levers.strength
         )
-    if levers.loss == "rdrop":
-        trainer.data_collator = partial(twice, trainer.data_collator, model)
     if levers.teachers:
         trainer.compute_loss_func = Distillation(model, training, teachers_scores(levers.teachers, options, training))
     if levers.head_rate != 1 or levers.layer_decay != 1:
         trainer.optimizer = optimizer(trainer, levers.head_rate, levers.layer_decay)
-    if levers.adversarial:
-        trainer.training_step = partial(adversarial_step, trainer.training_step, levers.adversarial)
     if levers.cycles > 1:
         Soup(trainer, levers.cycles, restart=False)
     if levers.soup_members > 1:
@@ -96,25 +90,6 @@ def optimizer(trainer: TaggingTrainer, head_rate: float, layer_decay: float) -> 
         groups.setdefault((rate, options.weight_decay if name in decays else 0.0), []).append(weights)
     kind, arguments = trainer.get_optimizer_cls_and_kwargs(options, model)
     return kind([{"params": p, "lr": lr, "weight_decay": d} for (lr, d), p in groups.items()], **arguments)
-
-
-def adversarial_step(
-    step: Callable[..., torch.Tensor],
-    length: float,
-    model: PreTrainedModel,
-    inputs: dict[str, torch.Tensor],
-    *others: Any,
-) -> torch.Tensor:
-    """A step with the gradient of the batch, and that with the embedding moved up its gradient (Miyato et al. 2017)."""
-    loss = step(model, dict(inputs), *others)
-    weights = model.get_input_embeddings().weight
-    before = weights.detach().clone()
-    with torch.no_grad():
-        weights += length * weights.grad / weights.grad.norm().clamp(min=1e-12)
-    step(model, dict(inputs), *others)
-    with torch.no_grad():
-        weights.copy_(before)
-    return loss
 
 
 class AveragedWeights(TrainerCallback):
@@ -209,11 +184,6 @@ def repeated(inputs: Encoded, names: dict[int, str], method: str) -> Encoded:
     places = ranges(starts[order], lengths)
     print(f"repeated: {len(inputs):,} rows became {len(order):,}", file=sys.stderr)
     return Encoded(inputs.input_ids[places], inputs.labels[places], lengths, inputs.long_sentences)
-
-
-def twice(collator: Callable[..., Any], model: PreTrainedModel, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """A batch that has each row twice while the model trains."""
-    return collator([*rows, *[dict(row) for row in rows]] if model.training else rows)
 
 
 if __name__ == "__main__":

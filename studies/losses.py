@@ -48,25 +48,4 @@ def over_words(
     return per_word(total, labels, num_items_in_batch)
 
 
-def rdrop(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:
-    """Cross-entropy plus `strength` times how far two passes with other dropout differ (R-Drop, Liang et al. 2021).
-
-    A batch has each row twice: its second half repeats the first one.
-    """
-
-    def loss(
-        outputs: dict[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
-    ) -> torch.Tensor:
-        words = labels != IGNORED
-        logs = functional.log_softmax(outputs["logits"][words].float(), dim=1)
-        total = functional.nll_loss(logs, labels[words], reduction="sum")
-        half = len(logs) // 2
-        if torch.equal(labels[: len(labels) // 2], labels[(len(labels) + 1) // 2 :]):  # not so in an evaluation
-            p, q = logs[:half], logs[half:]
-            total = total + strength * ((p.exp() - q.exp()) * (p - q)).sum() / 2
-        return per_word(total, labels, num_items_in_batch)
-
-    return loss
-
-
-LOSSES = {"rdrop": rdrop, "focal": focal, "weighted": weighted, "adjusted": adjusted}
+LOSSES = {"focal": focal, "weighted": weighted, "adjusted": adjusted}

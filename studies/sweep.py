@@ -25,22 +25,18 @@ SETTINGS = {
     # the time that fast training leaves
     "longer": "--num_train_epochs 6 --learning_rate 3e-4",
     "warm_up": "--num_train_epochs 3 --learning_rate 5e-4 --warmup_steps 0.1",
-    "small_batches": "--num_train_epochs 3 --learning_rate 2e-4 --per_device_train_batch_size 16",
     "head_rate": f"--head_rate 10 {BASE}",
     "layer_decay": f"--layer_decay 0.9 {BASE}",
     # the mean of weights: of the last updates, of cycles, of trainings from the same start
     "average": f"--average 0.5 {BASE}",
     "average_constant": "--average 0.5 --num_train_epochs 4 --learning_rate 3e-4 --lr_scheduler_type constant",
     "cycles": "--cycles 3 --num_train_epochs 6 --learning_rate 3e-4",
-    "soup": "--soup_members 3 --num_train_epochs 9 --learning_rate 3e-4",
     "soup_word_dropout": "--soup_members 3 --word_dropout 0.1 --num_train_epochs 9 --learning_rate 3e-4",
     "soup_of_two": "--soup_members 2 --word_dropout 0.1 --num_train_epochs 8 --learning_rate 3e-4",
     # against learning the training sentences by heart
     "smoothing": f"--label_smoothing_factor 0.1 {BASE}",
     "word_dropout": f"--word_dropout 0.1 {BASE}",
     "word_dropout_longer": "--word_dropout 0.15 --num_train_epochs 6 --learning_rate 3e-4",
-    "rdrop": f"--loss rdrop {BASE}",
-    "adversarial": f"--adversarial 1 {BASE}",
     # training what scoring counts
     "crf": f"--crf_loss true {BASE}",
     "all_sub_tokens": f"--all_sub_tokens {BASE}",
@@ -51,7 +47,6 @@ SETTINGS = {
     "case_crf_longer": "--case_markers true --crf_loss true --word_dropout 0.1 --num_train_epochs 5 "
     "--learning_rate 3e-4",
     "case_crf": f"--case_markers true --crf_loss true {BASE}",
-    "case_crf_layer_decay": f"--case_markers true --crf_loss true --word_dropout 0.1 --layer_decay 0.9 {BASE}",
     "case_soup_of_two": "--case_markers true --soup_members 2 --word_dropout 0.1 --num_train_epochs 8 "
     "--learning_rate 3e-4",
     # rare classes
