@@ -52,7 +52,6 @@ class DataArguments:
     upsample_at_random: bool = option(
         False, "A control for up-sampling: repeat as many other sentences instead, chosen at random."
     )
-    cache: bool = option(True, "Cache prepared data, and reuse what an earlier run cached.")
 
     def __post_init__(self) -> None:
         require_named(self, "dataset")
@@ -240,9 +239,9 @@ class Arguments:
 
 
 GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
-# These options do not belong to the experiment: they say how the run was started, whether it uses a cache, and where it
-# was pushed. Options named `hub_...` are not recorded either: one of them is a token.
-NOT_RECORDED = {"cache", "overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
+# These options do not belong to the experiment: they say how the run was started and where it was pushed. Options named
+# `hub_...` are not recorded either: one of them is a token.
+NOT_RECORDED = {"overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
 
 
 def parse(argv: list[str], description: str) -> Arguments:

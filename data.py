@@ -16,8 +16,7 @@ import numpy as np
 
 from arguments import Arguments, DataArguments, parse
 from ner.corpus.audit import Finding, audit, by_language, class_counts, findings
-from ner.corpus.cache import load_or_make
-from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, MissingSplitError, read, source_hashes
+from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, MissingSplitError, read
 from ner.corpus.selection import (
     ReadCount,
     TrainingData,
@@ -34,22 +33,15 @@ from ner.corpus.selection import (
 )
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, printable, run_script
+from ner.files import write_text, writing
 from ner.labels import classes_of
-from ner.writing import write_text, writing
 
 log = logging.getLogger("ner")
 
 
 def training_data(options: DataArguments) -> TrainingData:
-    """The sentences to train on and those to validate on. Raises `InputError` for wrong data or classes.
-
-    If `options.cache` is on and an earlier run prepared the same sentences, they come from the cache.
-    """
-    if options.cache:
-        decisive = [asdict(options), source_hashes(options.dataset, options.languages)]
-        data = TrainingData.from_content(*load_or_make("rows", decisive, lambda: select_rows(options).content()))
-    else:
-        data = select_rows(options)
+    """The sentences to train on and those to validate on. Raises `InputError` for wrong data or classes."""
+    data = select_rows(options)
     log_counts(options, data)
     return data
 
@@ -136,7 +128,7 @@ def read_split(options: DataArguments, split: str, known_classes: Sequence[str] 
 
 
 def log_counts(options: DataArguments, data: TrainingData) -> None:
-    """Logs what was read, dropped, capped and repeated, also if the rows come from the cache."""
+    """Logs what was read, dropped, capped and repeated."""
     for count in data.read:
         log_read(options.dataset, count)
     rows = data.rows

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ner.errors import CommandParser, InputError, named_folder, run_script
-from ner.runs.files import BASELINE, ONNX_FOLDERS, optional_json, write_json
+from ner.files import optional_json, write_json
+from ner.runs.files import BASELINE, ONNX_FOLDERS
 from ner.runs.folder import locked
 from ner.runs.model_card import model_card
 from ner.runs.upload import push
@@ -29,7 +30,7 @@ def export(run: Path) -> None:
     # Imported here because they load torch, which the model card does not need.
     from transformers.utils import logging as transformers_logging
 
-    from ner.model import onnx_export
+    from ner.tagging import onnx_export
 
     transformers_logging.disable_progress_bar()
     own = test_metrics(run)

@@ -23,19 +23,19 @@ from transformers.utils import logging as transformers_logging
 from arguments import Arguments, DataArguments, parse
 from data import evaluation_sentences
 from ner.corpus.sentences import Sentences
+from ner.encoder.checkpoints import resolve_checkpoint
+from ner.encoder.precision import keep_freed_memory
 from ner.errors import InputError, printable, run_script
+from ner.files import writing
 from ner.hub_files import UnreachableError, fetch_optional, is_repo_id
 from ner.labels import classes_of, spans
-from ner.model.checkpoints import resolve_checkpoint
-from ner.model.scoring import score_sentences
-from ner.model.speed import keep_freed_memory
-from ner.model.tagger import Tagger, load_tagger, tag_texts
 from ner.runs.files import ONNX_FOLDERS, recorded_args, write_scores
 from ner.runs.folder import in_use, is_finished, require_writable
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
-from ner.text_lines import blocks, input_lines, output
-from ner.writing import writing
+from ner.tagging.scoring import score_sentences
+from ner.tagging.tagger import Tagger, load_tagger, tag_texts
+from ner.tagging.text_lines import blocks, input_lines, output
 
 log = logging.getLogger("ner")
 LINES = 2_048  # lines that are sorted by length and tagged together

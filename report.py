@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from ner.errors import CommandParser, named_folder, run_script
+from ner.files import write_json, write_text, writing
 from ner.report.comparison import comparison, entities_by_run
 from ner.report.confidence import confidence_part, confidence_records
 from ner.report.page import html_page
@@ -21,8 +22,6 @@ from ner.report.run_reader import compared_classes, read_runs
 from ner.report.setups import setup_comparison
 from ner.report.tables import opening, tables
 from ner.report.text import report_markdown
-from ner.runs.files import write_json
-from ner.writing import write_text, writing
 
 
 def main(argv: list[str]) -> None:

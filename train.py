@@ -23,16 +23,32 @@ from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
+from ner.encoder.case_markers import with_case_markers
+from ner.encoder.checkpoints import CALIBRATION, load_for_training
+from ner.encoder.encoding import IGNORED, encode, require_embedded, window_size
+from ner.encoder.precision import (
+    choose_precision,
+    keep_freed_memory,
+    scoring_precision,
+    set_precision,
+    training_precision,
+)
 from ner.errors import InputError, run_script
+from ner.files import read_record, write_json, write_text, writing
 from ner.labels import classes_of, tag_lists
-from ner.model.callbacks import divergence
-from ner.model.case_markers import with_case_markers
-from ner.model.checkpoints import CALIBRATION, load_for_training
-from ner.model.dropout import fast_dropout
-from ner.model.encoding import IGNORED, require_embedded, window_size
-from ner.model.inputs import model_inputs
-from ner.model.prediction import batching_for, torch_logits
-from ner.model.resuming import (
+from ner.options import described
+from ner.runs.environment import environment
+from ner.runs.files import SURFACES, write_scores
+from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
+from ner.runs.model_card import write_card
+from ner.runs.upload import push, require_repo_and_login
+from ner.scoring.calibration import Calibration
+from ner.scoring.score_table import score_table
+from ner.tagging.prediction import batching_for, torch_logits
+from ner.tagging.scoring import ScoredSplit, score_sentences
+from ner.tagging.tagger import NotFiniteError, Tagger
+from ner.training.callbacks import divergence
+from ner.training.resuming import (
     RunRecord,
     best_checkpoint,
     checkpoint_to_resume,
@@ -43,27 +59,8 @@ from ner.model.resuming import (
     require_same_options,
     run_facts,
 )
-from ner.model.scoring import ScoredSplit, score_sentences
-from ner.model.speed import (
-    choose_precision,
-    keep_freed_memory,
-    scoring_precision,
-    set_precision,
-    training_precision,
-)
-from ner.model.tagger import NotFiniteError, Tagger
-from ner.model.trainer import TaggingTrainer, build_trainer, saving
-from ner.model.used_embedding import trained_rows
-from ner.options import described
-from ner.records import read_record
-from ner.runs.environment import environment
-from ner.runs.files import SURFACES, write_json, write_scores
-from ner.runs.folder import UNFINISHED, holds_run, publish, remove_stale, remove_surplus, require_writable, training_in
-from ner.runs.model_card import write_card
-from ner.runs.upload import push, require_repo_and_login
-from ner.scoring.calibration import Calibration
-from ner.scoring.score_table import score_table
-from ner.writing import write_text, writing
+from ner.training.speed import fast_dropout, trained_rows
+from ner.training.trainer import TaggingTrainer, build_trainer, saving
 
 log = logging.getLogger("ner")
 
@@ -164,16 +161,19 @@ def load_trainer(arguments: Arguments, data: TrainingData, start: Start) -> Tagg
     set_precision(options, choose_precision(options, model.config.model_type))
     window = window_size(tokenizer, model, arguments.model.max_length)
     model.config.trained_window = window  # the run is scored with the window that it was trained with
-    inputs = model_inputs(data.train, data.validation, tokenizer, window, arguments.data.cache)
-    for part in inputs:
+    train, validation = (encode(s.words, s.tags, s.lengths, tokenizer, window) for s in (data.train, data.validation))
+    for split, part in (("train", train), ("validation", validation)):
         require_embedded(part, tokenizer, model, f"--model_checkpoint {encoder}")
+        if part.long_sentences:
+            log.info("%s: %d sentences are longer than %d sub-tokens and are split into several windows", split,
+                     part.long_sentences, window)  # fmt: skip
     best = best_checkpoint(start.checkpoint) if start.checkpoint and options.load_best_model_at_end else None
     record = RunRecord(start.seconds, fingerprints=fingerprints(data), **facts_of(arguments))
     callbacks: list[TrainerCallback] = [record]
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
     trainer = build_trainer(
-        options, model, tokenizer, inputs, epoch_scores(data), callbacks,
+        options, model, tokenizer, (train, validation), epoch_scores(data), callbacks,
         args_yaml=yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True),
         replaces_run=start.replaces_run, best_checkpoint=best,
     )  # fmt: skip

@@ -17,9 +17,9 @@ import inference
 from arguments import parse
 from data import evaluation_sentences
 from ner.labels import spans
-from ner.model import tagger
 from ner.runs.files import recorded_args
 from ner.scoring.scores import counts_of_ids, invalid_transitions, precision_recall_f1
+from ner.tagging import tagger
 
 
 def main() -> None:

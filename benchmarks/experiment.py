@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 
-from ner.runs.files import SPLITS, optional_json, recorded_args, write_json
+from ner.files import optional_json, write_json, write_text
+from ner.runs.files import SPLITS, recorded_args
 from ner.runs.upload import public_args, without_absolute_paths
-from ner.writing import write_text
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = {

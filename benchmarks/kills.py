@@ -29,8 +29,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 import train
-from ner.model.trainer import TaggingTrainer
 from ner.runs.folder import PLACING, UNFINISHED, WHOLE
+from ner.training.trainer import TaggingTrainer
 
 WORDS = "a storm hit the coast while people of town said nothing new about it and left for home by night".split()
 ENTITIES = {"PER": ["Ada Moss", "Li Wei"], "LOC": ["Bergen", "Lake Inari"], "DIS": ["rabies", "Lyme disease"]}
@@ -147,7 +147,7 @@ def command_lines(folder: Path) -> dict[str, list[str]]:
     """The options of `train.py` for the old run, for the new one that replaces it, and for the new one resumed."""
     common = [
         "--dataset", str(folder / "corpus"), "--model_checkpoint", str(folder / "encoder"), "--use_cpu", "true",
-        "--bf16", "false", "--learning_rate", "1e-2", "--cache", "false",
+        "--bf16", "false", "--learning_rate", "1e-2",
     ]  # fmt: skip
     new = [*common, "--output_dir", str(folder / "run"), "--num_train_epochs", "3"]
     return {

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from ner.corpus.cache import cache_folder
+from ner.training.inputs import model_inputs
+
 import inference
 from arguments import parse
 from data import training_data
 from metrics import ner_metric
-from ner.corpus.cache import cache_folder
+from ner.encoder import checkpoints
+from ner.encoder.encoding import window_size
+from ner.encoder.precision import keep_freed_memory
 from ner.labels import classes_of
-from ner.model import checkpoints
-from ner.model.dropout import fast_dropout
-from ner.model.encoding import window_size
-from ner.model.inputs import model_inputs
-from ner.model.speed import keep_freed_memory
-from ner.model.tagger import Tagger, load_tagger, tag_texts
-from ner.model.trainer import TaggingTrainer
-from ner.text_lines import blocks
+from ner.tagging.tagger import Tagger, load_tagger, tag_texts
+from ner.tagging.text_lines import blocks
+from ner.training.speed import fast_dropout
+from ner.training.trainer import TaggingTrainer
 from train import Start, load_trainer
 
 COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")

@@ -15,7 +15,7 @@ import numpy as np
 
 import inference
 from benchmarks.detokeniser import joined, written
-from ner.model.word_splitter import word_offsets
+from ner.encoder.word_splitter import word_offsets
 from ner.report.run_reader import read_run
 from ner.scoring.error_analysis import entities_of
 from ner.scoring.scores import precision_recall_f1

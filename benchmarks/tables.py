@@ -10,9 +10,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from ner.files import optional_json
 from ner.report.findings import p_cell, verdict
 from ner.report.tables import detectable_cell
-from ner.runs.files import optional_json
 
 TITLES = {
     "default": "A, all classes",

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import plain
-from ner.model import checkpoints
+from ner.encoder import checkpoints
 
 ROOT = Path(__file__).parent.parent
 

@@ -66,7 +66,7 @@ def run_script(main: Callable[[list[str]], None]) -> None:
 
     An `InputError` becomes its message and exit status 2, and so does a full standard output. Status 130 is an
     interrupt, 141 a pipe whose reader has gone. Any other exception is a fault of ours and keeps its traceback: code
-    that writes files does so within `ner.writing.writing`.
+    that writes files does so within `ner.files.writing`.
     """
     first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints
     open_standard_streams()

@@ -16,7 +16,7 @@ import yaml
 from transformers import HfArgumentParser
 
 from ner.errors import InputError, message_of, nearest
-from ner.records import PlainLoader
+from ner.files import PlainLoader
 
 
 def option(default: Any, help: str) -> Any:

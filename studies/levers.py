@@ -18,13 +18,13 @@ from torch.nn import functional
 from transformers import PreTrainedModel, TrainerCallback
 
 import train
+from ner.encoder.encoding import IGNORED, Encoded
 from ner.errors import run_script
 from ner.labels import ranges
-from ner.model.encoding import IGNORED, Encoded
-from ner.model.losses import per_word
-from ner.model.prediction import word_logits
-from ner.model.tagger import load_tagger
-from ner.model.trainer import TaggingTrainer, build_trainer
+from ner.tagging.prediction import word_logits
+from ner.tagging.tagger import load_tagger
+from ner.training.losses import per_word
+from ner.training.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
 from studies.soup import Soup
 

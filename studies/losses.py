@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ner.model.encoding import IGNORED
-from ner.model.losses import per_word
+from ner.encoder.encoding import IGNORED
+from ner.training.losses import per_word
 
 
 def focal(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.experiment import compare, run_all, runs_of
 from benchmarks.tables import table
-from ner.runs.files import optional_json
+from ner.files import optional_json
 from studies.sweep import TITLES, scores_of
 
 PLAIN = (

@@ -14,7 +14,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel, TrainerCallback
 
-from ner.model.trainer import TaggingTrainer
+from ner.training.trainer import TaggingTrainer
 
 
 class Soup(TrainerCallback):

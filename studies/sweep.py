@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.experiment import in_one_thread, is_trained, runs_of
 from benchmarks.tables import table
-from ner.runs.files import optional_json, write_json
+from ner.files import optional_json, write_json
 
 COMMON = "--per_device_train_batch_size 32 --eval_strategy no --save_strategy no --load_best_model_at_end false"
 BASE = "--num_train_epochs 3 --learning_rate 3e-4"

@@ -14,7 +14,6 @@ from loopback_hub import LoopbackHub
 HUB = LoopbackHub()
 os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1"}
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="prepared-cache-")  # also in subprocesses
 
 import huggingface_hub
 import interrupted_runs

@@ -7,8 +7,8 @@ import yaml
 
 import train
 from arguments import parse, recorded
+from ner.encoder.precision import choose_precision, set_precision
 from ner.errors import InputError
-from ner.model.speed import choose_precision, set_precision
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 

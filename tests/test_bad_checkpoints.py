@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 import hub
 import inference
 import train
-from ner.model import onnx_export
+from ner.tagging import onnx_export
 
 
 @pytest.fixture(scope="module")

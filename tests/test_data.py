@@ -72,7 +72,7 @@ def test_sentences_are_equal_only_where_every_token_is(tmp_path):
         for split, sentences in (("train", [*others, *rows]), ("val", [tokens])):
             lines = [{"tokens": t, "ner_tags": [0] * len(t)} for t in sentences]
             write_jsonl(tmp_path / split / f"{split}_en.jsonl", lines)
-        prepared = training_data(options(tmp_path, cache=False))
+        prepared = training_data(options(tmp_path))
         assert prepared.train.token_lists() == others
         assert (prepared.rows["duplicates_dropped"], prepared.rows["leaks_dropped"]) == (len(others), 1)
 

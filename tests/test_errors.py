@@ -23,7 +23,7 @@ from ner.scoring.scores import counts_of_tags, scores
 SCRIPT = """
 import logging, sys
 from ner.errors import InputError, run_script
-from ner.writing import writing
+from ner.files import writing
 def main(argv):
     logging.getLogger("ner").info("label %s", "B-\\x1b]0;title\\x07\\nerror: not so")
     print("caf\\udcff", flush=True)

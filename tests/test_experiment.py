@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from benchmarks import experiment, tables
-from ner.runs.files import optional_json
+from ner.files import optional_json
 from studies import recipe
 
 FEW = ("default", "masked", "default_upsampled")

@@ -14,8 +14,9 @@ from trained_runs import CPU, barely_trained, predictions, read_json, tagged
 
 import inference
 import train
-from ner.model import onnx_export, prediction, speed, tagger
+from ner.encoder import precision as precision_module
 from ner.scoring import calibration
+from ner.tagging import onnx_export, prediction, tagger
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +161,7 @@ def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders,
 def test_the_precision_of_scores_is_recorded_and_can_be_overridden(run, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
-    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device: True)
     for more, precision in (((), "bfloat16"), (("--bf16", "false"), "float32")):
         inference.main(["--checkpoint", str(copy), "--use_cpu", "true", *more])
         assert read_json(copy / "test" / "metrics.json")["precision"] == precision

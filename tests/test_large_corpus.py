@@ -31,7 +31,7 @@ def test_sizes_languages_and_tags(large):
 def test_no_two_sentences_have_the_same_tokens(large):
     seen = [json.loads(line)["tokens"] for path in large.glob("*/*.jsonl") for line in path.open(encoding="utf-8")]
     assert len({tuple(tokens) for tokens in seen}) == len(seen) == 5_000
-    rows = training_data(DataArguments(dataset=str(large), languages=list(LANGUAGES), cache=False)).rows
+    rows = training_data(DataArguments(dataset=str(large), languages=list(LANGUAGES))).rows
     assert (rows["duplicates_dropped"], rows["leaks_dropped"], rows["kept"]) == (0, 0, 4_000)
 
 

@@ -15,8 +15,7 @@ import inference
 import report
 import train
 from ner.errors import InputError
-from ner.records import read_record
-from ner.runs.files import write_json
+from ner.files import read_record, write_json
 from ner.runs.model_card import model_card
 
 DEEP = 3_000

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from ner.corpus.readers import read
+from ner.encoder.word_splitter import word_offsets
 from ner.labels import MULTINERD_CLASSES
-from ner.model.word_splitter import word_offsets
 from ner.scoring.scores import invalid_transitions
 
 SPLITS = {"train": 886, "validation": 155, "test": 260}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ner.model.encoding import IGNORED, Encoded
+from ner.encoder.encoding import IGNORED, Encoded
 from studies import levers, sweep
 from studies.losses import LOSSES
 from studies.soup import Soup

@@ -12,8 +12,8 @@ from conftest import WORDS
 from trained_runs import CPU, predictions, tagged
 
 import inference
+from ner.encoder import precision
 from ner.labels import flat_ids, label_names, spans
-from ner.model import speed
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys,
 
 @pytest.mark.parametrize("has", [True, False])
 def test_few_lines_and_many_are_tagged_in_the_hardwares_precision(has, run, tmp_path, monkeypatch, caplog, capsys):
-    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: has)
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: has)
     caplog.set_level("INFO", "ner")
     (tmp_path / "in.txt").write_text("a storm hit Bergen\n" * 100)
     for what in (("--text", "a storm hit Bergen"), ("--input_file", str(tmp_path / "in.txt"))):

@@ -17,9 +17,9 @@ from trained_runs import argv, differ_by, read_json, weights
 from transformers import AutoConfig, AutoModel
 
 import train
+from ner.encoder import precision
 from ner.labels import label_names
-from ner.model import speed
-from ner.model.trainer import StopAtDivergence
+from ner.training.trainer import StopAtDivergence
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +74,11 @@ def test_the_precision_is_that_of_the_hardware_and_args_yaml_repeats_it_elsewher
     has, corpus, encoders, tmp_path, monkeypatch
 ):
     """Neither run says --use_cpu or --bf16; the second one's machine has other hardware, and no GPU either."""
-    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: has)
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: has)
     options = argv(corpus, encoders["bert"], tmp_path / "a", "--max_steps", "3")
     start = options.index("--use_cpu")
     train.main(options[:start] + options[start + 4 :])
-    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda device: not has)
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: not has)
     train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "b")])
     assert differ_by(tmp_path / "a", tmp_path / "b") == 0
     name = "bfloat16" if has else "float32"

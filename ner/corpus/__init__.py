@@ -1,4 +1,4 @@
-"""Annotated sentences: reading, checking, selecting and auditing them, and the cache of prepared tables.
+"""Annotated sentences: reading, checking, selecting and auditing them. No torch and no tokenizer.
 
-What needs torch or a tokenizer belongs in `ner/model`; what compares tags with gold tags belongs in `ner/scoring`.
+What compares predicted with gold tags belongs in `ner/scoring`.
 """

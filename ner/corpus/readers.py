@@ -5,7 +5,6 @@ Every error names the file and the line. For another format write a function lik
 
 import codecs
 import gc
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,6 @@ from ner.errors import LONE_SURROGATE, InputError
 from ner.labels import is_label
 
 SAMPLE = Path(__file__).parents[2] / "sample"
-SPLITS = ("train", "validation", "test")
 # Rows of Babelscape's English files; copies with twice as many rows exist.
 MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454}
 
@@ -83,28 +81,6 @@ def file_of(dataset: str, language: str, split: str) -> Path:
         return fetch(dataset, FORMATS[".jsonl"].files[split].format(language), "dataset", remedy)
     except MissingFileError as error:
         raise MissingSplitError(str(error)) from None
-
-
-def source_hashes(dataset: str, languages: Sequence[str]) -> list[list[str]]:
-    """Split, language, suffix and SHA-256 of each file that the splits are read from."""
-    hashes = []
-    for split in SPLITS:
-        for language in languages:
-            try:
-                path = file_of(dataset, language, split)
-            except MissingSplitError:
-                continue  # the test split is optional, and reading says which other file is missing
-            hashes.append([split, language, path.suffix, hash_of(path)])
-    return hashes
-
-
-def hash_of(path: Path) -> str:
-    """The SHA-256 of a file. Raises `InputError` where it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def content_of(path: Path) -> bytes:

@@ -1,8 +1,7 @@
 """The steps from the sentences of a split to the rows of an experiment. `data.py` calls them in their order."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -42,27 +41,6 @@ class TrainingData:
     def names(self) -> list[str]:
         """The label names of both splits."""
         return self.train.names
-
-    def content(self) -> tuple[list[pa.Table], dict[str, Any]]:
-        """The tables of training and validation, and all else as values that JSON can hold."""
-        facts = {
-            "names": self.names,
-            "rows": self.rows,
-            "fingerprints": [self.train_fingerprint, self.validation_fingerprint],
-            "read": [asdict(count) for count in self.read],
-            "upsampled": self.upsampled,
-        }
-        return [self.train.table, self.validation.table], facts
-
-    @classmethod
-    def from_content(cls, tables: list[pa.Table], facts: dict[str, Any]) -> "TrainingData":
-        """The reverse of `content`."""
-        train, validation = (Sentences(table, facts["names"]) for table in tables)
-        read = [ReadCount(**count) for count in facts["read"]]
-        train_fingerprint, validation_fingerprint = facts["fingerprints"]
-        return cls(
-            train, validation, facts["rows"], train_fingerprint, validation_fingerprint, read, facts["upsampled"]
-        )
 
 
 def first_occurrences(sentences: Sentences) -> np.ndarray:

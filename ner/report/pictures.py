@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from ner.files import write_text
 from ner.report.drawings import MAX_SERIES, Node, Point, forest_plot, line_plot, svg
 from ner.report.findings import experiment_comparisons, is_shown, run_comparisons, score_interval
 from ner.report.run_reader import Run
 from ner.report.text import Part, heading, picture
-from ner.writing import write_text
 
 
 def difference_plot(result: dict[str, Any], folder: Path) -> list[Part]:

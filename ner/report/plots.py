@@ -8,7 +8,7 @@ matplotlib.use("Agg")  # needs no screen
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ner.writing import writing
+from ner.files import writing
 
 plt.rcParams["text.parse_math"] = False  # a data set's name may hold a dollar sign
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ner.errors import LONE_SURROGATE, InputError, nearest
+from ner.files import optional_json
 from ner.labels import classes_of, flat_ids, is_label, label_names, lookup_table
-from ner.runs.files import SURFACES, optional_json, recorded_args
+from ner.runs.files import SURFACES, recorded_args
 from ner.scoring.scores import Counts, counts_of_ids
 
 # Runs of one experiment may differ in these arguments.

@@ -8,11 +8,10 @@ from typing import Any
 
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError
+from ner.files import copy_permissions, read_record, write_json, write_text, writing
 from ner.hub_files import public_name
 from ner.labels import classes_of, flat_ids
-from ner.records import read_record
 from ner.scoring.scores import invalid_transitions
-from ner.writing import copy_permissions, write_text, writing
 
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 SPLITS = ("validation", "test")  # those that are scored
@@ -25,19 +24,6 @@ TOKENIZER_NAMES = (  # what the tokenizers of transformers save
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
     "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model",
 )  # fmt: skip
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file. Raises `ValueError` for NaN and infinity, `InputError` where it cannot be written."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def optional_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file, empty where there is no such file. Raises `InputError` for any other content."""
-    try:
-        return read_record(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
 
 
 def recorded_args(folder: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ner.errors import LONE_SURROGATE, InputError
+from ner.files import copy_permissions, optional_json, writing
 from ner.runs.files import (
     BASELINE,
     INDEX,
@@ -30,10 +31,8 @@ from ner.runs.files import (
     SPLITS,
     SURFACES,
     TOKENIZER_NAMES,
-    optional_json,
     recorded_args,
 )
-from ner.writing import copy_permissions, writing
 
 log = logging.getLogger("ner")
 UNFINISHED, WHOLE, PLACING = ".run-unfinished", ".run-whole", ".run-placing"

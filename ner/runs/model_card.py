@@ -7,11 +7,11 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from ner.errors import InputError, printable
+from ner.files import optional_json, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import escape
-from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, optional_json, recorded_args
+from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, recorded_args
 from ner.scoring.score_table import calibration_text, class_rows, macro_cells, overall_row, threshold_cells
-from ner.writing import write_text
 
 SCORES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("accuracy", "Token accuracy"))
 LISTED_ARGUMENTS = (

@@ -11,6 +11,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
 from ner.errors import InputError, message_of, printable
+from ner.files import optional_json
 from ner.hub_files import is_repo_id, public_name
 from ner.runs.files import (
     BASELINE,
@@ -20,7 +21,6 @@ from ner.runs.files import (
     SHARD,
     SPLITS,
     TOKENIZER_NAMES,
-    optional_json,
     recorded_args,
 )
 from ner.runs.model_card import write_card

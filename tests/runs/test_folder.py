@@ -12,8 +12,8 @@ from trained_runs import CPU, OVER, argv, content, differ_by, read_json
 
 import inference
 import train
-from ner.model.trainer import TaggingTrainer
 from ner.runs.folder import PLACING, UNFINISHED, WHOLE, checkpoints_in, finish_publishing, locked, publish
+from ner.training.trainer import TaggingTrainer
 
 FOREIGN = (
     "checkpoint-notes/thesis.txt", "checkpoint-archive/model.safetensors", "checkpoint-8-backup/config.json",

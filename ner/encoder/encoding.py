@@ -1,0 +1,271 @@
+"""From words to model inputs: sub-tokens, labels on first sub-tokens, windows over long sentences.
+
+A word's sub-tokens depend on the word alone, and for some tokenizers on whether it opens the sentence. So each
+distinct word is tokenized once, and all sentences are put together by indexing. Nothing is truncated: a sentence that
+is longer than the model's window becomes several overlapping windows, and each word is labelled (and so trained,
+predicted and scored) in exactly one of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from ner.corpus.sentences import list_column
+from ner.errors import InputError
+from ner.labels import ranges
+
+IGNORED = -100  # the label of positions that the loss and the scores pass over
+SEQUENCE = 1_000  # words the tokenizer takes as one sequence
+SENTENCES = 20_000  # of a block that is put together at once
+LEAST_WINDOW = 4  # sub-tokens: two special ones, and two of the text
+NO_LIMIT = 2**31 - 1  # tokenizers without a limit say 10**30, which no array index holds
+WINDOW = 512  # where neither model nor tokenizer has a limit: what most such models were pre-trained with
+PROBE = "In 1998 , Ada Moss ' s Größe ( 北 ) said : no .".split()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Model inputs, one row a window: input_ids and labels, both flat [position], and `lengths` [window].
+
+    The positions with a label other than -100, taken in order, are the words of all sentences in order.
+    """
+
+    input_ids: np.ndarray
+    labels: np.ndarray
+    lengths: np.ndarray
+    long_sentences: int  # how many needed more than one window
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def table(self) -> pa.Table:
+        """The columns that a data collator for token classification expects."""
+        columns = {"input_ids": list_column(self.input_ids, self.lengths)}
+        return pa.table(columns | {"labels": list_column(self.labels, self.lengths), "length": pa.array(self.lengths)})
+
+
+def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_length: int | None) -> int:
+    """Sub-tokens a window may hold, special ones included: `max_length`, or what a run was trained with, or all that
+    the model takes.
+
+    RoBERTa and its kin count positions from `padding_idx + 1`, which shortens their window by as much. Raises
+    `InputError` for a `max_length` beyond the window, and for a model whose window holds no text.
+    """
+    limits = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
+    for name, module in model.named_modules():  # not every table of positions is an Embedding, or the only one
+        if name.endswith("position_embeddings") and hasattr(module, "weight"):
+            padding = getattr(module, "padding_idx", None)
+            limits.append(len(module.weight) - (0 if padding is None else padding + 1))
+    largest = int(min(*(limit for limit in limits if limit not in (None, -1)), NO_LIMIT))  # -1: XLNet has no limit
+    if largest < LEAST_WINDOW:
+        raise InputError(
+            f"{model.name_or_path}: found a window of {largest} sub-tokens (max_position_embeddings of config.json); "
+            f"expected at least {LEAST_WINDOW}"
+        )
+    if max_length is not None and max_length > largest:
+        raise InputError(f"--max_length: found {max_length}; expected at most {largest}, the model's window")
+    trained = getattr(model.config, "trained_window", None)
+    if trained is not None and (type(trained) is not int or trained < LEAST_WINDOW):
+        raise InputError(
+            f"{model.name_or_path}: config.json: found trained_window {trained!r}; expected a number of at least "
+            f"{LEAST_WINDOW}, the sub-tokens of a window in training; correct it there"
+        )
+    return max_length or min(largest, trained or (WINDOW if largest == NO_LIMIT else largest))
+
+
+def encode(
+    words: pa.Array, tags: np.ndarray, lengths: np.ndarray, tokenizer: PreTrainedTokenizerFast, window: int
+) -> Encoded:
+    """Model inputs for the words [token] with label ids `tags` [token] of sentences of `lengths` [sentence].
+
+    The sub-tokens are those of the sentence's text, its words joined by spaces. Each word needs a first sub-token for
+    its label. So a word that the tokenizer turns into nothing becomes the unknown token, and a word longer than a
+    window is cut to its first sub-tokens.
+    """
+    before, after = special_tokens(tokenizer)
+    distinct, word_ids = distinct_words(words, lengths, word_prefix(tokenizer)[0])
+    pieces, counts = sub_tokens(distinct, tokenizer)
+    starts = np.cumsum(counts) - counts
+    counts = np.minimum(counts, window - len(before) - len(after))
+    borders = np.concatenate([[0], np.cumsum(lengths)])
+    parts = []
+    for first in range(0, max(1, len(lengths)), SENTENCES):  # in blocks, because the arrays of indices are large
+        last = min(first + SENTENCES, len(lengths))
+        block = slice(borders[first], borders[last])
+        ids = word_ids[block]
+        parts.append(
+            encode_block(pieces, starts[ids], counts[ids], tags[block], lengths[first:last], (before, after), window)
+        )
+    return Encoded(
+        np.concatenate([part.input_ids for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.lengths for part in parts]),
+        sum(part.long_sentences for part in parts),
+    )
+
+
+def encode_block(
+    pieces: np.ndarray,
+    starts: np.ndarray,
+    counts: np.ndarray,
+    tags: np.ndarray,
+    lengths: np.ndarray,
+    special: tuple[list[int], list[int]],
+    window: int,
+) -> Encoded:
+    """Model inputs for words whose sub-tokens are `counts` [token] of `pieces` from `starts` [token] on.
+
+    `special` are the ids before and after each sentence.
+    """
+    before, after = special
+    room = window - len(before) - len(after)
+    flat = pieces[ranges(starts, counts)]
+    bounds = np.concatenate([[0], np.cumsum(counts)])  # where each word's sub-tokens begin in `flat`
+    ends = np.cumsum(lengths)
+    long = bounds[ends] - bounds[ends - lengths] > room
+    first, last, scored = windows(bounds, lengths, room, long)
+    sizes = bounds[last] - bounds[first]
+    rows = sizes + len(before) + len(after)
+    row_starts = np.cumsum(rows) - rows
+    input_ids = np.empty(rows.sum(), dtype=np.int32)
+    for i, token in enumerate(before):
+        input_ids[row_starts + i] = token
+    for i, token in enumerate(after):
+        input_ids[row_starts + rows - len(after) + i] = token
+    input_ids[ranges(row_starts + len(before), sizes)] = flat[ranges(bounds[first], sizes)]
+
+    # Every word is scored in one window, and windows come in order: `scored` counts the words of each.
+    window_of_word = np.repeat(np.arange(len(first)), scored)
+    labels = np.full(len(input_ids), IGNORED, dtype=np.int16)
+    labels[(row_starts + len(before) - bounds[first])[window_of_word] + bounds[:-1]] = tags
+    return Encoded(input_ids, labels, rows, int(long.sum()))
+
+
+def word_prefix(tokenizer: PreTrainedTokenizerFast) -> tuple[str, bool]:
+    """What to put before each word except a sentence's first, so that it has the sub-tokens that it has in a text:
+    nothing, or a space. The second value is false if neither gives the sub-tokens of a text.
+
+    Most tokenizers mark the beginning of a word themselves, some need a space there. The tokenizer has no limits
+    (`remove_limits`).
+    """
+    backend = tokenizer.backend_tokenizer
+    in_a_text = backend.encode(" ".join(PROBE), add_special_tokens=False).ids
+    for prefix in ("", " "):
+        words = [PROBE[0], *(prefix + word for word in PROBE[1:])]
+        if backend.encode(words, is_pretokenized=True, add_special_tokens=False).ids == in_a_text:
+            return prefix, True
+    return " ", False
+
+
+def distinct_words(words: pa.Array, lengths: np.ndarray, prefix: str) -> tuple[list[str], np.ndarray]:
+    """The distinct words, with `prefix` if any, then without it those that open a sentence; and the index of each word
+    among these, [token].
+    """
+    dictionary = words.dictionary_encode()
+    distinct, indices = dictionary.dictionary.to_pylist(), dictionary.indices.to_numpy()
+    if not prefix:
+        return distinct, indices
+    openings = (np.cumsum(lengths) - lengths)[lengths > 0]
+    first = words.take(pa.array(openings)).dictionary_encode()
+    indices = indices.copy()
+    indices[openings] = len(distinct) + first.indices.to_numpy()
+    return [*(prefix + word for word in distinct), *first.dictionary.to_pylist()], indices
+
+
+def remove_limits(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Switches off the truncation and the padding that the tokenizer's file may have set."""
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+    """The ids that the tokenizer puts before and after a sentence."""
+    bare = tokenizer([["a"]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0]
+    full = tokenizer([["a"]], is_split_into_words=True)["input_ids"][0]
+    start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
+    return full[:start], full[start + len(bare) :]
+
+
+def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, place: str) -> None:
+    """Raises `InputError` where the model has no embedding for an id of `encoded` or for padding.
+
+    Other ids of the tokenizer may be larger: those of some published tokenizers are.
+    """
+    embedding = model.get_input_embeddings()
+    rows = getattr(embedding, "num_embeddings", embedding.weight.shape[0])
+    largest = max(int(encoded.input_ids.max(initial=0)), tokenizer.pad_token_id or 0)
+    if largest >= rows:
+        raise InputError(
+            f"{place}: tokenizer.json gave the id {largest}; expected ids below {rows}, the rows of the model's "
+            "embeddings; use the tokenizer that belongs to the model"
+        )
+
+
+def unknown_token(tokenizer: PreTrainedTokenizerFast) -> int | None:
+    """The id for words without sub-tokens: the unknown token's, else the mask token's, None where neither exists."""
+    return tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.mask_token_id
+
+
+def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np.ndarray, np.ndarray]:
+    """The sub-token ids of all words, one after the other, and how many each word has, at least one: [word].
+
+    The tokenizer has no limits (`remove_limits`). Raises `InputError` for a word without sub-tokens where the tokenizer
+    has no token for unknown words.
+    """
+    # The tokenizer splits each word of a sequence by itself, and is faster with few long sequences than with many short
+    # ones. The Python code around its backend would spend even more time on masks that nobody reads.
+    sequences = [words[start : start + SEQUENCE] for start in range(0, len(words), SEQUENCE)]
+    encoded = tokenizer.backend_tokenizer.encode_batch(sequences, is_pretokenized=True, add_special_tokens=False)
+    ids = np.array([i for e in encoded for i in e.ids], dtype=np.int32)
+    word = np.array([n * SEQUENCE + i for n, e in enumerate(encoded) for i in e.word_ids], dtype=np.int64)
+    counts = np.bincount(word, minlength=len(words))
+    if not counts.all():
+        unknown = unknown_token(tokenizer)
+        if unknown is None:
+            raise InputError(
+                f"{tokenizer.name_or_path}: its tokenizer has no sub-token for {words[int(counts.argmin())]!r}; "
+                "expected one, or an unk_token or mask_token to put there; add it to tokenizer_config.json"
+            )
+        ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown)
+    return ids, np.maximum(counts, 1)
+
+
+def windows(bounds: np.ndarray, lengths: np.ndarray, room: int, long: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Half-open word ranges of all windows, and how many words each scores: first, last, scored, each [window].
+
+    `bounds` [token + 1] holds where each word's sub-tokens begin, `lengths` [sentence] the words of each sentence,
+    and `long` [sentence] is true where one window is not enough.
+    """
+    ends = np.cumsum(lengths)
+    whole = np.stack([ends - lengths, ends, lengths])
+    parts: list[np.ndarray] = []
+    done = 0
+    for sentence in np.flatnonzero(long).tolist():
+        start, end = whole[:2, sentence].tolist()
+        parts += [whole[:, done:sentence], sentence_windows(bounds, start, end, room)]
+        done = sentence + 1
+    return tuple(np.concatenate([*parts, whole[:, done:]], axis=1))
+
+
+def sentence_windows(bounds: np.ndarray, start: int, end: int, room: int) -> np.ndarray:
+    """The windows over the long sentence of the words `start` to `end`: rows first, last, scored; [3, window].
+
+    Neighbours overlap by up to half a window. A word in two windows is scored where the nearer border, counted in
+    sub-tokens, is farther away (the max-context rule of BERT's code for SQuAD).
+    """
+    first, last, cuts = [start], [], [start]
+    while True:
+        stop = np.searchsorted(bounds, bounds[first[-1]] + room, side="right") - 1
+        if stop >= end:
+            break
+        last.append(stop)
+        # The next window must hold at least one word more than this one, however long that word is.
+        overlap = min(room // 2, room - (bounds[stop + 1] - bounds[stop]))
+        following = max(np.searchsorted(bounds, bounds[stop] - overlap), first[-1] + 1)
+        shared = np.arange(following, stop)
+        nearer_end = bounds[stop] - bounds[shared + 1] < bounds[shared] - bounds[following]
+        cuts.append(max(following + np.count_nonzero(~nearer_end), cuts[-1]))
+        first.append(following)
+    return np.stack([first, [*last, end], np.diff([*cuts, end])])

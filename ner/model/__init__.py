@@ -1,1 +1,0 @@
-"""Everything that loads torch: encoders, model inputs, prediction, training, export. No scores, no reports."""

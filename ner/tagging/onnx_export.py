@@ -1,0 +1,148 @@
+"""A run's model in ONNX: exported, with float32 and with int8 weights, and run by onnxruntime."""
+
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from ner.encoder.checkpoints import load_for_tagging
+from ner.errors import InputError, message_of
+from ner.files import copy_permissions, writing
+from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS
+from ner.runs.folder import EXPORT_FILES
+from ner.tagging.prediction import Logits
+
+QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
+
+
+def export(run: Path) -> None:
+    """Writes `onnx/` and `onnx_int8/` into a run folder, both or none, in the place of an earlier export.
+
+    Each is a complete checkpoint: config.json, tokenizer, model.onnx and, if the run has it, args.yaml.
+    The model takes input_ids and attention_mask, int64 [row, position], and gives logits, float32
+    [row, position, label]. Raises `InputError` where the folder holds no run, or a model that is too large for one file
+    or that the exporter cannot export.
+    """
+    if not (run / "config.json").is_file():
+        raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
+    for folder in ONNX_FOLDERS:
+        if (run / folder).exists() and not (run / folder / ONNX).is_file():
+            raise InputError(f"{run / folder}: holds no {ONNX}; expected an earlier export or nothing; move it away")
+        own = {name.partition("/")[0] for name in EXPORT_FILES} | {Path(BASELINE).name}
+        others = sorted(path.name for path in (run / folder).glob("*") if path.name not in own)
+        if others:
+            raise InputError(f"{run / folder}: holds {others[0]}, which an export would replace; move it away")
+    checkpoint = load_for_tagging(str(run), "checkpoint")
+    model, tokenizer = checkpoint.model, checkpoint.tokenizer
+    if 4 * model.num_parameters() >= 2**31:
+        raise InputError(
+            f"{run}: found {model.num_parameters():,} parameters; expected less than 2 GiB, the limit of an ONNX file"
+        )
+    with writing(run), tempfile.TemporaryDirectory(prefix=".onnx-", dir=run) as temporary:
+        full, small = (Path(temporary) / folder for folder in ONNX_FOLDERS)
+        for new in (full, small):
+            tokenizer.save_pretrained(new)
+            for name in ("config.json", "args.yaml"):
+                if (run / name).is_file():
+                    shutil.copy(run / name, new)
+        try:
+            with quiet():
+                write_onnx(model, full / ONNX)
+                write_int8(full / ONNX, small / ONNX)
+        except torch.onnx.OnnxExporterError as error:
+            raise InputError(
+                f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
+                "docs/encoders.md lists as exported; use the run itself"
+            ) from error
+        for new in (full, small):
+            if (run / new.name).exists():
+                copy_permissions(run / new.name, new)
+                (run / new.name).rename(Path(temporary) / f"old-{new.name}")
+            new.rename(run / new.name)
+
+
+def write_onnx(model: PreTrainedModel, path: Path) -> None:
+    """Writes the model as ONNX, with float32 weights, for any number of rows and positions."""
+    import onnx
+
+    # The plain formulation of attention: the fused one is exported with checks for rows that are all padding.
+    model.set_attn_implementation("eager")
+    names, axes = ("input_ids", "attention_mask"), {0: "row", 1: "position"}
+    torch.onnx.export(
+        model, (), path, kwargs={name: torch.ones(2, 8, dtype=torch.int64) for name in names},
+        output_names=["logits"], dynamic_shapes=dict.fromkeys(names, axes), external_data=False, verbose=False,
+    )  # fmt: skip
+    exported = onnx.load(path)
+    graph = exported.graph
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]  # the exporter's notes, with the paths of the sources on this machine
+    onnx.save(exported, path)
+
+
+def write_int8(source: Path, path: Path) -> None:
+    """The model with int8 weights, a scale for each column; activations are quantized when the model runs.
+
+    What loses the most for the least space stays in float32: the small tables of positions and token types, and the
+    first layer's projection back to the hidden size, whose inputs have the farthest outliers under one scale.
+    """
+    import onnx
+    from onnxruntime.quantization import quantize_dynamic
+
+    graph = onnx.load(source).graph
+    shapes = {weights.name: tuple(weights.dims) for weights in graph.initializer}
+    tables = [node for node in graph.node if node.op_type == "Gather" and node.input[0] in shapes]
+    small = sorted(tables, key=lambda node: shapes[node.input[0]][0])[:-1]  # all but that of the words
+    products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in shapes]
+    narrowing = [node for node in products if shapes[node.input[1]][0] > shapes[node.input[1]][1]][:1]
+    quantize_dynamic(source, path, per_channel=True, nodes_to_exclude=[node.name for node in (*small, *narrowing)])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hides the warnings of the exporters, about which a person can do nothing."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def onnx_logits(path: Path, labels: int, at_once: int) -> tuple[Logits, str]:
+    """The logits of an exported model on the CPU, for `at_once` batches at a time.
+
+    The second value is the precision of its weights, float32 or int8, as the model file itself tells it.
+    Raises `InputError` where its file is damaged or is another model than its config.json says.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads() // at_once
+    options.log_severity_level = 4  # what goes wrong is raised
+    try:
+        session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+        )  # that fusion's kernel is many times as slow on a CPU as what it replaces
+    except Exception as error:  # onnxruntime's classes share no base of their own
+        raise InputError(
+            f"{path}: cannot be loaded: {message_of(error, 300)}; export the run again: python hub.py onnx RUN"
+        ) from None
+    inputs, outputs = {i.name for i in session.get_inputs()}, session.get_outputs()
+    if inputs != {"input_ids", "attention_mask"} or [o.shape[-1] for o in outputs] != [labels]:
+        raise InputError(
+            f"{path}: found the inputs {', '.join(sorted(inputs))} and outputs of shape "
+            f"{', '.join(str(o.shape) for o in outputs)}; expected input_ids and attention_mask, and {labels} labels"
+        )
+
+    def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        return session.run(None, {"input_ids": input_ids, "attention_mask": attention_mask})[0]
+
+    quantized = session.get_modelmeta().producer_name == QUANTIZER
+    return logits, "int8" if quantized else "float32"

@@ -1,0 +1,160 @@
+"""A checkpoint that tags: from words to labels, and from raw text to entities with character offsets."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArguments
+
+from ner.encoder.checkpoints import CALIBRATION, load_for_tagging
+from ner.encoder.encoding import encode, require_embedded, window_size
+from ner.encoder.precision import choose_precision, scoring_precision
+from ner.encoder.word_splitter import word_offsets
+from ner.errors import InputError
+from ner.labels import Spans, classes_of, label_names, spans
+from ner.scoring.calibration import Calibration
+from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities
+from ner.tagging.onnx_export import onnx_logits
+from ner.tagging.prediction import Batching, Logits, batching_for, torch_logits, word_logits
+
+
+class NotFiniteError(InputError):
+    """A model gave NaN or infinity instead of scores."""
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The label id of each word, int16 [token], the entities in order, and their probabilities, float64 [entity]."""
+
+    ids: np.ndarray
+    entities: Spans
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """What tagging needs: the model's logits, its tokenizer and labels, and how windows are batched.
+
+    `place` names the checkpoint in messages, `precision` is float32, bfloat16, or int8 weights, `checkpoint_labels`
+    are the label names by id, `window` is the number of sub-tokens that a window holds, `constrained` says whether tags
+    must follow the rules of BIO, `calibration` makes scores of probabilities, and `model` gives the shape of the
+    embeddings.
+    """
+
+    place: str
+    logits: Logits
+    precision: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    checkpoint_labels: list[str]
+    window: int
+    batching: Batching
+    constrained: bool
+    calibration: Calibration
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that the checkpoint knows, in the order of `classes_of`."""
+        return classes_of(self.checkpoint_labels)
+
+    @property
+    def names(self) -> list[str]:
+        """The label names that the ids of `tag` index, in this project's order of classes."""
+        return label_names(self.classes)
+
+    def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Tagged:
+        """Tags the words [token] of sentences of `lengths` [sentence]; ids are indices into `names`.
+
+        Raises `NotFiniteError` where the model gives no finite scores.
+        """
+        unlabelled = np.zeros(len(words), dtype=np.int16)
+        encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
+        require_embedded(encoded, self.tokenizer, self.model, self.place)
+        labels = self.checkpoint_labels
+        logits = word_logits(self.logits, len(labels), self.tokenizer, encoded, self.batching, progress)
+        wrong = int((~np.isfinite(logits).all(axis=1)).sum())
+        if wrong:
+            remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"
+            raise NotFiniteError(
+                f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
+                f"expected finite numbers; {remedy}"
+            )
+        scores = np.full((len(logits), len(self.names)), -np.inf, dtype=np.float32)
+        scores[:, [self.names.index(label) for label in labels]] = logits
+        ids = best_tags(scores, lengths, self.constrained)
+        entities = spans(ids, lengths, self.names)
+        if self.constrained:
+            return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
+        return Tagged(ids, entities, independent_probabilities(scores, lengths, ids, entities))
+
+
+def load_tagger(
+    location: str, option: str, options: TrainingArguments, max_length: int | None, constrained: bool | None
+) -> Tagger:
+    """The tagger of a checkpoint at a place that `resolve_checkpoint` gave, on the device that the options name.
+
+    An exported checkpoint runs on the CPU. If `constrained` is None, tags are constrained if the checkpoint was trained
+    so; one that was not trained here may begin entities with `I-`. Raises `InputError` where it cannot be used.
+    """
+    checkpoint = load_for_tagging(location, option)
+    model, labels = checkpoint.model, checkpoint.label_names
+    window = window_size(checkpoint.tokenizer, model, max_length)
+    device = torch.device("cpu") if checkpoint.onnx else options.device
+    batching = batching_for(options.per_device_eval_batch_size, device)
+    if checkpoint.onnx:
+        logits, precision = onnx_logits(checkpoint.onnx, len(labels), batching.at_once)
+    else:
+        precision = scoring_precision(choose_precision(options, model.config.model_type))
+        logits = torch_logits(model.to(device, getattr(torch, precision)))
+    place = f"--{option} {location}"
+    if constrained is None:
+        constrained = getattr(model.config, "constrained_decoding", None) is True
+    calibration = recorded_calibration(model)
+    return Tagger(
+        place, logits, precision, model, checkpoint.tokenizer, labels, window, batching, constrained, calibration
+    )
+
+
+def recorded_calibration(model: PreTrainedModel) -> Calibration:
+    """The calibration that training stored in `config.json`; one that changes nothing where there is none.
+
+    Raises `InputError` for values that are no calibration.
+    """
+    recorded = getattr(model.config, CALIBRATION, None)
+    if recorded is None:
+        return Calibration()
+    names = {field.name for field in fields(Calibration)}
+    if (
+        not isinstance(recorded, dict)
+        or recorded.keys() != names
+        or not all(type(value) in (int, float) and math.isfinite(value) for value in recorded.values())
+    ):
+        raise InputError(
+            f"{model.name_or_path}: config.json: found {CALIBRATION} {recorded!r}; expected the numbers "
+            f"{' and '.join(sorted(names))}; correct it there, or remove it"
+        )
+    return Calibration(**recorded)
+
+
+def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
+    """The entities of each text, with half-open character offsets and calibrated scores."""
+    offsets = [word_offsets(text) for text in texts]
+    lengths = np.array([len(o) for o in offsets], dtype=np.int64)
+    words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
+    result = tagger.tag(pa.array(words, type=pa.string()), lengths)
+    entities = result.entities
+    text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
+    classes = tagger.classes
+    tagged: list[list[dict[str, Any]]] = [[] for _ in texts]
+    scores = tagger.calibration.scores(result.probabilities).tolist()
+    columns = (entities.start, entities.end, entities.class_index, scores)
+    for first, last, class_id, score in zip(*columns, strict=True):
+        text = text_of_word[first]
+        places = offsets[text][first - first_words[text] : last - first_words[text]]
+        start, end = places[0][0], places[-1][1]
+        entity = {"type": classes[class_id], "text": texts[text][start:end], "start": start, "end": end}
+        tagged[text].append(entity | {"score": round(score, 4)})
+    return tagged

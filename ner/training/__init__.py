@@ -1,0 +1,1 @@
+"""Training: transformers' Trainer with this project's batches, losses and callbacks, and resuming."""

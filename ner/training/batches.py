@@ -1,0 +1,75 @@
+"""The training batches: sentences of similar length together, in random order, and some of their words hidden.
+
+Word dropout (Iyyer et al. 2015) as encoders know it from their pre-training: a hidden sub-token becomes the mask token,
+so that a model learns from a word's context too. Its label stays.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import torch
+from transformers import PreTrainedTokenizerFast, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from ner.encoder.encoding import IGNORED, Encoded
+from ner.errors import InputError
+
+
+class BatchesOfLikeLength(LengthGroupedSampler):
+    """transformers' batches of sentences of similar length, in random order instead of from long to short.
+
+    The order depends only on seed and epoch, so a run that is resumed within an epoch repeats it. The row after the
+    last one, which teaches nothing, is added until the number of rows is a multiple of `multiple`: then several
+    processes have equally many.
+    """
+
+    epoch = 0
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int, multiple: int = 1) -> None:
+        super().__init__(batch_size, lengths=lengths)
+        self.seed, self.fill = seed, -len(lengths) % multiple
+
+    def __len__(self) -> int:
+        return len(self.lengths) + self.fill
+
+    def set_epoch(self, epoch: int) -> None:
+        """What accelerate calls before each epoch, with its number: it makes the order another one."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        seed = np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)
+        self.generator = torch.Generator().manual_seed(int(seed[0]))
+        rows = list(super().__iter__())
+        whole = len(rows) // self.batch_size
+        for batch in torch.randperm(whole, generator=self.generator).tolist():
+            yield from rows[batch * self.batch_size : (batch + 1) * self.batch_size]
+        yield from rows[whole * self.batch_size :]
+        yield from [len(rows)] * self.fill
+
+
+def training_table(train: Encoded, options: TrainingArguments) -> pa.Table:
+    """The rows of training, and for `BatchesOfLikeLength` in several processes one of length 0 that teaches nothing."""
+    table = train.table()
+    if options.world_size == 1 or options.train_sampling_strategy != "group_by_length":
+        return table
+    row = table.slice(0, 1).to_pylist()[0]
+    empty = {"input_ids": row["input_ids"], "labels": [IGNORED] * len(row["labels"]), "length": 0}
+    return pa.concat_tables([table, pa.Table.from_pylist([empty], schema=table.schema)])
+
+
+def require_mask(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The id of the mask token. Raises `InputError` where the tokenizer has none."""
+    if tokenizer.mask_token_id is None:
+        raise InputError(
+            f"--word_dropout: the tokenizer of {tokenizer.name_or_path} has no mask token; expected one to hide words "
+            "behind; pass --word_dropout 0"
+        )
+    return tokenizer.mask_token_id
+
+
+def with_hidden_words(input_ids: torch.Tensor, share: float, tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
+    """The ids [row, position] with each hidden by a probability of `share`, except special tokens."""
+    special = torch.tensor(tokenizer.all_special_ids, device=input_ids.device)
+    hidden = (torch.rand(input_ids.shape, device=input_ids.device) < share) & ~torch.isin(input_ids, special)
+    return input_ids.masked_fill(hidden, require_mask(tokenizer))

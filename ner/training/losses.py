@@ -1,0 +1,73 @@
+"""What a training minimizes. Each loss is a function that transformers' Trainer calls with the words of a whole batch,
+which several steps of accumulation or processes may share.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+from ner.encoder.encoding import IGNORED
+
+
+def mean_loss(label_smoothing: float) -> Callable[..., torch.Tensor]:
+    """Cross-entropy as the mean over words."""
+
+    def loss(
+        outputs: dict[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        logits = outputs["logits"].flatten(0, 1).float()
+        total = functional.cross_entropy(
+            logits, labels.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
+        )
+        return per_word(total, labels, num_items_in_batch)
+
+    return loss
+
+
+def crf_loss(
+    outputs: dict[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+) -> torch.Tensor:
+    """The negative log-probability of the gold tags among all sequences that `ner.tagging.decoding` allows, as the mean
+    over words.
+
+    It is that of a linear-chain CRF (Lafferty et al. 2001) whose transitions are not learned: each is allowed or not. A
+    gold `I-` label that continues no entity of its class counts as `B-`. Each window of a long sentence is a sequence
+    of its own.
+    """
+    words = labels != IGNORED
+    place = (words.cumsum(1) - 1)[words]
+    row = torch.arange(len(labels), device=labels.device)[:, None].expand_as(labels)[words]
+    lengths = words.sum(1)  # 0 for the row that `training_table` adds for several processes
+    logits = outputs["logits"]
+    scores = torch.zeros(len(labels), max(1, int(lengths.max())), logits.shape[-1], device=logits.device)
+    scores[row, place] = logits[words].float()
+    gold = labels[words]
+    previous = torch.cat([gold.new_zeros(1), gold[:-1]]).where(place > 0, 0)
+    opens = (gold > 0) & (gold % 2 == 0) & (previous != gold) & (previous != gold - 1)
+    gold = torch.where(opens, gold - 1, gold)
+    total = log_partition(scores, lengths).sum() - scores[row, place, gold].sum()
+    return per_word(total, labels, num_items_in_batch)
+
+
+def log_partition(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """The logarithm of the summed exponentials of all valid sequences' scores, [sentence], for the scores [sentence,
+    word, label] of sentences of `lengths` [sentence]; 0 for those without words.
+
+    The forward algorithm, for all sentences at once. `I-` continues its own class only. So two sums go from word to
+    word: that over all sequences, and for each class that over those that end in an entity of it, which may go on.
+    """
+    outside, begin, inside = scores[..., :1], scores[..., 1::2], scores[..., 2::2]
+    of_class = begin[:, 0]
+    of_all = [torch.logsumexp(torch.cat([outside[:, 0], of_class], 1), 1)]
+    for word in range(1, scores.shape[1]):
+        before = of_all[-1][:, None]
+        of_class = torch.logaddexp(begin[:, word] + before, inside[:, word] + of_class)
+        of_all.append(torch.logsumexp(torch.cat([outside[:, word] + before, of_class], 1), 1))
+    last = torch.stack(of_all, 1)[torch.arange(len(lengths), device=lengths.device), lengths - 1]
+    return last.where(lengths > 0, 0)
+
+
+def per_word(total: torch.Tensor, labels: torch.Tensor, words: torch.Tensor | int | None) -> torch.Tensor:
+    """The mean of a summed loss over `words`, the words of the whole batch, or if None over those of `labels`."""
+    return total / (words if words is not None else (labels != IGNORED).sum())

@@ -1,0 +1,269 @@
+"""transformers' Trainer as this repository uses it: its batches, its loss, and checkpoints that appear when complete.
+
+`TaggingTrainer` overrides private methods of Trainer, because it has no public ones for this. A test fails if a new
+version of transformers no longer has or calls them.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.utils.checkpoint import checkpoint
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
+from transformers import (
+    DataCollatorForTokenClassification,
+    EvalPrediction,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    get_scheduler,
+)
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.utils import is_liger_kernel_available
+
+from ner.encoder.checkpoints import only_errors
+from ner.encoder.encoding import IGNORED, Encoded
+from ner.errors import InputError, message_of
+from ner.files import write_text, writing
+from ner.runs.folder import UNFINISHED, publish, remove_surplus
+from ner.tagging.decoding import best_tags
+from ner.tagging.prediction import PAIRS
+from ner.training.batches import BatchesOfLikeLength, require_mask, training_table, with_hidden_words
+from ner.training.callbacks import Progress, StopAtDivergence
+from ner.training.losses import crf_loss, mean_loss
+from ner.training.speed import train_used_rows
+
+
+class TaggingTrainer(Trainer):
+    """Trainer with our batches, evaluation of all rows in the data's order, and whole checkpoints.
+
+    A folder checkpoint-N appears in the run folder when it is complete, with the run's `args.yaml`. If `replaces_run`,
+    the first one takes the place of the run that the folder holds. `best_checkpoint` is that of a run that is resumed.
+    """
+
+    def __init__(
+        self, *, args: TrainingArguments, args_yaml: str, replaces_run: bool, best_checkpoint: str | None, **parts: Any
+    ) -> None:
+        super().__init__(args=args, **parts)
+        self.args_yaml, self.replaces_run, self.best_checkpoint = args_yaml, replaces_run, best_checkpoint
+        # Trainer would remove folders that are not its own; `remove_surplus` does it instead.
+        self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        run, name = self.args.output_dir, f"checkpoint-{self.state.global_step}"
+        new = Path(run) / UNFINISHED
+        self.args.output_dir = str(new)
+        try:
+            with saving(Path(run) / name):
+                super()._save_checkpoint(model, trial)
+        finally:
+            self.args.output_dir = run
+        if self.state.best_model_checkpoint == str(new / name):
+            self.state.best_model_checkpoint = str(Path(run) / name)
+        self.accelerator.wait_for_everyone()  # each has saved its random state
+        if self.args.should_save:
+            with writing(new / name):
+                self.state.save_to_json(str(new / name / "trainer_state.json"))
+            write_text(new / "args.yaml", self.args_yaml)
+            publish(Path(run), self.replaces_run)
+            best = Path(self.state.best_model_checkpoint or name).name
+            remove_surplus(Path(run), self.checkpoint_limit, [name, best])
+        self.replaces_run = False
+        self.accelerator.wait_for_everyone()
+
+    def get_eval_dataloader(self, eval_dataset: Dataset | None = None) -> DataLoader:
+        dropped, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.args.dataloader_drop_last = dropped
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        together = self.args.train_batch_size * self.args.world_size
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        lengths = self.train_dataset.data.column("length").to_numpy()  # at once, where Dataset would give row by row
+        lengths = lengths[lengths > 0].tolist()  # without the row that teaches nothing
+        multiple = together if self.args.world_size > 1 else 1
+        return BatchesOfLikeLength(together * self.args.gradient_accumulation_steps, lengths, seed, multiple)
+
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
+        return SequentialSampler(eval_dataset)
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        share = self.args.word_dropout
+        if share > 0:
+            inputs = {**inputs, "input_ids": with_hidden_words(inputs["input_ids"], share, self.processing_class)}
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def prediction_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        """As Trainer's, but with the rows of a batch in several parts where they have too many pairs of positions."""
+        rows, positions = inputs["input_ids"].shape
+        size = max(1, PAIRS * self.args.per_device_eval_batch_size // positions**2)
+        step = super().prediction_step
+        if rows <= size:
+            return step(model, inputs, prediction_loss_only, ignore_keys)
+        parts = []
+        for start in range(0, rows, size):
+            part = {name: values[start : start + size] for name, values in inputs.items()}
+            parts.append(step(model, part, prediction_loss_only, ignore_keys))
+        losses, logits, labels = zip(*parts, strict=True)
+        words = torch.stack([(part != IGNORED).sum() for part in labels])
+        mean = (torch.stack(losses) * words)[words > 0].sum() / words.sum()
+        return mean, torch.cat(logits), torch.cat(labels)
+
+    def _init_training_state(self, max_steps: int, *others: Any) -> tuple[int, int]:
+        with only_errors():  # warns of a best checkpoint that was moved with the run, and of another logging_steps
+            done = super()._init_training_state(max_steps, *others)
+        if self.best_checkpoint is not None:
+            self.state.best_model_checkpoint = self.best_checkpoint
+        self.state.compute_steps(self.args, max_steps)
+        # The last checkpoint of a training that had ended: by its updates, or by early stopping.
+        control = self.state.stateful_callbacks["TrainerControl"]["args"]
+        self.had_ended = self.state.global_step > 0 and control.get("should_training_stop", False)
+        return done
+
+    def _run_epoch(self, *parts: Any, **named: Any) -> None:
+        if not self.had_ended:
+            super()._run_epoch(*parts, **named)
+
+
+@contextmanager
+def saving(place: Path) -> Iterator[None]:
+    """Turns whatever stops a file from being written, such as a full disk, into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # torch, safetensors and tokenizers each raise other exceptions
+        raise InputError(
+            f"{place}: cannot be saved: {message_of(error, 200)}; expected free space; make some, "
+            "and continue from the last whole checkpoint with --resume_from_checkpoint true"
+        ) from error
+
+
+def build_trainer(
+    options: TrainingArguments,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    inputs: tuple[Encoded, Encoded],
+    compute_metrics: Callable[[EvalPrediction], dict[str, float]],
+    callbacks: list[TrainerCallback],
+    **resumed: Any,
+) -> TaggingTrainer:
+    """The Trainer for the model inputs of training and validation.
+
+    `compute_metrics` receives label ids [row, position], of valid sequences if the model's config asks for
+    them. `resumed` goes to `TaggingTrainer`. Raises `InputError` for options that transformers or its libraries refuse.
+    """
+    train, validation = inputs
+    options.restore_callback_states_from_checkpoint = True  # `RunRecord`, and the patience that early stopping has left
+    with options_at_fault():
+        trainer = TaggingTrainer(
+            model=model,
+            args=options,
+            # Without a given fingerprint, Dataset would copy all rows to hash them. Nothing uses it.
+            train_dataset=Dataset(training_table(train, options), fingerprint="training"),
+            eval_dataset=Dataset(validation.table(), fingerprint="validation"),
+            processing_class=tokenizer,
+            data_collator=DataCollatorForTokenClassification(
+                tokenizer, pad_to_multiple_of=padding_multiple(options, model), label_pad_token_id=IGNORED
+            ),
+            compute_loss_func=crf_loss if options.crf_loss else mean_loss(options.label_smoothing_factor),
+            compute_metrics=compute_metrics,
+            preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
+            callbacks=callbacks,
+            **resumed,
+        )
+        for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
+            trainer.remove_callback(callback)
+        trainer.add_callback(Progress())
+        trainer.add_callback(StopAtDivergence())
+        require_usable(options, trainer)
+    others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
+    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
+        train_used_rows(model, inputs, others)
+    return trainer
+
+
+def decoded(logits: torch.Tensor, labels: torch.Tensor, constrained: bool) -> torch.Tensor:
+    """The label ids [row, position] for logits [row, position, label]; 0 where there is no word.
+
+    Each window of a long sentence is decoded by itself, so an entity does not go on from one to the next. `Tagger`
+    decodes whole sentences.
+    """
+    words = (labels != IGNORED).cpu().numpy()
+    ids = np.zeros(words.shape, dtype=np.int64)
+    ids[words] = best_tags(logits.float().cpu().numpy()[words], words.sum(axis=1), constrained)
+    return torch.from_numpy(ids).to(labels.device)
+
+
+def padding_multiple(options: TrainingArguments, model: PreTrainedModel) -> int:
+    """The number of which the length of a batch is a multiple. Fewer shapes need fewer set-ups, and GPUs prefer eight.
+
+    No window grows beyond the model's positions.
+    """
+    multiple = 8 if options.device.type == "cuda" else 2
+    return 1 if model.config.trained_window % multiple else multiple
+
+
+@contextmanager
+def options_at_fault() -> Iterator[None]:
+    """Turns what transformers and its libraries raise for options that they refuse into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ValueError, TypeError, ArithmeticError, ImportError, RuntimeError) as error:
+        raise InputError(f"training arguments: {message_of(error)}") from error
+
+
+def require_usable(options: TrainingArguments, trainer: Trainer) -> None:
+    """Raises an error for options with which a training would fail only after it had begun."""
+    require_optimizer(options, trainer)
+    if options.use_liger_kernel and not is_liger_kernel_available():
+        raise InputError("--use_liger_kernel: liger-kernel is not installed; install it, or leave the option out")
+    if options.torch_compile:
+        torch.compile(torch.nn.Identity(), backend=options.torch_compile_backend, mode=options.torch_compile_mode)
+    if options.activation_checkpointing:
+        kwargs = options.activation_checkpointing_kwargs or {}
+        if not isinstance(kwargs, dict):
+            raise InputError(
+                f'--activation_checkpointing_kwargs: found {kwargs!r}; expected JSON such as {{"use_reentrant": false}}'
+            )
+        own = {k: v for k, v in kwargs.items() if k in ("every_n_layers", "offload")}
+        theirs = {k: v for k, v in kwargs.items() if k not in own}
+        trainer.model.activation_checkpointing_enable(theirs or None, **own)
+        checkpoint(torch.nn.Identity(), torch.ones(1, requires_grad=True), **(theirs or {"use_reentrant": False}))
+    rows, batch = len(trainer.train_dataset), options.train_batch_size * options.world_size
+    if options.dataloader_drop_last and rows < batch:
+        raise InputError(
+            f"--dataloader_drop_last: {rows} training rows make no batch of {batch}; expected at least one; "
+            "lower --per_device_train_batch_size"
+        )
+
+
+def require_optimizer(options: TrainingArguments, trainer: Trainer) -> None:
+    """Makes an optimizer and a schedule to see that the options allow it."""
+    trainer.create_optimizer()
+    get_scheduler(options.lr_scheduler_type, trainer.optimizer, 0, 1, dict(options.lr_scheduler_kwargs or {}))
+    trainer.optimizer = None  # Trainer makes its own when the model is on its device

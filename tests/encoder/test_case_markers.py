@@ -1,0 +1,163 @@
+"""The markers after words with capitals."""
+
+import json
+import random
+import shutil
+
+import architectures
+import pytest
+from conftest import WORDS, row, write_jsonl
+from trained_runs import CPU, argv, differ_by, predictions, read_json, tagged, weights
+from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+import inference
+import train
+from ner.encoder.case_markers import RULES, with_case_markers
+from ner.encoder.checkpoints import load_tokenizer
+from ner.encoder.encoding import word_prefix
+from ner.tagging import onnx_export
+
+OPTIONS = ("--case_markers", "true", "--num_train_epochs", 40, "--learning_rate", "3e-3")
+MARKERS = list(RULES)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    """A tiny BERT, whose tokenizer is of the class BertTokenizer as published ones are."""
+    return architectures.save(tmp_path_factory.mktemp("bert"), "bert")
+
+
+@pytest.fixture(scope="module")
+def homonyms(tmp_path_factory):
+    """A corpus in which nothing but a capital tells LOC from ANIM."""
+    folder, rng = tmp_path_factory.mktemp("homonyms"), random.Random(0)
+    for split, size in (("train", 120), ("val", 40), ("test", 40)):
+        rows = []
+        for _ in range(size):
+            name = rng.choice(("Peru", "peru"))
+            before = rng.choices(WORDS, k=rng.randint(2, 6))
+            tags = ["O"] * len(before) + ["B-LOC" if name == "Peru" else "B-ANIM", "O"]
+            rows.append(row([*before, name, "."], tags))
+        write_jsonl(folder / split / f"{split}_en.jsonl", rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(homonyms, encoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "marked"
+    train.main(argv(homonyms, encoder, folder, *OPTIONS))
+    inference.main(["--checkpoint", str(folder), *CPU])
+    return folder
+
+
+def with_markers(place):
+    """The tokenizer of a checkpoint with markers, and its model."""
+    model = AutoModelForTokenClassification.from_pretrained(place)
+    return with_case_markers(AutoTokenizer.from_pretrained(place), model), model
+
+
+def tokens(tokenizer, text):
+    return tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def expected(word):
+    """The marker of a word of letters and digits, as its definition says."""
+    capitals = [i for i, letter in enumerate(word) if letter.isupper()]
+    return [] if not capitals else ["[title]"] if capitals == [0] else ["[capitals]"]
+
+
+def test_each_word_with_a_capital_has_one_marker_after_its_sub_tokens(encoder):
+    tokenizer, _ = with_markers(encoder)
+    rng = random.Random(3)
+    words = ["".join(rng.choices("abÉéßЖжΣ7北", k=rng.randint(1, 6))) for _ in range(500)]
+    words += ["Paris", "iPhone", "NATO", "A", "x", "3D", "B2b", "2x", "E\u0301lyse\u0301e", "e\u0301A", "7"]
+    for word in words:
+        parts = tokens(tokenizer, word)
+        assert [part for part in parts if part in MARKERS] == expected(word), word
+        assert not expected(word) or (parts[-1] in MARKERS and len(parts) > 1), word
+    assert [part for part in tokens(tokenizer, "McDonald's U.S. (Peru) x-Ray") if part in MARKERS] == [
+        "[capitals]", "[title]", "[title]", "[title]", "[title]"]  # fmt: skip
+    joined = " ".join(words)
+    split = tokenizer(words, is_split_into_words=True)["input_ids"]
+    assert tokenizer(joined)["input_ids"] == split
+    assert word_prefix(tokenizer) == ("", True)
+
+
+def test_the_markers_are_all_that_changes(encoder):
+    before, (after, _) = AutoTokenizer.from_pretrained(encoder), with_markers(encoder)
+    text = "In 1998 Ada Moss and the UNION said NO to O'Neill"
+    assert [part for part in tokens(after, text) if part not in MARKERS] == tokens(before, text)
+    assert tokens(after, text.lower()) == tokens(before, text)
+    assert after.special_tokens_map == before.special_tokens_map
+    assert after.model_max_length == before.model_max_length
+
+
+def test_capitals_are_learned_with_the_markers_only(homonyms, encoder, run, tmp_path):
+    train.main(argv(homonyms, encoder, tmp_path / "without", *OPTIONS, "--case_markers", "false"))
+    marked, plain = (read_json(r / "validation" / "metrics.json") for r in (run, tmp_path / "without"))
+    assert marked["overall"]["f1"] > 0.95 and plain["overall"]["f1"] < 0.8
+
+
+def test_the_checkpoint_carries_its_markers(run, capsys):
+    """transformers' pipeline, and an export, tag as the run does, and offsets are those of the text."""
+    parts = tokens(AutoTokenizer.from_pretrained(run), "Peru peru")
+    assert parts.count("[title]") == 1 and parts[-1] not in MARKERS
+    for text, class_ in (("people said Peru .", "LOC"), ("people said peru .", "ANIM")):
+        (line,) = tagged(capsys, "--checkpoint", run, "--text", text)
+        assert [(e["type"], e["start"], e["end"]) for e in line["entities"]] == [(class_, 12, 16)]
+        own = pipeline("token-classification", str(run), aggregation_strategy="first", device="cpu")(text)
+        assert [(e["entity_group"], e["start"], e["end"]) for e in own] == [(class_, 12, 16)]
+    onnx_export.export(run)
+    inference.main(["--checkpoint", str(run / "onnx"), *CPU])
+    assert predictions(run / "onnx" / "test") == predictions(run / "test")
+
+
+def test_a_training_resumes_with_its_markers(homonyms, encoder, tmp_path):
+    options = (*OPTIONS, "--num_train_epochs", 2)
+    train.main(argv(homonyms, encoder, tmp_path / "whole", *options))
+    first, _ = sorted(path.name for path in (tmp_path / "whole").glob("checkpoint-*"))
+    shutil.copytree(tmp_path / "whole" / first, tmp_path / "resumed" / first)
+    train.main(argv(homonyms, encoder, tmp_path / "resumed", *options, "--resume_from_checkpoint", "true"))
+    assert differ_by(tmp_path / "whole", tmp_path / "resumed") == 0
+
+
+def test_a_checkpoint_with_markers_gets_no_second_ones(homonyms, run, tmp_path):
+    train.main(argv(homonyms, run, tmp_path / "again", *OPTIONS, "--max_steps", 1))
+    name = "bert.embeddings.word_embeddings.weight"
+    assert weights(tmp_path / "again")[name].shape == weights(run)[name].shape
+    assert tokens(AutoTokenizer.from_pretrained(tmp_path / "again"), "Peru").count("[title]") == 1
+
+
+def test_the_embedding_grows_by_the_rows_that_it_lacks(encoder, encoders):
+    tokenizer, model = with_markers(encoder)
+    assert model.config.vocab_size == len(tokenizer) + 6  # it had eight rows to spare
+    before = AutoModelForTokenClassification.from_pretrained(encoders["bert"]).get_input_embeddings().weight
+    tokenizer, model = with_markers(encoders["bert"])
+    after = model.get_input_embeddings().weight
+    assert model.config.vocab_size == len(after) == len(tokenizer) == len(before) + 2
+    assert (after[:-2] == before).all()
+
+
+def test_a_tokenizer_that_keeps_capitals_gets_none(corpus, encoders, tmp_path):
+    options = ("--max_steps", 2)
+    train.main(argv(corpus, encoders["roberta"], tmp_path / "asked", *OPTIONS, *options))
+    train.main(argv(corpus, encoders["roberta"], tmp_path / "plain", *OPTIONS, *options, "--case_markers", "false"))
+    assert differ_by(tmp_path / "asked", tmp_path / "plain") == 0
+
+
+def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):
+    """ALBERT's, whose sub-tokens mark the beginnings of words."""
+    encoder = architectures.save(tmp_path / "albert", "albert")
+    backend = read_json(encoder / "tokenizer.json")
+    backend["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFKD"}, {"type": "Lowercase"}]}
+    (encoder / "tokenizer.json").write_text(json.dumps(backend))
+    tokenizer, model = with_markers(encoder)
+    for place in (tokenizer, model):
+        place.save_pretrained(tmp_path / "saved")
+    for kind in (tokenizer, load_tokenizer(str(tmp_path / "saved"), "checkpoint")):
+        text = "In Bergen NATO said a storm hit"
+        parts = tokens(kind, text)
+        assert [part for part in parts if part in MARKERS] == ["[title]", "[title]", "[capitals]"]
+        assert "".join(part for part in parts if part not in MARKERS) == "▁in▁bergen▁nato▁said▁a▁storm▁hit"
+        assert kind(text.split(), is_split_into_words=True)["input_ids"] == kind(text)["input_ids"]
+        assert word_prefix(kind) == ("", True)

@@ -1,0 +1,208 @@
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from architectures import NAMED, byte_level, save
+from conftest import ENTITIES, TEXT, WORDS
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedTokenizerFast
+
+from ner.encoder import checkpoints, encoding
+from ner.encoder.encoding import IGNORED, encode, sentence_windows, window_size
+from ner.errors import InputError
+
+HARD = ["Lake", "O'Neill", "Größe", "1,000", "\u200b", "\u00ad", "", "a" * 300, "naïve", "!!", "..."]
+
+
+def random_sentences(rng: random.Random, count: int, words: list[str], longest: int) -> list[list[str]]:
+    return [rng.choices(words, k=rng.randint(0, longest)) for _ in range(count)]
+
+
+def encoded(sentences, tokenizer, window):
+    words = pa.array([w for s in sentences for w in s], type=pa.string())
+    lengths = np.array([len(s) for s in sentences])
+    return encode(words, np.arange(len(words)) % 1000, lengths, tokenizer, window), len(words)
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
+def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind):
+    _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O", "B-X", "I-X"], False, ["X"])
+    words = [w for w in (*WORDS, *HARD, *" ".join(TEXT).split()) if tokenizer.tokenize(w)]
+    sentences = [s for s in random_sentences(random.Random(1), 200, words, 12) if s]
+    result, _ = encoded(sentences, tokenizer, 10_000)
+    starts = np.concatenate([[0], np.cumsum(result.lengths)])
+    label = 0
+    for i, sentence in enumerate(sentences):
+        oracle = tokenizer(sentence, is_split_into_words=True)
+        labels, before = [], None
+        for word in oracle.word_ids():
+            new = word is not None and word != before
+            labels.append(label % 1000 if new else IGNORED)
+            label += new
+            before = word
+        ours = slice(starts[i], starts[i + 1])
+        assert result.input_ids[ours].tolist() == oracle["input_ids"]
+        assert result.labels[ours].tolist() == labels
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
+    tokenizer = checkpoints.load_tokenizer(str(save(tmp_path, name)), "model_checkpoint")
+    words = [*WORDS, *" ".join(e for names in ENTITIES.values() for e in names).split(), "Größe", "1,000", "-", "a.b"]
+    sentences = [s for s in random_sentences(random.Random(5), 60, words, 12) if s]
+    result, _ = encoded(sentences, tokenizer, 10_000)
+    texts = [tokenizer(" ".join(sentence))["input_ids"] for sentence in sentences]
+    assert result.input_ids.tolist() == [i for text in texts for i in text]
+    opens_with_space = name not in ("modernbert", "mmbert", "eurobert")
+    assert (tokenizer("storm")["input_ids"] == tokenizer(" storm")["input_ids"]) == opens_with_space
+
+
+def test_a_tokenizer_whose_words_differ_from_its_text_is_named(tmp_path, caplog):
+    tokenizer = byte_level(("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"))
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "modernbert"}')
+    checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
+    assert "other sub-tokens than its text" not in caplog.text
+    backend = Tokenizer(models.BPE(unk_token="[UNK]"))  # without words: its tokens go across spaces
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["[UNK]"])
+    backend.train_from_iterator([*TEXT, "In 1998 , Ada Moss ' s said : no ."] * 5, trainer)
+    PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]").save_pretrained(tmp_path)
+    checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
+    assert (
+        f"{tmp_path}: its tokenizer splits the words of a sentence into other sub-tokens than its text" in caplog.text
+    )
+
+
+def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders):
+    sentences = random_sentences(random.Random(4), 50, WORDS + HARD, 30)
+    results = []
+    for sets_them in (False, True):
+        _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
+        if sets_them:
+            tokenizer.backend_tokenizer.enable_truncation(2)
+            tokenizer.backend_tokenizer.enable_padding(length=9)
+        results.append(encoded(sentences, tokenizer, 64)[0].input_ids.tolist())
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("scheme", ["first", "always", None])
+def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch):
+    """Also where the tokenizer marks the beginning of a text: each word is one."""
+    _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
+    if scheme:
+        unigram = Tokenizer(models.Unigram())
+        unigram.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+        trainer = trainers.UnigramTrainer(vocab_size=150, unk_token="<unk>", special_tokens=["<unk>"])
+        unigram.train_from_iterator(TEXT, trainer)
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=unigram, unk_token="<unk>")
+    words = [*WORDS, *HARD, *" ".join(TEXT).split()]
+    monkeypatch.setattr(encoding, "SEQUENCE", 7)
+    ids, counts = encoding.sub_tokens(words, tokenizer)
+    alone = [tokenizer([[w]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0] for w in words]
+    alone = [pieces or [tokenizer.unk_token_id] for pieces in alone]
+    assert counts.tolist() == list(map(len, alone))
+    assert ids.tolist() == [i for pieces in alone for i in pieces]
+
+
+def test_a_word_without_sub_tokens_needs_an_unknown_token():
+    backend = Tokenizer(models.BPE({"a": 0}, []))  # it passes over what it does not know
+    with pytest.raises(InputError, match="no sub-token for 'b'; expected one, or an unk_token"):
+        encoding.sub_tokens(["a", "b", "a"], PreTrainedTokenizerFast(tokenizer_object=backend))
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+@pytest.mark.parametrize("window", [5, 8, 30])
+def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind, window):
+    _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O"], False, [])
+    result, count = encoded(random_sentences(random.Random(2), 60, WORDS + HARD, 90), tokenizer, window)
+    labels = result.labels[result.labels != IGNORED]
+    assert labels.tolist() == (np.arange(count) % 1000).tolist()
+    assert result.lengths.max() <= window
+    assert result.long_sentences > 30
+    assert (result.input_ids[np.cumsum(result.lengths) - 1] == tokenizer.sep_token_id).all()
+
+
+def test_words_that_the_tokenizer_drops_stand_as_unknown(encoders):
+    _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
+    result, _ = encoded([["\u200b", "town", "\u00ad"]], tokenizer, 64)
+    unknown = tokenizer.unk_token_id
+    assert result.input_ids.tolist() == [
+        2,
+        unknown,
+        *tokenizer("town", add_special_tokens=False)["input_ids"],
+        unknown,
+        3,
+    ]
+    assert (result.labels != IGNORED).sum() == 3
+
+
+def test_a_word_is_scored_in_the_window_with_most_context():
+    rng = random.Random(3)
+    for _ in range(300):
+        room = rng.randint(4, 20)
+        bounds = np.cumsum([0, *(rng.randint(1, max(1, room // 4)) for _ in range(rng.randint(25, 60)))])
+        end = len(bounds) - 1
+        if bounds[-1] <= room:
+            continue
+        first, last, scored = sentence_windows(bounds, 0, end, room)
+        assert scored.sum() == end
+        assert (bounds[last] - bounds[first] <= room).all()
+        for word, window in enumerate(np.repeat(np.arange(len(first)), scored)):
+
+            def context(k, word=word):
+                if not first[k] <= word < last[k]:
+                    return -1
+                left = bounds[word] - bounds[first[k]] if first[k] > 0 else 10**6
+                right = bounds[last[k]] - bounds[word + 1] if last[k] < end else 10**6
+                return min(left, right)
+
+            assert context(window) == max(context(k) for k in range(len(first)))
+
+
+def test_one_endless_line_takes_linear_time():
+    bounds = np.arange(400_001)
+    first, last, scored = sentence_windows(bounds, 0, 400_000, 100)
+    assert scored.sum() == 400_000 and len(first) < 9_000 and last[-1] == 400_000
+
+
+def test_the_window_is_the_models(encoders):
+    for kind, size in (("bert", 64), ("distilbert", 512), ("roberta", 512)):
+        model, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O"], False, [])
+        assert window_size(tokenizer, model, None) == size
+        assert window_size(tokenizer, model, 16) == 16
+        with pytest.raises(InputError, match=f"found 1000; expected at most {size}"):
+            window_size(tokenizer, model, 1000)
+
+
+TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+TINY |= {"max_position_embeddings": 20, "pad_token_id": 1}
+MORE = {"luke": {"entity_vocab_size": 5, "entity_emb_size": 8}, "mra": {}, "nystromformer": {}, "yoso": {}, "ibert": {}}
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "mpnet", *MORE])
+def test_a_window_is_as_long_as_the_table_of_positions_and_no_longer(kind):
+    config = AutoConfig.for_model(kind, **TINY, **MORE.get(kind, {}))
+    model = AutoModelForTokenClassification.from_config(config).eval()
+    size = window_size(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE())), model, None)
+    assert size in (20, 18)
+    inputs = {"attention_mask": torch.ones(1, size + 1, dtype=torch.int64), "input_ids": torch.full((1, size + 1), 5)}
+    model(**{name: values[:, :size] for name, values in inputs.items()})
+    with pytest.raises((IndexError, RuntimeError)):
+        model(**inputs)
+
+
+@pytest.mark.parametrize("name", ["xlnet", "mt5 encoder"])
+def test_a_window_without_a_limit_is_what_such_models_were_trained_with(name, tmp_path):
+    model, tokenizer = checkpoints.load_for_training(str(save(tmp_path, name)), ["O"], False, [])
+    assert tokenizer.model_max_length > 10**9
+    assert window_size(tokenizer, model, None) == 512
+    assert window_size(tokenizer, model, 2_000) == 2_000
+
+
+def test_a_model_whose_window_holds_no_text_is_refused(encoders):
+    model, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
+    model.bert.embeddings.position_embeddings = torch.nn.Embedding(3, 32)
+    with pytest.raises(InputError, match=r"found a window of 3 sub-tokens .*config\.json.*expected at least 4"):
+        window_size(tokenizer, model, None)

@@ -1,0 +1,130 @@
+"""The precision that the hardware suits, and how its memory is used."""
+
+import platform
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForTokenClassification
+
+from ner.encoder import precision as precision_module
+from ner.errors import InputError
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def options(device: torch.device = CPU, **values: object) -> SimpleNamespace:
+    """Training arguments that nothing was said about, as TrainingArguments derives them."""
+    return SimpleNamespace(**({"bf16": None, "fp16": False, "mixed_precision": "no", "device": device} | values))
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, caplog):
+    monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device: has)
+    chosen = options()
+    with caplog.at_level("INFO", "ner"):
+        precision = precision_module.choose_precision(chosen, "bert")
+    assert precision == ("bfloat16" if has else "float32")
+    precision_module.set_precision(chosen, precision)
+    assert precision_module.training_precision(chosen) == precision
+    assert (chosen.bf16, chosen.mixed_precision) == (has, "bf16" if has else "no")
+    assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "precision"),
+    [
+        ({"bf16": True, "mixed_precision": "bf16"}, "bfloat16"),
+        ({"bf16": False}, "float32"),
+        ({"bf16": False, "mixed_precision": "bf16"}, "float32"),  # accelerate's setting, and the command line's
+        ({"fp16": True, "mixed_precision": "fp16"}, "float16"),
+        ({"mixed_precision": "fp16"}, "float16"),
+        ({"mixed_precision": "bf16"}, "bfloat16"),
+    ],
+)
+def test_what_was_asked_for_comes_before_the_hardware(given, precision, monkeypatch):
+    for has in (True, False):
+        monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device, has=has: has)
+        settled = options(**given)
+        assert precision_module.choose_precision(settled, "bert") == precision
+        precision_module.set_precision(settled, precision)
+        assert (settled.bf16, settled.fp16) == (precision == "bfloat16", precision == "float16")
+        assert precision_module.scoring_precision(precision) == ("bfloat16" if precision == "bfloat16" else "float32")
+
+
+def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):
+    monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device: True)
+    chosen = options()
+    with caplog.at_level("INFO", "ner"):
+        assert precision_module.choose_precision(chosen, "deberta") == "float32"
+    assert "bfloat16: off, transformers' deberta does not work in it" in caplog.text
+    for given in ({"bf16": True, "mixed_precision": "bf16"}, {"mixed_precision": "bf16"}):
+        with pytest.raises(InputError, match=r"--bf16: found bfloat16 for a model of type deberta.*--bf16 false"):
+            precision_module.choose_precision(options(**given), "deberta")
+    assert precision_module.choose_precision(options(bf16=False), "deberta") == "float32"
+
+
+TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+MORE = {"deberta": {"relative_attention": True}, "xmod": {"default_language": "en", "languages": ["en"]}}
+
+
+@pytest.mark.parametrize("kind", sorted(precision_module.FLOAT32_ONLY))
+def test_the_models_that_fail_in_bfloat16_still_do(kind):
+    config = AutoConfig.for_model(kind, **TINY | {"max_position_embeddings": 130}, **MORE.get(kind, {}))
+    model, ids = AutoModelForTokenClassification.from_config(config), torch.full((1, 128), 5)
+    model(input_ids=ids)
+    with pytest.raises(RuntimeError):
+        with torch.autocast("cpu", torch.bfloat16):
+            model(input_ids=ids).logits.float().sum().backward()
+        model.bfloat16()(input_ids=ids)
+
+
+def test_no_clock_is_asked(monkeypatch):
+    def asked(*_: object) -> float:
+        raise AssertionError("a clock was asked")
+
+    monkeypatch.setattr(precision_module.log, "disabled", True)  # a line of the log has its time
+    for name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
+        monkeypatch.setattr(time, name, asked)
+        monkeypatch.setattr(time, f"{name}_ns", asked)
+    assert len({precision_module.choose_precision(options(), "bert") for _ in range(20)}) == 1
+
+
+@pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])
+def test_a_gpu_is_asked_for_its_compute_capability(major, has, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device=None: SimpleNamespace(major=major))
+    assert precision_module.multiplies_bfloat16(GPU) is has
+
+
+def test_torch_names_what_a_cpu_has_as_the_system_does():
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.is_file() or platform.machine() != "x86_64":
+        pytest.skip("no /proc/cpuinfo of an x86-64 CPU")
+    flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split()
+    for name in ("amx_bf16", "avx512_bf16", "avx512_fp16"):
+        assert torch.cpu.get_capabilities()[name] == (name in flags)  # a KeyError: torch has renamed it
+    assert not precision_module.multiplies_bfloat16(torch.device("mps"))
+
+
+@pytest.mark.parametrize(
+    ("has", "fast"),
+    [
+        ({"amx_bf16", "avx512_bf16", "avx512_fp16"}, True),
+        ({"avx512_bf16", "avx512_fp16"}, False),  # Intel, with AMX hidden: products of bfloat16 are slow
+        ({"avx512_bf16"}, True),  # AMD
+        (set(), False),
+    ],
+)
+def test_a_cpu_is_asked_for_its_instructions(has, fast, monkeypatch):
+    flags = {name: name in has for name in ("amx_bf16", "avx512_bf16", "avx512_fp16")}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
+    assert precision_module.multiplies_bfloat16(CPU) is fast
+
+
+def test_freed_memory_may_be_kept_at_any_time():
+    precision_module.keep_freed_memory()
+    assert torch.zeros(10_000_000).sum() == 0

@@ -1,0 +1,102 @@
+"""The losses of a training, against a slow computation by hand."""
+
+import itertools
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+from trained_runs import argv, differ_by, read_json
+
+import train
+from ner.encoder.encoding import IGNORED
+from ner.training.losses import crf_loss, log_partition, mean_loss
+
+LABELS = torch.tensor([[IGNORED, 0, 1, 2], [IGNORED, 3, IGNORED, IGNORED], [IGNORED] * 4])
+
+
+def logits(*shape: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(3).normal(size=shape))
+
+
+def is_valid(ids: tuple[int, ...]) -> bool:
+    return all(id_ == 0 or id_ % 2 or before in (id_, id_ - 1) for before, id_ in zip((0, *ids), ids, strict=False))
+
+
+def each_sequence(scores: torch.Tensor) -> dict[tuple[int, ...], float]:
+    """The score of every valid sequence of label ids, for scores [word, label]."""
+    sequences = itertools.product(range(scores.shape[1]), repeat=len(scores))
+    return {ids: sum(scores[word, id_].item() for word, id_ in enumerate(ids)) for ids in sequences if is_valid(ids)}
+
+
+def test_the_partition_function_sums_all_valid_sequences():
+    scores, lengths = logits(4, 4, 7), torch.tensor([4, 2, 1, 0])
+    for sentence, length, found in zip(scores, lengths.tolist(), log_partition(scores, lengths), strict=True):
+        each = each_sequence(sentence[:length]).values()
+        assert found.item() == pytest.approx(math.log(sum(map(math.exp, each))))
+
+
+def test_the_crf_loss_is_the_probability_among_valid_sequences():
+    scores = logits(3, 4, 5)
+    first, second = each_sequence(scores[0, 1:]), each_sequence(scores[1, 1:2])
+    expected = sum(math.log(sum(map(math.exp, each.values()))) for each in (first, second))
+    expected -= first[0, 1, 2] + second[3,]
+    assert crf_loss({"logits": scores}, LABELS).item() == pytest.approx(expected / 4, rel=1e-5)
+    assert crf_loss({"logits": scores}, LABELS, 8).item() == pytest.approx(expected / 8, rel=1e-5)
+    shifted = scores + torch.arange(4)[None, :, None]  # the same constant for each label of a word
+    assert crf_loss({"logits": shifted}, LABELS).item() == pytest.approx(expected / 4, rel=1e-5)
+
+
+def test_the_gradient_of_the_crf_loss_is_the_marginal_less_the_gold_label():
+    scores = logits(3, 4, 5).requires_grad_()
+    (crf_loss({"logits": scores}, LABELS) * 4).backward()
+    each = each_sequence(scores.detach()[0, 1:])
+    total = sum(map(math.exp, each.values()))
+    for word, label in itertools.product(range(3), range(5)):
+        marginal = sum(math.exp(score) for ids, score in each.items() if ids[word] == label) / total
+        gold = float((0, 1, 2)[word] == label)
+        assert scores.grad[0, word + 1, label].item() == pytest.approx(marginal - gold, abs=1e-5)
+    assert not scores.grad[LABELS == IGNORED].any()
+
+
+def test_a_gold_entity_that_begins_with_inside_counts_as_one_that_begins():
+    scores = logits(1, 4, 5)
+    pairs = [([0, 2, 2, 4], [0, 1, 2, 3]), ([2, 0, 4, 2], [1, 0, 3, 1]), ([2, 2, 3, 4], [1, 2, 3, 4])]
+    for found, meant in pairs:
+        losses = [crf_loss({"logits": scores}, torch.tensor([ids])) for ids in (found, meant)]
+        assert losses[0] == losses[1]
+    assert crf_loss({"logits": scores}, torch.tensor([[0, 2, 2, 4]])) != crf_loss(
+        {"logits": scores}, torch.tensor([[0, 1, 1, 3]])
+    )
+
+
+def test_a_batch_without_words_has_no_loss_but_a_gradient():
+    """Several processes can have one, and each needs gradients."""
+    scores = logits(2, 4, 5).requires_grad_()
+    loss = crf_loss({"logits": scores}, torch.full((2, 4), IGNORED), 7)
+    loss.backward()
+    assert loss == 0 and not scores.grad.any()
+
+
+def test_the_mean_loss_is_cross_entropy():
+    scores = logits(3, 4, 5)
+    words = LABELS != IGNORED
+    for smoothing in (0, 0.1):
+        expected = functional.cross_entropy(scores[words], LABELS[words], label_smoothing=smoothing).item()
+        assert mean_loss(smoothing)({"logits": scores}, LABELS).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_training_learns_with_the_crf_loss_and_resumes(corpus, encoders, tmp_path, fails):
+    options = ("--crf_loss", "true")
+    train.main(argv(corpus, encoders["bert"], tmp_path / "whole", *options))
+    assert read_json(tmp_path / "whole" / "validation" / "metrics.json")["overall"]["f1"] > 0.5
+    train.main(argv(corpus, encoders["bert"], tmp_path / "without"))
+    assert differ_by(tmp_path / "whole", tmp_path / "without") > 0.01
+    shutil.copytree(tmp_path / "whole" / "checkpoint-16", tmp_path / "resumed" / "checkpoint-16")
+    train.main(argv(corpus, encoders["bert"], tmp_path / "resumed", *options, "--resume_from_checkpoint", "true"))
+    assert differ_by(tmp_path / "whole", tmp_path / "resumed") == 0
+    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "both", *options,
+                                      "--label_smoothing_factor", 0.1))  # fmt: skip
+    assert "--crf_loss, --label_smoothing_factor: found both" in message
