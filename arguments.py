@@ -107,7 +107,6 @@ class TrainingArguments(transformers.TrainingArguments):
     _argument_group_name = "training (every field of transformers.TrainingArguments)"
 
     output_dir: str = option("runs/distilbert_default", "The run folder.")
-    overwrite_output_dir: bool = option(False, "Replace the run that output_dir holds.")
     learning_rate: float = option(2e-5, "The peak learning rate.")
     num_train_epochs: float = option(4.0, "Passes over the training data.")
     per_device_train_batch_size: int = option(16, "Sentences in a training batch of each process.")
@@ -188,10 +187,15 @@ class TrainingArguments(transformers.TrainingArguments):
             )
         if self.label_names not in (None, ["labels"]):
             raise InputError(f"--label_names: found {' '.join(self.label_names)}; expected labels; leave it out")
-        if self.prediction_loss_only or self.batch_eval_metrics or not self.eval_do_concat_batches:
+        if (
+            self.prediction_loss_only
+            or self.batch_eval_metrics
+            or self.dataloader_drop_last
+            or not self.eval_do_concat_batches
+        ):
             raise InputError(
-                "--prediction_loss_only, --batch_eval_metrics, --eval_do_concat_batches: scores need every prediction "
-                "of the validation data at once; leave them at their defaults"
+                "--prediction_loss_only, --batch_eval_metrics, --dataloader_drop_last, --eval_do_concat_batches: scores"
+                " need every prediction of the validation data at once; leave them at their defaults"
             )
         if self.metric_for_best_model.removeprefix("eval_") not in BEST_BY:
             raise InputError(
@@ -241,7 +245,7 @@ class Arguments:
 GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
 # These options do not belong to the experiment: they say how the run was started and where it was pushed. Options named
 # `hub_...` are not recorded either: one of them is a token.
-NOT_RECORDED = {"overwrite_output_dir", "resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
+NOT_RECORDED = {"resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
 
 
 def parse(argv: list[str], description: str) -> Arguments:

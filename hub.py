@@ -10,72 +10,61 @@ import logging
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
-from ner.errors import CommandParser, InputError, named_folder, run_script
+from ner.errors import CommandParser, named_folder, run_script
 from ner.files import optional_json, write_json
-from ner.runs.files import BASELINE, ONNX_FOLDERS
-from ner.runs.folder import locked
-from ner.runs.model_card import model_card
+from ner.runs.files import BASELINE, ONNX_FOLDERS, recorded_args
+from ner.runs.model_card import model_card, write_card
 from ner.runs.upload import push
 
 log = logging.getLogger("ner")
 
 
-def export(run: Path) -> None:
+def export(run: Path) -> list[str]:
     """Exports the run's model to ONNX. If the run's test split was scored, scores the exports too, for the card.
 
-    Raises `InputError` if the folder holds no run that can be exported.
+    Returns a line of text for each export that was scored. Raises `InputError` if the folder holds no run that can be
+    exported.
     """
     # Imported here because they load torch, which the model card does not need.
     from transformers.utils import logging as transformers_logging
 
+    from arguments import DataArguments
+    from data import evaluation_sentences
     from ner.tagging import onnx_export
+    from ner.tagging.score import score
+    from ner.tagging.tagger import Tagger
 
     transformers_logging.disable_progress_bar()
-    own = test_metrics(run)
     onnx_export.export(run)
-    log.info("wrote %s", " and ".join(str(run / folder) for folder in ONNX_FOLDERS))
-    if own:
-        print(*compared(run, own["data_fingerprint"]), sep="\n", flush=True)
-    else:
+    own, args = optional_json(run / "test" / "metrics.json"), recorded_args(run)
+    if not own:
         log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
-
-
-def test_metrics(run: Path) -> dict[str, Any]:
-    """The run's `test/metrics.json`, empty where test was not scored. Raises `InputError` without a fingerprint."""
-    path = run / "test" / "metrics.json"
-    metrics = optional_json(path)
-    if metrics and "data_fingerprint" not in metrics:
-        raise InputError(
-            f"{path}: found no data_fingerprint; expected the scores that inference.py writes; score the run again: "
-            f"python inference.py --checkpoint {shlex.quote(str(run))}"
-        )
-    return metrics
-
-
-def compared(run: Path, fingerprint: str) -> list[str]:
-    """Scores the run and its exports on the test split, and returns a line of text for each export.
-
-    They are compared with the run's weights in float32, whatever precision its own scores have. `fingerprint` is that
-    of the sentences on which the run was scored.
-    """
-    import inference
-    from arguments import Arguments, DataArguments, InferenceArguments, ModelArguments, TrainingArguments
-
-    training = TrainingArguments(bf16=False)
-    arguments = Arguments(DataArguments(), ModelArguments(), training, InferenceArguments(), given={}, values={})
-    baseline = inference.score(arguments, str(run), "checkpoint", write=False)
-    write_json(run / BASELINE, baseline)
-    if baseline["data_fingerprint"] != fingerprint:
+        return []
+    options = DataArguments(**{name: args[name] for name in ("dataset", "languages") if name in args})
+    sentences = evaluation_sentences(options, "test")
+    if sentences.fingerprint() != own.get("data_fingerprint"):
         log.warning("%s/test was scored on other sentences than the exports, so the card does not compare them", run)
-    lines = []
-    for folder in ONNX_FOLDERS:
-        metrics = inference.score(arguments, str(run / folder), "checkpoint")
-        f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))
-        lines.append(f"{folder}: test F1 {f1:.2f}, the run's in float32 {own_f1:.2f}")
-    return lines
+    scored = [
+        score(
+            Tagger.load(run / folder, precision="float32"),
+            sentences,
+            split="test",
+            dataset=options.dataset,
+            languages=options.languages,
+        )
+        for folder in ("", *ONNX_FOLDERS)
+    ]
+    write_json(run / BASELINE, scored[0].metrics)
+    f1 = [100 * each.metrics["overall"]["f1"] for each in scored]
+    for folder, each in zip(ONNX_FOLDERS, scored[1:], strict=True):
+        each.write(run / folder / "test")
+    write_card(run)
+    return [
+        f"{folder}: test F1 {own_f1:.2f}, the run's in float32 {f1[0]:.2f}"
+        for folder, own_f1 in zip(ONNX_FOLDERS, f1[1:], strict=True)
+    ]
 
 
 def main(argv: list[str]) -> None:
@@ -95,11 +84,10 @@ def main(argv: list[str]) -> None:
     if options.command == "card":
         print(model_card(options.run), end="")
     elif options.command == "onnx":
-        with locked(options.run, shared=True):
-            export(options.run)
+        for line in export(options.run):
+            print(line)
     else:
-        with locked(options.run, shared=True):
-            repository = push(options.run, options.repo_id, private=options.private or None)
+        repository = push(options.run, options.repo_id, private=options.private or None)
         print(repository)
         print(f"to score or use it: python inference.py --checkpoint {repository.repo_id}", file=sys.stderr)
 

@@ -15,26 +15,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-import numpy as np
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers.utils import logging as transformers_logging
 
 from arguments import Arguments, DataArguments, parse
 from data import evaluation_sentences
-from ner.corpus.sentences import Sentences
 from ner.encoder.checkpoints import resolve_checkpoint
-from ner.encoder.precision import keep_freed_memory
-from ner.errors import InputError, printable, run_script
+from ner.encoder.precision import asked_precision, keep_freed_memory
+from ner.errors import InputError, of_option, printable, run_script
 from ner.files import writing
 from ner.hub_files import UnreachableError, fetch_optional, is_repo_id
-from ner.labels import classes_of, spans
-from ner.runs.files import ONNX_FOLDERS, recorded_args, write_scores
-from ner.runs.folder import in_use, is_finished, require_writable
+from ner.runs.files import ONNX_FOLDERS, recorded_args
+from ner.runs.folder import is_finished
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
-from ner.tagging.scoring import score_sentences
-from ner.tagging.tagger import Tagger, load_tagger, tag_texts
+from ner.tagging.score import score
+from ner.tagging.tagger import Tagger, tag_texts
 from ner.tagging.text_lines import blocks, input_lines, output
 
 log = logging.getLogger("ner")
@@ -46,49 +43,68 @@ def main(argv: list[str]) -> None:
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
     keep_freed_memory()
-    option, name = "checkpoint", arguments.inference.checkpoint
-    if name is None:
-        option, name = "output_dir", arguments.training.output_dir
     if arguments.inference.text is None and arguments.inference.input_file is None:
-        metrics = score(arguments, name, option)
+        metrics = score_split(arguments)
         if is_first():
             print(score_table(metrics))
     else:
-        tag(arguments, name, option)
+        tag(arguments)
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
 
 
-def score(arguments: Arguments, name: str, option: str, write: bool = True) -> dict[str, Any]:
-    """Scores a checkpoint on a labelled split and returns the metrics. If `write`, they go into the run folder.
+def checkpoint_of(arguments: Arguments) -> str:
+    """The folder or Hub id of the checkpoint that `--checkpoint` names, or else of the run in `--output_dir`."""
+    name = arguments.inference.checkpoint
+    if name is not None:
+        with of_option("checkpoint"):
+            return resolve_checkpoint(name)
+    run = arguments.training.output_dir
+    if not Path(run).is_dir():
+        raise InputError(f"--output_dir: found no run in {run!r}; train first, or name a run or Hub id: --checkpoint")
+    with of_option("output_dir"):
+        return resolve_checkpoint(run)
 
-    `option` is the command-line option that named the checkpoint. Raises `InputError` for wrong data or a checkpoint
-    that cannot be used.
+
+def load_tagger(location: str, arguments: Arguments) -> Tagger:
+    """The tagger of a checkpoint, as the options want it."""
+    with of_option("checkpoint"):
+        return Tagger.load(
+            location,
+            device=arguments.training.device,
+            precision=asked_precision(arguments.training),
+            max_length=arguments.model.max_length,
+            constrained=arguments.model.constrained_decoding,
+            batch_size=arguments.training.per_device_eval_batch_size,
+        )
+
+
+def score_split(arguments: Arguments) -> dict[str, Any]:
+    """Scores a checkpoint on a labelled split, writes the scores into its run folder, and returns the metrics.
+
+    Raises `InputError` for wrong data or a checkpoint that cannot be used.
     """
-    location = resolve_checkpoint(name, option)
-    split, is_local = arguments.inference.split, Path(location).is_dir()
-    run = Path(location) if is_local else Path(arguments.training.output_dir) / name.split("/")[-1]
-    owner = run.parent if run.name in ONNX_FOLDERS else run
-    require_writable(run, split)
-    with in_use(owner, shared=True) if write else nullcontext():  # no training replaces the weights meanwhile
-        own_args = recorded_args(run) if is_local else hub_args(name, set(arguments.given))
-        options = data_options(arguments, own_args, name)
-        sentences = evaluation_sentences(options, split)
-        tagger = loaded_tagger(location, option, arguments)
-        source, fingerprint = (options.dataset, options.languages), sentences.fingerprint()
-        known = in_known_labels(sentences, tagger, name)
-        scored = score_sentences(tagger, known, split, source, fingerprint, progress=sys.stderr.isatty())
-        if write and is_first():
-            write_scores(run / split, scored.metrics, sentences, scored.gold, scored.predicted)
-            if is_finished(owner):  # a run of this repository, whose card shows the new scores
-                write_card(owner)
-            log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
+    location, split = checkpoint_of(arguments), arguments.inference.split
+    is_local = Path(location).is_dir()
+    run = Path(location) if is_local else Path(arguments.training.output_dir) / location.split("/")[-1]
+    own_args = recorded_args(run) if is_local else hub_args(location, set(arguments.given))
+    options = data_options(arguments, own_args, location)
+    sentences = evaluation_sentences(options, split)
+    tagger = load_tagger(location, arguments)
+    scored = score(
+        tagger,
+        sentences,
+        split=split,
+        dataset=options.dataset,
+        languages=options.languages,
+        progress=sys.stderr.isatty(),
+    )
+    if is_first():
+        scored.write(run / split)
+        log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
+        owner = run.parent if run.name in ONNX_FOLDERS else run
+        if is_finished(owner):  # a run of this repository, whose card shows the new scores
+            write_card(owner)
     return scored.metrics
-
-
-def loaded_tagger(location: str, option: str, arguments: Arguments) -> Tagger:
-    """The tagger of the checkpoint at a place, which an option named."""
-    options = arguments.model
-    return load_tagger(location, option, arguments.training, options.max_length, options.constrained_decoding)
 
 
 def data_options(arguments: Arguments, own_args: dict[str, Any], name: str) -> DataArguments:
@@ -126,29 +142,6 @@ def hub_args(repo_id: str, given: set[str]) -> dict[str, Any]:
     return own_args
 
 
-def in_known_labels(sentences: Sentences, tagger: Tagger, name: str) -> Sentences:
-    """The sentences with the labels that the checkpoint knows. Other gold entities are scored as `O`, and their number
-    is logged.
-
-    Raises `InputError` where checkpoint and data have no class in common.
-    """
-    classes = classes_of(sentences.names)
-    unknown = [c for c in classes if c not in tagger.classes]
-    if len(unknown) == len(classes):
-        raise InputError(
-            f"{name}: found the classes {', '.join(tagger.classes)}, and in the data {', '.join(classes)}; "
-            "expected a class in common; check --checkpoint and --dataset"
-        )
-    entities = spans(sentences.tags, sentences.lengths, sentences.names)
-    dropped = int(np.isin(entities.class_index, [classes.index(c) for c in unknown]).sum())
-    if dropped:
-        log.info(
-            "%d gold entities are scored as O, because the checkpoint does not know their classes: %s",
-            dropped, ", ".join(unknown),
-        )  # fmt: skip
-    return sentences.with_names(tagger.names)
-
-
 def is_first() -> bool:
     """True in the process that reads text and writes, the only one unless `accelerate launch` started more."""
     return PartialState().is_main_process
@@ -159,7 +152,7 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def tag(arguments: Arguments, name: str, option: str) -> None:
+def tag(arguments: Arguments) -> None:
     """Tags `--text` or the lines of `--input_file`, in order, with a limited number of lines in memory."""
     options, first = arguments.inference, is_first()
     to_terminal = options.output_file is None and is_terminal(sys.stdout)
@@ -170,8 +163,7 @@ def tag(arguments: Arguments, name: str, option: str) -> None:
         source, destination = input_lines(options.text, options.input_file), output(options.output_file)
     with source as lines, destination as file:
         # The checkpoint is loaded after the files are opened, because that takes longer.
-        location = resolve_checkpoint(name, option)
-        tagger = loaded_tagger(location, option, arguments)
+        tagger = load_tagger(checkpoint_of(arguments), arguments)
         size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
         for block in from_first(blocks(lines, size)):
             tagged = [certain(entities, options.min_score) for entities in tag_texts(block, tagger)]

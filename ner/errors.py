@@ -24,6 +24,16 @@ class InputError(ValueError):
     """Wrong input or options. The text says where, what was found, what was expected and how to correct it."""
 
 
+@contextmanager
+def of_option(name: str) -> Iterator[None]:
+    """Around code that works on an option's value: its `InputError` begins with the option's name."""
+    try:
+        yield
+    except InputError as error:
+        error.args = (f"--{name}: {error}",)
+        raise
+
+
 class CommandParser(argparse.ArgumentParser):
     """argparse's parser, which raises `InputError` for a wrong command line."""
 

@@ -47,8 +47,8 @@ SHAPES: dict[str, Any] = {
             "EarlyStoppingCallback": {"args": {str: float}, "attributes": {str: int}},
             "RunRecord": {
                 "args": {
-                    "options": {str: object}, "encoder": (str, None), "processes": int, "fingerprints": [str],
-                    "seconds": float, "embedding_rows": object,
+                    "options": {str: object}, "processes": int, "training_data": str, "validation_data": str,
+                    "seconds": float,
                 },
                 "attributes": {str: object},
             },

@@ -28,8 +28,9 @@ def state(folder: Path) -> dict:
 
 
 def interrupted(run: Path, folder: Path, steps: int = 99) -> Path:
-    """A copy of a run as a kill leaves it after the update `steps`: its checkpoints."""
+    """A copy of a run as a kill leaves it after the update `steps`: its options and its checkpoints."""
     folder.mkdir()
+    shutil.copy(run / "args.yaml", folder)
     for checkpoint in checkpoints_in(run):
         if int(checkpoint.name.split("-")[1]) <= steps:
             shutil.copytree(checkpoint, folder / checkpoint.name)

@@ -8,7 +8,6 @@ from safetensors.torch import load_file
 import inference
 import train
 
-OVER = ("--overwrite_output_dir", "true")
 CPU = ("--use_cpu", "true", "--bf16", "false")
 QUICK = (*CPU, "--num_train_epochs", "6", "--learning_rate", "1e-2", "--save_total_limit", "9")
 

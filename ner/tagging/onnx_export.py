@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,58 +13,59 @@ from transformers import PreTrainedModel
 
 from ner.encoder.checkpoints import load_for_tagging
 from ner.errors import InputError, message_of
-from ner.files import copy_permissions, writing
-from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS
-from ner.runs.folder import EXPORT_FILES
+from ner.files import writing
+from ner.runs.files import ONNX, ONNX_FOLDERS
 from ner.tagging.prediction import Logits
 
+log = logging.getLogger("ner")
 QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
 
 
 def export(run: Path) -> None:
-    """Writes `onnx/` and `onnx_int8/` into a run folder, both or none, in the place of an earlier export.
+    """Writes `onnx/` and `onnx_int8/` into a run folder, unless they are there.
 
-    Each is a complete checkpoint: config.json, tokenizer, model.onnx and, if the run has it, args.yaml.
-    The model takes input_ids and attention_mask, int64 [row, position], and gives logits, float32
-    [row, position, label]. Raises `InputError` where the folder holds no run, or a model that is too large for one file
-    or that the exporter cannot export.
+    Each is a complete checkpoint: config.json, tokenizer, model.onnx and, if the run has it, args.yaml. The model takes
+    input_ids and attention_mask, int64 [row, position], and gives logits, float32 [row, position, label]. Raises
+    `InputError` where the folder holds no run, or a model that is too large for one file or that the exporter cannot
+    export.
     """
+    present = [folder for folder in ONNX_FOLDERS if (run / folder).exists()]
+    if len(present) == len(ONNX_FOLDERS) and all((run / folder / ONNX).is_file() for folder in present):
+        log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(present))
+        return
+    if present:
+        raise InputError(f"{run / present[0]}: found half an export, or something else; expected nothing; delete it")
     if not (run / "config.json").is_file():
         raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
-    for folder in ONNX_FOLDERS:
-        if (run / folder).exists() and not (run / folder / ONNX).is_file():
-            raise InputError(f"{run / folder}: holds no {ONNX}; expected an earlier export or nothing; move it away")
-        own = {name.partition("/")[0] for name in EXPORT_FILES} | {Path(BASELINE).name}
-        others = sorted(path.name for path in (run / folder).glob("*") if path.name not in own)
-        if others:
-            raise InputError(f"{run / folder}: holds {others[0]}, which an export would replace; move it away")
-    checkpoint = load_for_tagging(str(run), "checkpoint")
+    checkpoint = load_for_tagging(str(run))
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     if 4 * model.num_parameters() >= 2**31:
         raise InputError(
             f"{run}: found {model.num_parameters():,} parameters; expected less than 2 GiB, the limit of an ONNX file"
         )
-    with writing(run), tempfile.TemporaryDirectory(prefix=".onnx-", dir=run) as temporary:
-        full, small = (Path(temporary) / folder for folder in ONNX_FOLDERS)
-        for new in (full, small):
-            tokenizer.save_pretrained(new)
-            for name in ("config.json", "args.yaml"):
-                if (run / name).is_file():
-                    shutil.copy(run / name, new)
+    unfinished = run / ".onnx-unfinished"
+    full, small = (unfinished / folder for folder in ONNX_FOLDERS)
+    with writing(run):
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
         try:
+            for new in (full, small):
+                tokenizer.save_pretrained(new)
+                for name in ("config.json", "args.yaml"):
+                    if (run / name).is_file():
+                        shutil.copy(run / name, new)
             with quiet():
                 write_onnx(model, full / ONNX)
                 write_int8(full / ONNX, small / ONNX)
+            for new in (full, small):
+                new.rename(run / new.name)
         except torch.onnx.OnnxExporterError as error:
             raise InputError(
                 f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
                 "docs/encoders.md lists as exported; use the run itself"
             ) from error
-        for new in (full, small):
-            if (run / new.name).exists():
-                copy_permissions(run / new.name, new)
-                (run / new.name).rename(Path(temporary) / f"old-{new.name}")
-            new.rename(run / new.name)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    log.info("wrote %s", " and ".join(str(run / folder) for folder in ONNX_FOLDERS))
 
 
 def write_onnx(model: PreTrainedModel, path: Path) -> None:

@@ -2,14 +2,15 @@
 
 import math
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.encoder.checkpoints import CALIBRATION, load_for_tagging
+from ner.encoder.checkpoints import CALIBRATION, load_for_tagging, resolve_checkpoint
 from ner.encoder.encoding import encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision, scoring_precision
 from ner.encoder.word_splitter import word_offsets
@@ -34,7 +35,7 @@ class Tagged:
     probabilities: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tagger:
     """What tagging needs: the model's logits, its tokenizer and labels, and how windows are batched.
 
@@ -53,7 +54,49 @@ class Tagger:
     window: int
     batching: Batching
     constrained: bool
-    calibration: Calibration
+    calibration: Calibration = Calibration()
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path,
+        *,
+        device: torch.device | str = "cpu",
+        precision: str | None = None,
+        max_length: int | None = None,
+        constrained: bool | None = None,
+        batch_size: int = 32,
+    ) -> "Tagger":
+        """The tagger of a checkpoint, a folder or a Hub id. An exported one runs on the CPU, whatever the `device`.
+
+        If `precision` is None, it is the one that the hardware suits. If `constrained` is None, tags are constrained if
+        the checkpoint was trained so; one that was not trained here may begin entities with `I-`. `max_length` and
+        `batch_size` are those of `window_size` and `batching_for`. Raises `InputError` where it cannot be used.
+        """
+        location = resolve_checkpoint(str(checkpoint))
+        loaded = load_for_tagging(location)
+        model, labels = loaded.model, loaded.label_names
+        device = torch.device("cpu" if loaded.onnx else device)
+        batching = batching_for(batch_size, device)
+        if loaded.onnx:
+            logits, precision = onnx_logits(loaded.onnx, len(labels), batching.at_once)
+        else:
+            precision = scoring_precision(choose_precision(precision, device, model.config.model_type))
+            logits = torch_logits(model.to(device, getattr(torch, precision)))
+        if constrained is None:
+            constrained = getattr(model.config, "constrained_decoding", None) is True
+        return cls(
+            place=location,
+            logits=logits,
+            precision=precision,
+            model=model,
+            tokenizer=loaded.tokenizer,
+            checkpoint_labels=labels,
+            window=window_size(loaded.tokenizer, model, max_length),
+            batching=batching,
+            constrained=constrained,
+            calibration=recorded_calibration(model),
+        )
 
     @property
     def classes(self) -> list[str]:
@@ -89,33 +132,6 @@ class Tagger:
         if self.constrained:
             return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
         return Tagged(ids, entities, independent_probabilities(scores, lengths, ids, entities))
-
-
-def load_tagger(
-    location: str, option: str, options: TrainingArguments, max_length: int | None, constrained: bool | None
-) -> Tagger:
-    """The tagger of a checkpoint at a place that `resolve_checkpoint` gave, on the device that the options name.
-
-    An exported checkpoint runs on the CPU. If `constrained` is None, tags are constrained if the checkpoint was trained
-    so; one that was not trained here may begin entities with `I-`. Raises `InputError` where it cannot be used.
-    """
-    checkpoint = load_for_tagging(location, option)
-    model, labels = checkpoint.model, checkpoint.label_names
-    window = window_size(checkpoint.tokenizer, model, max_length)
-    device = torch.device("cpu") if checkpoint.onnx else options.device
-    batching = batching_for(options.per_device_eval_batch_size, device)
-    if checkpoint.onnx:
-        logits, precision = onnx_logits(checkpoint.onnx, len(labels), batching.at_once)
-    else:
-        precision = scoring_precision(choose_precision(options, model.config.model_type))
-        logits = torch_logits(model.to(device, getattr(torch, precision)))
-    place = f"--{option} {location}"
-    if constrained is None:
-        constrained = getattr(model.config, "constrained_decoding", None) is True
-    calibration = recorded_calibration(model)
-    return Tagger(
-        place, logits, precision, model, checkpoint.tokenizer, labels, window, batching, constrained, calibration
-    )
 
 
 def recorded_calibration(model: PreTrainedModel) -> Calibration:

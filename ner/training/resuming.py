@@ -1,4 +1,4 @@
-"""Resuming: from which checkpoint a run continues, whether it is whole, and whether it is of the same experiment."""
+"""Resuming: from which checkpoint a run continues, whether it is whole, and whether it is of the same training."""
 
 import dataclasses
 import json
@@ -10,32 +10,28 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 from transformers.trainer_pt_utils import safe_globals
 
-from ner.encoder.precision import set_precision, training_precision
 from ner.errors import InputError, message_of
-from ner.files import optional_json, read_record
+from ner.files import optional_json, read_record, write_json
 from ner.runs.files import INDEX
-from ner.runs.folder import checkpoints_in
-from ner.training.speed import trained_rows
+from ner.runs.folder import STATE, checkpoints_in
 
 log = logging.getLogger("ner")
-STATE = "trainer_state.json"  # the last file of a save: without it, the save was interrupted
-FACTS = ("options", "encoder", "processes", "fingerprints", "seconds", "embedding_rows")
-# What a resumed run may change. The data are compared by their rows, and the encoder by its place.
+FACTS = {"options", "processes", "training_data", "validation_data", "seconds"}
+# Options that a resumed run may change. The data are compared by their fingerprints.
 MAY_DIFFER = re.compile(
-    "dataset|model_checkpoint|output_dir|save_total_limit|per_device_eval_batch_size|use_cpu|report_to|run_name|"
+    "dataset|output_dir|save_total_limit|per_device_eval_batch_size|use_cpu|report_to|run_name|"
     "log_.*|logging_.*|dataloader_num_workers|dataloader_pin_memory"
 )
 
 
 class RunRecord(TrainerCallback, ExportableState):
-    """Records in each checkpoint the options of the run, its data, which rows of its embedding it trains, and its
-    seconds of training so far."""
+    """Records in each checkpoint the options and the data of its run, and the seconds of training so far."""
 
-    def __init__(self, seconds: float = 0.0, **facts: Any) -> None:
+    def __init__(self, seconds: float, **facts: Any) -> None:
         self.seconds, self.facts = seconds, facts
         self.began: float | None = None
 
@@ -49,42 +45,30 @@ class RunRecord(TrainerCallback, ExportableState):
         return {"args": self.facts | {"seconds": round(self.seconds + now, 3)}, "attributes": {}}
 
 
-def run_facts(options: dict[str, Any], encoder: str, processes: int) -> dict[str, Any]:
-    """What a record holds of a run before its data are read: its options as `args.yaml` has them, and the folder of its
-    encoder."""
-    return {"options": options, "encoder": local_folder(encoder), "processes": processes}
+def checkpoint_to_resume(run: Path, wanted: str | None) -> Path | None:
+    """The checkpoint that a training starts from: one of the run folder's, or None for a training from the beginning.
 
-
-def local_folder(name: str) -> str | None:
-    """The absolute path of the folder that a checkpoint's name means, or None where it is not a folder here."""
-    folder = Path(name).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else None
-
-
-def checkpoint_to_resume(options: TrainingArguments) -> str | None:
-    """The folder to resume from: `true` means the run folder's last whole checkpoint.
-
-    Raises `InputError` where there is none, and where the folder that was named is not whole.
+    `wanted` is `--resume_from_checkpoint`: `true` means the last whole checkpoint, if there is one. Raises `InputError`
+    where the checkpoint that was named is not whole, or not one of the run folder.
     """
-    wanted = options.resume_from_checkpoint
     if wanted is None or wanted.lower() == "false":
         return None
     if wanted.lower() != "true":
-        require_whole(Path(wanted))
-        return wanted
-    newest: InputError | None = None
-    for folder in reversed(checkpoints_in(Path(options.output_dir))):
+        folder = Path(wanted)
+        if folder.resolve().parent != run.resolve():
+            raise InputError(f"--resume_from_checkpoint: found {wanted}; expected true, or a checkpoint-N in {run}")
+        require_whole(folder)
+        return folder
+    for folder in reversed(checkpoints_in(run)):
         try:
             require_whole(folder)
         except InputError as error:
             log.warning("skipped: %s", error)
-            newest = newest or error
             continue
         log.info("resuming from %s", folder)
-        return str(folder)
-    raise newest or InputError(
-        f"--resume_from_checkpoint: found no checkpoint-N in {options.output_dir}; expected one; leave it out"
-    )
+        return folder
+    log.info("%s: no whole checkpoint yet, so the training begins again", run)
+    return None
 
 
 def require_whole(folder: Path) -> None:
@@ -94,110 +78,59 @@ def require_whole(folder: Path) -> None:
             f"--resume_from_checkpoint: {folder} has no {STATE}, the last file of a save; "
             "expected a folder checkpoint-N that was saved to the end; name another"
         )
-    record_of(folder)
-    tensor_shapes(folder)
-    states = [folder / "optimizer.pt", folder / "scheduler.pt", *folder.glob("rng_state*.pth")]
-    for path in states if len(states) > 2 else [*states, folder / "rng_state.pth"]:
+    processes = record_of(folder)["processes"]
+    shards = optional_json(folder / INDEX).get("weight_map", {}).values()
+    random_states = [f"rng_state_{i}.pth" for i in range(processes)] if processes > 1 else ["rng_state.pth"]
+    for name in (*(sorted(set(shards)) or ["model.safetensors"]), "optimizer.pt", "scheduler.pt", *random_states):
         try:
-            with safe_globals():
-                torch.load(path, map_location="meta", weights_only=True)
+            if name.endswith(".safetensors"):
+                with safe_open(folder / name, framework="pt"):
+                    pass
+            else:
+                with safe_globals():
+                    torch.load(folder / name, map_location="meta", weights_only=True)
         except Exception as error:  # each kind of damage raises another exception
-            raise damaged(path, error) from error
+            found = f"damaged: {message_of(error, 100)}" if (folder / name).exists() else "no such file"
+            raise InputError(f"{folder / name}: {found}; expected a whole checkpoint; resume from another") from error
 
 
-def damaged(path: Path, error: Exception) -> InputError:
-    """The error of a checkpoint whose file `path` is absent, or could not be read for the reason that `error` gives."""
-    if not path.exists():
-        return InputError(f"{path}: no such file; expected a whole checkpoint; resume from another")
-    return InputError(f"{path}: damaged: {message_of(error, 100)}; expected a whole checkpoint; resume from another")
-
-
-def record_of(folder: str | Path) -> dict[str, Any]:
+def record_of(folder: Path) -> dict[str, Any]:
     """What `RunRecord` kept in a checkpoint. Raises `InputError` where there is nothing."""
-    path = Path(folder) / STATE
-    state = read_record(path)
+    state = read_record(folder / STATE)
     record = state.get("stateful_callbacks", {}).get(RunRecord.__name__, {}).get("args", {})
-    if state.keys() != {f.name for f in dataclasses.fields(TrainerState)} or record.keys() != set(FACTS):
+    if state.keys() != {f.name for f in dataclasses.fields(TrainerState)} or record.keys() != FACTS:
         raise InputError(
-            f"{path}: found no record of the run's options; expected what this version of train.py saves; "
-            "resume from another, or start again with --overwrite_output_dir true"
+            f"{folder / STATE}: found no record of the run's options; expected what this version of train.py saves; "
+            "resume from another, or start a new training"
         )
     return record
 
 
-def tensor_shapes(folder: Path) -> dict[str, list[int]]:
-    """The shape of each tensor in a checkpoint's safetensors. Raises `InputError` where one is absent or damaged."""
-    index = optional_json(folder / INDEX).get("weight_map", {})
-    shapes: dict[str, list[int]] = {}
-    for name in sorted(set(index.values())) or ["model.safetensors"]:
-        try:
-            with safe_open(folder / name, framework="pt") as file:
-                shapes |= {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
-        except Exception as error:  # safetensors' own class, which it does not share with OSError
-            raise damaged(folder / name, error) from error
-    return shapes
+def recorded_precision(folder: Path) -> str:
+    """The precision of the run that a checkpoint is of: the hardware may be another now."""
+    options = record_of(folder)["options"]
+    return "bfloat16" if options.get("bf16") else "float16" if options.get("fp16") else "float32"
 
 
-def best_checkpoint(folder: str) -> str | None:
-    """The best checkpoint so far of a run that is resumed from `folder`, which may have been moved with it.
+def require_same(folder: Path, facts: dict[str, Any], defaults: dict[str, Any] | None = None) -> None:
+    """Raises `InputError`, naming each with both values, where facts are not those of the run that is resumed.
 
-    Raises `InputError` where it is gone or not whole.
-    """
-    recorded = read_record(Path(folder) / STATE).get("best_model_checkpoint")
-    if recorded is None:
-        return None
-    beside = Path(folder).resolve().parent / Path(recorded).name
-    best = beside if beside.is_dir() else Path(recorded)  # in the folder of a run that was resumed into another
-    if not best.is_dir():
-        raise InputError(
-            f"--resume_from_checkpoint: the best checkpoint so far, {beside}, is not there; "
-            "expected it beside the one to resume from; put it back, or start a new training"
-        )
-    tensor_shapes(best)
-    return str(best)
-
-
-def keep_precision(options: TrainingArguments, folder: str) -> None:
-    """Sets the precision of the run that is resumed, unless the options set one: the hardware may be another now."""
-    if options.bf16 is not None:
-        return
-    precision = training_precision(options)
-    if precision == "float32":
-        before = record_of(folder)["options"]
-        precision = "bfloat16" if before.get("bf16") else "float16" if before.get("fp16") else "float32"
-    set_precision(options, precision)
-
-
-def require_same_options(folder: str, facts: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Raises `InputError`, naming each with both values, where options are not those of the run that is resumed.
-
-    `facts` are those of `run_facts` now, and `defaults` holds every option's default.
+    `facts` are some of those that `RunRecord` keeps. Options that one side lacks have their value in `defaults`.
     """
     before = record_of(folder)
-    old, new = defaults | before["options"], defaults | facts["options"]
+    old, new = ((defaults or {}) | each.get("options", {}) for each in (before, facts))
+    pairs = {f"--{name}": (old.get(name), value) for name, value in new.items() if not MAY_DIFFER.fullmatch(name)}
+    pairs |= {name.replace("_", " "): (before[name], value) for name, value in facts.items() if name != "options"}
     changed = [
-        f"--{name} {shown(new.get(name))} instead of {shown(old.get(name))}"
-        for name in dict.fromkeys([*old, *new])
-        if not MAY_DIFFER.fullmatch(name) and plain(old.get(name)) != plain(new.get(name))
+        f"{name} {shown(now)} instead of {shown(then)}"
+        for name, (then, now) in pairs.items()
+        if plain(then) != plain(now)
     ]
-    names = new["model_checkpoint"], old["model_checkpoint"]
-    if not same_encoder(*names, before["encoder"]):
-        changed.append("--model_checkpoint {} instead of {}".format(*names))
-    if facts["processes"] != before["processes"]:
-        changed.append(f"{facts['processes']} process(es) instead of {before['processes']}")
     if changed:
         raise InputError(
-            f"--resume_from_checkpoint: {folder} is of a run with other options: found {', '.join(changed)}; "
-            "expected the same; resume with the run's own options, or train into another --output_dir"
+            f"--resume_from_checkpoint: {folder} is of another training: found {', '.join(changed)}; expected the same;"
+            " resume with the run's own options and data, or train into another --output_dir"
         )
-
-
-def same_encoder(name: str, old: str, old_folder: str | None) -> bool:
-    """Whether two names, given in two working directories perhaps, mean one encoder; names decide where one is gone."""
-    folder = local_folder(name)
-    if folder is None or old_folder is None or not Path(old_folder).is_dir():
-        return name == old
-    return folder == old_folder
 
 
 def plain(value: Any) -> Any:
@@ -213,30 +146,19 @@ def shown(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def require_same_data(folder: str, dataset: str, fingerprints: list[str]) -> None:
-    """Raises `InputError` where training or validation data are not those of the run that is resumed."""
-    before = record_of(folder)
-    for split, then, now in zip(("training", "validation"), before["fingerprints"], fingerprints, strict=True):
-        if then != now:
-            raise InputError(
-                f"--resume_from_checkpoint: {folder} is of a run on other data: found --dataset {dataset}, whose "
-                f"{split} sentences have the fingerprint {now}, instead of {before['options'].get('dataset')} with "
-                f"{then}; expected the same sentences; resume with the run's own data, or start a new training"
-            )
+def find_best_again(folder: Path) -> None:
+    """Corrects where a checkpoint's record says that the run's best checkpoint is, since the run may have been moved.
 
-
-def require_fits(folder: str, model: PreTrainedModel, encoder: str) -> None:
-    """Raises `InputError` where a checkpoint has or trains other tensors than the model that is to continue from it."""
-    own = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-    for name, shape in tensor_shapes(Path(folder)).items():
-        if own.get(name) != shape:
-            raise InputError(
-                f"--resume_from_checkpoint: {folder} holds {name} {shape}, and the model of --model_checkpoint "
-                f"{encoder} {own.get(name, 'no such tensor')}; expected the encoder that the run started from"
-            )
-    before, now = record_of(folder)["embedding_rows"], trained_rows(model)
-    if before != now:
+    Raises `InputError` where the best checkpoint is gone or not whole.
+    """
+    state = read_record(folder / STATE)
+    if not state.get("best_model_checkpoint"):
+        return
+    best = folder.parent / Path(state["best_model_checkpoint"]).name
+    if not best.is_dir():
         raise InputError(
-            f"--resume_from_checkpoint: {folder} trains the word embeddings {before}, and the tokenizer of "
-            f"--model_checkpoint {encoder} now gives the data {now}; expected the tokenizer that the run started with"
+            f"--resume_from_checkpoint: the best checkpoint so far, {best}, is not there; "
+            "expected it beside the one to resume from; put it back, or start a new training"
         )
+    require_whole(best)
+    write_json(folder / STATE, state | {"best_model_checkpoint": str(best)})

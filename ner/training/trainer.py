@@ -1,4 +1,4 @@
-"""transformers' Trainer as this repository uses it: its batches, its loss, and checkpoints that appear when complete.
+"""transformers' Trainer as this repository uses it: its batches, its loss, and what its checkpoints hold.
 
 `TaggingTrainer` overrides private methods of Trainer, because it has no public ones for this. A test fails if a new
 version of transformers no longer has or calls them.
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch.utils.checkpoint import checkpoint
-from torch.utils.data import DataLoader, Sampler, SequentialSampler
+from torch.utils.data import Sampler, SequentialSampler
 from transformers import (
     DataCollatorForTokenClassification,
     EvalPrediction,
@@ -28,13 +28,9 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.utils import is_liger_kernel_available
 
-from ner.encoder.checkpoints import only_errors
 from ner.encoder.encoding import IGNORED, Encoded
 from ner.errors import InputError, message_of
-from ner.files import write_text, writing
-from ner.runs.folder import UNFINISHED, publish, remove_surplus
 from ner.tagging.decoding import best_tags
-from ner.tagging.prediction import PAIRS
 from ner.training.batches import BatchesOfLikeLength, require_mask, training_table, with_hidden_words
 from ner.training.callbacks import Progress, StopAtDivergence
 from ner.training.losses import crf_loss, mean_loss
@@ -42,48 +38,17 @@ from ner.training.speed import train_used_rows
 
 
 class TaggingTrainer(Trainer):
-    """Trainer with our batches, evaluation of all rows in the data's order, and whole checkpoints.
-
-    A folder checkpoint-N appears in the run folder when it is complete, with the run's `args.yaml`. If `replaces_run`,
-    the first one takes the place of the run that the folder holds. `best_checkpoint` is that of a run that is resumed.
-    """
-
-    def __init__(
-        self, *, args: TrainingArguments, args_yaml: str, replaces_run: bool, best_checkpoint: str | None, **parts: Any
-    ) -> None:
-        super().__init__(args=args, **parts)
-        self.args_yaml, self.replaces_run, self.best_checkpoint = args_yaml, replaces_run, best_checkpoint
-        # Trainer would remove folders that are not its own; `remove_surplus` does it instead.
-        self.checkpoint_limit, args.save_total_limit = args.save_total_limit, None
+    """Trainer with our batches, evaluation of the rows in the data's order, and no pickle of the options."""
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        run, name = self.args.output_dir, f"checkpoint-{self.state.global_step}"
-        new = Path(run) / UNFINISHED
-        self.args.output_dir = str(new)
-        try:
-            with saving(Path(run) / name):
-                super()._save_checkpoint(model, trial)
-        finally:
-            self.args.output_dir = run
-        if self.state.best_model_checkpoint == str(new / name):
-            self.state.best_model_checkpoint = str(Path(run) / name)
-        self.accelerator.wait_for_everyone()  # each has saved its random state
-        if self.args.should_save:
-            with writing(new / name):
-                self.state.save_to_json(str(new / name / "trainer_state.json"))
-            write_text(new / "args.yaml", self.args_yaml)
-            publish(Path(run), self.replaces_run)
-            best = Path(self.state.best_model_checkpoint or name).name
-            remove_surplus(Path(run), self.checkpoint_limit, [name, best])
-        self.replaces_run = False
-        self.accelerator.wait_for_everyone()
+        with saving(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"):
+            super()._save_checkpoint(model, trial)
 
-    def get_eval_dataloader(self, eval_dataset: Dataset | None = None) -> DataLoader:
-        dropped, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
-        try:
-            return super().get_eval_dataloader(eval_dataset)
-        finally:
-            self.args.dataloader_drop_last = dropped
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+        if self.args.should_save:
+            folder = output_dir or self.args.output_dir
+            self.model.save_pretrained(folder, state_dict=state_dict)
+            self.processing_class.save_pretrained(folder)
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
@@ -109,42 +74,11 @@ class TaggingTrainer(Trainer):
             inputs = {**inputs, "input_ids": with_hidden_words(inputs["input_ids"], share, self.processing_class)}
         return super().training_step(model, inputs, num_items_in_batch)
 
-    def prediction_step(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, torch.Tensor],
-        prediction_loss_only: bool,
-        ignore_keys: list[str] | None = None,
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
-        """As Trainer's, but with the rows of a batch in several parts where they have too many pairs of positions."""
-        rows, positions = inputs["input_ids"].shape
-        size = max(1, PAIRS * self.args.per_device_eval_batch_size // positions**2)
-        step = super().prediction_step
-        if rows <= size:
-            return step(model, inputs, prediction_loss_only, ignore_keys)
-        parts = []
-        for start in range(0, rows, size):
-            part = {name: values[start : start + size] for name, values in inputs.items()}
-            parts.append(step(model, part, prediction_loss_only, ignore_keys))
-        losses, logits, labels = zip(*parts, strict=True)
-        words = torch.stack([(part != IGNORED).sum() for part in labels])
-        mean = (torch.stack(losses) * words)[words > 0].sum() / words.sum()
-        return mean, torch.cat(logits), torch.cat(labels)
-
-    def _init_training_state(self, max_steps: int, *others: Any) -> tuple[int, int]:
-        with only_errors():  # warns of a best checkpoint that was moved with the run, and of another logging_steps
-            done = super()._init_training_state(max_steps, *others)
-        if self.best_checkpoint is not None:
-            self.state.best_model_checkpoint = self.best_checkpoint
-        self.state.compute_steps(self.args, max_steps)
-        # The last checkpoint of a training that had ended: by its updates, or by early stopping.
-        control = self.state.stateful_callbacks["TrainerControl"]["args"]
-        self.had_ended = self.state.global_step > 0 and control.get("should_training_stop", False)
-        return done
-
     def _run_epoch(self, *parts: Any, **named: Any) -> None:
-        if not self.had_ended:
+        control = self.state.stateful_callbacks["TrainerControl"]["args"]
+        if self.state.global_step == 0 or not control.get("should_training_stop", False):
             super()._run_epoch(*parts, **named)
+        # Otherwise the checkpoint is the last of a training that had ended, by its updates or by early stopping.
 
 
 @contextmanager
@@ -168,12 +102,11 @@ def build_trainer(
     inputs: tuple[Encoded, Encoded],
     compute_metrics: Callable[[EvalPrediction], dict[str, float]],
     callbacks: list[TrainerCallback],
-    **resumed: Any,
 ) -> TaggingTrainer:
     """The Trainer for the model inputs of training and validation.
 
     `compute_metrics` receives label ids [row, position], of valid sequences if the model's config asks for
-    them. `resumed` goes to `TaggingTrainer`. Raises `InputError` for options that transformers or its libraries refuse.
+    them. Raises `InputError` for options that transformers or its libraries refuse.
     """
     train, validation = inputs
     options.restore_callback_states_from_checkpoint = True  # `RunRecord`, and the patience that early stopping has left
@@ -192,7 +125,6 @@ def build_trainer(
             compute_metrics=compute_metrics,
             preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
             callbacks=callbacks,
-            **resumed,
         )
         for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
             trainer.remove_callback(callback)
@@ -254,12 +186,6 @@ def require_usable(options: TrainingArguments, trainer: Trainer) -> None:
         theirs = {k: v for k, v in kwargs.items() if k not in own}
         trainer.model.activation_checkpointing_enable(theirs or None, **own)
         checkpoint(torch.nn.Identity(), torch.ones(1, requires_grad=True), **(theirs or {"use_reentrant": False}))
-    rows, batch = len(trainer.train_dataset), options.train_batch_size * options.world_size
-    if options.dataloader_drop_last and rows < batch:
-        raise InputError(
-            f"--dataloader_drop_last: {rows} training rows make no batch of {batch}; expected at least one; "
-            "lower --per_device_train_batch_size"
-        )
 
 
 def require_optimizer(options: TrainingArguments, trainer: Trainer) -> None:

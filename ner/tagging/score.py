@@ -1,0 +1,141 @@
+"""From a tagger and a labelled split to its scores: the one path that training, `inference.py` and `hub.py` take."""
+
+import json
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ner.corpus.sentences import Sentences
+from ner.errors import InputError
+from ner.files import write_json, write_text, writing
+from ner.hub_files import public_name
+from ner.labels import classes_of, equal_spans, spans, tag_lists
+from ner.scoring.calibration import Calibration, confidence
+from ner.scoring.intervals import scores_with_intervals
+from ner.scoring.scores import invalid_transitions
+from ner.tagging.tagger import Tagged, Tagger
+
+log = logging.getLogger("ner")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredSplit:
+    """A split and how a tagger tagged it.
+
+    `sentences` have the labels that the tagger knows; `fingerprint` is that of the split in its own labels.
+    """
+
+    split: str
+    dataset: str
+    languages: list[str]
+    fingerprint: str
+    sentences: Sentences
+    tagged: Tagged
+    precision: str
+    constrained: bool
+    calibration: Calibration
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """True [predicted entity] where a gold entity has the same words and class."""
+        gold = spans(self.sentences.tags, self.sentences.lengths, self.sentences.names)
+        right = np.zeros(len(self.tagged.probabilities), dtype=bool)
+        right[equal_spans(self.tagged.entities, gold)[0]] = True
+        return right
+
+    @cached_property
+    def predicted(self) -> list[list[str]]:
+        """The predicted label names of each sentence."""
+        return tag_lists(self.tagged.ids, self.sentences.lengths, self.sentences.names)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The content of `metrics.json`."""
+        s, tagged = self.sentences, self.tagged
+        scores = scores_with_intervals(s.tag_lists(), self.predicted, s.token_lists())
+        classes, intervals = classes_of(s.names), scores["intervals"]
+        sentence = np.repeat(np.arange(len(s)), s.lengths)[tagged.entities.start]
+        return {
+            "split": self.split,
+            "dataset": public_name(self.dataset),  # this file is pushed to the Hub, where local paths do not belong
+            "languages": self.languages,
+            "sentences": len(s),
+            "tokens": int(s.lengths.sum()),
+            "data_fingerprint": self.fingerprint,
+            "precision": self.precision,
+            "constrained_decoding": self.constrained,
+            "overall": scores["overall"],
+            "per_class": {c: scores["per_class"].get(c) for c in classes},
+            "intervals": {
+                "overall": intervals["overall"],
+                "per_class": {c: intervals["per_class"].get(c) for c in classes},
+            },
+            "invalid_transitions": invalid_transitions(tagged.ids, s.lengths, s.names),
+            "confidence": confidence(tagged.probabilities, self.calibration, self.right, sentence),
+        }
+
+    def write(self, folder: Path) -> None:
+        """Writes `predictions.jsonl` and `metrics.json`. Raises `InputError` where they cannot be written."""
+        s = self.sentences
+        rows = zip(s.langs, s.token_lists(), s.tag_lists(), self.predicted, strict=True)
+        keys = ("lang", "tokens", "gold", "predicted")
+        lines = [
+            json.dumps({"id": i} | dict(zip(keys, row, strict=True)), ensure_ascii=False) for i, row in enumerate(rows)
+        ]
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "predictions.jsonl", "".join(f"{line}\n" for line in lines))
+        write_json(folder / "metrics.json", self.metrics)
+
+
+def score(
+    tagger: Tagger,
+    sentences: Sentences,
+    *,
+    split: str,
+    dataset: str,
+    languages: list[str],
+    fingerprint: str | None = None,
+    progress: bool = False,
+) -> ScoredSplit:
+    """Tags the sentences of a split and compares the tags with the gold ones.
+
+    Gold entities whose class the tagger does not know are scored as `O`, and their number is logged. `fingerprint` is
+    that of `sentences`, unless they were in other labels before. Raises `InputError` where the tagger and the data have
+    no class in common, and `NotFiniteError` where the model gives no finite scores.
+    """
+    known = in_known_labels(tagger, sentences)
+    return ScoredSplit(
+        split=split,
+        dataset=dataset,
+        languages=languages,
+        fingerprint=fingerprint or sentences.fingerprint(),
+        sentences=known,
+        tagged=tagger.tag(known.words, known.lengths, progress),
+        precision=tagger.precision,
+        constrained=tagger.constrained,
+        calibration=tagger.calibration,
+    )
+
+
+def in_known_labels(tagger: Tagger, sentences: Sentences) -> Sentences:
+    """The sentences with the labels that the tagger knows."""
+    classes = classes_of(sentences.names)
+    unknown = [c for c in classes if c not in tagger.classes]
+    if len(unknown) == len(classes):
+        raise InputError(
+            f"{tagger.place}: found the classes {', '.join(tagger.classes)}, and in the data {', '.join(classes)}; "
+            "expected a class in common; check --checkpoint and --dataset"
+        )
+    entities = spans(sentences.tags, sentences.lengths, sentences.names)
+    dropped = int(np.isin(entities.class_index, [classes.index(c) for c in unknown]).sum())
+    if dropped:
+        log.info(
+            "%d gold entities are scored as O, because the checkpoint does not know their classes: %s",
+            dropped, ", ".join(unknown),
+        )  # fmt: skip
+    return sentences.with_names(tagger.names)
