@@ -19,7 +19,8 @@ ROOMS = (
     "",
 )  # each imports only from those after it; "" is ner/ itself
 TORCH = {"torch", "transformers", "accelerate"}
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("sample/*.md")])
+PLACES = ("*.md", "docs/*.md", "benchmarks/*.md", "sample/*.md", "results/**/README.md")
+PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(
