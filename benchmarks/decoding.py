@@ -20,6 +20,7 @@ from ner.labels import spans
 from ner.runs.files import recorded_args
 from ner.scoring.scores import counts_of_ids, invalid_transitions, precision_recall_f1
 from ner.tagging import tagger
+from ner.tagging.score import in_known_labels
 
 
 def main() -> None:
@@ -44,8 +45,8 @@ def main() -> None:
         setattr(tagger, name, timed(name))
     arguments = parse(["--checkpoint", run, "--use_cpu", "true"], "")
     options = inference.data_options(arguments, recorded_args(Path(run)), run)
-    loaded = inference.loaded_tagger(run, "checkpoint", arguments)
-    sentences = inference.in_known_labels(evaluation_sentences(options, "test"), loaded, run)
+    loaded = tagger.Tagger.load(run)
+    sentences = in_known_labels(loaded, evaluation_sentences(options, "test"))
     tagged = loaded.tag(sentences.words, sentences.lengths)
     scores, lengths, _ = kept["best_tags"][0]
     for name, ids in (("unconstrained", scores.argmax(axis=1)), ("constrained", tagged.ids)):

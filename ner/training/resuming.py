@@ -81,17 +81,26 @@ def require_whole(folder: Path) -> None:
     processes = record_of(folder)["processes"]
     shards = optional_json(folder / INDEX).get("weight_map", {}).values()
     random_states = [f"rng_state_{i}.pth" for i in range(processes)] if processes > 1 else ["rng_state.pth"]
-    for name in (*(sorted(set(shards)) or ["model.safetensors"]), "optimizer.pt", "scheduler.pt", *random_states):
+    # Trainer also removes checkpoints, in no certain order, and can be killed in the middle of it.
+    for name in (*(sorted(set(shards)) or ["model.safetensors"]), "optimizer.pt", "scheduler.pt", *random_states,
+                 "config.json", "tokenizer.json", "tokenizer_config.json"):  # fmt: skip
         try:
-            if name.endswith(".safetensors"):
-                with safe_open(folder / name, framework="pt"):
-                    pass
-            else:
-                with safe_globals():
-                    torch.load(folder / name, map_location="meta", weights_only=True)
+            read_through(folder / name)
         except Exception as error:  # each kind of damage raises another exception
             found = f"damaged: {message_of(error, 100)}" if (folder / name).exists() else "no such file"
             raise InputError(f"{folder / name}: {found}; expected a whole checkpoint; resume from another") from error
+
+
+def read_through(path: Path) -> None:
+    """Reads a file of a checkpoint without keeping it. Raises an error of whatever kind where that fails."""
+    if path.suffix == ".safetensors":
+        with safe_open(path, framework="pt"):
+            pass
+    elif path.suffix == ".json":
+        json.loads(path.read_bytes())
+    else:
+        with safe_globals():
+            torch.load(path, map_location="meta", weights_only=True)
 
 
 def record_of(folder: Path) -> dict[str, Any]:

@@ -217,6 +217,7 @@ DAMAGES = {
     "optimizer gone": (Path.unlink, "optimizer.pt", "optimizer.pt: no such file"),
     "schedule empty": (lambda path: path.write_bytes(b""), "scheduler.pt", "scheduler.pt: damaged"),
     "random state cut": (cut, "rng_state.pth", "rng_state.pth: damaged"),
+    "tokenizer gone": (Path.unlink, "tokenizer.json", "tokenizer.json: no such file"),
     "random state gone": (Path.unlink, "rng_state.pth", "rng_state.pth: no such file"),
     "state cut": (cut, "trainer_state.json", "trainer_state.json: cannot be read"),
     "no state": (Path.unlink, "trainer_state.json", "has no trainer_state.json"),
