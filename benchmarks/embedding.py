@@ -51,7 +51,8 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
     if rows == "all":
         trainer.train_used_rows = lambda *unused: None
     given = (
-        "--dataset", options.dataset, "--model_checkpoint", ENCODER, "--output_dir", folder, "--max_steps", options.updates,
+        "--dataset", options.dataset, "--model_checkpoint", ENCODER, "--output_dir", folder,
+        "--max_steps", options.updates,
         "--per_device_train_batch_size", options.batch_size, "--use_cpu", "true", "--disable_tqdm", "true",
         "--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false",
         "--logging_strategy", "no",

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,12 +159,12 @@ def kill_all(folder: Path, kills: int, seed: int) -> int:
     print(f"{events} events\n{'kill':>4}  {'event':>5}  {'left behind':32} result")
     for kill in range(kills):
         at = rng.randrange(events)
-        status = in_child(lambda at=at: watched(run, argv, at, record), log)
+        status = in_child(partial(watched, run, argv, at, record), log)
         assert status == -signal.SIGKILL, log.read_text()
         left, wrong = left_behind(run), None
         if left != "a finished run":
             words = argv if left == "nothing" else resume
-            if in_child(lambda words=words: watched(run, words, None, record), log) != 0:
+            if in_child(partial(watched, run, words, None, record), log) != 0:
                 wrong = log.read_text().strip().splitlines()[-1]
         wrong = wrong or fault(run, whole)
         print(f"{kill + 1:4}  {at:5}  {left:32} {wrong or 'equal'}", flush=True)
