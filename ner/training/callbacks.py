@@ -3,37 +3,15 @@
 import sys
 from typing import Any
 
-from torch.utils.data import DataLoader
+from tqdm import tqdm
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ProgressCallback
 
 from ner.errors import InputError
 
 
-class Progress(ProgressCallback):
-    """Progress bars and log lines on standard error; standard output is for results."""
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self.current_step = state.global_step
-        if state.is_world_process_zero and not args.disable_tqdm:
-            super().on_train_begin(args, state, control, **kwargs)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self.training_bar is not None:
-            super().on_step_end(args, state, control, **kwargs)
-
-    def on_prediction_step(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        eval_dataloader: DataLoader | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if not args.disable_tqdm:
-            super().on_prediction_step(args, state, control, eval_dataloader, **kwargs)
+class LogLines(TrainerCallback):
+    """Log lines on standard error; standard output is for results."""
 
     def on_log(
         self,
@@ -46,13 +24,14 @@ class Progress(ProgressCallback):
         if state.is_world_process_zero:
             values = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in (logs or {}).items()}
             line = "  ".join(f"{k.removeprefix('eval_')} {v}" for k, v in values.items() if k != "total_flos")
-            self.training_bar.write(line, file=sys.stderr) if self.training_bar else print(line, file=sys.stderr)
+            tqdm.write(line, file=sys.stderr)
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        if self.training_bar is not None:
-            super().on_train_end(args, state, control, **kwargs)
+
+class ProgressBars(ProgressCallback):
+    """transformers' progress bars, without its log lines."""
+
+    def on_log(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `LogLines` prints them."""
 
 
 class StopAtDivergence(TrainerCallback):

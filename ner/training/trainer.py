@@ -32,7 +32,7 @@ from ner.encoder.encoding import IGNORED, Encoded
 from ner.errors import InputError, message_of
 from ner.tagging.decoding import best_tags
 from ner.training.batches import BatchesOfLikeLength, require_mask, training_table, with_hidden_words
-from ner.training.callbacks import Progress, StopAtDivergence
+from ner.training.callbacks import LogLines, ProgressBars, StopAtDivergence
 from ner.training.losses import crf_loss, mean_loss
 from ner.training.speed import train_used_rows
 
@@ -128,8 +128,8 @@ def build_trainer(
         )
         for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
             trainer.remove_callback(callback)
-        trainer.add_callback(Progress())
-        trainer.add_callback(StopAtDivergence())
+        for callback in (LogLines, StopAtDivergence, *(() if options.disable_tqdm else (ProgressBars,))):
+            trainer.add_callback(callback)
         require_usable(options, trainer)
     others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
     if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
