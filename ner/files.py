@@ -188,13 +188,12 @@ def require_shape(value: Any, shape: Any, place: str) -> None:
         shape = shape[0]
     if shape is object:
         return
-    expected = shape if isinstance(shape, type) else type(shape)
-    fits = type(value) is expected or (expected is float and type(value) is int)
-    if fits and expected in (int, float):
-        fits = abs(value) < LARGEST  # false for NaN as well
-    if not fits:
-        found = NAMES[type(value)] if isinstance(value, (list, dict, type(None))) else repr(value)[:60]
+    kind, expected = type(value), shape if isinstance(shape, type) else type(shape)
+    if kind is not expected and not (expected is float and kind is int):
+        found = NAMES[kind] if kind in (list, dict, type(None)) else repr(value)[:60]
         raise InputError(f"{place}: found {found}; expected {NAMES[expected]}".removeprefix(": "))
+    if expected in (int, float) and not abs(value) < LARGEST:  # NaN is not less either
+        raise InputError(f"{place}: found {repr(value)[:60]}; expected a number below 2**63")
     if isinstance(shape, list):
         for i, item in enumerate(value):
             require_shape(item, shape[0], f"{place}[{i}]")

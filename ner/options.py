@@ -55,7 +55,7 @@ class Parser(HfArgumentParser, CommandParser):
         HfArgumentParser.__init__(self, groups, description=description, allow_abbrev=False, usage=usage)
         self.defaults = default_values(groups)
 
-    def values_of(self, words: list[str]) -> dict[str, Any]:
+    def parsed(self, words: list[str]) -> dict[str, Any]:
         """The options that some words of a command line set, by name. Raises `InputError` for a wrong one."""
         unset = argparse.Namespace(**dict.fromkeys(self.defaults))  # otherwise argparse fills in the defaults
         namespace, unknown = self.parse_known_args(words, unset)
@@ -67,7 +67,7 @@ class Parser(HfArgumentParser, CommandParser):
             raise InputError(f"found {' '.join(unknown)!r}; expected FILE.yaml first, then --field value")
         return {name: value for name, value in vars(namespace).items() if value is not None}
 
-    def values_in(self, path: str) -> dict[str, Any]:
+    def parsed_file(self, path: str) -> dict[str, Any]:
         """The options that a YAML file sets, by name. Raises `InputError`, with the line, for a wrong one."""
         if not os.path.exists(path):
             raise InputError(f"{path}: no such file; expected a YAML file of options, or --field value")
@@ -77,7 +77,7 @@ class Parser(HfArgumentParser, CommandParser):
         values: dict[str, Any] = {}
         for key, node in root.value if root else ():
             try:
-                new = self.value_of(str(key.value), node)
+                new = self.parsed_line(str(key.value), node)
                 if new.keys() & values.keys():
                     raise InputError(f"--{key.value} is given twice; remove one")
             except InputError as error:
@@ -85,7 +85,7 @@ class Parser(HfArgumentParser, CommandParser):
             values |= new
         return values
 
-    def value_of(self, name: str, node: yaml.Node) -> dict[str, Any]:
+    def parsed_line(self, name: str, node: yaml.Node) -> dict[str, Any]:
         """The option that a line of a YAML file sets, by name; null leaves the default if that is null.
 
         Raises `InputError` if the option is unknown or its value wrong.
@@ -95,8 +95,8 @@ class Parser(HfArgumentParser, CommandParser):
                 return {}
             raise InputError(f"--{name} has no value; expected one, or no such line")
         if isinstance(node, yaml.SequenceNode):
-            return self.values_of([f"--{name}", *map(text_of, node.value)])
-        return self.values_of([f"--{name}={text_of(node)}"])
+            return self.parsed([f"--{name}", *map(text_of, node.value)])
+        return self.parsed([f"--{name}={text_of(node)}"])
 
 
 def text_of(node: yaml.Node) -> str:
@@ -118,8 +118,8 @@ def parse_groups(argv: list[str], description: str, groups: Sequence[type]) -> t
     """
     parser = Parser(groups, description)
     config = argv[0] if argv and argv[0][:1] not in ("", "-") else None
-    in_file = parser.values_in(config) if config else {}
-    on_command_line = parser.values_of(argv[1:] if config else argv)
+    in_file = parser.parsed_file(config) if config else {}
+    on_command_line = parser.parsed(argv[1:] if config else argv)
     given = dict.fromkeys(in_file, config) | dict.fromkeys(on_command_line, "command line")
     values = in_file | on_command_line
     return *(group_of(group, values) for group in groups), given, parser.defaults | values
@@ -131,7 +131,14 @@ def group_of(group: type, values: dict[str, Any]) -> Any:
         return group(**{f.name: values[f.name] for f in dataclasses.fields(group) if f.name in values})
     except InputError:
         raise
-    except (ValueError, TypeError, ImportError, OSError, RuntimeError) as error:  # transformers' own checks
+    except (
+        ValueError,
+        TypeError,
+        ImportError,
+        OSError,
+        OverflowError,
+        RuntimeError,
+    ) as error:  # transformers' own checks
         raise InputError(f"training arguments: {message_of(error)}") from error
 
 
