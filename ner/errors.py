@@ -119,7 +119,7 @@ def open_standard_streams() -> None:
     """Opens standard streams that a shell closed (`>&-`) on the null device; `sys.stdin` and `sys.stdout` stay None.
 
     Otherwise the next file that is opened would take the number of standard output, and with it all that is printed.
-    Bytes of a name that are not UTF-8 are printed as backslash escapes.
+    Standard output is UTF-8; bytes of a name that are not are printed as backslash escapes.
     """
     for number in (0, 1, 2):
         try:
@@ -129,4 +129,4 @@ def open_standard_streams() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -1,6 +1,5 @@
 """The lines of raw text, and where tagged lines go: standard streams, pipes and files."""
 
-import io
 import os
 import re
 import sys
@@ -69,8 +68,6 @@ def output(path: str | None) -> Iterator[IO[str]]:
     if path in (None, "/dev/stdout", "/dev/fd/1"):
         if sys.stdout is None:
             raise InputError("standard output is closed; expected it open, or --output_file with a file's name")
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
         yield sys.stdout
         return
     descriptor = DESCRIPTOR.fullmatch(path)

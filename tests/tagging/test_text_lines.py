@@ -53,7 +53,7 @@ def test_scores_that_are_replaced_keep_their_permissions(run):
     ("command", "out", "message"),
     [
         ("COPY in", TEXT, ""),
-        ("COPY - < in", TEXT, ""),
+        ("PYTHONIOENCODING=ascii COPY - < in", TEXT, ""),
         ("COPY in /dev/stdout >> log; cat log", f"before\n{TEXT}", ""),
         ("COPY in /dev/fd/3 3>> log; cat log", f"before\n{TEXT}", ""),
         ("COPY in /dev/stderr 2>&1", TEXT, ""),
