@@ -1,6 +1,6 @@
 """Every option of the scripts: its default, its help and its checks.
 
-Edit a default here, name a YAML or JSON config file, or pass `--field value`:
+Edit a default here, name a YAML config file, or pass `--field value`:
 
     python train.py configs/distilbert_masked.yaml --num_train_epochs 2
 
@@ -8,6 +8,7 @@ The command line overrides the config file, which overrides the defaults in this
 """
 
 import dataclasses
+import json
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -16,16 +17,8 @@ import torch
 import transformers
 from transformers.debug_utils import DebugOption
 
-from ner.errors import InputError, nearest
-from ner.options import (
-    default_values,
-    option,
-    parse_groups,
-    recorded_value,
-    require_at_least,
-    require_mapping,
-    require_named,
-)
+from ner.errors import InputError
+from ner.options import default_values, option, parse_groups, require, require_at_least, require_one_of
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
@@ -40,30 +33,23 @@ class DataArguments:
 
     dataset: str = option("Babelscape/multinerd", "A Hub id, a folder of JSONL or TSV files, or `sample`.")
     languages: list[str] = option(["en"], f"One or more of {' '.join(LANGUAGES)}.")
-    max_train_sentences: int | None = option(
-        None, "Use at most this many training sentences, the same ones in every experiment."
-    )
+    max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
     masked_training: bool = option(False, "Experiment B: labels outside selected_categories become O.")
     selected_categories: list[str] = option(["PER", "ORG", "LOC", "DIS", "ANIM"], "The classes that masking keeps.")
     upsample: bool = option(False, "Repeat training sentences that contain a class of upsample_categories.")
     upsample_categories: list[str] = option(["DIS", "ANIM"], "The classes whose sentences are repeated.")
-    upsample_factor: int = option(2, "How often such a sentence appears in the training data.")
-    upsample_at_random: bool = option(
-        False, "A control for up-sampling: repeat as many other sentences instead, chosen at random."
-    )
+    upsample_factor: int = option(2, "How many times such a sentence appears in the training data.")
+    upsample_at_random: bool = option(False, "A control: repeat as many other sentences instead, chosen at random.")
 
     def __post_init__(self) -> None:
-        require_named(self, "dataset")
-        for language in self.languages:
-            if language not in LANGUAGES:
-                raise InputError(f"--languages: unknown language {language!r}; expected some of {', '.join(LANGUAGES)}")
-        for name in ("languages", "selected_categories", "upsample_categories"):
-            values = getattr(self, name)
-            if len(set(values)) < len(values):
-                raise InputError(f"--{name}: found {' '.join(values)}; expected each once; remove the repeated one")
-        for name in ("max_train_sentences", "max_eval_sentences", "upsample_factor"):
-            require_at_least(self, name, 1)
+        require(self, bool, "a name", "dataset")
+        require_one_of(self, LANGUAGES, "languages")
+        require(
+            self, lambda names: len(set(names)) == len(names), "each once; remove the repeated one",
+            "languages", "selected_categories", "upsample_categories",
+        )  # fmt: skip
+        require_at_least(self, 1, "max_train_sentences", "max_eval_sentences", "upsample_factor")
         if self.masked_training and self.upsample:
             removed = [c for c in self.upsample_categories if c not in self.selected_categories]
             if removed:
@@ -83,21 +69,17 @@ class ModelArguments:
     model_checkpoint: str = option(
         "distilbert-base-uncased", "A Hub id, a folder, or `package:NAME/FOLDER` inside an installed package."
     )
-    max_length: int | None = option(
-        None, "Longest window in sub-tokens, special ones included; if not given, that of the run or model."
-    )
-    case_markers: bool = option(
-        False, "Tell an uncased encoder which words have capitals: its tokenizer puts a marker after each of them."
-    )
+    max_length: int | None = option(None, "Longest window in sub-tokens, with special ones; if not given, the model's.")
+    case_markers: bool = option(False, "Tell an uncased encoder which words have capitals, by a marker after each.")
     constrained_decoding: bool | None = option(
         None,
-        "Predict the best sequence in which each I- label continues an entity of its class, not the best label of each "
-        "word; if not given, yes in training, and for a checkpoint as in its training.",
+        "Predict the best sequence in which each I- label continues an entity of its class, instead of the best label "
+        "of each word; if not given, yes in training, and as in its training for a checkpoint.",
     )
 
     def __post_init__(self) -> None:
-        require_named(self, "model_checkpoint")
-        require_at_least(self, "max_length", 4)
+        require(self, bool, "a name", "model_checkpoint")
+        require_at_least(self, 4, "max_length")
 
 
 @dataclass
@@ -119,26 +101,18 @@ class TrainingArguments(transformers.TrainingArguments):
     eval_strategy: str = option("epoch", "When to score the validation split: no, steps or epoch.")
     save_strategy: str = option("epoch", "When to save a checkpoint: no, steps, epoch or best.")
     save_total_limit: int | None = option(
-        1, "How many checkpoints to keep, with the best one; during training, the last is kept too."
+        1, "How many checkpoints to keep, the best included; during training, the last is kept too."
     )
     load_best_model_at_end: bool = option(True, "At the end, use the best checkpoint instead of the last.")
     metric_for_best_model: str = option("f1", f"The metric that decides which checkpoint is best: {' '.join(BEST_BY)}.")
-    greater_is_better: bool | None = option(
-        None, "Whether a higher value of that metric is better; if not given, yes, except for loss."
-    )
-    bf16: bool | None = option(
-        None, "Compute in bfloat16; if not given, where the hardware multiplies it faster than float32."
-    )
+    greater_is_better: bool | None = option(None, "Whether a higher metric is better; if not given, yes but for loss.")
+    bf16: bool | None = option(None, "Compute in bfloat16; if not given, where that is faster than float32.")
     train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "Use faster dropout when training on a CPU.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
-    word_dropout: float = option(
-        0.0, "Hide this share of the training sub-tokens behind the mask token, anew in each epoch."
-    )
-    crf_loss: bool = option(
-        False, "Train the tags of a sentence together, as one of the sequences that constrained decoding allows."
-    )
+    word_dropout: float = option(0.0, "Mask this share of the training sub-tokens, resampled each epoch.")
+    crf_loss: bool = option(False, "Train the tags of a sentence together, as constrained decoding predicts them.")
 
     def __post_init__(self) -> None:
         self.check_numbers()
@@ -158,35 +132,34 @@ class TrainingArguments(transformers.TrainingArguments):
 
     def check_numbers(self) -> None:
         """Raises `InputError` for a number out of its range."""
-        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
-                     "eval_accumulation_steps", "early_stopping_patience"):  # fmt: skip
-            require_at_least(self, name, 1)
-        for name in ("learning_rate", "weight_decay", "seed", "data_seed", "dataloader_num_workers",
-                     "num_train_epochs", "neftune_noise_alpha"):  # fmt: skip
-            require_at_least(self, name, 0)
-        if max(self.seed, self.data_seed or 0) >= 2**32 or not 0 <= self.label_smoothing_factor <= 1:
-            raise InputError(
-                "--seed and --data_seed: expected less than 2**32; --label_smoothing_factor: expected 0 to 1"
-            )
+        require_at_least(
+            self, 1, "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
+            "eval_accumulation_steps", "early_stopping_patience",
+        )  # fmt: skip
+        require_at_least(
+            self, 0, "learning_rate", "weight_decay", "dataloader_num_workers", "num_train_epochs",
+            "neftune_noise_alpha",
+        )  # fmt: skip
+        require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "seed", "data_seed")
+        require(self, lambda share: 0 <= share <= 1, "0 to 1", "label_smoothing_factor")
+        require(self, lambda share: 0 <= share < 1, "at least 0 and less than 1", "word_dropout")
+        if self.max_steps < 1:
+            require(self, lambda epochs: epochs > 0, "more than 0", "num_train_epochs")
         if self.crf_loss and self.label_smoothing_factor:
             raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
-        if not 0 <= self.word_dropout < 1:
-            raise InputError(f"--word_dropout: found {self.word_dropout}; expected at least 0 and less than 1")
-        if self.max_steps < 1 and self.num_train_epochs == 0:
-            raise InputError(f"--num_train_epochs: found {self.num_train_epochs}; expected more than 0")
 
     def check_choices(self) -> None:
         """Raises `InputError` for a value that does not work in this project."""
-        require_named(self, "output_dir", "hub_model_id")
-        require_mapping(self, "lr_scheduler_kwargs", "gradient_checkpointing_kwargs", "activation_checkpointing_kwargs",
-                        "liger_kernel_config")  # fmt: skip
-        if self.train_sampling_strategy not in SAMPLING:
-            raise InputError(
-                f"--train_sampling_strategy: found {self.train_sampling_strategy!r}; expected {', '.join(SAMPLING)}"
-                f"{nearest(self.train_sampling_strategy, SAMPLING)}"
-            )
-        if self.label_names not in (None, ["labels"]):
-            raise InputError(f"--label_names: found {' '.join(self.label_names)}; expected labels; leave it out")
+        require(self, bool, "a name", "output_dir", "hub_model_id")
+        require(
+            self, is_mapping, "a JSON object such as '{\"key\": 1e-5}'",
+            "lr_scheduler_kwargs", "gradient_checkpointing_kwargs", "activation_checkpointing_kwargs",
+        )  # fmt: skip
+        require_one_of(self, SAMPLING, "train_sampling_strategy")
+        require(
+            self, lambda metric: metric.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model"
+        )
+        require(self, lambda names: names == ["labels"], "labels; leave it out", "label_names")
         if (
             self.prediction_loss_only
             or self.batch_eval_metrics
@@ -197,10 +170,14 @@ class TrainingArguments(transformers.TrainingArguments):
                 "--prediction_loss_only, --batch_eval_metrics, --dataloader_drop_last, --eval_do_concat_batches: scores"
                 " need every prediction of the validation data at once; leave them at their defaults"
             )
-        if self.metric_for_best_model.removeprefix("eval_") not in BEST_BY:
-            raise InputError(
-                f"--metric_for_best_model: found {self.metric_for_best_model!r}; expected {' '.join(BEST_BY)}"
-            )
+
+
+def is_mapping(value: dict[str, Any] | str) -> bool:
+    """Whether a value is a mapping or the JSON of one."""
+    try:
+        return isinstance(json.loads(value) if isinstance(value, str) else value, dict)
+    except ValueError:
+        return False
 
 
 @dataclass
@@ -217,17 +194,14 @@ class InferenceArguments:
     min_score: float = option(0.0, "Leave out tagged entities with a lower score.")
 
     def __post_init__(self) -> None:
-        require_named(self, "checkpoint", "input_file", "output_file")
-        if self.split not in ("test", "validation"):
-            raise InputError(f"--split: found {self.split!r}; expected test or validation")
+        require(self, bool, "a name", "checkpoint", "input_file", "output_file")
+        require_one_of(self, ("test", "validation"), "split")
+        require(self, lambda score: 0 <= score <= 1, "0 to 1", "min_score")
         if self.text is not None and self.input_file is not None:
             raise InputError("--text and --input_file: found both; expected one; leave one out")
-        if self.output_file is not None and self.text is None and self.input_file is None:
-            raise InputError("--output_file: found nothing to tag; expected --text or --input_file with it")
-        if not 0 <= self.min_score <= 1:
-            raise InputError(f"--min_score: found {self.min_score}; expected 0 to 1")
-        if self.min_score > 0 and self.text is None and self.input_file is None:
-            raise InputError("--min_score: found nothing to tag; expected --text or --input_file with it")
+        for name in ("output_file", "min_score"):
+            if getattr(self, name) and self.text is None and self.input_file is None:
+                raise InputError(f"--{name}: found nothing to tag; expected --text or --input_file with it")
 
 
 @dataclass(frozen=True)
@@ -257,7 +231,7 @@ def parse(argv: list[str], description: str) -> Arguments:
 
 
 def defaults() -> dict[str, Any]:
-    """Every option's default, as `recorded` shows values."""
+    """Every option's default, by name."""
     return default_values(GROUPS)
 
 
@@ -273,4 +247,4 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
             names.append(f.name)
     values = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
     values |= {"bf16": arguments.training.bf16} | ({"fp16": True} if arguments.training.fp16 else {})
-    return {name: recorded_value(v) for name, v in values.items() if not name.startswith("hub_")}
+    return {name: value for name, value in values.items() if not name.startswith("hub_")}

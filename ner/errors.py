@@ -8,8 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
@@ -35,10 +34,10 @@ def of_option(name: str) -> Iterator[None]:
 
 
 class CommandParser(argparse.ArgumentParser):
-    """argparse's parser, which raises `InputError` for a wrong command line."""
+    """argparse's parser, which raises `InputError` for a wrong command line instead of printing the usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; --help shows the usage")
+        raise InputError(f"{message.removeprefix('argument ')}; --help lists the options")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -75,8 +74,9 @@ def run_script(main: Callable[[list[str]], None]) -> None:
     """Runs a script's `main` on the words of the command line.
 
     An `InputError` becomes its message and exit status 2, and so does a full standard output. Status 130 is an
-    interrupt, 141 a pipe whose reader has gone. Any other exception is a fault of ours and keeps its traceback: code
-    that writes files does so within `ner.files.writing`.
+    interrupt, 141 a pipe whose reader has gone, and 128 plus its number another signal that asks the script to end.
+    Any other exception is a fault of ours and keeps its traceback: code that writes files does so within
+    `ner.files.writing`.
     """
     first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints
     open_standard_streams()
@@ -84,35 +84,36 @@ def run_script(main: Callable[[list[str]], None]) -> None:
     handler.setFormatter(OneLine("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
-    status = 0
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, stop)
+    status, message = 0, ""
     try:
-        with orderly_stop():
-            main(sys.argv[1:])
-            if sys.stdout is not None:
-                sys.stdout.flush()  # here, where an error can still be reported
+        main(sys.argv[1:])
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where an error can still be reported
     except InputError as error:
-        if first:
-            print_message(f"error: {error}")
-        status = 2
+        status, message = 2, f"error: {error}" if first else ""
     except BrokenPipeError:
         status = 141
     except OSError as error:
         if error.errno not in FULL:
             raise
         place = error.filename or "standard output"
-        print_message(f"error: {place}: {error.strerror}; expected a place that can be written")
-        status = 2
+        status, message = 2, f"error: {place}: {error.strerror}; expected a place that can be written"
     except KeyboardInterrupt:
-        print_message("interrupted")
-        status = 130
+        status, message = 130, "interrupted"
+    if message:
+        print(printable(message.replace("\n", " ")), file=sys.stderr)
     if status:
         drop_unwritten_output()
         sys.exit(status)
 
 
-def print_message(message: str) -> None:
-    """Prints one line to standard error."""
-    print(printable(message.replace("\n", " ")), file=sys.stderr)
+def stop(number: int, frame: object) -> NoReturn:
+    """A signal's handler: raises `SystemExit`, so that code cleans up."""
+    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
+    raise SystemExit(128 + number)
 
 
 def drop_unwritten_output() -> None:
@@ -128,7 +129,7 @@ def open_standard_streams() -> None:
     """Opens standard streams that a shell closed (`>&-`) on the null device; `sys.stdin` and `sys.stdout` stay None.
 
     Otherwise the next file that is opened would take the number of standard output, and with it all that is printed.
-    Bytes of a name that are not UTF-8 are printed as backslash escapes.
+    Standard output is UTF-8; bytes of a name that are not are printed as backslash escapes.
     """
     for number in (0, 1, 2):
         try:
@@ -138,21 +139,4 @@ def open_standard_streams() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
-@contextmanager
-def orderly_stop() -> Iterator[None]:
-    """Within it, SIGTERM and SIGHUP raise `SystemExit`, status 128 plus the signal's number, so that code cleans up."""
-
-    def stop(number: int, frame: object) -> NoReturn:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
-        raise SystemExit(128 + number)
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = {n: signal.signal(n, stop) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")

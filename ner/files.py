@@ -2,17 +2,19 @@
 
 import json
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from uuid import uuid4
 
 import yaml
 
 from ner.errors import InputError, message_of
 
-DEPTH = 50  # levels of lists and mappings that a YAML file may have
 # The shape of a value is a type (`float` is any finite number), [shape] for a list, {str: shape} for a mapping,
 # {name: shape} for a mapping that may have those keys and others, and (shape, None) for a value that may be null.
 SCORES = {str: float}
@@ -58,15 +60,11 @@ SHAPES: dict[str, Any] = {
     "run_in_float32.json": METRICS,
     "model.safetensors.index.json": {"weight_map": {str: str}},
 }  # fmt: skip
-NAMES = {
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    list: "a list",
-    dict: "a mapping",
-}
-LARGEST = 2**63  # a larger number is no count, and may be too long to print
+NAMES: dict[type, str] = {
+    str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a mapping",
+    type(None): "null",
+}  # fmt: skip
+LARGEST = 2**63  # a larger number is no count
 
 
 @contextmanager
@@ -84,13 +82,48 @@ def writing(path: Path | str) -> Iterator[None]:
         raise InputError(f"{where}: {reason}; expected a place that can be written") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file. Raises `InputError` where it cannot be written.
+@contextmanager
+def whole_file(path: Path | str) -> Iterator[IO[str]]:
+    """A UTF-8 file to write, which takes the place and the permissions of `path` when the block ends without an error.
 
-    Half a surrogate pair, which UTF-8 cannot hold, is written as its backslash escape, the form that JSON has for it.
+    Until then it has another name, in the same folder. Of a link, the file that it leads to is replaced. Half a
+    surrogate pair, which UTF-8 cannot hold, is written as its backslash escape, the form that JSON has for it.
+    Raises `InputError` where the file cannot be made or completed; writing to it can raise `OSError`.
     """
-    with writing(path):
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    target = Path(os.path.realpath(path))
+    unfinished = target.with_name(f".unfinished-{uuid4().hex}")
+    if target.is_dir():
+        raise InputError(f"{path}: is a folder; expected a file")
+    if not target.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {target.parent}; make it first")
+    file = None
+    try:
+        with writing(path):
+            file = open(unfinished, "x", encoding="utf-8", errors="backslashreplace", newline="\n")
+            copy_permissions(target, unfinished)
+        yield file
+        with writing(path):
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(unfinished, target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    finally:
+        with suppress(OSError):  # it was flushed, or that error is being raised already
+            if file:
+                file.close()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 file, whole or not at all. Raises `InputError` where it cannot be written."""
+    with writing(path), whole_file(path) as file:
+        file.write(text)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a JSON file. Raises `ValueError` for NaN and infinity, `InputError` where it cannot be written."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def copy_permissions(old: Path, new: Path) -> None:
@@ -104,91 +137,72 @@ def copy_permissions(old: Path, new: Path) -> None:
             path.chmod(stat.S_IMODE(status.st_mode))
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file. Raises `ValueError` for NaN and infinity, `InputError` where it cannot be written."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
 class PlainLoader(yaml.SafeLoader):
-    """Loads YAML of limited depth and without aliases, with which a few hundred bytes can expand to gigabytes."""
-
-    depth = 0
+    """Loads YAML without aliases, with which a few hundred bytes can expand to gigabytes; `1e-5` is a number."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        place = self.peek_event().start_mark
         if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="found an alias; expected the value itself", problem_mark=place)
-        if self.depth == DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"found more than {DEPTH} levels", problem_mark=place)
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
+            problem, place = "found an alias; expected the value itself", self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=place)
+        return super().compose_node(parent, index)
+
+
+PlainLoader.add_implicit_resolver(  # YAML 1.1 requires a point, JSON and Python do not
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
+)
+
+
+def read_as(path: Path, parse: Callable[[str], Any]) -> Any:
+    """What `parse` makes of the text of a UTF-8 file. Raises `InputError` where either is impossible."""
+    try:
+        content = parse(path.read_text(encoding="utf-8-sig"))
+        repr(content)  # hexadecimal numbers of too many digits fail only when they are shown
+        return content
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise InputError(f"{path}: cannot be read: its lists and mappings are nested too deeply") from None
+    except (ValueError, yaml.YAMLError) as error:
+        # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits.
+        raise InputError(f"{path}: cannot be read: {message_of(error)}") from None
 
 
 def read_record(path: Path) -> dict[str, Any]:
     """The mapping in a JSON or YAML file, its values of the types that `SHAPES` names for a file of that name.
 
-    Raises `InputError` for any other content or a file that cannot be read, and `FileNotFoundError` or
-    `NotADirectoryError` where there is no such file.
+    Raises `InputError` for any other content, and where there is no such file.
     """
+    content = read_as(path, partial(yaml.load, Loader=PlainLoader) if path.suffix == ".yaml" else json.loads)
     try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        text = content.decode("utf-8")
-        record = yaml.load(text, Loader=PlainLoader) if path.suffix == ".yaml" else json.loads(text)
-        repr(record)  # hexadecimal numbers of too many digits fail only when they are shown
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits.
-        raise InputError(f"{path}: cannot be read: {message_of(error)}") from None
-    wrong = first_mismatch(record, {str: object}, "") or first_mismatch(record, SHAPES.get(path.name, {}), "")
-    if wrong:
-        raise InputError(f"{path}: {wrong}; correct the file")
-    return record
+        require_shape(content, SHAPES.get(path.name, {}), "")
+    except InputError as error:
+        raise InputError(f"{path}: {error}; correct the file") from None
+    return content
 
 
-def first_mismatch(value: Any, shape: Any, place: str) -> str | None:
-    """The first value that does not have its shape, as `PLACE: found VALUE; expected TYPE`; None where all have it."""
+def require_shape(value: Any, shape: Any, place: str) -> None:
+    """Raises `InputError`, as `PLACE: found VALUE; expected TYPE`, for the first value that does not have its shape."""
     if isinstance(shape, tuple):
-        return None if value is None else first_mismatch(value, shape[0], place)
+        if value is None:
+            return
+        shape = shape[0]
     if shape is object:
-        return None
+        return
+    kind, expected = type(value), shape if isinstance(shape, type) else type(shape)
+    if kind is not expected and not (expected is float and kind is int):
+        found = NAMES[kind] if kind in (list, dict, type(None)) else repr(value)[:60]
+        raise InputError(f"{place}: found {found}; expected {NAMES[expected]}".removeprefix(": "))
+    if expected in (int, float) and not abs(value) < LARGEST:  # NaN is not less either
+        raise InputError(f"{place}: found {repr(value)[:60]}; expected a number below 2**63")
     if isinstance(shape, list):
-        if not isinstance(value, list):
-            return mismatch(value, list, place)
-        items = (first_mismatch(v, shape[0], f"{place}[{i}]") for i, v in enumerate(value))
-        return next(filter(None, items), None)
+        for i, item in enumerate(value):
+            require_shape(item, shape[0], f"{place}[{i}]")
     if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return mismatch(value, dict, place)
-        wrong_key = next((key for key in value if str in shape and not isinstance(key, str)), None)
-        if wrong_key is not None:
-            return mismatch(wrong_key, str, f"{place}, a key" if place else "a key")
-        shapes = ((k, v, shape.get(k, shape.get(str, object))) for k, v in value.items())
-        return next(filter(None, (first_mismatch(v, s, f"{place}.{k}".lstrip(".")) for k, v, s in shapes)), None)
-    if shape in (int, float) and type(value) in (int, shape):
-        return None if abs(value) < LARGEST else mismatch(value, shape, place)  # false for NaN as well
-    return None if type(value) is shape else mismatch(value, shape, place)
-
-
-def mismatch(value: Any, expected: type, place: str) -> str:
-    """The message for a value that is not of the expected type, `PLACE: found VALUE; expected TYPE`."""
-    if isinstance(value, (list, dict)):
-        description = NAMES[type(value)]
-    elif isinstance(value, int) and abs(value) >= LARGEST:
-        description = "a number out of range"
-    else:
-        description = "null" if value is None else repr(value)[:60]
-    return f"{place}: found {description}; expected {NAMES[expected]}".removeprefix(": ")
+        for key, item in value.items():
+            require_shape(key, str, f"{place}, a key".removeprefix(", "))
+            require_shape(item, shape.get(key, shape.get(str, object)), f"{place}.{key}".removeprefix("."))
 
 
 def optional_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file, empty where there is no such file. Raises `InputError` for any other content."""
-    try:
-        return read_record(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
+    """What `read_record` returns, or an empty mapping where there is no such file."""
+    return read_record(path) if os.path.exists(path) else {}

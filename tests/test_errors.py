@@ -1,18 +1,14 @@
 """What reaches a terminal: one line a message, without control characters, whatever names contain."""
 
 import os
-import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
 import hub
-import inference
 import report
-import train
 from arguments import DataArguments
 from data import read_split
 from ner.corpus.audit import Finding, audit
@@ -47,41 +43,48 @@ def test_messages_are_lines_that_a_terminal_can_show(words):
     assert lines[1].startswith("error: ") and lines[2:] == [""] and "\x1b" not in lines[1]
 
 
-def ended(code: str, redirection: str, **variables: str) -> subprocess.CompletedProcess:
-    """A script with that code as its `main`, its standard output redirected by bash."""
-    script = f"from ner.errors import run_script\ndef main(argv):\n    {code}\nrun_script(main)"
+def ended(code: str, output: int, **variables: str) -> subprocess.CompletedProcess:
+    """A script with that code as its `main`, and a file descriptor as its standard output."""
+    script = f"from ner.errors import InputError, run_script\ndef main(argv):\n    {code}\nrun_script(main)"
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
-    environment |= {"PYTHONPATH": str(ROOT), "SCRIPT": script} | variables
-    command = f'{sys.executable} -c "$SCRIPT" {redirection}; exit ${{PIPESTATUS[0]}}'
-    return subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", env=environment)
+    environment |= {"PYTHONPATH": str(ROOT)} | variables
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, encoding="utf-8", env=environment)
+
+
+FULL = "error: standard output: No space left on device; expected a place that can be written\n"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", ["print('a')", "print('a', flush=True)", "print('a' * 100_000)"])
-@pytest.mark.parametrize("variables", [{}, {"PYTHONUNBUFFERED": "1"}])
-def test_a_full_standard_output_is_one_message(code, variables):
-    done = ended(code, "> /dev/full", **variables)
-    message = "error: standard output: No space left on device; expected a place that can be written\n"
+@pytest.mark.parametrize(
+    ("code", "variables", "message"),
+    [
+        ("print('a')", {}, FULL),
+        ("print('a' * 100_000)", {}, FULL),
+        ("print('a')", {"PYTHONUNBUFFERED": "1"}, FULL),
+        ("print('a'); raise InputError('wrong')", {}, "error: wrong\n"),
+    ],
+)
+def test_a_full_standard_output_is_one_message(code, variables, message):
+    with open("/dev/full", "w") as full:
+        done = ended(code, full.fileno(), **variables)
     assert (done.returncode, done.stderr) == (2, message)
 
 
 @pytest.mark.slow
-def test_an_error_after_a_full_standard_output_is_the_only_message():
-    done = ended("print('a'); from ner.errors import InputError; raise InputError('wrong')", "> /dev/full")
-    assert (done.returncode, done.stderr) == (2, "error: wrong\n")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("code", ["print('a' * 100_000)", "import time; time.sleep(0.5); print('a')"])
+@pytest.mark.parametrize("code", ["print('a')", "print('a' * 100_000)"])
 def test_a_pipe_whose_reader_has_gone_is_no_error(code):
-    done = ended(code, "| true")
+    read, write = os.pipe()
+    os.close(read)
+    done = ended(code, write)
+    os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", ["open('nothing')", "open('nothing/new', 'w')", "open('.', 'w')"])
+@pytest.mark.parametrize("code", ["open('nothing')", "open('nothing/new', 'w')"])
 def test_a_fault_of_ours_keeps_its_traceback(code):
-    done = ended(code, "")
+    done = ended(code, subprocess.DEVNULL)
     assert done.returncode == 1 and "Traceback" in done.stderr and "can be written" not in done.stderr
 
 
@@ -99,18 +102,6 @@ def test_tables_show_odd_names_as_one_line():
     assert all(line.isprintable() for line in text.split("\n")) and "a\ufffd[31m\ufffdb" in text
 
 
-@pytest.mark.parametrize("option", ["checkpoint", "dataset", "model_checkpoint", "input_file", "output_file"])
-def test_empty_names_are_not_the_default(option, fails):
-    assert f"--{option}: found an empty name" in fails(inference.main, f"--{option}", "")
-
-
 def test_empty_names_of_folders(fails):
-    assert "--hub_model_id: found an empty name" in fails(train.main, "--hub_model_id", "")
     for main, *argv in ((report.main, ""), (hub.main, "card", ""), (hub.main, "onnx", "")):
         assert "found an empty name; expected a folder" in fails(main, *argv)
-
-
-def test_signals_are_handled_as_before_when_a_script_has_ended(fails):
-    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)]
-    fails(report.main, Path("nothing"))
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)] == before
