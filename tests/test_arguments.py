@@ -7,7 +7,7 @@ import yaml
 
 import train
 from arguments import parse, recorded
-from ner.encoder.precision import choose_precision, set_precision
+from ner.encoder.precision import asked_precision, choose_precision, set_precision
 from ner.errors import InputError
 from ner.options import described
 
@@ -194,7 +194,8 @@ def test_the_precision_that_accelerate_was_told_is_recorded(monkeypatch):
     for name, bf16, fp16 in (("fp16", False, True), ("bf16", True, None)):
         monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", name)
         a = parsed()
-        set_precision(a.training, choose_precision(a.training, "bert"))
+        asked = asked_precision(a.training)
+        set_precision(a.training, choose_precision(asked, a.training.device, "bert"))
         assert (recorded(a)["bf16"], recorded(a).get("fp16")) == (bf16, fp16)
 
 
