@@ -92,7 +92,8 @@ def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path):
 
     def marked(value):
         if isinstance(value, dict):
-            return {key: marked(v) for key, v in value.items()} | ({odd: value["PER"]} if "PER" in value else {})
+            classes = {odd: value["PER"], f"{odd}2": None} if "PER" in value else {}
+            return {key: marked(v) for key, v in value.items()} | classes
         return [*map(marked, value)] if isinstance(value, list) else odd if isinstance(value, str) else value
 
     for name in ("config.json", "environment.json", "test/metrics.json", "args.yaml"):
@@ -100,6 +101,7 @@ def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path):
         (copy / name).write_text(json.dumps(record | ({"masked_training": False} if name == "config.json" else {})))
     text = ModelCard(model_card(copy)).text
     assert text.count(escaped) == text.count("(d)") > 20 and "<b>" not in text
+    assert f"| {escaped}2 |  |  |  |  |  | 0 |" in text  # a class without gold entities
     assert "trained on all classes" in text and "fewer classes score higher" not in text
 
 

