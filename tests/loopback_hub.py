@@ -34,16 +34,6 @@ class RequestHandler(BaseHTTPRequestHandler):
     def log_message(self, *args) -> None:
         pass
 
-    def body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            parts = []
-            while size := int(self.rfile.readline().strip(), 16):
-                parts.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(parts)
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
     def answer(self, content: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
@@ -56,7 +46,7 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def route(self) -> None:
         self.server.requests.append(f"{self.command} {self.path}")
-        body = self.body()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.server.broken and self.server.broken in self.path:
             self.close_connection = True
             return
@@ -76,9 +66,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         elif parts[-3:] == ["lfs", "objects", "batch"]:
             objects = json.loads(body)["objects"]
             upload = [o | {"actions": {"upload": {"href": f"{self.server.url}/lfs/{o['oid']}"}}} for o in objects]
-            self.answer(
-                {"transfer": "basic", "objects": upload}, headers={"Content-Type": "application/vnd.git-lfs+json"}
-            )
+            kind = {"Content-Type": "application/vnd.git-lfs+json"}
+            self.answer({"transfer": "basic", "objects": upload}, headers=kind)
         elif "resolve" in parts:
             kind = "datasets" if parts[0] == "datasets" else "models"
             at = parts.index("resolve")

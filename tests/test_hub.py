@@ -101,7 +101,7 @@ def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path):
         (copy / name).write_text(json.dumps(record | ({"masked_training": False} if name == "config.json" else {})))
     text = ModelCard(model_card(copy)).text
     assert text.count(escaped) == text.count("(d)") > 20 and "<b>" not in text
-    assert f"| {escaped}2 |  |  |  |  |  | 0 |" in text  # a class without gold entities
+    assert f"| {escaped}2 | | | | | | 0 |" in text  # a class without gold entities
     assert "trained on all classes" in text and "fewer classes score higher" not in text
 
 
