@@ -20,7 +20,7 @@ import yaml
 
 from ner.files import optional_json, write_json, write_text
 from ner.runs.files import SPLITS, recorded_args
-from ner.runs.upload import public_args, without_absolute_paths
+from ner.runs.upload import without_local_paths
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = {
@@ -127,8 +127,8 @@ def record(run: Path, folder: Path) -> None:
     for split in SPLITS:
         (folder / split).mkdir(parents=True, exist_ok=True)
         write_json(folder / split / "metrics.json", optional_json(run / split / "metrics.json"))
-    write_text(folder / "args.yaml", yaml.safe_dump(public_args(recorded_args(run)), sort_keys=False))
-    write_json(folder / "environment.json", without_absolute_paths(optional_json(run / "environment.json")))
+    write_text(folder / "args.yaml", yaml.safe_dump(without_local_paths(recorded_args(run)), sort_keys=False))
+    write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class UnreachableError(InputError):
 
 def is_repo_id(name: str) -> bool:
     """True for `NAME` and `OWNER/NAME` as the Hub allows them."""
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import HFValidationError  # here, because the Hub's client takes a while to import
     from huggingface_hub.utils import validate_repo_id
 
     try:
@@ -39,33 +39,25 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
     Raises `InputError` with `remedy` where there is no such repository, `UnreachableError` where the Hub does not
     answer, and `MissingFileError` where the Hub or the cache knows that there is no such file.
     """
-    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        HfHubHTTPError,
-        HTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
+    from huggingface_hub import _CACHED_NO_EXIST, errors, hf_hub_download, try_to_load_from_cache
 
     place = f"{repo_id} ({repo_type} on the Hub)"
-    missing = MissingFileError(f"{place}: has no file {filename}; check the name and --languages")
     try:
         return Path(hf_hub_download(repo_id, filename, repo_type=repo_type))
-    except RepositoryNotFoundError:
+    except errors.RepositoryNotFoundError:
         raise InputError(
             f"{place}: no such repository, or no access; check the name, or log in with `hf auth login`"
         ) from None
-    except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError: not cached, and the Hub gave no answer
-        if try_to_load_from_cache(repo_id, filename, repo_type=repo_type) is _CACHED_NO_EXIST:
-            raise missing from None
-        cause = error.__cause__
-        why = f"the Hub answers {cause.response.status_code}" if isinstance(cause, HfHubHTTPError) else "no network"
-        raise UnreachableError(f"{place}: {filename} cannot be fetched: {why}, and not cached; {remedy}") from None
-    except EntryNotFoundError:
-        raise missing from None
-    except (HTTPError, OSError, RuntimeError) as error:
-        raise UnreachableError(f"{place}: {filename} cannot be fetched: {message_of(error)}; {remedy}") from None
+    except (errors.HTTPError, OSError, RuntimeError) as error:
+        absent, why = isinstance(error, errors.EntryNotFoundError), message_of(error)
+        if isinstance(error, errors.LocalEntryNotFoundError):  # an EntryNotFoundError too, but the Hub gave no answer
+            absent = try_to_load_from_cache(repo_id, filename, repo_type=repo_type) is _CACHED_NO_EXIST
+            cause, why = error.__cause__, "no network, and not cached"
+            if isinstance(cause, errors.HfHubHTTPError):
+                why = f"the Hub answers {cause.response.status_code}, and not cached"
+    if absent:
+        raise MissingFileError(f"{place}: has no file {filename}; check the name and --languages")
+    raise UnreachableError(f"{place}: {filename} cannot be fetched: {why}; {remedy}")
 
 
 def fetch_optional(repo_id: str, filename: str, remedy: str) -> Path | None:

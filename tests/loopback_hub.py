@@ -12,41 +12,27 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 
-class LoopbackHub:
+class LoopbackHub(ThreadingHTTPServer):
     def __init__(self):
+        super().__init__(("127.0.0.1", 0), RequestHandler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
         self.repos: dict[tuple[str, str], dict[str, bytes]] = {}
         self.lfs: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.commits: list[tuple[str, str]] = []
         self.private: dict[str, bool] = {}
+        self.large: tuple[str, ...] = (".safetensors",)  # ends of the names of files that go to the LFS storage
         self.broken: str | None = None
         self.failing: str | None = None
-        hub = self
-
-        class Handler(RequestHandler):
-            state = hub
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
 class RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    state: LoopbackHub
+    server: LoopbackHub
 
     def log_message(self, *args) -> None:
         pass
-
-    def body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            parts = []
-            while size := int(self.rfile.readline().strip(), 16):
-                parts.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(parts)
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def answer(self, content: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -59,17 +45,17 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def route(self) -> None:
-        self.state.requests.append(f"{self.command} {self.path}")
-        body = self.body()
-        if self.state.broken and self.state.broken in self.path:
+        self.server.requests.append(f"{self.command} {self.path}")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.broken and self.server.broken in self.path:
             self.close_connection = True
             return
-        if self.state.failing and self.state.failing in self.path:
+        if self.server.failing and self.server.failing in self.path:
             self.answer({"error": "down"}, 503)
             return
         parts = [unquote(p) for p in urlsplit(self.path).path.strip("/").split("/")]
         if parts[0] == "lfs":
-            self.state.lfs[parts[1]] = body
+            self.server.lfs[parts[1]] = body
             self.answer({})
         elif parts[:2] == ["api", "repos"]:
             self.create(json.loads(body))
@@ -79,10 +65,9 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.api(parts[1], "/".join(parts[2:4]), parts[4:], body)
         elif parts[-3:] == ["lfs", "objects", "batch"]:
             objects = json.loads(body)["objects"]
-            upload = [o | {"actions": {"upload": {"href": f"{self.state.url}/lfs/{o['oid']}"}}} for o in objects]
-            self.answer(
-                {"transfer": "basic", "objects": upload}, headers={"Content-Type": "application/vnd.git-lfs+json"}
-            )
+            upload = [o | {"actions": {"upload": {"href": f"{self.server.url}/lfs/{o['oid']}"}}} for o in objects]
+            kind = {"Content-Type": "application/vnd.git-lfs+json"}
+            self.answer({"transfer": "basic", "objects": upload}, headers=kind)
         elif "resolve" in parts:
             kind = "datasets" if parts[0] == "datasets" else "models"
             at = parts.index("resolve")
@@ -94,20 +79,19 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def create(self, request: dict) -> None:
         repo_id = f"{request.get('organization') or 'someone'}/{request['name']}"
-        known = ("models", repo_id) in self.state.repos
-        self.state.repos.setdefault(("models", repo_id), {})
-        self.state.private.setdefault(repo_id, request.get("private") is True or request.get("visibility") == "private")
-        url = f"{self.state.url}/{repo_id}"
-        self.answer({"url": url, "name": repo_id}, 409 if known else 200)
+        known = ("models", repo_id) in self.server.repos
+        self.server.repos.setdefault(("models", repo_id), {})
+        self.server.private.setdefault(repo_id, request.get("visibility") == "private")
+        self.answer({"url": f"{self.server.url}/{repo_id}", "name": repo_id}, 409 if known else 200)
 
     def api(self, kind: str, repo_id: str, rest: list[str], body: bytes) -> None:
-        files = self.state.repos.get((kind, repo_id))
+        files = self.server.repos.get((kind, repo_id))
         if files is None:
             self.answer({"error": "no such repository"}, 404, {"X-Error-Code": "RepoNotFound"})
         elif rest and rest[0] == "preupload":
             asked = json.loads(body)["files"]
-            mode = [{"path": f["path"], "uploadMode": upload_mode(f["path"]), "shouldIgnore": False} for f in asked]
-            self.answer({"files": mode})
+            modes = {f["path"]: "lfs" if f["path"].endswith(self.server.large) else "regular" for f in asked}
+            self.answer({"files": [{"path": p, "uploadMode": m, "shouldIgnore": False} for p, m in modes.items()]})
         elif rest and rest[0] == "commit":
             lines = [json.loads(line) for line in body.splitlines()]
             for line in lines:
@@ -115,9 +99,9 @@ class RequestHandler(BaseHTTPRequestHandler):
                 if line["key"] == "file":
                     files[value["path"]] = base64.b64decode(value["content"])
                 elif line["key"] == "lfsFile":
-                    files[value["path"]] = self.state.lfs[value["oid"]]
-            self.state.commits.append((repo_id, lines[0]["value"]["summary"]))
-            self.answer({"commitUrl": f"{self.state.url}/{repo_id}/commit/0", "commitOid": "0" * 40, "success": True})
+                    files[value["path"]] = self.server.lfs[value["oid"]]
+            self.server.commits.append((repo_id, lines[0]["value"]["summary"]))
+            self.answer({"commitUrl": f"{self.server.url}/{repo_id}/commit/0", "commitOid": "0" * 40, "success": True})
         elif rest and rest[0] == "tree":
             self.answer({"error": "no such folder"}, 404, {"X-Error-Code": "EntryNotFound"})
         else:
@@ -125,7 +109,7 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.answer({"id": repo_id, "sha": "0" * 40, "siblings": siblings, "tags": [], "private": False})
 
     def resolve(self, kind: str, repo_id: str, name: str) -> None:
-        files = self.state.repos.get((kind, repo_id))
+        files = self.server.repos.get((kind, repo_id))
         if files is None:
             self.answer({"error": "no such repository"}, 404, {"X-Error-Code": "RepoNotFound"})
         elif name not in files:
@@ -133,7 +117,3 @@ class RequestHandler(BaseHTTPRequestHandler):
         else:
             etag = hashlib.sha256(files[name]).hexdigest()
             self.answer(files[name], headers={"ETag": f'"{etag}"', "X-Repo-Commit": "0" * 40})
-
-
-def upload_mode(path: str) -> str:
-    return "lfs" if path.endswith(".safetensors") else "regular"

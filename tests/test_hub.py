@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, row, sentence
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save
-from trained_runs import content
+from trained_runs import CPU, argv, content, predictions, read_json
 
 import hub
 import inference
@@ -19,31 +20,23 @@ import train
 from ner.corpus.readers import read
 from ner.errors import InputError
 from ner.runs import upload
-from ner.runs.model_card import model_card, write_card
+from ner.runs.model_card import model_card
 
-CPU = ("--use_cpu", "true", "--bf16", "false")
 pytestmark = pytest.mark.usefixtures("online")
 
 
-def argv(corpus, encoder, run, *more: object) -> list[str]:
-    options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, "--num_train_epochs", 8,
-               "--learning_rate", "1e-2", *CPU, *more)  # fmt: skip
-    return [str(o) for o in options]
-
-
 @pytest.fixture(scope="module")
-def run(corpus, encoders, tmp_path_factory) -> Path:
-    """An up-sampled run on all classes, scored on test."""
-    folder = tmp_path_factory.mktemp("runs") / "tiny-tagger"
-    train.main(argv(corpus, encoders["bert"], folder, "--upsample", "true"))
+def run(upsampled_run, tmp_path_factory) -> Path:
+    """Experiment B, up-sampled, scored on test."""
+    folder = shutil.copytree(upsampled_run, tmp_path_factory.mktemp("runs") / "tiny-tagger")
     inference.main(["--checkpoint", str(folder), *CPU])
     return folder
 
 
 def score(tmp_path, *options: object) -> list[dict]:
     inference.main([str(o) for o in ("--output_dir", tmp_path, *options, *CPU)])
-    (file,) = tmp_path.glob("*/test/predictions.jsonl")
-    return [json.loads(line) for line in file.open(encoding="utf-8")]
+    (folder,) = tmp_path.glob("*/test")
+    return predictions(folder)
 
 
 def test_push_and_load_back_by_id(run, corpus, tmp_path, loopback_hub, capsys):
@@ -59,15 +52,13 @@ def test_push_and_load_back_by_id(run, corpus, tmp_path, loopback_hub, capsys):
         ("someone/tiny-tagger", "tiny-tagger: weights, tokenizer, model card")
     ]
     assert loopback_hub.private["someone/tiny-tagger"] is True
-    predictions = score(tmp_path, "--checkpoint", "someone/tiny-tagger", "--dataset", corpus)
-    assert predictions == [json.loads(line) for line in (run / "test" / "predictions.jsonl").open(encoding="utf-8")]
+    assert score(tmp_path, "--checkpoint", "someone/tiny-tagger", "--dataset", corpus) == predictions(run / "test")
     assert (tmp_path / "tiny-tagger" / "test" / "metrics.json").exists()
 
 
 def test_the_card_tells_what_the_run_recorded(run, corpus):
     card = ModelCard(model_card(run))
-    metrics = json.loads((run / "test" / "metrics.json").read_text())
-    environment = json.loads((run / "environment.json").read_text())
+    metrics, environment = read_json(run / "test" / "metrics.json"), read_json(run / "environment.json")
     assert card.data.model_name == "tiny-tagger"
     results = {(r.dataset_split, r.metric_type): r.metric_value for r in card.data.eval_results}
     assert results["test", "f1"] == round(metrics["overall"]["f1"], 4)
@@ -78,11 +69,12 @@ def test_the_card_tells_what_the_run_recorded(run, corpus):
     for fact in (
         f"| update steps | {environment['update_steps']} |", f"`{environment['data_fingerprint']}`",
         f"DIS or ANIM appear 2 times: {environment['rows']['repeated']} more rows", "| learning_rate | 0.01 |",
-        "PER, ORG, LOC, ANIM, BIO", "## Limits", "## Licence", "fewer than 100 entities each",
+        "**masked**", "Classes: PER, ORG, LOC, ANIM, DIS.", "fewer classes score higher", "\n## Licence\n",
+        "fewer than 100 entities each",
     ):  # fmt: skip
         assert fact in card.text, fact
     for split in ("test", "validation"):
-        confidence = json.loads((run / split / "metrics.json").read_text())["confidence"]
+        confidence = read_json(run / split / "metrics.json")["confidence"]
         section = card.text.split(f"## Confidence, {split}")[1].split("\n## ")[0]
         assert f"Expected calibration error {100 * confidence['after']['ece']:.1f} points" in section
         calibrated = confidence["calibration"] != {"slope": 1.0, "intercept": 0.0}
@@ -94,21 +86,23 @@ def test_the_card_tells_what_the_run_recorded(run, corpus):
     assert (run / "README.md").read_text(encoding="utf-8") == card.content
 
 
-def test_names_from_data_are_no_markup_in_the_card(run, tmp_path):
-    copy = tmp_path / "<b>x|y"
-    shutil.copytree(run, copy)
-    config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps(config | {"classes": ["<script>", "a|b", "[c](d)"]}))
+def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path):
+    odd, escaped = "<b>|[c](d)", r"&lt;b&gt;\|\[c\](d)"
+    copy = shutil.copytree(run, tmp_path / odd.replace("/", ""))
+
+    def marked(value):
+        if isinstance(value, dict):
+            classes = {odd: value["PER"], f"{odd}2": None} if "PER" in value else {}
+            return {key: marked(v) for key, v in value.items()} | classes
+        return [*map(marked, value)] if isinstance(value, list) else odd if isinstance(value, str) else value
+
+    for name in ("config.json", "environment.json", "test/metrics.json", "args.yaml"):
+        record = marked(yaml.safe_load((copy / name).read_text()))
+        (copy / name).write_text(json.dumps(record | ({"masked_training": False} if name == "config.json" else {})))
     text = ModelCard(model_card(copy)).text
-    assert "&lt;script&gt;, a\\|b, \\[c\\](d)" in text and "<script>" not in text
-    assert "# &lt;b&gt;x\\|y" in text
-
-
-def test_a_masked_checkpoint_says_so(corpus, encoders, tmp_path):
-    train.main(argv(corpus, encoders["bert"], tmp_path, "--masked_training", "true", "--max_steps", "1"))
-    text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "**masked**" in text and "Classes: PER, ORG, LOC, ANIM, DIS." in text
-    assert "fewer classes score higher" in text
+    assert text.count(escaped) == text.count("(d)") > 20 and "<b>" not in text
+    assert f"| {escaped}2 | | | | | | 0 |" in text  # a class without gold entities
+    assert "trained on all classes" in text and "fewer classes score higher" not in text
 
 
 def test_training_pushes_once_with_our_card(corpus, encoders, tmp_path, loopback_hub):
@@ -120,21 +114,18 @@ def test_training_pushes_once_with_our_card(corpus, encoders, tmp_path, loopback
     assert "hub" not in (tmp_path / "run" / "args.yaml").read_text()
 
 
-@pytest.mark.parametrize("broken", ["/lfs/", "/commit/", "/api/repos/create"])
-def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, tmp_path, loopback_hub, fails):
-    copy, repo_id = tmp_path / "tagger", f"someone/again-{broken.strip('/').replace('/', '-')}"
-    shutil.copytree(run, copy)
-    write_card(copy)
-    before = content(copy)
+@pytest.mark.parametrize("broken", ["/lfs/", "/commit/", "/api/repos/create", "/api/validate-yaml"])
+def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, loopback_hub, fails):
+    before, repo_id = content(run), f"someone/again-{broken.strip('/').replace('/', '-')}"
     loopback_hub.broken, loopback_hub.lfs = broken, {}
-    message = fails(hub.main, "push", copy, "--repo_id", repo_id, "--private")
-    assert "--private" in message
-    assert f"the run in {copy} is whole; try again: python hub.py push {copy} --repo_id {repo_id}" in message
-    assert content(copy) == before
+    message = fails(hub.main, "push", run, "--repo_id", repo_id, "--private")
+    again = f"the run in {run} is whole; try again: python hub.py push {run} --repo_id {repo_id} --private"
+    assert again in message
     assert "README.md" not in loopback_hub.repos.get(("models", repo_id), {})
     loopback_hub.broken = None
-    hub.main(["push", str(copy), "--repo_id", repo_id])
+    hub.main(["push", str(run), "--repo_id", repo_id])
     assert loopback_hub.repos["models", repo_id]["model.safetensors"] == before["model.safetensors"]
+    assert content(run) == before
 
 
 def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loopback_hub, monkeypatch, capsys):
@@ -154,32 +145,28 @@ def test_nobody_logged_in_is_said_before_training(corpus, encoders, tmp_path, fa
     assert "no login to the Hub" in message and not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_foreign_checkpoints_with_labels_in_another_order(masked, corpus, encoders, tmp_path, loopback_hub):
+@pytest.mark.parametrize(("source", "count"), [("stopped_run", 31), ("masked_run", 11)])
+def test_foreign_checkpoints_with_labels_in_another_order(source, count, corpus, tmp_path, loopback_hub, request):
     """Like the published ones: 31 or 11 label names in an order of their own, and none of this project's fields."""
-    more = ("--masked_training", str(masked).lower())
-    train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
-    inference.main(["--checkpoint", str(tmp_path / "run"), *CPU])
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    own = shutil.copytree(request.getfixturevalue(source), tmp_path / "run")
+    inference.main(["--checkpoint", str(own), "--dataset", str(corpus), *CPU])
+    config = read_json(own / "config.json")
     names = list(config["id2label"].values())
-    assert len(names) == (11 if masked else 31)
-    order = list(range(len(names)))
-    random.Random(1).shuffle(order)
-    weights = load_file(tmp_path / "run" / "model.safetensors")
+    assert len(names) == count
+    order = random.Random(1).sample(range(count), count)
+    weights = load_file(own / "model.safetensors")
     for name in ("classifier.weight", "classifier.bias"):
         weights[name] = weights[name][order].contiguous()
     config["id2label"] = {str(i): names[old] for i, old in enumerate(order)}
     config["label2id"] = {label: int(i) for i, label in config["id2label"].items()}
     del config["masked_training"], config["classes"]
-    repo_id = f"pariakashani/en-multinerd-{masked}"
+    repo_id = f"pariakashani/en-multinerd-{count}"
     loopback_hub.repos["models", repo_id] = {
         "config.json": json.dumps(config).encode(),
         "model.safetensors": save(weights, metadata={"format": "pt"}),
-        **{n: (tmp_path / "run" / n).read_bytes() for n in ("tokenizer.json", "tokenizer_config.json")},
+        **{n: (own / n).read_bytes() for n in ("tokenizer.json", "tokenizer_config.json")},
     }
-    predictions = score(tmp_path / "scored", "--checkpoint", repo_id, "--dataset", corpus)
-    own = (tmp_path / "run" / "test" / "predictions.jsonl").open(encoding="utf-8")
-    assert predictions == [json.loads(line) for line in own]
+    assert score(tmp_path / "scored", "--checkpoint", repo_id, "--dataset", corpus) == predictions(own / "test")
 
 
 def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):
@@ -192,8 +179,7 @@ def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):
 
 @pytest.mark.parametrize("metrics", [{"overall": {"f1": 0.5}}, {"accuracy": 1.0}])
 def test_scores_that_are_not_ours_stop_an_export(metrics, run, tmp_path, fails):
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
+    copy = shutil.copytree(run, tmp_path / "copy")
     (copy / "test" / "metrics.json").write_text(json.dumps(metrics))
     message = fails(hub.main, "onnx", copy)
     assert f"{copy / 'test' / 'metrics.json'}: found no data_fingerprint; expected the scores that" in message

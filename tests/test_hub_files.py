@@ -1,12 +1,11 @@
 """What the Hub does not have, and what it cannot be asked, are different answers."""
 
-import json
 import shutil
 from pathlib import Path
 
 import huggingface_hub
 import pytest
-from trained_runs import CPU, barely_trained
+from trained_runs import CPU, read_json
 
 import inference
 from ner.hub_files import public_name
@@ -14,17 +13,12 @@ from ner.hub_files import public_name
 pytestmark = pytest.mark.usefixtures("online")
 
 
-@pytest.fixture(scope="module")
-def run(corpus, encoders, tmp_path_factory) -> Path:
-    return barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
-
-
 @pytest.fixture
-def pushed(run, corpus, loopback_hub, tmp_path):
+def pushed(upsampled_run, corpus, loopback_hub, tmp_path):
     """A repository whose args.yaml names a data set on the Hub, and another data set where the default is."""
     repo_id = f"someone/{tmp_path.name}"
-    files = {n: (run / n).read_bytes() for n in ("config.json", "model.safetensors", "tokenizer.json")}
-    files |= {"tokenizer_config.json": (run / "tokenizer_config.json").read_bytes()}
+    names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+    files = {name: (upsampled_run / name).read_bytes() for name in names}
     loopback_hub.repos["models", repo_id] = files | {"args.yaml": b"dataset: someone/own-data\nlanguages: [en]\n"}
     test = (corpus / "test" / "test_en.jsonl").read_bytes()
     for name in ("someone/own-data", "Babelscape/multinerd"):
@@ -38,7 +32,7 @@ def scoring(repo_id: str, tmp_path: Path, *more: object) -> list[str]:
 
 def scored_on(tmp_path: Path) -> str:
     (path,) = (tmp_path / "out").glob("*/test/metrics.json")
-    return json.loads(path.read_text())["dataset"]
+    return read_json(path)["dataset"]
 
 
 def test_a_pushed_run_is_scored_on_the_data_that_it_names(pushed, tmp_path):

@@ -132,6 +132,7 @@ def test_prediction_lines_of_others(line, tmp_path, fails):
         ("environment.json", ("update_steps",), "many"),
         ("environment.json", ("packages",), {"torch": 2}),
         ("environment.json", ("rows",), {"read": "x"}),
+        ("environment.json", ("rows",), {"read": 886}),
         ("environment.json", ("accelerators",), "none"),
         ("config.json", ("classes",), 5),
         ("config.json", ("classes",), [["PER"]]),

