@@ -1,6 +1,5 @@
 """The files of a run folder: their names, and how its records are read."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ SCORE_FILES = ("metrics.json", "predictions.jsonl")  # in the folder of each of 
 ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models; each folder is a complete checkpoint
 BASELINE = "onnx/run_in_float32.json"  # test metrics of the run's own weights in float32, for comparison with exports
 INDEX = "model.safetensors.index.json"  # of a large model: which shard holds which weights
-SHARD = re.compile(r"model-[0-9]+-of-[0-9]+\.safetensors")
 TOKENIZER_NAMES = (  # what the tokenizers of transformers save
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
     "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model",
