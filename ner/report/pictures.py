@@ -50,7 +50,7 @@ def theme(ink: str, soft: str, rule: str, grid: str, ground: str, series: str) -
         "axes.labelcolor": soft, "axes.prop_cycle": cycler(color=series.split()), "axes.unicode_minus": False,
         "figure.facecolor": ground, "font.sans-serif": ["system-ui", "DejaVu Sans", "sans-serif"], "font.size": 9.75,
         "grid.color": grid, "legend.frameon": False, "lines.linewidth": 1.15,
-        "lines.markersize": 6.75, "svg.fonttype": "none", "svg.hashsalt": "ner", "text.color": ink,
+        "lines.markersize": 7, "svg.fonttype": "none", "svg.hashsalt": "ner", "text.color": ink,
         "text.parse_math": False, "xtick.color": soft, "ytick.color": soft,
     }  # fmt: skip
 
