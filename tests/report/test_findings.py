@@ -205,19 +205,3 @@ def test_bars_have_plain_numbers_and_whole_names_beside_them(tmp_path):
     assert {"0", "1", "10", "100", "1,000", "$x$_{1}", "PER", "train", "test", "All classes"} <= set(texts(light))
     (axes,) = class_bars(counts, "All classes").axes
     assert [bar.get_width() for bars in axes.containers for bar in bars] == [3000, 0, 0, 12]
-
-
-def luminance(colour: str) -> float:
-    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-@pytest.mark.parametrize("suffix", PALETTES)
-def test_letters_and_series_stand_out(suffix):
-    """WCAG 2, level AA: a contrast of 4.5 for text and of 3 for marks."""
-    ink, soft, _, _, ground, series = PALETTES[suffix]
-    for colours, least in (([ink, soft], 4.5), (series.split(), 3)):
-        for colour in colours:
-            dark, light = sorted((luminance(colour), luminance(ground)))
-            assert (light + 0.05) / (dark + 0.05) >= least
