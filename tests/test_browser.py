@@ -118,29 +118,20 @@ def test_it_opens_with_the_finding_the_picture_and_the_contents(page):
     assert targets == [h.get_attribute("id") for h in all_of(page, "h2")]
 
 
-def test_tables_sort_by_mouse_and_by_keyboard(page):
-    table = table_of(page, "F1 on the shared classes")
-    button = table.find_elements("css selector", "th button")[2]
+@pytest.mark.parametrize(("title", "column"), [("F1 on the shared classes", 2), ("<b>bad against good", 3)])
+def test_tables_sort_by_their_numbers_with_mouse_and_keyboard(page, title, column):
+    table = table_of(page, title)
 
-    def column() -> list[float]:
-        return [float(row.find_elements("tag name", "td")[1].text.split()[0]) for row in
-                table.find_elements("css selector", "tbody tr")]  # fmt: skip
+    def numbers() -> list[float]:
+        cells = table.find_elements("css selector", f"tbody tr > :nth-child({column + 1})")
+        return [float(cell.text.split()[0]) for cell in cells]
 
+    button = table.find_elements("css selector", "th button")[column]
     button.click()
-    assert column() == sorted(column(), reverse=True)
+    assert numbers() == sorted(numbers(), reverse=True) and len(set(numbers())) > 2
     button.send_keys("\ue007")  # Enter
-    assert column() == sorted(column())
-    assert table.find_elements("css selector", "thead th")[2].get_attribute("aria-sort") == "ascending"
-
-
-def test_differences_sort_by_their_number(page):
-    table = table_of(page, "<b>bad against good")
-    head = [th.text for th in table.find_elements("css selector", "thead th")]
-    assert head == ["class", "gold entities", "verdict", "difference", "95 % interval", "p", "p (Holm)"]
-    table.find_elements("css selector", "th button")[3].click()
-    cells = [row.find_elements("tag name", "td")[2].text for row in table.find_elements("css selector", "tbody tr")]
-    numbers = [float(cell) for cell in cells]
-    assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) > 2
+    assert numbers() == sorted(numbers())
+    assert table.find_elements("css selector", "thead th")[column].get_attribute("aria-sort") == "ascending"
 
 
 def test_rows_and_buttons_have_names(page):
@@ -204,22 +195,19 @@ def test_where_the_first_is_right_and_this_one_wrong(page):
     choose(page, "kind", "any error")
     every = int(count(page).split()[0])
     one(page, "#first").click()
-    only = int(count(page).split()[0])
-    assert 0 < only < every
+    assert 0 < int(count(page).split()[0]) < every
     for article in all_of(page, "article"):
-        good, bad = article.find_elements("css selector", ".side > :last-child")[1:3]
-        assert bad.find_elements("css selector", ".wrong, .missed")
-
         # Some error of this run is at words where the first run's line has none.
-        def ranges(line) -> list[str]:
-            return [m.text.split(" ")[0] for m in line.find_elements("css selector", ".wrong, .missed")]
-
-        assert set(ranges(bad)) - set(ranges(good))
+        good, bad = (
+            {mark.text.split(" ")[0] for mark in line.find_elements("css selector", ".wrong, .missed")}
+            for line in article.find_elements("css selector", ".side > :last-child")[1:3]
+        )
+        assert bad - good
     choose(page, "run", "good")
     assert count(page).startswith("0 of 120")
 
 
-def test_pages_turn_by_button_above_and_below(page):
+def test_pages_turn_by_buttons_above_and_below_and_by_the_arrow_keys_in_the_list(page):
     above, below = all_of(page, ".pager")
     above.find_element("css selector", ".next").click()
     assert "page 2 of 5" in above.text and "page 2 of 5" in below.text
@@ -229,22 +217,11 @@ def test_pages_turn_by_button_above_and_below(page):
     top = page.execute_script("return arguments[0].getBoundingClientRect().top", above)
     assert -1 < top < 300  # back at its top, but for a part of a pixel
     above.find_element("css selector", ".previous").click()
-    assert "page 2 of 5" in above.text
-
-
-def test_arrow_keys_turn_pages_where_the_reader_is_in_the_list(page):
-    page.execute_script("document.activeElement.blur()")
-    one(page, "body").send_keys("\ue014")  # right arrow
-    assert "page 1 of 5" in count(page)
-    all_of(page, "th button")[0].send_keys("\ue014")
-    assert "page 1 of 5" in count(page)
-    one(page, "#list").send_keys("\ue014")
-    assert "page 2 of 5" in count(page)
-    one(page, ".pager .next").send_keys("\ue014")
-    assert "page 3 of 5" in count(page)
-    for _ in range(4):
-        one(page, "#list").send_keys("\ue012")  # left arrow
-    assert "page 1 of 5" in count(page)
+    left, right = "\ue012", "\ue014"
+    for place, key, shown in (("body", right, 2), ("th button", right, 2), ("#list", right, 3), (".next", left, 2),
+                              ("#list", left, 1), ("#list", left, 1)):  # fmt: skip
+        one(page, place).send_keys(key)
+        assert f"page {shown} of 5" in count(page)
 
 
 def size(page, width: int) -> None:

@@ -144,7 +144,11 @@ def shown_ways(records: dict[str, dict[str, Any] | None], first_way: str) -> str
     """
     ways = []
     for way in sorted(SHOWN, key=lambda way: way != first_way):
-        names = [f"{isolated_name(k)} ({points_text(d)})" for k, d in records.items() if d and verdict(d) == way]
+        names = [
+            f"{isolated_name(k)} ({signed_points(d['difference'])} points)"
+            for k, d in records.items()
+            if d and verdict(d) == way
+        ]
         ways += [f"{way} in {enumeration(names)}"] if names else []
     return " and ".join(ways)
 
@@ -155,25 +159,15 @@ def enumeration(items: list[str]) -> str:
 
 
 def difference_text(d: dict[str, Any]) -> str:
-    """A difference with its interval and p, for use in a sentence."""
+    """A difference with its interval and p, for use in a sentence; p is there twice if the correction changes it."""
     between = "no interval" if d["low"] is None else f"95 % interval {interval_in_points(d)}"
-    return ", ".join([points_text(d), between, *p_texts(d)])
-
-
-def points_text(d: dict[str, Any]) -> str:
-    """A difference in points, for use in a sentence."""
-    return f"{signed_points(d['difference'])} points"
-
-
-def p_texts(d: dict[str, Any]) -> list[str]:
-    """p, and p after the correction if it differs; empty if there is no test."""
+    texts = [f"{signed_points(d['difference'])} points", between]
     p, corrected = d.get("p"), d.get("p_holm")
-    if p is None:
-        return []
-    if corrected is None or corrected == p:
-        return [p_equation(p)]
-    after = f"{p_equation(corrected)} after Holm's correction"
-    return [after] if p_equation(p) == p_equation(corrected) else [p_equation(p), after]
+    if p is not None and (corrected in (None, p) or p_equation(p) != p_equation(corrected)):
+        texts.append(p_equation(p))
+    if corrected not in (None, p):
+        texts.append(f"{p_equation(corrected)} after Holm's correction")
+    return ", ".join(texts)
 
 
 def p_equation(p: float) -> str:

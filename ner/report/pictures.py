@@ -22,7 +22,7 @@ from ner.errors import printable
 from ner.files import writing
 from ner.report.findings import SHOWN, experiment_comparisons, run_comparisons, score_interval, verdict
 from ner.report.run_reader import Run
-from ner.report.tables import Part, reliability, risk_by_coverage
+from ner.report.tables import Part, confidence_curves
 
 PALETTES = {  # by the end of the file's name: letters, soft letters, rules, grid, ground, and a colour for each series
     "": ("#1b1b1b", "#5a5a5a", "#b0b0ab", "#e4e4e0", "#ffffff", "#0b57a4 #b3440a #1b7a3d #8a3fa0 #7d5a00 #4a4a4a"),
@@ -35,7 +35,7 @@ WIDTH, LABELS, LINE, AXIS = 720, 104, 20, 46  # pixels: the picture, the names o
 
 
 class Point(NamedTuple):
-    """A value with its interval, if it has one. Not filled: the value is a difference that no test shows."""
+    """A fraction with its interval, if it has one. Not filled: it is a difference that no test shows."""
 
     value: float
     low: float | None
@@ -98,7 +98,7 @@ def shortened(name: str, length: int) -> str:
 
 
 def forest_plot(rows: list[str], series: dict[str, list[Point | None]], unit: str, zero: bool) -> Figure:
-    """Points with their intervals: a row for each label, a marker for each series. `zero` draws a line at 0.
+    """Points with their intervals, in percent: a row for each label, a marker for each series. `zero` draws a line at 0.
 
     A rule separates the first two rows (micro, macro) from the classes. At most `MAX_SERIES` series are drawn.
     """
@@ -113,9 +113,9 @@ def forest_plot(rows: list[str], series: dict[str, list[Point | None]], unit: st
             if point:
                 y = i + 13 / height * (k - (len(names) - 1) / 2)
                 if point.low is not None and point.high is not None:
-                    axes.plot([point.low, point.high], [y, y], f"C{k}", marker="|")
+                    axes.plot([100 * point.low, 100 * point.high], [y, y], f"C{k}", marker="|")
                 face = f"C{k}" if point.filled else rcParams["figure.facecolor"]
-                axes.plot(point.value, y, f"C{k}", marker=MARKERS[k], markerfacecolor=face)
+                axes.plot(100 * point.value, y, f"C{k}", marker=MARKERS[k], markerfacecolor=face)
     label_rows(axes, rows)
     for i, label in enumerate(axes.get_yticklabels()):
         label.set_fontweight("bold" if i < 2 else "normal")
@@ -186,7 +186,7 @@ def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:
     classes = [c for c in result["classes"] if result["support"][c]]
     series = {
         c.name: [
-            percent_point(d["difference"], d["low"], d["high"], verdict(d) in SHOWN) if d else None
+            Point(d["difference"], d["low"], d["high"], verdict(d) in SHOWN) if d else None
             for d in (c.micro, c.macro, *(c.per_class[k] for k in classes))
         ]
         for c in compared
@@ -208,7 +208,7 @@ def score_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> lis
     series: dict[str, list[Point | None]] = {}
     for name, r in result["runs"].items():
         rows = [(r["overall"], "f1"), (r["overall"], "macro_f1"), *((r["per_class"][c], "f1") for c in classes)]
-        series[name] = [percent_point(v[score], *(score_interval(v, score) or (None, None))) for v, score in rows]
+        series[name] = [Point(v[score], *(score_interval(v, score) or (None, None))) for v, score in rows]
     limit = f"; only the first {MAX_SERIES} runs are drawn" if len(series) > MAX_SERIES else ""
     title = f"F1 of each class and run, with 95 % intervals{limit}"
     picture = partial(forest_plot, ["micro", "macro", *classes], series, "F1 in percent", zero=False)
@@ -219,19 +219,12 @@ def score_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> lis
     return parts
 
 
-def percent_point(value: float, low: float | None, high: float | None, filled: bool = True) -> Point:
-    """Fractions as a point in percent."""
-    if low is None or high is None:
-        return Point(100 * value, None, None, filled)
-    return Point(100 * value, 100 * low, 100 * high, filled)
-
-
 def confidence_pictures(records: dict[str, Any], folder: Path) -> list[Part]:
     """Draws the reliability diagram and the risk-coverage curve of the runs into the report's folder."""
     if not records:
         return []
     limit = f"; only the first {MAX_SERIES} runs are drawn" if len(records) > MAX_SERIES else ""
-    diagram, curve = ({k: points(each) for k, each in records.items()} for points in (reliability, risk_by_coverage))
+    diagram, curve = ({run: confidence_curves(each)[i] for run, each in records.items()} for i in (0, 1))
     axes = "mean score in percent", "precision in percent"
     title = f"Reliability: mean score and precision of the entities of each bin{limit}"
     picture = partial(line_plot, diagram, *axes, diagonal="as sure as right")

@@ -108,7 +108,8 @@ def opening(result: dict[str, Any]) -> list[Part]:
 def tables(result: dict[str, Any]) -> list[Part]:
     """The parts after the opening: differences, then scores, then where the errors are."""
     experiments, single = experiment_comparisons(result), run_comparisons(result)
-    macro = MACRO.format(which=which_classes(result))
+    which = "chosen" if "not_compared" in result else "shared"
+    macro = MACRO.format(which=which)
     parts: list[Part] = []
     if experiments:
         parts += [("h2", "Differences over seeds"), ("p", OVER_SEEDS), ("p", macro)]
@@ -120,14 +121,14 @@ def tables(result: dict[str, Any]) -> list[Part]:
         parts += [] if experiments else [("p", macro)]
         parts += [part for c in single for part in difference_table(c, result["support"])]
         parts.append(("p", caveat(result)))
-    parts += [*f1_table(result), ("p", f"{macro} {update_text(result['runs'])}".strip())]
+    parts += [*f1_table(result, which), ("p", f"{macro} {update_text(result['runs'])}".strip())]
     if "languages" in result:
         parts += language_tables(result, single)
     return [*parts, *own_score_table(result["runs"]), *error_tables(result["errors"], result["classes"])]
 
 
-def f1_table(result: dict[str, Any]) -> list[Part]:
-    """F1 of each run on the compared classes."""
+def f1_table(result: dict[str, Any], which: str) -> list[Part]:
+    """F1 of each run on the compared classes, which are the chosen or the shared ones."""
     runs, support = result["runs"], result["support"]
     rows = [
         ["micro", sum(support.values()), *(score_cell(r["overall"], "f1") for r in runs.values())],
@@ -140,13 +141,8 @@ def f1_table(result: dict[str, Any]) -> list[Part]:
         f"{result['sentences']:,} test sentences were scored, {result['clusters']:,} of them distinct: "
         "for the intervals, copies of a sentence count as one."
     )
-    title = f"F1 on the {which_classes(result)} classes"
-    return [("h2", "F1 of each run"), ("p", about), table(title, ["class", "gold entities", *runs], rows)]
-
-
-def which_classes(result: dict[str, Any]) -> str:
-    """`chosen` if the runs are compared on some of the classes that they share, else `shared`."""
-    return "chosen" if "not_compared" in result else "shared"
+    head = ["class", "gold entities", *runs]
+    return [("h2", "F1 of each run"), ("p", about), table(f"F1 on the {which} classes", head, rows)]
 
 
 def classes_text(result: dict[str, Any]) -> str:
@@ -291,8 +287,11 @@ def error_tables(errors: dict[str, Any], classes: list[str]) -> list[Part]:
         table("Errors by kind", ["kind", *runs], [[kind, *(e["kinds"][kind] for e in per_run)] for kind in KINDS]),
         table("Strict scoring (IOB2)", ["score", *runs], strict),
     ]
-    if any(e["by_seen"] for e in per_run):
-        rows = [[surface, *(surface_cell(e["by_seen"], surface) for e in per_run)] for surface in ("seen", "unseen")]
+    if any(by_seen := [e["by_seen"] for e in per_run]):
+        rows = [
+            [form, *(f"{f1_cell(of[form])} ({of[form]['support']:,})" if of else "not recorded" for of in by_seen)]
+            for form in ("seen", "unseen")
+        ]
         title = "F1 by surface form, seen in training or not (gold entities)"
         parts.append(table(title, ["surface form", *runs], rows))
     for key, unit in (("by_entity_length", "entity"), ("by_sentence_length", "sentence")):
@@ -307,11 +306,6 @@ def error_tables(errors: dict[str, Any], classes: list[str]) -> list[Part]:
 def f1_cell(scores: dict[str, Any]) -> str:
     """F1 in percent of a part of the entities; empty if there are none."""
     return f"{100 * scores['f1']:.1f}" if scores["support"] else EMPTY
-
-
-def surface_cell(by_seen: dict[str, Any] | None, surface: str) -> str:
-    """F1 in percent of the entities whose form is `seen` or `unseen`, and their number."""
-    return f"{f1_cell(by_seen[surface])} ({by_seen[surface]['support']:,})" if by_seen else "not recorded"
 
 
 def size_text(size_bin: dict[str, Any]) -> str:
@@ -343,7 +337,7 @@ def confidence_records(runs: list[Run]) -> dict[str, Any]:
     records = {run.name: run.metrics["confidence"] for run in runs if run.metrics.get("confidence")}
     for name, record in records.items():
         try:
-            confidence_row(name, record), reliability(record), risk_by_coverage(record)
+            confidence_row(name, record), confidence_curves(record)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{name}: test/metrics.json: found an incomplete confidence ({error}); expected what inference.py "
@@ -387,11 +381,7 @@ def at_least(record: dict[str, Any] | None) -> str:
     return f"{100 * record['precision']:.1f} ({100 * record['coverage']:.1f})"
 
 
-def reliability(record: dict[str, Any]) -> list[tuple[float, float]]:
-    """Mean score and precision of the entities in each bin, in percent."""
-    return [(100 * each["score"], 100 * each["precision"]) for each in record["bins"]]
-
-
-def risk_by_coverage(record: dict[str, Any]) -> list[tuple[float, float]]:
-    """Coverage and share of errors of the entities with the highest scores, in percent."""
-    return [(100 * coverage, 100 * risk) for coverage, risk in record["risk_coverage"]]
+def confidence_curves(record: dict[str, Any]) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """In percent: mean score and precision of each bin, and coverage and share of errors under each least score."""
+    diagram = [(100 * each["score"], 100 * each["precision"]) for each in record["bins"]]
+    return diagram, [(100 * coverage, 100 * risk) for coverage, risk in record["risk_coverage"]]
