@@ -149,7 +149,9 @@ def test_a_name_in_a_sentence_cannot_turn_the_text_around():
 def test_a_missing_interval_is_said_and_not_drawn(few):
     content = result(few, B={"micro": NONE, "PER": NONE, "DIS": NONE})
     assert "| DIS | 3 | 100.0 (too few) | 100.0 (too few) |" in report_markdown(tables(content))
-    (axes,) = forest_plot(["micro", "macro"], {"A": [Point(80, 70, 90), Point(100, None, None)]}, "F1", zero=False).axes
+    (axes,) = forest_plot(
+        ["micro", "macro"], {"A": [Point(0.8, 0.7, 0.9), Point(1, None, None)]}, "F1", zero=False
+    ).axes
     whiskers = [
         line.get_xdata().tolist() for line in axes.lines if len(line.get_xdata()) == 2 and "|" in line.get_marker()
     ]
@@ -157,14 +159,14 @@ def test_a_missing_interval_is_said_and_not_drawn(few):
 
 
 def test_the_forest_plot_marks_zero_and_what_is_shown():
-    points = [Point(-2.5, -4, -1), Point(1, -1, 3, filled=False), None]
+    points = [Point(-0.25, -0.4, -0.1), Point(0.5, -0.1, 1, filled=False), None]
     (axes,) = forest_plot(["micro", "macro", "PER"], {"B": points, "C": points[::-1]}, "points", zero=True).axes
     markers = [line for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata()) == 1]
     shown = [
         (line.get_marker(), *line.get_xdata(), to_hex(line.get_markerfacecolor()) == to_hex(line.get_color()))
         for line in markers
     ]
-    assert shown == [("o", -2.5, True), ("o", 1, False), ("s", 1, False), ("s", -2.5, True)]
+    assert shown == [("o", -25, True), ("o", 50, False), ("s", 50, False), ("s", -25, True)]
     assert [round(float(line.get_ydata()[0])) for line in markers] == [0, 1, 1, 2]
     assert [0, 0] in [list(line.get_xdata()) for line in axes.lines]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["micro", "macro", "PER"]
