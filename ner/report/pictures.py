@@ -98,9 +98,10 @@ def shortened(name: str, length: int) -> str:
 
 
 def forest_plot(rows: list[str], series: dict[str, list[Point | None]], unit: str, zero: bool) -> Figure:
-    """Points with their intervals, in percent: a row for each label, a marker for each series. `zero` draws a line at 0.
+    """Points with their intervals, in percent: a row for each label, a marker for each series.
 
-    A rule separates the first two rows (micro, macro) from the classes. At most `MAX_SERIES` series are drawn.
+    `zero` draws a line at 0. A rule separates the first two rows (micro, macro) from the classes. At most `MAX_SERIES`
+    series are drawn.
     """
     names = list(series)[:MAX_SERIES]
     height = max(28, 13 * len(names) + 12)
