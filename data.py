@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -179,15 +180,19 @@ def write_findings(faults: list[Finding], path: Path) -> None:
 
 
 def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: Path) -> None:
-    """Writes a picture of the entities of each class and split, and one of those that are left after masking."""
-    from ner.report.plots import class_bars  # matplotlib takes a while to import
+    """Writes a picture of the entities of each class and split, and one of those that are left after masking.
+
+    Each is drawn in light and in dark colours.
+    """
+    from ner.report.pictures import class_bars, draw  # matplotlib takes a while to import
 
     masked = {split: mask(sentences, kept_classes) for split, sentences in splits.items()}
     for name, title, shown in (
         ("default-dataset.png", "All classes", splits),
         ("masked-dataset.png", "After masking", masked),
     ):
-        class_bars({split: class_counts(sentences) for split, sentences in shown.items()}, title, folder / name)
+        counts = {split: class_counts(sentences) for split, sentences in shown.items()}
+        draw(partial(class_bars, counts, title), title, folder / name)
         log.info("wrote %s", folder / name)
 
 

@@ -15,13 +15,10 @@ from pathlib import Path
 from ner.errors import CommandParser, named_folder, run_script
 from ner.files import write_json, write_text, writing
 from ner.report.comparison import comparison, entities_by_run
-from ner.report.confidence import confidence_part, confidence_records
-from ner.report.page import html_page
-from ner.report.pictures import difference_plot, score_plots
+from ner.report.page import html_page, report_markdown
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.setups import setup_comparison
-from ner.report.tables import opening, tables
-from ner.report.text import report_markdown
+from ner.report.tables import confidence_records, confidence_table, opening, tables
 
 
 def main(argv: list[str]) -> None:
@@ -33,11 +30,14 @@ def main(argv: list[str]) -> None:
     result = comparison(runs, classes, entities) | setup_comparison(runs)
     result["confidence"] = confidence_records(runs)
 
+    from ner.report.pictures import confidence_pictures, difference_picture, score_pictures  # matplotlib takes a while
+
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", result)
-    first, rest, trust = opening(result), tables(result), confidence_part(result["confidence"], folder)
-    parts = [*first, *difference_plot(result, folder), *rest, *score_plots(result, runs, folder), *trust]
+    first, rest = opening(result), tables(result)
+    parts = [*first, *difference_picture(result, folder), *rest, *score_pictures(result, runs, folder)]
+    parts += [*confidence_table(result["confidence"]), *confidence_pictures(result["confidence"], folder)]
     write_text(folder / "report.md", report_markdown(parts))
     write_text(folder / "report.html", html_page(parts, runs, classes, entities))
     print(report_markdown([*first, *rest]), end="")

@@ -56,7 +56,6 @@ SLOW = {
     "test_losses.py",
     "test_names.py",
     "test_onnx_export.py",
-    "test_page_looks.py",
     "test_processes.py",
     "test_records.py",
     "test_refusals.py",

@@ -1,16 +1,76 @@
-"""The HTML report in a real headless browser: what a person sees and can do."""
+"""The HTML report in a real headless browser: what a person sees and can do, how it looks, and on paper."""
+
+import base64
+import random
+import shutil
 
 import pytest
-from report_page import ATTACK, NEEDS_CHROMIUM, RIGHT_TO_LEFT, THIRD, all_of, one, opened_page, table_of
+from conftest import ROOT
+from scored_runs import CLASSES, sentences, with_noise, write_run
 
-pytestmark = NEEDS_CHROMIUM
+import report
+from ner.report.pictures import PALETTES
+
+webdriver = pytest.importorskip("selenium.webdriver")
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
+
+AXE = ROOT / ".venv" / "node_modules" / "axe-core" / "axe.min.js"
+ATTACK = "<img src=x onerror=document.title='owned'>"
+THIRD = "a_run_of_a_long_name_without_any_space_in_it"
+RIGHT_TO_LEFT = "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd"
+
+
+def five_classes(tags: list[str]) -> list[str]:
+    return [t[:2] + {"ORG": "DIS", "LOC": "ANIM"}.get(t[2:], t[2:]) for t in tags]
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    browser = opened_page(tmp_path_factory.mktemp("browser"))
+def browser(tmp_path_factory):
+    """A report of three runs on five classes in a browser; some tokens are markup that would run if taken for it."""
+    folder, rows = tmp_path_factory.mktemp("browser"), sentences(random.Random(0), 120)
+    for row, token in zip(
+        rows, (ATTACK, "</script><script>document.title='owned'</script>", RIGHT_TO_LEFT), strict=False
+    ):
+        row["tokens"][0] = token
+    runs = []
+    for seed, (name, rate) in enumerate({"good": 0.1, "<b>bad": 0.3, THIRD: 0.12}.items()):
+        noisy = with_noise(rows, rate, seed)
+        for row in noisy[1::2]:
+            row |= {side: five_classes(row[side]) for side in ("gold", "predicted")}
+        runs.append(write_run(folder / name, noisy, [*CLASSES, "ANIM", "DIS"]))
+    report.main([*map(str, runs), "--output_dir", str(folder / "report")])
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
+                 "disable-component-update", "disable-sync", f"user-data-dir={folder / 'profile'}"):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    browser.get((folder / "report" / "report.html").as_uri())
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def page(browser):
+    """The page as somebody sees it who has just opened it."""
+    size(browser, 1280)
+    colours(browser, "light")
+    browser.refresh()
+    return browser
+
+
+def all_of(page, selector: str):
+    return page.find_elements("css selector", selector)
+
+
+def one(page, selector: str):
+    return page.find_element("css selector", selector)
+
+
+def table_of(page, title: str):
+    return next(t for t in all_of(page, "table") if title in t.find_element("css selector", "caption").text)
 
 
 def choose(page, name: str, text: str) -> None:
@@ -31,8 +91,8 @@ def test_the_page_runs_without_errors_and_asks_for_nothing(page):
     assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
     requested = [e["message"] for e in page.get_log("performance") if "Network.requestWillBeSent" in e["message"]]
     assert requested and not any('"url":"http' in message for message in requested)
-    assert len(all_of(page, "table")) >= 6 and len(all_of(page, "figure > svg")) == 2
-    assert all(svg.size["width"] > 600 and svg.size["height"] > 150 for svg in all_of(page, "figure > svg"))
+    assert len(all_of(page, "table")) >= 6 and len(all_of(page, "figure")) == 2
+    assert all(img.size["width"] > 600 and img.size["height"] > 150 for img in all_of(page, "img.light"))
 
 
 def test_tokens_and_names_are_text(page):
@@ -46,46 +106,32 @@ def test_tokens_and_names_are_text(page):
 
 
 def test_it_opens_with_the_finding_the_picture_and_the_contents(page):
-    parts = page.execute_script(
-        "return [...document.querySelectorAll('#report > *')].map((node) => node.className || node.tagName)"
-    )
-    assert parts[0] == "lead" and parts.index("FIGURE") < parts.index("H2")
+    parts = [part.get_attribute("class") or part.tag_name for part in all_of(page, "#report > *")]
+    assert parts[0] == "lead" and parts.index("wide") < parts.index("h2")
     assert one(page, ".lead").text.startswith(
         f"Micro F1 against good: lower for <b>bad; no difference shown for {THIRD}."
     )
-    forest = one(page, "figure > svg")
-    assert forest.get_attribute("role") == "img" and "in points" in forest.get_attribute("aria-label")
-    assert len(forest.find_elements("css selector", "line.zero")) == 1
-    assert {"micro", "macro", "PER", "DIS", "<b>bad"} <= {t.text for t in forest.find_elements("tag name", "text")}
+    assert "in points" in one(page, "figure img").get_attribute("alt")
     links = all_of(page, "nav a")
     assert [link.text for link in links] == [h.text for h in all_of(page, "h2")] and len(links) > 5
     targets = [link.get_attribute("href").partition("#")[2] for link in links]
     assert targets == [h.get_attribute("id") for h in all_of(page, "h2")]
 
 
-def test_tables_sort_by_mouse_and_by_keyboard(page):
-    table = table_of(page, "F1 on the shared classes")
-    button = table.find_elements("css selector", "th button")[2]
+@pytest.mark.parametrize(("title", "column"), [("F1 on the shared classes", 2), ("<b>bad against good", 3)])
+def test_tables_sort_by_their_numbers_with_mouse_and_keyboard(page, title, column):
+    table = table_of(page, title)
 
-    def column() -> list[float]:
-        return [float(row.find_elements("tag name", "td")[1].text.split()[0]) for row in
-                table.find_elements("css selector", "tbody tr")]  # fmt: skip
+    def numbers() -> list[float]:
+        cells = table.find_elements("css selector", f"tbody tr > :nth-child({column + 1})")
+        return [float(cell.text.split()[0]) for cell in cells]
 
+    button = table.find_elements("css selector", "th button")[column]
     button.click()
-    assert column() == sorted(column(), reverse=True)
+    assert numbers() == sorted(numbers(), reverse=True) and len(set(numbers())) > 2
     button.send_keys("\ue007")  # Enter
-    assert column() == sorted(column())
-    assert table.find_elements("css selector", "thead th")[2].get_attribute("aria-sort") == "ascending"
-
-
-def test_differences_sort_by_their_number(page):
-    table = table_of(page, "<b>bad against good")
-    head = [th.text for th in table.find_elements("css selector", "thead th")]
-    assert head == ["class", "gold entities", "verdict", "difference", "95 % interval", "p", "p (Holm)"]
-    table.find_elements("css selector", "th button")[3].click()
-    cells = [row.find_elements("tag name", "td")[2].text for row in table.find_elements("css selector", "tbody tr")]
-    numbers = [float(cell) for cell in cells]
-    assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) > 2
+    assert numbers() == sorted(numbers())
+    assert table.find_elements("css selector", "thead th")[column].get_attribute("aria-sort") == "ascending"
 
 
 def test_rows_and_buttons_have_names(page):
@@ -100,16 +146,13 @@ def test_rows_and_buttons_have_names(page):
 def test_sentences_are_filtered_by_class_and_by_kind_of_error(page):
     choose(page, "kind", "missed")
     choose(page, "class", "ORG")
-    articles = all_of(page, "article")
-    assert articles
-    assert all("ORG, missed" in a.text for a in articles)
+    assert all_of(page, "article") and all("ORG, missed" in a.text for a in all_of(page, "article"))
     missed = count(page)
     choose(page, "kind", "any sentence")
     choose(page, "class", "any")
     assert count(page).startswith("120 of 120 sentences") and missed != count(page)
     one(page, "#words").send_keys("w7.")
     assert count(page).startswith("1 of 120")
-    one(page, "#words").send_keys("\b\b\b")
 
 
 WORDS = """
@@ -135,7 +178,6 @@ def test_a_missed_entity_is_marked_in_its_place(page):
         gold = mark.find_element("xpath", "ancestor::article").find_elements("css selector", "mark.gold")
         words, _, class_ = mark.text.removesuffix(", missed").rpartition(" ")
         assert f"{words} {class_}" in [g.text for g in gold]
-    choose(page, "kind", "any sentence")
 
 
 def test_a_missed_entity_that_reaches_into_wrong_ones_keeps_its_words(page):
@@ -153,25 +195,19 @@ def test_where_the_first_is_right_and_this_one_wrong(page):
     choose(page, "kind", "any error")
     every = int(count(page).split()[0])
     one(page, "#first").click()
-    only = int(count(page).split()[0])
-    assert 0 < only < every
+    assert 0 < int(count(page).split()[0]) < every
     for article in all_of(page, "article"):
-        good, bad = article.find_elements("css selector", ".side > :last-child")[1:3]
-        assert bad.find_elements("css selector", ".wrong, .missed")
-
         # Some error of this run is at words where the first run's line has none.
-        def ranges(line) -> list[str]:
-            return [m.text.split(" ")[0] for m in line.find_elements("css selector", ".wrong, .missed")]
-
-        assert set(ranges(bad)) - set(ranges(good))
+        good, bad = (
+            {mark.text.split(" ")[0] for mark in line.find_elements("css selector", ".wrong, .missed")}
+            for line in article.find_elements("css selector", ".side > :last-child")[1:3]
+        )
+        assert bad - good
     choose(page, "run", "good")
     assert count(page).startswith("0 of 120")
-    one(page, "#first").click()
-    choose(page, "run", "any")
-    choose(page, "kind", "any sentence")
 
 
-def test_pages_turn_by_button_above_and_below(page):
+def test_pages_turn_by_buttons_above_and_below_and_by_the_arrow_keys_in_the_list(page):
     above, below = all_of(page, ".pager")
     above.find_element("css selector", ".next").click()
     assert "page 2 of 5" in above.text and "page 2 of 5" in below.text
@@ -181,20 +217,102 @@ def test_pages_turn_by_button_above_and_below(page):
     top = page.execute_script("return arguments[0].getBoundingClientRect().top", above)
     assert -1 < top < 300  # back at its top, but for a part of a pixel
     above.find_element("css selector", ".previous").click()
-    above.find_element("css selector", ".previous").click()
-    assert "page 1 of 5" in above.text
+    left, right = "\ue012", "\ue014"
+    for place, key, shown in (("body", right, 2), ("th button", right, 2), ("#list", right, 3), (".next", left, 2),
+                              ("#list", left, 1), ("#list", left, 1)):  # fmt: skip
+        one(page, place).send_keys(key)
+        assert f"page {shown} of 5" in count(page)
 
 
-def test_arrow_keys_turn_pages_where_the_reader_is_in_the_list(page):
-    page.execute_script("document.activeElement.blur()")
-    one(page, "body").send_keys("\ue014")  # right arrow
-    assert "page 1 of 5" in count(page)
-    all_of(page, "th button")[0].send_keys("\ue014")
-    assert "page 1 of 5" in count(page)
-    one(page, "#list").send_keys("\ue014")
-    assert "page 2 of 5" in count(page)
-    one(page, ".pager .next").send_keys("\ue014")
-    assert "page 3 of 5" in count(page)
-    for _ in range(4):
-        one(page, "#list").send_keys("\ue012")  # left arrow
-    assert "page 1 of 5" in count(page)
+def size(page, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+
+
+def colours(page, scheme: str, media: str = "") -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features, "media": media})
+
+
+def luminance(colour: str) -> float:
+    channels = [int(c) / 255 for c in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(colour: str, ground: str) -> float:
+    light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def style(page, selector: str, name: str) -> str:
+    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    return page.execute_script(script, selector, name)
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_nothing_is_wider_than_the_window(page, width):
+    size(page, width)
+    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_no_class_is_hidden_and_a_table_that_scrolls_says_so(page):
+    wide = [s.get_attribute("aria-label") for s in all_of(page, ".scroll[role=region]")]
+    assert wide == [] and not [hint for hint in all_of(page, ".hint") if hint.is_displayed()]
+    for row in ("PER", "ORG", "LOC", "ANIM", "DIS"):
+        assert table_of(page, "F1 on the shared classes").find_element("xpath", f".//th[.='{row}']").is_displayed()
+    size(page, 400)
+    scrolled = all_of(page, ".scroll[role=region]")
+    assert scrolled and all(s.get_attribute("tabindex") == "0" for s in scrolled)
+    assert len([hint for hint in all_of(page, ".hint") if hint.is_displayed()]) == len(scrolled)
+
+
+def test_print_has_whole_tables_and_no_controls(page):
+    colours(page, "dark", "print")
+    size(page, 680)  # the width of an A4 page
+    cut = page.execute_script(
+        "return [...document.querySelectorAll('.scroll')].filter((s) => getComputedStyle(s).overflowX !== 'visible'"
+        " || s.scrollWidth > document.documentElement.clientWidth).length"
+    )
+    assert cut == 0
+    assert not any(one(page, selector).is_displayed() for selector in ("#filter", "#list", ".pager", "nav"))
+    assert style(page, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert style(page, "img.light", "display") == "block" and style(page, "img.dark", "display") == "none"
+    pages = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"]).count(b"/Type /Page\n")
+    assert 2 <= pages <= 12
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core in .venv/node_modules: make test fetches it by npm")
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page, scheme, width):
+    colours(page, scheme)
+    size(page, width)
+    page.execute_script(AXE.read_text(encoding="utf-8"))
+    audit = page.execute_async_script("const done = arguments[0]; axe.run().then(done, (e) => done({ error: `${e}` }))")
+    assert "error" not in audit and len(audit["passes"]) > 20
+    serious = [v for v in audit["violations"] if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in serious] == []
+
+
+@pytest.mark.parametrize(("scheme", "suffix"), [("light", ""), ("dark", "-dark")])
+def test_text_and_marks_stand_out_in_light_and_dark(page, scheme, suffix):
+    """A contrast of 4.5 for text and of 3 for marks: WCAG 2, level AA."""
+    colours(page, scheme)
+    ground, card = style(page, "body", "backgroundColor"), style(page, "article", "backgroundColor")
+    pairs = [(style(page, selector, "color"), ground, 4.5) for selector in ("body", "caption")]
+    for mark in ("gold", "right", "wrong"):
+        pairs.append((style(page, f"mark.{mark}", "color"), style(page, f"mark.{mark}", "backgroundColor"), 4.5))
+    marks = ("right", "wrong", "missed")  # told apart by their lines, whatever the colours
+    assert [style(page, f"mark.{m}", "borderBottomStyle") for m in marks] == ["solid", "dashed", "dotted"]
+    pairs += [(style(page, f"mark.{m}", "borderBottomColor"), card, 3) for m in marks]
+
+    shown = {name: style(page, f"img.{name}", "display") for name in ("light", "dark")}
+    assert shown == {"light": "none", "dark": "none"} | {scheme: "block"}
+    ink, soft, _, _, paper, series = (
+        [f"rgb{tuple(bytes.fromhex(colour[1:]))}" for colour in each.split()] for each in PALETTES[suffix]
+    )
+    assert paper == [ground]
+    pairs += [(colour, ground, 4.5) for colour in (*ink, *soft)] + [(colour, ground, 3) for colour in series]
+    assert all(contrast(colour, behind) >= least for colour, behind, least in pairs)

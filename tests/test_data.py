@@ -176,7 +176,8 @@ def test_an_audit_of_the_sample_leaves_tracked_files_alone(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     data.main(["--dataset", "sample"])
     assert {path.name for path in (tmp_path / "runs" / "data" / "sample").iterdir()} == {
-        "findings.jsonl", "default-dataset.png", "masked-dataset.png",
+        "findings.jsonl", "default-dataset.png", "default-dataset-dark.png", "masked-dataset.png",
+        "masked-dataset-dark.png",
     }  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in pictures.iterdir()} == before
 

@@ -79,7 +79,7 @@ def test_no_circle_of_imports():
 
 def test_one_module_imports_matplotlib():
     importers = [n for n, tree in TREES.items() if any(i.split(".")[0] == "matplotlib" for i in imports(tree))]
-    assert importers == ["ner.report.plots"]
+    assert importers == ["ner.report.pictures"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import random
 import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,12 @@ def test_the_reports_intervals_are_those_of_metrics_json(tmp_path):
     expected = ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)["intervals"]
     assert result["overall"]["intervals"] == expected["overall"]
     assert all(result["per_class"][c]["intervals"] == expected["per_class"][c] for c in CLASSES)
+
+
+def test_the_page_has_the_tables_of_the_markdown_before_any_script_runs(tmp_path):
+    rows = sentences(random.Random(0))
+    report_of(tmp_path, *(write_run(tmp_path / n, with_noise(rows, 0.3, i), CLASSES) for i, n in enumerate("ab")))
+    text, html = ((tmp_path / "out" / f"report.{suffix}").read_text(encoding="utf-8") for suffix in ("md", "html"))
+    lines = [line[2:-2].split(" | ") for line in text.splitlines() if line.startswith("| ") and " --- " not in line]
+    cells = [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>\s*<bdi>(.*?)</bdi>", html)]
+    assert cells == [cell for line in lines for cell in line] and len(cells) > 200

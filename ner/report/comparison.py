@@ -37,7 +37,12 @@ def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) ->
         "first": runs[0].name,
         "runs": {run.name: run_record(run, c, cluster) for run, c in zip(runs, counts, strict=True)},
         "differences": difference_records(runs, sums, support),
-        "errors": {run.name: error_record(run, each, classes) for run, each in zip(runs, entities, strict=True)},
+        "errors": {
+            run.name: error_analysis(each, run.predicted, classes)
+            | {"strict": strict_scores(each, run.gold, run.predicted)}
+            | {"by_seen": scores_by_seen(each, run.tokens, run.seen)}
+            for run, each in zip(runs, entities, strict=True)
+        },
     }
     experiments = runs_by_experiment(runs)
     if any(len(members) > 1 for members in experiments):
@@ -100,14 +105,6 @@ def add_corrected_p(family: list[dict[str, Any]]) -> None:
     tested = [record for record in family if record["p"] is not None]
     for record, p in zip(tested, holm([record["p"] for record in tested]), strict=True):
         record["p_holm"] = p
-
-
-def error_record(run: Run, entities: Entities, classes: list[str]) -> dict[str, Any]:
-    """Where the errors of a run are."""
-    return error_analysis(entities, run.predicted, classes) | {
-        "strict": strict_scores(entities, run.gold, run.predicted),
-        "by_seen": scores_by_seen(entities, run.tokens, run.seen),
-    }
 
 
 def experiment_records(

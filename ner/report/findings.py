@@ -12,6 +12,7 @@ from ner.scoring.significance import ALPHA
 
 SHOWN = ("higher", "lower")  # the verdicts that a difference is shown
 ISOLATES = "\u2068", "\u2069"  # around a name in a sentence, which may run from right to left
+EMPTY = "\u2013"  # a table cell without a value, as the F1 of a class without gold entities
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,15 @@ class Comparison:
     """How a run or an experiment differs from the first one: records of the differences of F1, as in `report.json`.
 
     A class or a language without gold entities has None. `seeds` are the numbers of seeds of the first experiment and
-    of this one; None for runs. `languages` are the differences of micro F1 of runs over several languages.
+    of this one; none for runs. `languages` are the differences of micro F1 of runs over several languages.
     """
 
     name: str
     first: str
     micro: dict[str, Any]
     macro: dict[str, Any]
-    classes: dict[str, dict[str, Any] | None]
-    seeds: tuple[int, int] | None = None
+    per_class: dict[str, dict[str, Any] | None]
+    seeds: tuple[int, ...] = ()
     languages: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 
 
@@ -40,33 +41,21 @@ def run_comparisons(result: dict[str, Any]) -> list[Comparison]:
     """The runs against the first one."""
     by_language = result.get("by_language", {}).items()
     return [
-        Comparison(
-            other,
-            result["first"],
-            each["micro"],
-            each["macro"],
-            each["per_class"],
-            languages={lang: record["differences"][other] for lang, record in by_language},
-        )
-        for other, each in result["differences"].items()
+        Comparison(run, result["first"], **each, languages={lang: of["differences"][run] for lang, of in by_language})
+        for run, each in result["differences"].items()
     ]
 
 
 def experiment_comparisons(result: dict[str, Any]) -> list[Comparison]:
     """The experiments against the first one, over their seeds; none if no experiment has several seeds."""
     groups = result.get("groups", [])
-    names = experiment_names(groups)
-    return [
-        Comparison(
-            other,
-            names[0],
-            each["difference"]["micro"],
-            each["difference"]["macro"],
-            {c: each["difference"].get(c) for c in result["classes"]},
-            (len(groups[0]["runs"]), len(each["runs"])),
-        )
-        for other, each in zip(names[1:], groups[1:], strict=True)
-    ]
+    names, seeds = experiment_names(groups), [len(group["runs"]) for group in groups]
+    compared = []
+    for name, count, group in list(zip(names, seeds, groups, strict=True))[1:]:
+        d = group["difference"]
+        per_class = {c: d.get(c) for c in result["classes"]}
+        compared.append(Comparison(name, names[0], d["micro"], d["macro"], per_class, (seeds[0], count)))
+    return compared
 
 
 def experiment_names(groups: list[dict[str, Any]]) -> list[str]:
@@ -95,11 +84,6 @@ def verdict(d: dict[str, Any]) -> str:
     return "not after Holm" if corrected > p and (excludes_zero or p < ALPHA) else "not shown"
 
 
-def is_shown(d: dict[str, Any]) -> bool:
-    """True if the corrected test shows the difference."""
-    return verdict(d) in SHOWN
-
-
 def finding(result: dict[str, Any]) -> list[str]:
     """The sentences for a reader in a hurry: a headline if there are several comparisons, then one for each."""
     compared = experiment_comparisons(result) or run_comparisons(result)
@@ -117,12 +101,11 @@ def finding(result: dict[str, Any]) -> list[str]:
 
 def headline(compared: list[Comparison]) -> str:
     """For which of several comparisons micro F1 is higher, lower, or not shown to differ."""
-    outcome_words = {"higher": "higher for", "lower": "lower for", "": "not tested for"}
+    words = {"higher": "higher for", "lower": "lower for", "": "not tested for"}
     outcomes: dict[str, list[str]] = {}
     for c in compared:
-        outcomes.setdefault(outcome_words.get(verdict(c.micro), "no difference shown for"), []).append(
-            isolated_name(c.name)
-        )
+        outcome = words.get(verdict(c.micro), "no difference shown for")
+        outcomes.setdefault(outcome, []).append(isolated_name(c.name))
     listed = "; ".join(f"{outcome} {enumeration(names)}" for outcome, names in outcomes.items())
     return f"Micro F1 against {isolated_name(compared[0].first)}: {listed}."
 
@@ -130,20 +113,20 @@ def headline(compared: list[Comparison]) -> str:
 def comparison_sentence(c: Comparison) -> str:
     """What a comparison shows in micro F1, and in which classes and languages."""
     other, first, micro = isolated_name(c.name), isolated_name(c.first), verdict(c.micro)
-    tested = any(d and verdict(d) for d in c.classes.values())
-    ways = shown_ways(c.classes, micro)
+    tested = any(d and verdict(d) for d in c.per_class.values())
+    ways, about = shown_ways(c.per_class, micro), difference_text(c.micro)
+    who = other
     if micro in SHOWN:
-        text = f"{other} is {micro} than {first} in micro F1 ({difference_text(c.micro)})"
-        text += f"; by class, it is {ways}" if ways else "; no class shows a difference" if tested else ""
+        who, quiet = "it", "; no class shows a difference"
+        text = f"{other} is {micro} than {first} in micro F1 ({about})"
     elif micro:
-        text = f"no difference is shown in micro F1 between {other} and {first} ({difference_text(c.micro)})"
-        text += f"; by class, {other} is {ways}" if ways else ", nor in any class" if tested else ""
+        quiet = ", nor in any class"
+        text = f"no difference is shown in micro F1 between {other} and {first} ({about})"
     else:
+        quiet = ""
         few = "with one seed " if c.seeds else ""
-        text = (
-            f"micro F1 of {other} differs from that of {first} by {difference_text(c.micro)}; {few}this is not tested"
-        )
-        text += f"; by class, {other} is {ways}" if ways else ""
+        text = f"micro F1 of {other} differs from that of {first} by {about}; {few}this is not tested"
+    text += f"; by class, {who} is {ways}" if ways else quiet if tested else ""
     if c.seeds:
         counts = (f"{n} seed{'s' if n > 1 else ''} of {of}" for n, of in zip(c.seeds, (first, other), strict=True))
         return f"Over {' and '.join(counts)}, {text}."
@@ -159,13 +142,15 @@ def shown_ways(records: dict[str, dict[str, Any] | None], first_way: str) -> str
 
     Those that differ the way `first_way` does come first. Empty if there are none.
     """
-    names_by_way = {
-        way: enumeration(
-            [f"{isolated_name(k)} ({points_text(d)})" for k, d in records.items() if d and verdict(d) == way]
-        )
-        for way in sorted(SHOWN, key=lambda way: way != first_way)
-    }
-    return " and ".join(f"{way} in {names}" for way, names in names_by_way.items() if names)
+    ways = []
+    for way in sorted(SHOWN, key=lambda way: way != first_way):
+        names = [
+            f"{isolated_name(k)} ({signed_points(d['difference'])} points)"
+            for k, d in records.items()
+            if d and verdict(d) == way
+        ]
+        ways += [f"{way} in {enumeration(names)}"] if names else []
+    return " and ".join(ways)
 
 
 def enumeration(items: list[str]) -> str:
@@ -174,30 +159,20 @@ def enumeration(items: list[str]) -> str:
 
 
 def difference_text(d: dict[str, Any]) -> str:
-    """A difference with its interval and p, for use in a sentence."""
+    """A difference with its interval and p, for use in a sentence; p is there twice if the correction changes it."""
     between = "no interval" if d["low"] is None else f"95 % interval {interval_in_points(d)}"
-    return ", ".join([points_text(d), between, *p_texts(d)])
-
-
-def points_text(d: dict[str, Any]) -> str:
-    """A difference in points, for use in a sentence."""
-    return f"{signed_points(d['difference'])} points"
-
-
-def p_texts(d: dict[str, Any]) -> list[str]:
-    """p, and p after the correction if it differs; empty if there is no test."""
+    texts = [f"{signed_points(d['difference'])} points", between]
     p, corrected = d.get("p"), d.get("p_holm")
-    if p is None:
-        return []
-    if corrected is None or corrected == p:
-        return [p_equation(p)]
-    after = f"{p_equation(corrected)} after Holm's correction"
-    return [after] if p_equation(p) == p_equation(corrected) else [p_equation(p), after]
+    if p is not None and (corrected in (None, p) or p_equation(p) != p_equation(corrected)):
+        texts.append(p_equation(p))
+    if corrected not in (None, p):
+        texts.append(f"{p_equation(corrected)} after Holm's correction")
+    return ", ".join(texts)
 
 
 def p_equation(p: float) -> str:
     """As in `p = 0.012` or `p < 0.001`."""
-    return f"p = {p_cell(p)}" if p >= 0.001 else "p < 0.001"
+    return f"p = {p_cell(p)}" if p >= 0.001 else f"p {p_cell(p)}"
 
 
 def p_cell(p: float | None) -> str:
@@ -224,8 +199,10 @@ def score_interval(values: dict[str, Any], score: str) -> list[float] | None:
     return (values["intervals"] or {}).get(score)
 
 
-def score_cell(values: dict[str, Any], score: str) -> str:
-    """A score in percent with its interval, as in `81.2 (79.4\u201383.0)`."""
+def score_cell(values: dict[str, Any] | None, score: str) -> str:
+    """A score in percent with its interval, as in `81.2 (79.4\u201383.0)`; empty without gold entities."""
+    if values is None:
+        return EMPTY
     interval = score_interval(values, score)
     between = TOO_FEW if interval is None else "\u2013".join(f"{100 * v:.1f}" for v in interval)
     return f"{100 * values[score]:.1f} ({between})"

@@ -1,66 +1,235 @@
-"""The pictures of a report: the differences, F1 of each class and run, and the learning curves."""
+"""The pictures of a report and of a data set, each in light and in dark colours.
 
+matplotlib takes a while to import, so a command imports this module only where it draws.
+"""
+
+import warnings
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ner.files import write_text
-from ner.report.drawings import MAX_SERIES, Node, Point, forest_plot, line_plot, svg
-from ner.report.findings import experiment_comparisons, is_shown, run_comparisons, score_interval
+from matplotlib import rc_context, rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
+from matplotlib.ticker import StrMethodFormatter
+from matplotlib.typing import RcKeyType
+
+from ner.errors import printable
+from ner.files import writing
+from ner.report.findings import SHOWN, experiment_comparisons, run_comparisons, score_interval, verdict
 from ner.report.run_reader import Run
-from ner.report.text import Part, heading, picture
+from ner.report.tables import Part, confidence_curves
+
+PALETTES = {  # by the end of the file's name: letters, soft letters, rules, grid, ground, and a colour for each series
+    "": ("#1b1b1b", "#5a5a5a", "#b0b0ab", "#e4e4e0", "#ffffff", "#0b57a4 #b3440a #1b7a3d #8a3fa0 #7d5a00 #4a4a4a"),
+    "-dark": ("#ececec", "#b0b0b0", "#5f646b", "#2c2f33", "#17181a", "#8ec3f5 #ffab70 #7fd99a #d9a6ea #e3c15a #c9c9c9"),
+}
+MARKERS = ("o", "s", "D", "^", "v", "P")  # series are told apart without colours as well
+DASHES = ("-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+MAX_SERIES = len(MARKERS)  # in one picture
+WIDTH, LABELS, LINE, AXIS = 720, 104, 20, 46  # pixels: the picture, the names of rows, a legend's line, the axis below
 
 
-def difference_plot(result: dict[str, Any], folder: Path) -> list[Part]:
+class Point(NamedTuple):
+    """A fraction with its interval, if it has one. Not filled: it is a difference that no test shows."""
+
+    value: float
+    low: float | None
+    high: float | None
+    filled: bool = True
+
+
+def theme(ink: str, soft: str, rule: str, grid: str, ground: str, series: str) -> dict[RcKeyType, Any]:
+    """matplotlib's settings in some colours. A file has its text as text, and is the same each time it is drawn."""
+    return {
+        "axes.axisbelow": True, "axes.edgecolor": rule, "axes.facecolor": ground, "axes.formatter.useoffset": False,
+        "axes.labelcolor": soft, "axes.prop_cycle": cycler(color=series.split()), "axes.unicode_minus": False,
+        "figure.facecolor": ground, "font.sans-serif": ["system-ui", "DejaVu Sans", "sans-serif"], "font.size": 9.75,
+        "grid.color": grid, "legend.frameon": False, "lines.linewidth": 1.15,
+        "lines.markersize": 7, "svg.fonttype": "none", "svg.hashsalt": "ner", "text.color": ink,
+        "text.parse_math": False, "xtick.color": soft, "ytick.color": soft,
+    }  # fmt: skip
+
+
+def draw(picture: Callable[[], Figure], title: str, path: Path) -> list[bytes]:
+    """Draws a picture in light and in dark colours, writes it as `path` and `NAME-dark`, and returns both files."""
+    files, metadata = [], {"Title": printable(title), "Date": None}
+    for suffix, palette in PALETTES.items():
+        content = BytesIO()
+        with rc_context(theme(*palette)), warnings.catch_warnings(action="ignore"):  # of letters that no font has
+            picture().savefig(content, format=path.suffix[1:], dpi=144, metadata=metadata)
+        with writing(path):
+            path.with_stem(path.stem + suffix).write_bytes(content.getvalue())
+        files.append(content.getvalue())
+    return files
+
+
+def frame(left: int, height: int, legend: int) -> tuple[Figure, Axes]:
+    """A figure and its axes: `height` pixels high, `left` pixels from the edge, below a legend of some lines."""
+    whole = LINE * legend + 8 + height + AXIS
+    figure = Figure((WIDTH / 96, whole / 96))
+    axes = figure.add_axes((left / WIDTH, AXIS / whole, 0.98 - left / WIDTH, height / whole))
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return figure, axes
+
+
+def label_rows(axes: Axes, labels: Iterable[str]) -> None:
+    """Names the rows of a picture, from the top, in a column left of them."""
+    names = [shortened(label, 12) for label in labels]
+    axes.set_yticks(range(len(names)), names, ha="left", color=rcParams["text.color"])
+    axes.tick_params(axis="y", pad=LABELS * 0.75)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def add_legend(figure: Figure, handles: list[Any], names: Iterable[str], **options: Any) -> None:
+    """Names the series above a picture, one below the other."""
+    labels = [shortened(name, 90) for name in names]
+    figure.legend(handles, labels, loc="upper left", borderaxespad=0, borderpad=0.2, **options)
+
+
+def shortened(name: str, length: int) -> str:
+    """A name in printable characters, cut to a length."""
+    return printable(name if len(name) <= length else f"{name[: length - 1]}…")
+
+
+def forest_plot(rows: list[str], series: dict[str, list[Point | None]], unit: str, zero: bool) -> Figure:
+    """Points with their intervals, in percent: a row for each label, a marker for each series.
+
+    `zero` draws a line at 0. A rule separates the first two rows (micro, macro) from the classes. At most `MAX_SERIES`
+    series are drawn.
+    """
+    names = list(series)[:MAX_SERIES]
+    height = max(28, 13 * len(names) + 12)
+    figure, axes = frame(LABELS, height * len(rows), len(names) if len(names) > 1 else 0)
+    axes.grid(axis="x")
+    if zero:
+        axes.axvline(0, color=rcParams["text.color"])
+    for k, name in enumerate(names):
+        for i, point in enumerate(series[name]):
+            if point:
+                y = i + 13 / height * (k - (len(names) - 1) / 2)
+                if point.low is not None and point.high is not None:
+                    axes.plot([100 * point.low, 100 * point.high], [y, y], f"C{k}", marker="|")
+                face = f"C{k}" if point.filled else rcParams["figure.facecolor"]
+                axes.plot(100 * point.value, y, f"C{k}", marker=MARKERS[k], markerfacecolor=face)
+    label_rows(axes, rows)
+    for i, label in enumerate(axes.get_yticklabels()):
+        label.set_fontweight("bold" if i < 2 else "normal")
+        if i:
+            color = rcParams["axes.edgecolor" if i == 2 else "grid.color"]
+            axes.axhline(i - 0.5, -LABELS / (0.98 * WIDTH - LABELS), color=color, linewidth=0.8, clip_on=False)
+    axes.set_xlabel(unit)
+    if len(names) > 1:
+        add_legend(figure, [axes.plot([], f"C{k}{MARKERS[k]}")[0] for k in range(len(names))], names, handlelength=1)
+    return figure
+
+
+def line_plot(series: dict[str, list[tuple[float, float]]], across: str, up: str, diagonal: str = "") -> Figure:
+    """Lines through points (x, y), one for each series, at most `MAX_SERIES`; `across` and `up` name the axes.
+
+    A name for the `diagonal` draws it from 0 to 100.
+    """
+    names = list(series)[:MAX_SERIES]
+    figure, axes = frame(58, 200, len(names) + bool(diagonal) + 1)
+    axes.grid(axis="y")
+    handles = []
+    if diagonal:
+        handles += axes.plot([0, 100], [0, 100], color=rcParams["xtick.color"])
+    for k, name in enumerate(names):
+        handles += axes.plot(*zip(*series[name], strict=True), f"C{k}", marker=MARKERS[k], linestyle=DASHES[k])
+    steps = sorted({x for name in names for x, _ in series[name]})
+    if len(steps) < 8:
+        axes.set_xticks(steps, [f"{step:.4g}" for step in steps])
+    axes.set_xlabel(across)
+    axes.set_title(up, loc="left", x=-58 / (0.98 * WIDTH - 58), size=9.75, color=rcParams["axes.labelcolor"])
+    add_legend(figure, handles, [*filter(None, [diagonal]), *names], handlelength=4)
+    return figure
+
+
+def class_bars(counts: dict[str, dict[str, int]], title: str) -> Figure:
+    """The number of entities of each class, a bar for each split, on a logarithmic axis.
+
+    `counts` holds the number of entities by split and class.
+    """
+    splits, classes = list(counts), list(next(iter(counts.values())))
+    thickness = 0.8 / len(splits)
+    figure, axes = frame(LABELS, 28 * len(classes), len(splits) + 1)
+    for i, split in enumerate(splits):
+        places = [k + thickness * (i - (len(splits) - 1) / 2) for k in range(len(classes))]
+        values = [counts[split].get(c, 0) for c in classes]
+        face, hatch = (f"C{i}", "none", "none")[i], ("", "////", "")[i]  # told apart without colours as well
+        axes.barh(places, values, thickness - 0.06, facecolor=face, edgecolor=f"C{i}", hatch=hatch)
+    axes.grid(axis="x")
+    axes.set_xscale("symlog", linthresh=1)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.set_xlabel("entities")
+    label_rows(axes, classes)
+    add_legend(figure, axes.containers, splits, title=title, alignment="left")
+    return figure
+
+
+def report_picture(picture: Callable[[], Figure], title: str, path: Path) -> Part:
+    """Draws a picture into the folder of a report; the part shows it."""
+    light, dark = (f"data:image/svg+xml;base64,{b64encode(file).decode()}" for file in draw(picture, title, path))
+    return "picture", {"title": title, "name": path.name, "light": light, "dark": dark}
+
+
+def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:
     """Draws the differences of F1 into the report's folder: those over seeds if there are any, else those of runs."""
     compared = experiment_comparisons(result) or run_comparisons(result)
     if not compared:
         return []
     classes = [c for c in result["classes"] if result["support"][c]]
     series = {
-        c.name: [difference_point(d) if d else None for d in (c.micro, c.macro, *(c.classes[k] for k in classes))]
+        c.name: [
+            Point(d["difference"], d["low"], d["high"], verdict(d) in SHOWN) if d else None
+            for d in (c.micro, c.macro, *(c.per_class[k] for k in classes))
+        ]
         for c in compared
     }
-    drawing = forest_plot(["micro", "macro", *classes], series, "difference of F1 in points", zero=True)
     against = f"{compared[0].name} against" if len(compared) == 1 else "Differences to"
     limit = f" Only the first {MAX_SERIES} comparisons are drawn." if len(compared) > MAX_SERIES else ""
     title = (
         f"{against} {compared[0].first}: F1 in points with 95 % intervals. A filled mark is a difference that its "
         f"corrected test shows; macro F1 is not tested.{limit}"
     )
-    return [saved_picture(title, drawing, folder / "differences.svg")]
+    rows = ["micro", "macro", *classes]
+    picture = partial(forest_plot, rows, series, "difference of F1 in points", zero=True)
+    return [report_picture(picture, title, folder / "differences.svg")]
 
 
-def score_plots(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
+def score_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
     """Draws F1 of each class and run, and the learning curves if recorded, into the report's folder."""
     classes = [c for c in result["classes"] if result["support"][c]]
     series: dict[str, list[Point | None]] = {}
     for name, r in result["runs"].items():
         rows = [(r["overall"], "f1"), (r["overall"], "macro_f1"), *((r["per_class"][c], "f1") for c in classes)]
-        series[name] = [percent_point(v[score], *(score_interval(v, score) or (None, None))) for v, score in rows]
+        series[name] = [Point(v[score], *(score_interval(v, score) or (None, None))) for v, score in rows]
     limit = f"; only the first {MAX_SERIES} runs are drawn" if len(series) > MAX_SERIES else ""
-    drawing = forest_plot(["micro", "macro", *classes], series, "F1 in percent", zero=False)
     title = f"F1 of each class and run, with 95 % intervals{limit}"
-    parts = [heading("Pictures"), saved_picture(title, drawing, folder / "class_f1.svg")]
-    curves = {run.name: run.curve for run in runs if run.curve}
-    if curves:
-        drawing = line_plot(curves, "epoch", "validation F1 in percent")
-        parts.append(saved_picture("Validation F1 during training", drawing, folder / "learning_curves.svg"))
+    picture = partial(forest_plot, ["micro", "macro", *classes], series, "F1 in percent", zero=False)
+    parts: list[Part] = [("h2", "Pictures"), report_picture(picture, title, folder / "class_f1.svg")]
+    if curves := {run.name: run.curve for run in runs if run.curve}:
+        picture = partial(line_plot, curves, "epoch", "validation F1 in percent")
+        parts.append(report_picture(picture, "Validation F1 during training", folder / "learning_curves.svg"))
     return parts
 
 
-def difference_point(d: dict[str, Any]) -> Point:
-    """A difference record as a point, filled if its test shows the difference."""
-    return percent_point(d["difference"], d["low"], d["high"], is_shown(d))
-
-
-def percent_point(value: float, low: float | None, high: float | None, filled: bool = True) -> Point:
-    """Fractions as a point in percent."""
-    if low is None or high is None:
-        return Point(100 * value, None, None, filled)
-    return Point(100 * value, 100 * low, 100 * high, filled)
-
-
-def saved_picture(title: str, drawing: Node, path: Path) -> Part:
-    """Writes the drawing as an SVG file, and returns the part that shows it."""
-    write_text(path, svg(drawing, title))
-    return picture(title, path, drawing)
+def confidence_pictures(records: dict[str, Any], folder: Path) -> list[Part]:
+    """Draws the reliability diagram and the risk-coverage curve of the runs into the report's folder."""
+    if not records:
+        return []
+    limit = f"; only the first {MAX_SERIES} runs are drawn" if len(records) > MAX_SERIES else ""
+    diagram, curve = ({run: confidence_curves(each)[i] for run, each in records.items()} for i in (0, 1))
+    axes = "mean score in percent", "precision in percent"
+    title = f"Reliability: mean score and precision of the entities of each bin{limit}"
+    picture = partial(line_plot, diagram, *axes, diagonal="as sure as right")
+    parts = [report_picture(picture, title, folder / "reliability.svg")]
+    axes = "coverage in percent", "wrong entities in percent"
+    title = f"Risk and coverage: the share of errors among the entities with the highest scores{limit}"
+    return [*parts, report_picture(partial(line_plot, curve, *axes), title, folder / "risk_coverage.svg")]

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -175,28 +176,29 @@ def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
 
 def require_same_gold(runs: list[Run], classes: list[str]) -> None:
     """Raises `InputError` unless all runs have the same tokens, and the same gold tags on some classes."""
-    first = runs[0]
+
+    def on_classes(run: Run) -> list[list[str]]:
+        return [[tag if tag[2:] in classes else "O" for tag in tags] for tags in run.gold]
+
+    first, gold = runs[0], on_classes(runs[0])
     for run in runs[1:]:
-        pairs = zip(first.tokens, run.tokens, strict=False)
-        differs = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
-        if differs is None and len(first.tokens) != len(run.tokens):
-            differs = min(len(first.tokens), len(run.tokens))
-        if differs is not None:
+        i = first_difference(first.tokens, run.tokens)
+        if i is not None:
             raise InputError(
                 f"{first.name} ({len(first.tokens)} sentences) and {run.name} ({len(run.tokens)}) differ in sentences: "
-                f"the first is id {differs}; score both on one split, with the same max_eval_sentences"
+                f"the first is id {i}; score both on one split, with the same max_eval_sentences"
             )
-        for i, (a, b) in enumerate(zip(first.gold, run.gold, strict=True)):
-            if project_tags(a, classes) != project_tags(b, classes):
-                raise InputError(
-                    f"{first.name} and {run.name} differ in gold tags on {', '.join(classes)}: the first in id {i}; "
-                    "score both on one split"
-                )
+        i = first_difference(gold, on_classes(run))
+        if i is not None:
+            raise InputError(
+                f"{first.name} and {run.name} differ in gold tags on {', '.join(classes)}: the first in id {i}; "
+                "score both on one split"
+            )
 
 
-def project_tags(tags: list[str], classes: list[str]) -> list[str]:
-    """The tags with every other class as `O`."""
-    return [tag if tag[2:] in classes else "O" for tag in tags]
+def first_difference(some: list[list[str]], others: list[list[str]]) -> int | None:
+    """Where two lists differ first, or one ends; None if they are equal."""
+    return next((i for i, (a, b) in enumerate(zip_longest(some, others)) if a != b), None)
 
 
 def runs_by_experiment(runs: list[Run]) -> list[list[int]]:

@@ -33,7 +33,7 @@ def test_scores_are_shown_for_the_runs_that_have_them(tmp_path, capsys):
     assert f"| {100 * at['precision']:.1f} ({100 * at['coverage']:.1f}) |" in row
     assert "| c |" not in table
     for picture in ("reliability.svg", "risk_coverage.svg"):
-        assert f"({picture})" in table and (tmp_path / "out" / picture).read_text(encoding="utf-8").startswith("<svg")
+        assert f"({picture})" in table and "<svg" in (tmp_path / "out" / picture).read_text(encoding="utf-8")
     assert "Scores of entities" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 

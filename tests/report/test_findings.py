@@ -1,15 +1,17 @@
 """What a report says of its numbers, and how it draws them."""
 
-import json
+import re
+from base64 import b64decode
+from functools import partial
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.colors import to_hex
 
-from ner.report.drawings import Point, forest_plot, line_plot, svg
 from ner.report.findings import experiment_names, finding, verdict
-from ner.report.pictures import difference_plot, score_plots
+from ner.report.page import report_markdown
+from ner.report.pictures import PALETTES, Point, class_bars, difference_picture, draw, forest_plot, line_plot
 from ner.report.tables import opening, tables
-from ner.report.text import report_markdown
 
 
 def difference(value: float, low: float | None, high: float | None, *p: float) -> dict:
@@ -144,33 +146,64 @@ def test_a_name_in_a_sentence_cannot_turn_the_text_around():
 
 
 @pytest.mark.parametrize("few", [None, {"f1": None}])
-def test_a_missing_interval_is_said_and_not_drawn(tmp_path, few):
+def test_a_missing_interval_is_said_and_not_drawn(few):
     content = result(few, B={"micro": NONE, "PER": NONE, "DIS": NONE})
     assert "| DIS | 3 | 100.0 (too few) | 100.0 (too few) |" in report_markdown(tables(content))
-    score_plots(content, [], tmp_path)
-    lines = [e.get("class") for e in ElementTree.parse(tmp_path / "class_f1.svg").getroot().iter() if "line" in e.tag]
-    assert lines.count("s0") == 3 * 3  # micro, macro and PER: a line and its ends
+    (axes,) = forest_plot(
+        ["micro", "macro"], {"A": [Point(0.8, 0.7, 0.9), Point(1, None, None)]}, "F1", zero=False
+    ).axes
+    whiskers = [
+        line.get_xdata().tolist() for line in axes.lines if len(line.get_xdata()) == 2 and "|" in line.get_marker()
+    ]
+    assert whiskers == [[70, 90]]
 
 
-def test_the_forest_plot_marks_zero_and_what_is_shown(tmp_path):
-    (part,) = difference_plot(
-        result(B={"micro": LOWER, "PER": NONE, "DIS": difference(0.5, None, None, 1, 1)}), tmp_path
+def test_the_forest_plot_marks_zero_and_what_is_shown():
+    points = [Point(-0.25, -0.4, -0.1), Point(0.5, -0.1, 1, filled=False), None]
+    (axes,) = forest_plot(["micro", "macro", "PER"], {"B": points, "C": points[::-1]}, "points", zero=True).axes
+    markers = [line for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata()) == 1]
+    shown = [
+        (line.get_marker(), *line.get_xdata(), to_hex(line.get_markerfacecolor()) == to_hex(line.get_color()))
+        for line in markers
+    ]
+    assert shown == [("o", -25, True), ("o", 50, False), ("s", 50, False), ("s", -25, True)]
+    assert [round(float(line.get_ydata()[0])) for line in markers] == [0, 1, 1, 2]
+    assert [0, 0] in [list(line.get_xdata()) for line in axes.lines]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["micro", "macro", "PER"]
+    low, high = axes.get_ylim()
+    assert low > high  # the first row is on top
+
+
+def texts(svg: bytes) -> list[str | None]:
+    return [t.text for t in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_a_picture_is_the_same_each_time_and_its_dark_twin_differs_in_colours(tmp_path):
+    (part,) = difference_picture(result(B={"micro": LOWER, "PER": NONE, "DIS": HIGHER}), tmp_path)
+    light, dark = ((tmp_path / f"differences{suffix}.svg").read_bytes() for suffix in PALETTES)
+    assert [b64decode(part[1][side].partition(",")[2]) for side in ("light", "dark")] == [light, dark]
+    shapes = [re.sub(b"[0-9a-f]{6,}", b"", file) for file in (light, dark)]  # without colours, and marks made of these
+    assert light != dark and shapes[0] == shapes[1]
+    assert {"micro", "macro", "PER", "DIS", "difference of F1 in points"} < set(texts(light)) and "MYTH" not in texts(
+        light
     )
-    root = ElementTree.parse(tmp_path / "differences.svg").getroot()
-    space = "{http://www.w3.org/2000/svg}"
-    zero = [e for e in root.iter(f"{space}line") if e.get("class") == "zero"]
-    places = [float(e.get("x").rstrip("%")) for e in root.iter(f"{space}svg") if e.get("x")]
-    assert len(zero) == 1 and zero[0].get("x1") == zero[0].get("x2")
-    assert [place < float(zero[0].get("x1").rstrip("%")) for place in places] == [True, True, True, False]
-    hollow = ["hollow" in e.get("class") for e in root.iter(f"{space}path")]
-    assert hollow == [False, True, True, True]  # micro is shown; macro, PER and DIS are not
-    assert [t.text for t in root.iter(f"{space}text") if t.text.isalpha()] == ["micro", "macro", "PER", "DIS"]
-    assert json.loads(json.dumps(part["drawing"])) == part["drawing"]
-    assert "differences.svg" in report_markdown([part])
+    difference_picture(result(B={"micro": LOWER, "PER": NONE, "DIS": HIGHER}), tmp_path)
+    assert (tmp_path / "differences.svg").read_bytes() == light
+    assert "](differences.svg)" in report_markdown([part])
 
 
-def test_drawings_take_odd_names_and_few_points():
-    names = {"<b>&\x1b": [None, Point(1.0, None, None)], "b": [Point(1.0, 1.0, 1.0), None]}
-    assert "&lt;b&gt;&amp;\ufffd" in svg(forest_plot(["micro", "macro"], names, "points", zero=True), "<t>")
+def test_pictures_take_odd_names_and_few_points(tmp_path):
+    names = {"<b>&\x1b": [None, Point(1, None, None)], "_x$a_{b$": [Point(1, 1, 1), None], "\u65e5\u672c": [None, None]}
+    light, _ = draw(partial(forest_plot, ["micro", "macro"], names, "points", zero=True), "<t>\x1b", tmp_path / "a.svg")
+    assert {"<b>&\ufffd", "_x$a_{b$", "\u65e5\u672c"} < set(texts(light)) and b"&lt;t&gt;\xef\xbf\xbd" in light
     for points in ([(1.0, 80.0)], [(1.0, 80.0), (2.0, 80.0)], [(k / 3, k) for k in range(30)]):
-        ElementTree.fromstring(svg(line_plot({"a": points}, "epoch", "F1"), "title"))
+        light, _ = draw(partial(line_plot, {"_$a$": points}, "epoch", "F1", diagonal="d"), "t", tmp_path / "b.svg")
+        assert {"_$a$", "d", "epoch", "F1"} < set(texts(light))
+
+
+def test_bars_have_plain_numbers_and_whole_names_beside_them(tmp_path):
+    counts = {"train": {"$x$_{1}": 3000, "PER": 0}, "test": {"PER": 12}}
+    light, _ = draw(partial(class_bars, counts, "All classes"), "bars", tmp_path / "bars.svg")
+    assert {"0", "1", "10", "100", "1,000", "$x$_{1}", "PER", "train", "test", "All classes"} <= set(texts(light))
+    (axes,) = class_bars(counts, "All classes").axes
+    assert [bar.get_width() for bars in axes.containers for bar in bars] == [3000, 0, 0, 12]

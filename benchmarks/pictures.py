@@ -1,0 +1,63 @@
+"""The README's picture of a report, in light and in dark colours: the finding, the differences and their table.
+
+    python -m benchmarks.pictures RUN_A RUN_B     # writes readmefiles/report-light.png and report-dark.png
+
+Needs Debian's chromium and chromium-driver, and selenium from requirements-test.txt.
+"""
+
+import argparse
+import base64
+import shutil
+import tempfile
+from pathlib import Path
+
+from selenium import webdriver
+
+import report
+
+FOLDER = Path(__file__).parent.parent / "readmefiles"
+WIDTH, SCALE = 830, 1.2  # pixels of the page, and of the picture for each of these
+TOP = """
+const content = document.getElementById("report"), first = (selector) => content.querySelector(selector);
+content.replaceChildren(...content.querySelectorAll(".lead"), first("figure"), first("h2 ~ .tables"));
+document.querySelector("section").remove();
+const main = document.querySelector("main");
+main.style.padding = "1rem 1.25rem 0.5rem";
+return main.getBoundingClientRect().height;
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs=2, metavar="RUN")
+    runs = parser.parse_args().runs
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
+        options.add_argument(flag)
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            report.main([*runs, "--output_dir", folder])
+            for scheme in ("light", "dark"):
+                path = FOLDER / f"report-{scheme}.png"
+                path.write_bytes(screenshot(browser, Path(folder, "report.html"), scheme))
+                print(f"wrote {path}")
+    finally:
+        browser.quit()
+
+
+def screenshot(browser: webdriver.Chrome, page: Path, scheme: str) -> bytes:
+    """The top of a report as a PNG file; `scheme` is light or dark."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": WIDTH, "height": 900, "deviceScaleFactor": SCALE, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(page.as_uri())
+    clip = {"x": 0, "y": 0, "width": WIDTH, "height": browser.execute_script(TOP), "scale": 1}
+    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+    return base64.b64decode(shot["data"])
+
+
+if __name__ == "__main__":
+    main()
