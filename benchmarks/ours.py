@@ -1,20 +1,16 @@
 """What `plain.py` measures, done by this repository."""
 
-import os
 import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-
-from ner.corpus.cache import cache_folder
-from ner.training.inputs import model_inputs
 
 import inference
 from arguments import parse
 from data import training_data
 from metrics import ner_metric
 from ner.encoder import checkpoints
-from ner.encoder.encoding import window_size
+from ner.encoder.encoding import encode, window_size
 from ner.encoder.precision import keep_freed_memory
 from ner.labels import classes_of
 from ner.tagging.tagger import Tagger, load_tagger, tag_texts
@@ -26,9 +22,8 @@ from train import Start, load_trainer
 COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
 
 
-def prepare(dataset: Path, encoder: str, folder: str, languages: Sequence[str] = ("en",)) -> float:
-    """Seconds from files to model inputs, masked and up-sampled; from the cache where `folder` holds one."""
-    os.environ["XDG_CACHE_HOME"] = folder
+def prepare(dataset: Path, encoder: str, languages: Sequence[str] = ("en",)) -> float:
+    """Seconds from files to model inputs of the training and validation splits, masked and up-sampled."""
     options = ("--dataset", str(dataset), "--masked_training", "true", "--upsample", "true", *COMMON)
     arguments = parse([*options, "--languages", *languages], "")
     location = checkpoints.resolve_checkpoint(encoder, "model_checkpoint")
@@ -38,13 +33,9 @@ def prepare(dataset: Path, encoder: str, folder: str, languages: Sequence[str] =
     model, tokenizer = checkpoints.load_for_training(location, data.names, True, classes_of(data.names))
     window = window_size(tokenizer, model, None)  # the model is loaded for training and not for preparation
     start = time.perf_counter()
-    model_inputs(data.train, data.validation, tokenizer, window, cache=True)
+    inputs = [encode(s.words, s.tags, s.lengths, tokenizer, window) for s in (data.train, data.validation)]
+    assert all(map(len, inputs))
     return reading + time.perf_counter() - start
-
-
-def clear_cache() -> None:
-    for entry in cache_folder().glob("*.arrow"):
-        entry.unlink()
 
 
 @cache

@@ -113,7 +113,7 @@ def training_operations(dataset: Path, encoder: str) -> float:
     data = ours.training_data(ours.parse(["--dataset", str(dataset)], "").data)
     model, tokenizer = ours.checkpoints.load_for_training(encoder, data.names, False, ours.classes_of(data.names))
     window = ours.window_size(tokenizer, model, None)
-    inputs = ours.model_inputs(data.train, data.validation, tokenizer, window, False)[0]
+    inputs = ours.encode(data.train.words, data.train.tags, data.train.lengths, tokenizer, window)
     weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)
     return 6.0 * weights * float(inputs.lengths.mean())
 
@@ -174,23 +174,11 @@ def preparation(options: argparse.Namespace, folder: Path) -> None:
     write_corpus(options.dataset, corpus)
     encoder = ours.checkpoints.resolve_checkpoint(options.model_checkpoint, "model_checkpoint")
     with two_processes() as (a, b):
-        theirs = in_process(a, plain.prepare, corpus, encoder)
-        our = in_process(b, ours.prepare, corpus, encoder, str(folder / "cache"))
-        first, cached = [], []
-
-        def first_time() -> float:
-            b.submit(ours.clear_cache).result()
-            first.append(our())
-            cached.append(our())
-            return first[-1]
-
-        seconds = alternate(min(options.rounds, 3), theirs, first_time)
+        theirs, our = in_process(a, plain.prepare, corpus, encoder), in_process(b, ours.prepare, corpus, encoder)
+        seconds = alternate(min(options.rounds, 3), theirs, our)
         peak = b.submit(peak_memory).result()
     row("preparation, sentences", *(MULTINERD_ROWS / s for s in seconds))
-    times = [np.median(s) for s in (first, cached, seconds[0])]
-    print(
-        "  {:.1f} s the first time, {:.1f} s from the cache; plain {:.1f} s; at most {:,.0f} MiB".format(*times, peak)
-    )
+    print("  plain {:.1f} s, ours {:.1f} s; ours at most {:,.0f} MiB".format(*map(np.median, seconds), peak))
 
 
 def write_corpus(source: Path, target: Path) -> None:
