@@ -1,50 +1,42 @@
 """What `plain.py` measures, done by this repository."""
 
-import os
 import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from ner.corpus.cache import cache_folder
-from ner.training.inputs import model_inputs
+from transformers import set_seed
 
 import inference
-from arguments import parse
+from arguments import Arguments, parse
 from data import training_data
 from metrics import ner_metric
 from ner.encoder import checkpoints
-from ner.encoder.encoding import window_size
+from ner.encoder.encoding import encode, window_size
 from ner.encoder.precision import keep_freed_memory
-from ner.labels import classes_of
-from ner.tagging.tagger import Tagger, load_tagger, tag_texts
+from ner.tagging.tagger import Tagger, tag_texts
 from ner.tagging.text_lines import blocks
 from ner.training.speed import fast_dropout
-from ner.training.trainer import TaggingTrainer
-from train import Start, load_trainer
+from ner.training.trainer import TaggingTrainer, build_trainer
+from train import epoch_scores, load_model, model_inputs
 
 COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
 
 
-def prepare(dataset: Path, encoder: str, folder: str, languages: Sequence[str] = ("en",)) -> float:
-    """Seconds from files to model inputs, masked and up-sampled; from the cache where `folder` holds one."""
-    os.environ["XDG_CACHE_HOME"] = folder
+def prepare(dataset: Path, encoder: str, languages: Sequence[str] = ("en",)) -> float:
+    """Seconds from files to model inputs of the training and validation splits, masked and up-sampled."""
     options = ("--dataset", str(dataset), "--masked_training", "true", "--upsample", "true", *COMMON)
     arguments = parse([*options, "--languages", *languages], "")
-    location = checkpoints.resolve_checkpoint(encoder, "model_checkpoint")
+    location = checkpoints.resolve_checkpoint(encoder)
     start = time.perf_counter()
     data = training_data(arguments.data)
     reading = time.perf_counter() - start
-    model, tokenizer = checkpoints.load_for_training(location, data.names, True, classes_of(data.names))
+    model, tokenizer = checkpoints.load_for_training(location, data.names, True)
     window = window_size(tokenizer, model, None)  # the model is loaded for training and not for preparation
     start = time.perf_counter()
-    model_inputs(data.train, data.validation, tokenizer, window, cache=True)
+    inputs = [encode(s.words, s.tags, s.lengths, tokenizer, window) for s in (data.train, data.validation)]
+    assert all(map(len, inputs))
     return reading + time.perf_counter() - start
-
-
-def clear_cache() -> None:
-    for entry in cache_folder().glob("*.arrow"):
-        entry.unlink()
 
 
 @cache
@@ -57,7 +49,16 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
     )  # fmt: skip
     arguments = parse([str(o) for o in options], "")
     keep_freed_memory()
-    return load_trainer(arguments, training_data(arguments.data), Start(None, 0.0, replaces_run=False))
+    return untrained(arguments)
+
+
+def untrained(arguments: Arguments) -> TaggingTrainer:
+    """The Trainer that `train.py` makes, before it trains."""
+    data = training_data(arguments.data)
+    set_seed(arguments.training.seed)
+    model, tokenizer = load_model(arguments, data, None)
+    inputs = model_inputs(data, model, tokenizer)
+    return build_trainer(arguments.training, model, tokenizer, inputs, epoch_scores(data), [])
 
 
 def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int) -> float:
@@ -70,9 +71,8 @@ def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int)
 @cache
 def tagger(checkpoint: str) -> Tagger:
     """The tagger of a checkpoint, which stays loaded."""
-    arguments = parse(list(COMMON), "")
     keep_freed_memory()
-    return load_tagger(checkpoint, "checkpoint", arguments.training, None, constrained=True)
+    return Tagger.load(checkpoint, constrained=True)
 
 
 def tag(checkpoint: str, lines: list[str]) -> float:

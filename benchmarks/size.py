@@ -1,11 +1,12 @@
 """Seconds and peak memory of preparing a large corpus, and of starting to train on it.
 
     python -m benchmarks.corpus --source FOLDER [FOLDER ...] --output LARGE     # makes one
-    python -m benchmarks.size --dataset LARGE --model_checkpoint PATH [--rounds 3]
+    python -m benchmarks.size --dataset LARGE --model_checkpoint PATH [--rounds 3] [--processes 2]
 
-All ten languages are masked and up-sampled. Each part runs in a process of its own. Its peak memory is that of the
-whole process, with torch and the model. Its seconds do not include imports and loading the model, except in `first
-update`: these are from the start of the process to the end of the first update.
+All ten languages are masked and up-sampled. Each part runs in a process of its own, or in several at the same time, as
+in a distributed training. The peak memory is that of a whole process, with torch and the model. The seconds do not
+include imports and loading the model, except in `first update`: these are from the start of the process to the end of
+the first update.
 """
 
 import argparse
@@ -25,31 +26,28 @@ from benchmarks import ours
 from benchmarks.corpus import LANGUAGES
 from ner.corpus.audit import entity_surfaces
 from ner.runs.environment import cpu_name
-from train import Start, load_data, load_trainer
 
 ROOT = Path(__file__).parent.parent
-FIRST, CACHED = "preparation", "preparation, from the cache"
 
 
-def prepare(dataset: Path, encoder: str, folder: str) -> float:
-    return ours.prepare(dataset, encoder, folder, LANGUAGES)
+def prepare(dataset: Path, encoder: str) -> float:
+    return ours.prepare(dataset, encoder, LANGUAGES)
 
 
-def first_update(dataset: Path, encoder: str, folder: str) -> float:
+def first_update(dataset: Path, encoder: str) -> float:
     """Seconds from the start of the process to the end of the first update."""
-    options = (
-        "--dataset", dataset, "--languages", *LANGUAGES, "--model_checkpoint", encoder, "--output_dir", folder,
-        "--masked_training", "true", "--upsample", "true", "--max_steps", 1, "--eval_strategy", "no",
-        "--save_strategy", "no", "--load_best_model_at_end", "false", "--logging_strategy", "no", *ours.COMMON,
-    )  # fmt: skip
-    arguments, start = parse([str(o) for o in options], ""), Start(None, 0.0, replaces_run=False)
-    ours.keep_freed_memory()
-    trainer = load_trainer(arguments, load_data(arguments, start), start)
-    trainer.train()
+    with tempfile.TemporaryDirectory() as folder:
+        options = (
+            "--dataset", dataset, "--languages", *LANGUAGES, "--model_checkpoint", encoder, "--output_dir", folder,
+            "--masked_training", "true", "--upsample", "true", "--max_steps", 1, "--eval_strategy", "no",
+            "--save_strategy", "no", "--load_best_model_at_end", "false", "--logging_strategy", "no", *ours.COMMON,
+        )  # fmt: skip
+        ours.keep_freed_memory()
+        ours.untrained(parse([str(o) for o in options], "")).train()
     return time.time() - float(os.environ["STARTED"])
 
 
-def training_surfaces(dataset: Path, encoder: str, folder: str) -> float:
+def training_surfaces(dataset: Path, encoder: str) -> float:
     """Seconds to list the surfaces of the training entities, which `train.py` writes into a run."""
     options = ("--dataset", str(dataset), "--languages", *LANGUAGES, "--masked_training", "true", "--upsample", "true")
     data = ours.training_data(parse([*options, *ours.COMMON], "").data)
@@ -58,8 +56,8 @@ def training_surfaces(dataset: Path, encoder: str, folder: str) -> float:
     return time.perf_counter() - start
 
 
-PARTS: dict[str, Callable[[Path, str, str], float]] = {
-    FIRST: prepare, CACHED: prepare, "first update": first_update, "surfaces of the entities": training_surfaces,
+PARTS: dict[str, Callable[[Path, str], float]] = {
+    "preparation": prepare, "first update": first_update, "surfaces of the entities": training_surfaces,
 }  # fmt: skip
 
 
@@ -68,36 +66,42 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--model_checkpoint", required=True)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=1, help="how many do the same thing at the same time")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)  # what a process of its own runs
     options = parser.parse_args()
     if options.part:
-        folder = os.environ["XDG_CACHE_HOME"]
-        print(PARTS[options.part](options.dataset, options.model_checkpoint, folder))
+        print(PARTS[options.part](options.dataset, options.model_checkpoint))
         return
-    print(f"{cpu_name()}, {torch.get_num_threads()} threads")
-    print(f"{'':28}{'seconds':>9}   lowest-highest   {'MB':>7}")
-    with tempfile.TemporaryDirectory() as folder:
-        for part in options.only:
-            seconds, peaks = zip(*(measured(part, options, folder) for _ in range(options.rounds)), strict=True)
-            print(f"{part:28}{np.median(seconds):9.1f}   {min(seconds):6.1f}-{max(seconds):<7.1f}   {max(peaks):7,.0f}",
-                  flush=True)  # fmt: skip
+    print(f"{cpu_name()}, {torch.get_num_threads()} threads, {options.processes} process(es) at a time")
+    print(f"{'':28}{'seconds':>9}   lowest-highest   {'MB each':>7}")
+    for part in options.only:
+        measured = [one for _ in range(options.rounds) for one in measurements(part, options)]
+        seconds, peaks = zip(*measured, strict=True)
+        print(f"{part:28}{np.median(seconds):9.1f}   {min(seconds):6.1f}-{max(seconds):<7.1f}   {max(peaks):7,.0f}",
+              flush=True)  # fmt: skip
 
 
-def measured(part: str, options: argparse.Namespace, folder: str) -> tuple[float, float]:
-    """Seconds of a part, and the peak memory of its process in megabytes."""
-    os.environ |= {"XDG_CACHE_HOME": folder, "STARTED": str(time.time())}
-    if part == FIRST:
-        ours.clear_cache()
+def measurements(part: str, options: argparse.Namespace) -> list[tuple[float, float]]:
+    """Seconds of a part, and the peak memory in megabytes, of each of the processes that run it at the same time."""
     command = [sys.executable, "-m", "benchmarks.size", "--part", part, "--dataset", str(options.dataset.resolve()),
                "--model_checkpoint", options.model_checkpoint]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{part}: failed; run it by itself: {' '.join(command)}")
-    return float(printed), usage.ru_maxrss * 1024 / 1e6
+    environment = os.environ | {"STARTED": str(time.time())}
+    processes = [
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for _ in range(options.processes)
+    ]
+    result = []
+    for process in processes:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise SystemExit(f"{part}: failed; run it by itself: {' '.join(command)}")
+        result.append((float(printed), usage.ru_maxrss * 1024 / 1e6))
+    return result
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def in_process(pool: Pool, function: Callable[..., float], *arguments: Any) -> C
 
 
 def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, our_steps: int = 50) -> None:
-    encoder = ours.checkpoints.resolve_checkpoint(options.model_checkpoint, "model_checkpoint")
+    encoder = ours.checkpoints.resolve_checkpoint(options.model_checkpoint)
     with two_processes() as (a, b):
         theirs = in_process(a, plain.train, options.dataset, encoder, str(folder / "a"), plain_steps)
         our = in_process(b, ours.train, options.dataset, encoder, str(folder / "b"), our_steps, options.batch)
@@ -111,9 +111,9 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
 def training_operations(dataset: Path, encoder: str) -> float:
     """Floating-point operations of matrix products a sentence, padding not counted: six for each weight and token."""
     data = ours.training_data(ours.parse(["--dataset", str(dataset)], "").data)
-    model, tokenizer = ours.checkpoints.load_for_training(encoder, data.names, False, ours.classes_of(data.names))
+    model, tokenizer = ours.checkpoints.load_for_training(encoder, data.names, False)
     window = ours.window_size(tokenizer, model, None)
-    inputs = ours.model_inputs(data.train, data.validation, tokenizer, window, False)[0]
+    inputs = ours.encode(data.train.words, data.train.tags, data.train.lengths, tokenizer, window)
     weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)
     return 6.0 * weights * float(inputs.lengths.mean())
 
@@ -172,25 +172,13 @@ def tagging(options: argparse.Namespace, run: Path) -> None:
 def preparation(options: argparse.Namespace, folder: Path) -> None:
     corpus = folder / "corpus"
     write_corpus(options.dataset, corpus)
-    encoder = ours.checkpoints.resolve_checkpoint(options.model_checkpoint, "model_checkpoint")
+    encoder = ours.checkpoints.resolve_checkpoint(options.model_checkpoint)
     with two_processes() as (a, b):
-        theirs = in_process(a, plain.prepare, corpus, encoder)
-        our = in_process(b, ours.prepare, corpus, encoder, str(folder / "cache"))
-        first, cached = [], []
-
-        def first_time() -> float:
-            b.submit(ours.clear_cache).result()
-            first.append(our())
-            cached.append(our())
-            return first[-1]
-
-        seconds = alternate(min(options.rounds, 3), theirs, first_time)
+        theirs, our = in_process(a, plain.prepare, corpus, encoder), in_process(b, ours.prepare, corpus, encoder)
+        seconds = alternate(min(options.rounds, 3), theirs, our)
         peak = b.submit(peak_memory).result()
     row("preparation, sentences", *(MULTINERD_ROWS / s for s in seconds))
-    times = [np.median(s) for s in (first, cached, seconds[0])]
-    print(
-        "  {:.1f} s the first time, {:.1f} s from the cache; plain {:.1f} s; at most {:,.0f} MiB".format(*times, peak)
-    )
+    print("  plain {:.1f} s, ours {:.1f} s; ours at most {:,.0f} MiB".format(*map(np.median, seconds), peak))
 
 
 def write_corpus(source: Path, target: Path) -> None:

@@ -73,7 +73,7 @@ def main() -> None:
 
 def plain_f1(options: argparse.Namespace, folder: str, seed: int, rate: float) -> float:
     """Validation F1, in percent, of the plain recipe."""
-    encoder = checkpoints.resolve_checkpoint(options.model_checkpoint, "model_checkpoint")
+    encoder = checkpoints.resolve_checkpoint(options.model_checkpoint)
     own = f"{folder}/plain-{seed}-{rate:g}"
     return 100 * plain.validation_f1(options.dataset, encoder, own, options.sentences, seed, rate, options.epochs)
 

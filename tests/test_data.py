@@ -4,15 +4,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conftest import ROOT, SHARED, row, write_jsonl
+from conftest import ROOT, row, write_jsonl
 from scipy import stats
 
 import data
 from arguments import DataArguments
 from data import training_data
-from ner.corpus.audit import unbalanced, wilson_half_width
+from ner.corpus.audit import doubling, unbalanced
+from ner.corpus.readers import read
 from ner.errors import InputError
-from ner.labels import classes_of
 
 
 @pytest.fixture
@@ -28,14 +28,18 @@ def small(tmp_path):
         row(["bats", "sleep"], ["B-ANIM", "O"]),
         row(["nothing"], ["O"]),
     ]
-    write_jsonl(tmp_path / "train" / "train_en.jsonl", train)
-    write_jsonl(tmp_path / "val" / "val_en.jsonl", [row(["in", "validation"], ["B-LOC", "B-FOOD"])])
-    write_jsonl(tmp_path / "test" / "test_en.jsonl", [row(["in", "test"], ["O", "O"])])
+    write_jsonl(tmp_path / "train/train_en.jsonl", train)
+    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["in", "validation"], ["B-LOC", "B-FOOD"])])
+    write_jsonl(tmp_path / "test/test_en.jsonl", [row(["in", "test"], ["O", "O"])])
     return tmp_path
 
 
 def options(folder, **changes) -> DataArguments:
     return DataArguments(dataset=str(folder), **changes)
+
+
+def findings(run) -> list[dict]:
+    return [json.loads(line) for line in (run / "data" / "findings.jsonl").open()]
 
 
 def test_duplicates_and_leaks_are_dropped_and_counted(small):
@@ -53,7 +57,7 @@ def test_duplicates_and_leaks_are_dropped_and_counted(small):
     }  # fmt: skip
 
 
-def test_sentences_are_equal_only_where_every_token_is(tmp_path):
+def test_sentences_are_equal_only_if_every_token_is(tmp_path):
     """Whatever characters the tokens hold, and however many tokens are empty."""
     rows = [
         ["a", "b"],
@@ -77,15 +81,16 @@ def test_sentences_are_equal_only_where_every_token_is(tmp_path):
         assert (prepared.rows["duplicates_dropped"], prepared.rows["leaks_dropped"]) == (len(others), 1)
 
 
-def test_a_and_b_train_on_the_same_rows(small):
-    a = training_data(options(small, max_train_sentences=3))
-    b = training_data(options(small, max_train_sentences=3, masked_training=True))
+@pytest.mark.parametrize("more", [{"max_train_sentences": 3}, {"upsample": True}])
+def test_a_and_b_train_on_the_same_rows(small, more):
+    a, b = (training_data(options(small, masked_training=masked, **more)) for masked in (False, True))
     assert a.train.token_lists() == b.train.token_lists()
     assert a.train_fingerprint == b.train_fingerprint
     assert a.validation_fingerprint == b.validation_fingerprint
     assert (len(a.names), len(b.names)) == (31, 11)
-    assert a.train.tag_lists()[1] == ["B-PER", "O", "B-FOOD"]
-    assert b.train.tag_lists()[1] == ["B-PER", "O", "O"]
+    meal = a.train.token_lists().index(["Ada", "ate", "bread"])
+    assert a.train.tag_lists()[meal] == ["B-PER", "O", "B-FOOD"]
+    assert b.train.tag_lists()[meal] == ["B-PER", "O", "O"]
     assert b.validation.tag_lists() == [["B-LOC", "O"]]
 
 
@@ -100,43 +105,36 @@ def test_upsampling_repeats_by_the_factor_and_not_its_square(small, masked):
     assert prepared.rows["training_rows"] == len(rows) == 11
 
 
-def test_upsampled_a_and_b_train_on_the_same_rows(small):
-    a, b = (training_data(options(small, upsample=True, masked_training=m)).train.token_lists() for m in (False, True))
-    assert a == b
-
-
 def test_as_many_other_sentences_are_repeated_as_a_control(tmp_path, caplog):
     caplog.set_level("INFO", "ner")
     rows = [{"tokens": [f"w{i}"], "ner_tags": [13 if i < 6 else 1 if i < 12 else 0]} for i in range(20)]
-    write_jsonl(tmp_path / "train" / "train_en.jsonl", rows)
-    write_jsonl(tmp_path / "val" / "val_en.jsonl", rows[:1])
+    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
+    write_jsonl(tmp_path / "val/val_en.jsonl", rows[:1])
     rare = {f"w{i}" for i in range(1, 6)}  # w0 is also in validation
     drawn = []
     for masked in (False, True):
-        control = {"upsample": True, "upsample_at_random": True, "masked_training": masked}
-        prepared = training_data(options(tmp_path, **control))
+        prepared = training_data(options(tmp_path, upsample=True, upsample_at_random=True, masked_training=masked))
         counts = Counter(word for (word,) in prepared.train.token_lists())
         drawn.append({word for word, n in counts.items() if n == 2})
         assert len(drawn[-1]) == 5 == prepared.rows["repeated"] and not drawn[-1] & rare
     assert drawn[0] == drawn[1] and drawn[0] != {f"w{i}" for i in range(6, 11)}
     assert "5 sentences contain DIS or ANIM; as many others are used 2 times" in caplog.text
-    with pytest.raises(InputError, match=r"--upsample_at_random: found 4 sentences without .*those with one, 15"):
-        classes = ["DIS", "PER", "ANIM"]
-        write_jsonl(tmp_path / "train" / "train_en.jsonl", rows[:16] + [
-            {"tokens": [f"x{i}"], "ner_tags": [1]} for i in range(4)])  # fmt: skip
-        training_data(options(tmp_path, upsample=True, upsample_at_random=True, upsample_categories=classes))
+    with pytest.raises(InputError, match=r"--upsample_at_random: found 8 sentences without .*those with one, 11"):
+        training_data(options(tmp_path, upsample=True, upsample_at_random=True, upsample_categories=["DIS", "PER"]))
 
 
-def test_the_cap_takes_the_first_rows_of_each_language(tmp_path):
+def test_the_cap_takes_the_first_rows_of_each_language(tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
     for lang, size in (("de", 10), ("en", 3)):
         rows = [{"tokens": [f"{lang}{i}"], "ner_tags": [0]} for i in range(size)]
-        write_jsonl(tmp_path / "train" / f"train_{lang}.jsonl", rows)
-        write_jsonl(tmp_path / "val" / f"val_{lang}.jsonl", [{"tokens": [lang], "ner_tags": [0]}])
+        write_jsonl(tmp_path / f"train/train_{lang}.jsonl", rows)
+        write_jsonl(tmp_path / f"val/val_{lang}.jsonl", [{"tokens": [lang], "ner_tags": [0]}])
     prepared = training_data(options(tmp_path, languages=["de", "en"], max_train_sentences=8))
     assert [t[0] for t in prepared.train.token_lists()] == ["de0", "de1", "de2", "de3", "de4", "en0", "en1", "en2"]
+    assert "capped: kept 8 of 13 sentences" in caplog.text
 
 
-def test_categories_are_checked_against_the_data(small):
+def test_classes_are_checked_against_the_data(small):
     with pytest.raises(InputError, match=r"--selected_categories: found 'PERS'; .* did you mean 'PER'"):
         training_data(options(small, masked_training=True, selected_categories=["PERS"]))
     with pytest.raises(InputError, match=r"--upsample_categories: found 'XYZ'"):
@@ -144,17 +142,39 @@ def test_categories_are_checked_against_the_data(small):
 
 
 def test_no_training_sentence_left_is_an_error(small):
-    write_jsonl(small / "train" / "train_en.jsonl", [row(["in", "test"], ["O", "O"])])
+    write_jsonl(small / "train/train_en.jsonl", [row(["in", "test"], ["O", "O"])])
     with pytest.raises(InputError, match="no training sentence is left of 1"):
         training_data(options(small))
 
 
-def test_training_goes_without_a_test_split_but_not_without_validation(small):
-    (small / "test" / "test_en.jsonl").unlink()
+def test_a_test_split_is_optional_in_each_language_but_validation_is_not(small, caplog):
+    caplog.set_level("INFO", "ner")
+    for split in ("train", "val"):
+        write_jsonl(small / split / f"{split}_de.jsonl", [row([f"deutsch {split}"], ["O"])])
+    assert training_data(options(small, languages=["en", "de"])).rows["leaks_dropped"] == 2
+    assert "test: no file for de, so training sentences are not compared with this split" in caplog.text
+    (small / "test/test_en.jsonl").unlink()
     assert training_data(options(small)).rows["leaks_dropped"] == 1
-    (small / "val" / "val_en.jsonl").unlink()
+    (small / "val/val_en.jsonl").unlink()
     with pytest.raises(InputError, match="val/val_en"):
         training_data(options(small))
+
+
+def test_validation_may_number_what_training_names(tmp_path):
+    write_jsonl(tmp_path / "train/train_en.jsonl", [{"tokens": ["a", "b"], "tags": ["B-LOC", "B-PER"]}])
+    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["c", "d"], ["B-PER", "O"])])
+    prepared = training_data(options(tmp_path))
+    assert prepared.validation.names == prepared.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    assert prepared.validation.tag_lists() == [["B-PER", "O"]]
+    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["c", "d"], ["B-DIS", "O"])])
+    with pytest.raises(InputError, match="validation: found DIS; expected the classes of training: PER, LOC"):
+        training_data(options(tmp_path))
+
+
+def test_a_copy_of_multinerd_of_another_size_is_warned_of(small, monkeypatch, caplog):
+    monkeypatch.setattr(data, "read", lambda dataset, *of_split: read(str(small), *of_split))
+    training_data(DataArguments())
+    assert "train: read 8 sentences; MultiNERD's English has 131280" in caplog.text
 
 
 def test_the_audit_counts_and_the_plots_are_written(small, tmp_path, capsys):
@@ -167,10 +187,10 @@ def test_the_audit_counts_and_the_plots_are_written(small, tmp_path, capsys):
     ):  # fmt: skip
         assert line in printed
     for name in ("default-dataset.png", "masked-dataset.png"):
-        assert (tmp_path / "run" / "data" / name).read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / "run/data" / name).read_bytes().startswith(b"\x89PNG")
 
 
-def test_an_audit_of_the_sample_leaves_tracked_files_alone(tmp_path, monkeypatch):
+def test_an_audit_of_the_sample_leaves_tracked_files_alone(tmp_path, monkeypatch, capsys):
     pictures = ROOT / "readmefiles"
     before = {path: path.stat().st_mtime_ns for path in pictures.iterdir()}
     monkeypatch.chdir(tmp_path)
@@ -180,22 +200,8 @@ def test_an_audit_of_the_sample_leaves_tracked_files_alone(tmp_path, monkeypatch
         "masked-dataset-dark.png",
     }  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in pictures.iterdir()} == before
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the stand-in corpora are not beside the repository")
-def test_real_corpora():
-    a, b = (
-        training_data(options(SHARED / "standin_en", masked_training=masked, upsample=masked))
-        for masked in (False, True)
-    )
-    assert a.rows["read"] == a.rows["training_rows"] == 12_940
-    with open(SHARED / "standin_en" / "train" / "train_en.jsonl", encoding="utf-8") as file:
-        rare = sum(any(tag in (7, 8, 13, 14) for tag in json.loads(line)["ner_tags"]) for line in file)
-    assert b.rows["repeated"] == rare == b.rows["training_rows"] - 12_940
-    assert classes_of(b.names) == ["PER", "ORG", "LOC", "ANIM", "DIS"]
-    wikineural = training_data(options(SHARED / "wikineural_en"))
-    assert classes_of(wikineural.names) == ["PER", "ORG", "LOC", "MISC"]
-    assert np.array_equal(np.unique(wikineural.train.tags), np.arange(9))
+    interval = stats.binomtest(24, 30).proportion_ci(method="wilson")  # the sample's test split has 30 diseases
+    assert f"\n  DIS {50 * (interval.high - interval.low):>48.1f}\n" in capsys.readouterr().out
 
 
 def test_a_closed_pipe_does_not_cost_the_audits_files(small, tmp_path, monkeypatch):
@@ -215,25 +221,33 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
         row(["Jaguar", "ran"], ["B-ANIM", "O"]),
         row(["Jaguar", "paid"], ["B-ORG", "O"]),
     ]
-    write_jsonl(tmp_path / "train" / "train_en.jsonl", rows * 2)
-    write_jsonl(tmp_path / "val" / "val_en.jsonl", rows[:1])
+    write_jsonl(tmp_path / "train/train_en.jsonl", rows * 2)
+    write_jsonl(tmp_path / "val/val_en.jsonl", rows[:1])
     data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
     printed = capsys.readouterr().out
     assert "train looks doubled: rows 4 to 7 repeat rows 0 to 3" in printed
-    findings = [json.loads(line) for line in (tmp_path / "run" / "data" / "findings.jsonl").open()]
-    repeated = [(f["split"], f["row"], f["shown"]) for f in findings if f["fault"] == "repeated: same tokens and tags"]
-    assert repeated == [("train", row, f"as row {row - 4}") for row in range(4, 8)]
-    assert {
-        "fault": "unbalanced brackets or quotes", "split": "train", "lang": "en", "row": 0, "shown": "ORG Acme )"
-    } in findings  # fmt: skip
-    assert {
-        "fault": "surface of several classes",
-        "split": "train",
-        "lang": "en",
-        "row": 2,
-        "shown": "ANIM Jaguar (ORG 4, ANIM 2)",
-    } in findings
     assert "e.g. train row 2 (en): ANIM Jaguar" in printed
+    of_train = [(f["fault"][:10], f["row"], f["shown"]) for f in findings(tmp_path / "run") if f["split"] == "train"]
+    assert of_train == [
+        *(("repeated: ", row, f"as row {row - 4}") for row in range(4, 8)),
+        *(("unbalanced", row, "ORG Acme )") for row in (0, 4)),
+        *(("surface of", row, "ANIM Jaguar (ORG 4, ANIM 2)") for row in (2, 6)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ids", "pattern"),
+    [
+        ([0, 1, 0, 1], "rows 2 to 3 repeat rows 0 to 1"),
+        ([0, 0, 1, 1], "each row is followed by its copy"),
+        ([0, 1, 1, 0], "each row occurs twice"),
+        ([0, 1, 2, 0], None),
+        ([0, 1, 0], None),
+        ([], None),
+    ],
+)
+def test_how_a_file_was_doubled(ids, pattern):
+    assert doubling(np.array(ids, dtype=int)) == pattern
 
 
 def test_several_languages_are_audited_each_by_itself(tmp_path, capsys):
@@ -242,55 +256,20 @@ def test_several_languages_are_audited_each_by_itself(tmp_path, capsys):
         "it": [row(["Jaguar", "vende"], ["B-ORG", "O"], "it"), row(["Jaguar", "vende"], ["B-ORG", "O"], "it")],
     }
     for lang, of_language in rows.items():
-        write_jsonl(tmp_path / "train" / f"train_{lang}.jsonl", of_language)
-        write_jsonl(tmp_path / "val" / f"val_{lang}.jsonl", of_language[:1])
+        write_jsonl(tmp_path / f"train/train_{lang}.jsonl", of_language)
+        write_jsonl(tmp_path / f"val/val_{lang}.jsonl", of_language[:1])
     data.main(["--dataset", str(tmp_path), "--languages", "en", "it", "--output_dir", str(tmp_path / "run")])
     whole, english, italian = re.split("=== (?:en|it) ===", capsys.readouterr().out)
     for part, animals, organisations in ((whole, 2, 2), (english, 2, 0), (italian, 0, 2)):
         lines = [line.split() for line in part.splitlines()]
         assert ["ANIM", str(animals), str(animals // 2)] in lines
         assert ["ORG", str(organisations), str(organisations // 2)] in lines
-    findings = [json.loads(line) for line in (tmp_path / "run" / "data" / "findings.jsonl").open()]
-    assert [(f["fault"][:8], f["split"], f["lang"], f["row"]) for f in findings] == [("repeated", "train", "it", 1)]
+    found = [(f["fault"][:8], f["split"], f["lang"], f["row"]) for f in findings(tmp_path / "run")]
+    assert found == [("repeated", "train", "it", 1)]
 
 
-@pytest.mark.parametrize(
-    ("surface", "expected"),
-    [
-        ("( a )", False),
-        ("( a", True),
-        ("a )", True),
-        ("( a ]", True),
-        ('" a "', False),
-        ('a "', True),
-        ("`` a ''", False),
-        ("„a”", False),
-        ("»a«", False),
-        ("„a", True),
-    ],
-)
-def test_unbalanced(surface, expected):
-    assert unbalanced(surface) is expected
-
-
-def test_wilson_half_width_agrees_with_scipy():
-    for n in (5, 50, 5_000):
-        interval = stats.binomtest(round(0.8 * n), n).proportion_ci(method="wilson")
-        assert wilson_half_width(0.8, n) == pytest.approx((interval.high - interval.low) / 2, rel=1e-3)
-
-
-def test_leaks_are_dropped_in_the_languages_that_have_a_test_split(small, tmp_path):
-    for split in ("train", "val"):
-        write_jsonl(small / split / f"{split}_de.jsonl", [row([f"deutsch {split}"], ["O"])])
-    assert training_data(options(small, languages=["en", "de"])).rows["leaks_dropped"] == 2
-
-
-def test_validation_may_number_what_training_names(tmp_path):
-    write_jsonl(tmp_path / "train" / "train_en.jsonl", [{"tokens": ["a", "b"], "tags": ["B-LOC", "B-PER"]}])
-    write_jsonl(tmp_path / "val" / "val_en.jsonl", [row(["c", "d"], ["B-PER", "O"])])
-    prepared = training_data(options(tmp_path))
-    assert prepared.validation.names == prepared.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
-    assert prepared.validation.tag_lists() == [["B-PER", "O"]]
-    write_jsonl(tmp_path / "val" / "val_en.jsonl", [row(["c", "d"], ["B-DIS", "O"])])
-    with pytest.raises(InputError, match="validation: found DIS; expected the classes of training: PER, LOC"):
-        training_data(options(tmp_path))
+def test_brackets_and_quotes_are_balanced():
+    for surface in ("( a )", '" a "', "`` a ''", "„a”", "»a«"):
+        assert not unbalanced(surface), surface
+    for surface in ("( a", "a )", "( a ]", 'a "', "„a"):
+        assert unbalanced(surface), surface

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from ner.corpus.audit import class_counts
 from ner.corpus.readers import read
 from ner.encoder.word_splitter import word_offsets
 from ner.labels import MULTINERD_CLASSES
@@ -17,56 +18,50 @@ def splits():
     return {split: read("sample", ["en"], split) for split in SPLITS}
 
 
-def entities(sentences) -> Counter:
-    return Counter(tag[2:] for tags in sentences.tag_lists() for tag in tags if tag.startswith("B-"))
+@pytest.fixture(scope="module")
+def sentences(splits) -> list[list[tuple[str, str]]]:
+    """Tokens with their tags, of all splits."""
+    columns = [pair for s in splits.values() for pair in zip(s.token_lists(), s.tag_lists(), strict=True)]
+    return [list(zip(tokens, tags, strict=True)) for tokens, tags in columns]
 
 
-def test_sizes_and_lengths(splits):
+def test_sizes_lengths_and_tags(splits):
     assert {name: len(s) for name, s in splits.items()} == SPLITS
-    for sentences in splits.values():
-        assert sentences.lengths.min() >= 5 and sentences.lengths.max() <= 45
-        assert set(sentences.langs) == {"en"}
+    for s in splits.values():
+        assert s.lengths.min() >= 5 and s.lengths.max() <= 45
+        assert set(s.langs) == {"en"}
+        assert invalid_transitions(s.tags, s.lengths, s.names) == 0
 
 
 def test_every_class_has_entities_enough(splits):
-    test, train = entities(splits["test"]), entities(splits["train"])
-    assert all(test[t] >= 12 and train[t] >= 50 for t in MULTINERD_CLASSES)
+    train, test = class_counts(splits["train"]), class_counts(splits["test"])
+    assert all(test[c] >= 12 and train[c] >= 50 for c in MULTINERD_CLASSES)
     for frequent in ("PER", "LOC", "ORG"):
-        assert all(train[frequent] > 2 * train[t] for t in MULTINERD_CLASSES if t not in ("PER", "LOC", "ORG"))
+        assert all(train[frequent] > 2 * train[c] for c in MULTINERD_CLASSES if c not in ("PER", "LOC", "ORG"))
         assert train[frequent] > 3 * max(train["DIS"], train["ANIM"])
 
 
-def test_about_one_sentence_in_ten_holds_no_entity(splits):
-    tags = [tags for s in splits.values() for tags in s.tag_lists()]
-    assert 0.08 < sum(set(t) == {"O"} for t in tags) / len(tags) < 0.12
+def test_about_one_sentence_in_ten_has_no_entity(sentences):
+    assert 0.08 < sum(all(tag == "O" for _, tag in s) for s in sentences) / len(sentences) < 0.12
 
 
-def test_no_sentence_stands_twice_and_no_skeleton_more_than_twice(splits):
-    sentences, skeletons = Counter(), Counter()
-    for s in splits.values():
-        for tokens, tags in zip(s.token_lists(), s.tag_lists(), strict=True):
-            sentences[" ".join(tokens).lower()] += 1
-            pairs = zip(tokens, tags, strict=True)
-            skeletons[" ".join(t.lower() if tag == "O" else tag[2:] for t, tag in pairs if tag[0] != "I")] += 1
-    assert max(sentences.values()) == 1
+def test_no_sentence_occurs_twice_and_no_skeleton_more_than_twice(sentences):
+    skeletons = Counter(
+        " ".join(t.lower() if tag == "O" else tag[2:] for t, tag in s if tag[0] != "I") for s in sentences
+    )
+    assert len({" ".join(token for token, _ in s).lower() for s in sentences}) == len(sentences)
     assert max(skeletons.values()) <= 2
 
 
-def test_the_tags_are_valid_and_the_tokens_are_the_splitters(splits):
-    for s in splits.values():
-        assert invalid_transitions(s.tags, s.lengths, s.names) == 0
-        for tokens in s.token_lists():
-            text = " ".join(tokens)
-            assert len(word_offsets(text)) >= len(tokens)
-            assert all(t.strip() == t and t for t in tokens)
+def test_the_tokens_are_the_splitters(sentences):
+    for s in sentences:
+        assert len(word_offsets(" ".join(token for token, _ in s))) >= len(s)
+        assert all(token.strip() == token and token for token, _ in s)
 
 
-def test_names_stand_in_several_senses(splits):
+def test_names_occur_in_several_senses(sentences):
     senses: dict[str, set[str]] = {}
-    for s in splits.values():
-        for tokens, tags in zip(s.token_lists(), s.tag_lists(), strict=True):
-            for token, tag in zip(tokens, tags, strict=True):
-                if tag != "O":
-                    senses.setdefault(token.lower(), set()).add(tag[2:])
+    for token, tag in (pair for s in sentences for pair in s if pair[1] != "O"):
+        senses.setdefault(token.lower(), set()).add(tag[2:])
     for name in ("jaguar", "turkey", "amazon", "mercury", "washington", "orange", "paris", "java"):
         assert len(senses[name]) >= 2, (name, senses[name])

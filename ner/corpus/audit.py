@@ -7,7 +7,9 @@ from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ner.corpus.selection import contains, sentence_ids, token_keys, without_duplicates
 from ner.corpus.sentences import Sentences
 from ner.errors import printable
 from ner.labels import classes_of, ranges, spans, surface_form
@@ -19,7 +21,7 @@ EXAMPLES = 3
 REPEATED = "repeated: same tokens and tags"
 UNBALANCED, AMBIGUOUS = "unbalanced brackets or quotes", "surface of several classes"
 PAIRS = {"(": ")", "[": "]", "{": "}"}
-QUOTES = '"«»“”„'  # which opens and which closes depends on the language: they are counted
+QUOTES = (*'"«»“”„', "``", "''")  # which opens and which closes depends on the language: they are counted
 RECALL, Z = 0.8, 1.96  # the recall at which the Wilson interval is shown, and the normal quantile of 95 %
 
 
@@ -36,48 +38,48 @@ class Finding:
 
 def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
     """Tables over the splits as text: sizes, entities of each class, length quantiles, faults with examples."""
+    of_splits, counts = splits.values(), [class_counts(s) for s in splits.values()]
     lines = [f"{'':<42}" + "".join(f"{name:>12}" for name in splits)]
-    lines.append(row("sentences", [len(s) for s in splits.values()]))
-    lines.append(row("tokens", [len(s.words) for s in splits.values()]))
-    counted = {name: class_counts(s) for name, s in splits.items()}
+    lines.append(row("sentences", [len(s) for s in of_splits]))
+    lines.append(row("tokens", [len(s.words) for s in of_splits]))
     lines.append("\nentities")
-    for name in classes_of({label for s in splits.values() for label in s.names}):
-        lines.append(row(f"  {name}", [counts.get(name, 0) for counts in counted.values()]))
-    lines.append(row("  all", [sum(counts.values()) for counts in counted.values()]))
-    lines.append(row("  sentences without one", [without_entity(s) for s in splits.values()]))
+    for name in classes_of({label for s in of_splits for label in s.names}):
+        lines.append(row(f"  {name}", [count.get(name, 0) for count in counts]))
+    lines.append(row("  all", [sum(count.values()) for count in counts]))
+    lines.append(row("  sentences without one", [int((~contains(s, classes_of(s.names))).sum()) for s in of_splits]))
     lines.append("\ntokens a sentence, quantiles")
     for q in QUANTILES:
-        lines.append(row(f"  {q} %", [int(np.percentile(s.lengths, q)) for s in splits.values()]))
+        lines.append(row(f"  {q} %", [int(np.percentile(s.lengths, q)) for s in of_splits]))
     lines += ["\nfaults", *fault_lines(splits, findings)]
-    if "test" in counted:
+    if "test" in splits:
         lines.append(
             f"\nhalf-width of the 95 % Wilson interval for a recall of {RECALL} at the test support, in points"
         )
-        for name, support in counted["test"].items():
+        for name, support in class_counts(splits["test"]).items():
             if support:
-                lines.append(f"  {printable(name):<40}{100 * wilson_half_width(RECALL, support):>12.1f}")
+                low, high = wilson_interval(np.array(RECALL), np.array(support), Z)
+                lines.append(f"  {printable(name):<40}{50 * (high - low):>12.1f}")
     return "\n".join(lines)
 
 
 def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[str]:
     """The lines on repeated, doubled, conflicting and leaked sentences, wrong transitions, and findings."""
-    lines = [row(f"  {REPEATED}", [sum(f.fault == REPEATED and f.split == name for f in findings) for name in splits])]
+    number = Counter((f.fault, f.split) for f in findings)
+    lines = [row(f"  {REPEATED}", [number[REPEATED, name] for name in splits])]
     for name, s in splits.items():
-        if pattern := doubling(s):
+        if pattern := doubling(sentence_ids(s)):
             lines.append(f"  {name} looks doubled: {pattern}")
     lines.append(row("  conflicting: same tokens only", [conflicting(s) for s in splits.values()]))
     lines.append(
         row("  illegal transitions to I-", [invalid_transitions(s.tags, s.lengths, s.names) for s in splits.values()])
     )
     for fault in (UNBALANCED, AMBIGUOUS):
-        of_fault = [f for f in findings if f.fault == fault]
-        lines.append(row(f"  {fault}", [sum(f.split == name for f in of_fault) for name in splits]))
-        lines += [
-            f"      e.g. {f.split} row {f.row} ({printable(f.lang)}): {printable(f.shown)}" for f in of_fault[:EXAMPLES]
-        ]
+        lines.append(row(f"  {fault}", [number[fault, name] for name in splits]))
+        for f in [f for f in findings if f.fault == fault][:EXAMPLES]:
+            lines.append(f"      e.g. {f.split} row {f.row} ({printable(f.lang)}): {printable(f.shown)}")
     for a, b in combinations(splits, 2):
-        shared = len(sentence_set(splits[a]) & sentence_set(splits[b]))
-        lines.append(f"  leaks: sentences in {a} and in {b}: {shared}")
+        shared = pc.is_in(pc.unique(token_keys(splits[a])), value_set=token_keys(splits[b]))
+        lines.append(f"  leaks: sentences in {a} and in {b}: {pc.sum(shared).as_py() or 0}")
     return lines
 
 
@@ -93,45 +95,25 @@ def class_counts(sentences: Sentences) -> dict[str, int]:
     return dict(zip(classes, np.bincount(entities.class_index, minlength=len(classes)).tolist(), strict=True))
 
 
-def without_entity(sentences: Sentences) -> int:
-    """Sentences whose tags are all `O`."""
-    sentence = np.repeat(np.arange(len(sentences)), sentences.lengths)
-    return int((np.bincount(sentence, weights=sentences.tags > 0, minlength=len(sentences)) == 0).sum())
-
-
-def sentence_set(sentences: Sentences) -> set[tuple[str, ...]]:
-    """The distinct sentences, each the tuple of its tokens."""
-    return {tuple(tokens) for tokens in sentences.token_lists()}
-
-
-def tagged(sentences: Sentences) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Tokens and label names of each sentence, to compare and count."""
-    pairs = zip(sentences.token_lists(), sentences.tag_lists(), strict=True)
-    return [(tuple(tokens), tuple(tags)) for tokens, tags in pairs]
-
-
-def doubling(sentences: Sentences) -> str | None:
+def doubling(ids: np.ndarray) -> str | None:
     """How a file was doubled, or None: its second half repeats the first, or each row occurs twice.
 
-    A data set whose files were matched twice when it was loaded looks like this.
+    Takes the `sentence_ids` of its rows. A data set whose files were matched twice when it was loaded looks like this.
     """
-    rows = tagged(sentences)
-    half, odd = divmod(len(rows), 2)
+    half, odd = divmod(len(ids), 2)
     if odd or not half:
         return None
-    if rows[:half] == rows[half:]:
-        return f"rows {half} to {len(rows) - 1} repeat rows 0 to {half - 1}"
-    if rows[::2] == rows[1::2]:
+    if np.array_equal(ids[:half], ids[half:]):
+        return f"rows {half} to {len(ids) - 1} repeat rows 0 to {half - 1}"
+    if np.array_equal(ids[::2], ids[1::2]):
         return "each row is followed by its copy"
-    if set(Counter(rows).values()) == {2}:
-        return "each row occurs twice"
-    return None
+    return "each row occurs twice" if (np.bincount(ids) == 2).all() else None
 
 
 def conflicting(sentences: Sentences) -> int:
     """Distinct token sequences that occur with more than one tagging."""
-    taggings = Counter(tokens for tokens, _ in set(tagged(sentences)))
-    return sum(count > 1 for count in taggings.values())
+    taggings = pc.value_counts(token_keys(without_duplicates(sentences))).field("counts")
+    return int((taggings.to_numpy() > 1).sum())
 
 
 def by_language(splits: dict[str, Sentences]) -> dict[str, dict[str, Sentences]]:
@@ -144,15 +126,18 @@ def by_language(splits: dict[str, Sentences]) -> dict[str, dict[str, Sentences]]
 
 
 def findings(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
-    """Repeated sentences, entities with a bracket or quote that nothing closes, and those whose text mostly has another
-    class, in the sentences of one language: the same word can be another in another language."""
+    """Repeated sentences, entities with a bracket or quote that nothing closes, and entities whose text usually has
+    another class.
+
+    `splits` hold the sentences of one language: in another one, the same word may mean something else.
+    """
     result: list[Finding] = []
     classes_by_surface: dict[str, Counter[str]] = {}
     for split, sentences in splits.items():
-        first_row: dict[tuple, int] = {}
-        for i, sentence in enumerate(tagged(sentences)):
-            if first_row.setdefault(sentence, i) != i:
-                result.append(Finding(REPEATED, split, lang, i, f"as row {first_row[sentence]}"))
+        ids = sentence_ids(sentences)
+        first = np.unique(ids, return_index=True)[1][ids]  # the row [sentence] where each sentence occurs first
+        for i in np.flatnonzero(first != np.arange(len(ids))).tolist():
+            result.append(Finding(REPEATED, split, lang, i, f"as row {first[i]}"))
         for i, surface, name in entity_surfaces(sentences):
             classes_by_surface.setdefault(surface, Counter())[name] += 1
             if unbalanced(surface):
@@ -170,14 +155,12 @@ def findings(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
 def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     """Row, surface and class of each entity. A surface is its words joined by spaces."""
     classes, entities = classes_of(sentences.names), spans(sentences.tags, sentences.lengths, sentences.names)
-    rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start].tolist()
+    rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start]
     sizes = entities.end - entities.start
     ends = np.cumsum(sizes)
-    places = pa.array(ranges(entities.start, sizes))  # those of entities alone: most words are in none
-    words = sentences.words.take(places).to_pylist()
-    for i, start, end, index in zip(
-        rows, (ends - sizes).tolist(), ends.tolist(), entities.class_index.tolist(), strict=True
-    ):
+    words = sentences.words.take(pa.array(ranges(entities.start, sizes))).to_pylist()  # most words are in no entity
+    columns = (rows, ends - sizes, ends, entities.class_index)
+    for i, start, end, index in zip(*(column.tolist() for column in columns), strict=True):
         yield i, surface_form(words[start:end]), classes[index]
 
 
@@ -189,11 +172,4 @@ def unbalanced(surface: str) -> bool:
             waiting.append(PAIRS[character])
         elif character in PAIRS.values() and (not waiting or waiting.pop() != character):
             return True
-    quotes = sum(surface.count(quote) for quote in (*QUOTES, "``", "''"))
-    return bool(waiting) or quotes % 2 == 1
-
-
-def wilson_half_width(share: float, n: int) -> float:
-    """Half the width of the 95 % score interval of a share in n trials (Wilson 1927)."""
-    low, high = wilson_interval(np.array(share), np.array(n), Z)
-    return float(high - low) / 2
+    return bool(waiting) or sum(map(surface.count, QUOTES)) % 2 == 1

@@ -16,7 +16,8 @@ LARGEST_OFFSET = 2**31 - 1  # of Arrow's lists and strings
 
 @dataclass(frozen=True)
 class Sentences:
-    """The sentences of a split. `table` has the columns tokens (list of string), tags (list of int16), lang.
+    """The sentences of a split. `table` has the columns tokens (list of string), tags (list of int16) and lang, each in
+    one chunk.
 
     A tag is an index into `names`, the label names.
     """
@@ -30,12 +31,12 @@ class Sentences:
     @cached_property
     def words(self) -> pa.Array:
         """Every token in order, shape [token]."""
-        return pc.list_flatten(whole(self.table["tokens"]))
+        return pc.list_flatten(self.table["tokens"].chunk(0))
 
     @cached_property
     def tags(self) -> np.ndarray:
         """Every tag in order, int16 of shape [token]."""
-        return pc.list_flatten(whole(self.table["tags"])).to_numpy(zero_copy_only=False)
+        return pc.list_flatten(self.table["tags"].chunk(0)).to_numpy(zero_copy_only=False)
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -50,7 +51,7 @@ class Sentences:
     def select(self, rows: np.ndarray) -> "Sentences":
         """The sentences at `rows`, in that order; a row that is given twice is repeated.
 
-        Raises `InputError` where they have more text than a column holds.
+        Raises `InputError` if they have more text than a column holds.
         """
         try:
             table = self.table.take(pa.array(rows, type=pa.int64())).combine_chunks()
@@ -85,15 +86,10 @@ class Sentences:
         return digest.hexdigest()[:16]
 
 
-def whole(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array: the column's own, not a copy, where it has only one."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
 def list_column(flat: np.ndarray | pa.Array, lengths: np.ndarray) -> pa.ListArray:
     """A flat array [token] as an Arrow list for each sentence of `lengths` [sentence].
 
-    Raises `InputError` where it is longer than an Arrow list can be.
+    Raises `InputError` if it is longer than an Arrow list can be.
     """
     if len(flat) > LARGEST_OFFSET:
         raise InputError(
