@@ -3,7 +3,7 @@
 import pytest
 from report_page import ATTACK, NEEDS_CHROMIUM, RIGHT_TO_LEFT, THIRD, all_of, one, opened_page, table_of
 
-pytestmark = NEEDS_CHROMIUM
+pytestmark = [NEEDS_CHROMIUM, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from ner.errors import InputError
 from ner.runs import upload
 from ner.runs.model_card import model_card, write_card
 
+pytestmark = pytest.mark.slow
+
 CPU = ("--use_cpu", "true", "--bf16", "false")
 pytestmark = pytest.mark.usefixtures("online")
 

@@ -11,7 +11,7 @@ from trained_runs import CPU, barely_trained
 import inference
 from ner.hub_files import public_name
 
-pytestmark = pytest.mark.usefixtures("online")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
 
 
 @pytest.fixture(scope="module")

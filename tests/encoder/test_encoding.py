@@ -4,9 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from architectures import NAMED, byte_level, save
-from conftest import ENTITIES, TEXT, WORDS
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from architectures import ARCHITECTURES, BERT, NAMES, ROBERTA, TEXT, WORDS, byte_level, params, save, unigram
+from tokenizers import Tokenizer, models
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedTokenizerFast
 
 from ner.encoder import checkpoints, encoding
@@ -29,7 +28,7 @@ def encoded(sentences, tokenizer, window):
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
 def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind):
     _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O", "B-X", "I-X"], False, ["X"])
-    words = [w for w in (*WORDS, *HARD, *" ".join(TEXT).split()) if tokenizer.tokenize(w)]
+    words = [w for w in (*WORDS, *HARD, *TEXT) if tokenizer.tokenize(w)]
     sentences = [s for s in random_sentences(random.Random(1), 200, words, 12) if s]
     result, _ = encoded(sentences, tokenizer, 10_000)
     starts = np.concatenate([[0], np.cumsum(result.lengths)])
@@ -47,10 +46,10 @@ def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind)
         assert result.labels[ours].tolist() == labels
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", params(ARCHITECTURES))
 def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
     tokenizer = checkpoints.load_tokenizer(str(save(tmp_path, name)), "model_checkpoint")
-    words = [*WORDS, *" ".join(e for names in ENTITIES.values() for e in names).split(), "Größe", "1,000", "-", "a.b"]
+    words = [*WORDS, *NAMES, "Größe", "1,000", "-", "a.b"]
     sentences = [s for s in random_sentences(random.Random(5), 60, words, 12) if s]
     result, _ = encoded(sentences, tokenizer, 10_000)
     texts = [tokenizer(" ".join(sentence))["input_ids"] for sentence in sentences]
@@ -60,19 +59,15 @@ def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
 
 
 def test_a_tokenizer_whose_words_differ_from_its_text_is_named(tmp_path, caplog):
-    tokenizer = byte_level(("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"))
-    tokenizer.save_pretrained(tmp_path)
+    byte_level(BERT).save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "modernbert"}')
     checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
     assert "other sub-tokens than its text" not in caplog.text
-    backend = Tokenizer(models.BPE(unk_token="[UNK]"))  # without words: its tokens go across spaces
-    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["[UNK]"])
-    backend.train_from_iterator([*TEXT, "In 1998 , Ada Moss ' s said : no ."] * 5, trainer)
-    PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]").save_pretrained(tmp_path)
+    across = models.BPE({"[UNK]": 0, "n": 1, " ": 2, "n ": 3}, [("n", " ")], unk_token="[UNK]")
+    PreTrainedTokenizerFast(tokenizer_object=Tokenizer(across), unk_token="[UNK]").save_pretrained(tmp_path)
     checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
-    assert (
-        f"{tmp_path}: its tokenizer splits the words of a sentence into other sub-tokens than its text" in caplog.text
-    )
+    expected = f"{tmp_path}: its tokenizer splits the words of a sentence into other sub-tokens than its text"
+    assert expected in caplog.text
 
 
 def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders):
@@ -92,12 +87,8 @@ def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch
     """Also where the tokenizer marks the beginning of a text: each word is one."""
     _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
     if scheme:
-        unigram = Tokenizer(models.Unigram())
-        unigram.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
-        trainer = trainers.UnigramTrainer(vocab_size=150, unk_token="<unk>", special_tokens=["<unk>"])
-        unigram.train_from_iterator(TEXT, trainer)
-        tokenizer = PreTrainedTokenizerFast(tokenizer_object=unigram, unk_token="<unk>")
-    words = [*WORDS, *HARD, *" ".join(TEXT).split()]
+        tokenizer = unigram(ROBERTA, scheme=scheme)
+    words = [*WORDS, *HARD, *TEXT]
     monkeypatch.setattr(encoding, "SEQUENCE", 7)
     ids, counts = encoding.sub_tokens(words, tokenizer)
     alone = [tokenizer([[w]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0] for w in words]

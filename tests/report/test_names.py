@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from scored_runs import report_of, sentences, with_noise, write_run
 
 import report
+
+pytestmark = pytest.mark.slow
 
 
 def test_names_are_the_shortest_suffixes_that_differ(tmp_path):

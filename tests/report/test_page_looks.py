@@ -8,7 +8,7 @@ from report_page import NEEDS_CHROMIUM, all_of, one, opened_page, table_of
 
 import report
 
-pytestmark = NEEDS_CHROMIUM
+pytestmark = [NEEDS_CHROMIUM, pytest.mark.slow]
 
 AXE = Path(report.__file__).parent / ".venv" / "node_modules" / "axe-core" / "axe.min.js"
 

@@ -15,6 +15,8 @@ import train
 from ner.runs.folder import PLACING, UNFINISHED, WHOLE, checkpoints_in, finish_publishing, locked, publish
 from ner.training.trainer import TaggingTrainer
 
+pytestmark = pytest.mark.slow
+
 FOREIGN = (
     "checkpoint-notes/thesis.txt", "checkpoint-archive/model.safetensors", "checkpoint-8-backup/config.json",
     "checkpoint-/a", "model-comparison/table.md", "model-card-draft.md", "model-1-of-2.txt", "notes.txt",

@@ -17,6 +17,8 @@ import train
 from ner.runs import folder
 from ner.runs.folder import LOCK, locked
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(masked_run, tmp_path_factory) -> Path:

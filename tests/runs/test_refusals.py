@@ -10,6 +10,8 @@ from trained_runs import argv, content
 import inference
 import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(upsampled_run, tmp_path_factory) -> Path:

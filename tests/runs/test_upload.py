@@ -15,7 +15,7 @@ import inference
 import train
 from ner.runs.upload import PUSHED_FILES
 
-pytestmark = pytest.mark.usefixtures("online")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
 
 
 @pytest.fixture(scope="module")

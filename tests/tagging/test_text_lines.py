@@ -18,6 +18,8 @@ import inference
 from ner.errors import InputError, run_script
 from ner.tagging import text_lines
 
+pytestmark = pytest.mark.slow
+
 WRITER = """
 import signal, sys, time
 from ner.errors import run_script

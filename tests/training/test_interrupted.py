@@ -9,6 +9,8 @@ from trained_runs import argv, differ_by, read_json
 
 import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(upsampled_run, tmp_path_factory) -> Path:

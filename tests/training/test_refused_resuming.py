@@ -11,6 +11,8 @@ from interrupted_runs import argv, interrupted, state
 
 import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(stopped_run, tmp_path_factory) -> Path:

@@ -15,6 +15,8 @@ import train
 from ner.encoder import precision
 from ner.training import resuming
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(stopped_run, tmp_path_factory) -> Path:
