@@ -1,8 +1,11 @@
-"""Tiny random checkpoints with their tokenizers, a small corpus with learnable classes, and runs trained on it."""
+"""A small corpus with learnable classes, tiny encoders, and runs trained on them."""
 
+import functools
+import gc
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,80 +17,33 @@ from loopback_hub import LoopbackHub
 HUB = LoopbackHub()
 os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1"}
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: models this small are slower with two
 
+import architectures
 import huggingface_hub
 import interrupted_runs
 import pytest
-import torch
 import trained_runs
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import (
-    BertConfig,
-    BertForMaskedLM,
-    DistilBertConfig,
-    DistilBertForMaskedLM,
-    PreTrainedTokenizerFast,
-    RobertaConfig,
-    RobertaForMaskedLM,
-)
+from architectures import ENTITIES, WORDS
 
+import hub
+import inference
 import train
 from ner.errors import run_script
 from ner.labels import MULTINERD_CLASSES, label_names
 
 NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
-# Files in which the tests train a model, start processes or open a browser. `make check` leaves them out.
-SLOW = {
-    "test_bad_checkpoints.py",
-    "test_batches.py",
-    "test_browser.py",
-    "test_case_markers.py",
-    "test_checkpoints.py",
-    "test_dropout.py",
-    "test_encoders.py",
-    "test_experiment.py",
-    "test_folder.py",
-    "test_hub.py",
-    "test_hub_files.py",
-    "test_inference.py",
-    "test_interrupted.py",
-    "test_locks.py",
-    "test_losses.py",
-    "test_names.py",
-    "test_onnx_export.py",
-    "test_processes.py",
-    "test_records.py",
-    "test_refusals.py",
-    "test_refused_resuming.py",
-    "test_report.py",
-    "test_resuming.py",
-    "test_tagging.py",
-    "test_text_lines.py",
-    "test_train.py",
-    "test_upload.py",
-    "test_used_embedding.py",
-    "test_word_dropout.py",
-}
 SHARED = ROOT.parent / "shared" / "data"
-WORDS = "a storm hit the coast while people of town said nothing new about it and then left for home by night".split()
-ENTITIES = {
-    "PER": ["Ada Moss", "Jan Brink", "Li Wei", "O'Neill"],
-    "ORG": ["Nordbank", "Union of Rail Workers", "Acme"],
-    "LOC": ["Bergen", "Lake Inari", "New Haven", "Peru"],
-    "DIS": ["rabies", "Lyme disease"],
-    "ANIM": ["grey wolf", "bats"],
-    "FOOD": ["rye bread", "coffee"],
-    "TIME": ["Middle Ages"],
-}
-TEXT = [*WORDS, *(e for names in ENTITIES.values() for e in names), "Größe naïve 1,000 . , - '"] * 5
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.name in SLOW:
-            item.add_marker(pytest.mark.slow)
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Takes all that was imported out of the garbage collection that Trainer starts after each training, which would
+    take longer than a quick training itself."""
+    gc.collect()
+    gc.freeze()
 
 
 def sentence(rng: random.Random) -> tuple[list[str], list[str]]:
@@ -134,69 +90,18 @@ def corpus(tmp_path_factory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
-def wordpiece() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(TEXT, trainers.WordPieceTrainer(vocab_size=300, special_tokens=special))
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {f"{n}_token": f"[{n.upper()}]" for n in ("pad", "unk", "cls", "sep", "mask")}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
-
-
-def byte_level() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet)
-    tokenizer.train_from_iterator([" " + line for line in TEXT], trainer)
-    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
-    names = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, mask_token="<mask>", **names)
-
-
-def save(folder: Path, kind: str) -> Path:
-    """A masked language model without a label set, as pre-trained encoders come."""
-    tokenizer = byte_level() if kind == "roberta" else wordpiece()
-    size = len(tokenizer)
-    torch.manual_seed(0)
-    if kind == "bert":
-        model = BertForMaskedLM(BertConfig(vocab_size=size, max_position_embeddings=64, **SIZES))
-    elif kind == "distilbert":
-        config = DistilBertConfig(
-            vocab_size=size, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=512
-        )
-        model = DistilBertForMaskedLM(config)
-    else:
-        config = RobertaConfig(vocab_size=size, max_position_embeddings=514, pad_token_id=1, **SIZES)
-        model = RobertaForMaskedLM(config)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    if kind == "roberta":  # as roberta-base is published: its class, and no space before a first word
-        settings = json.loads((folder / "tokenizer_config.json").read_text())
-        settings |= {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": False}
-        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    return folder
-
-
 @pytest.fixture(scope="session")
 def encoders(tmp_path_factory) -> dict[str, Path]:
-    """Folders of a tiny bert (window 64), distilbert and roberta."""
-    return {kind: save(tmp_path_factory.mktemp(kind), kind) for kind in ("bert", "distilbert", "roberta")}
+    """Folders of a tiny bert (window 64, two layers), distilbert and roberta."""
+    changes = {"bert": SIZES | {"max_position_embeddings": 64}, "distilbert": {}, "roberta": {}}
+    return {kind: architectures.save(tmp_path_factory.mktemp(kind), kind, **more) for kind, more in changes.items()}
 
 
 @pytest.fixture
 def still(tmp_path) -> Path:
     """A tiny BERT without dropout."""
-    folder = save(tmp_path / "still", "bert")
-    config = trained_runs.read_json(folder / "config.json")
-    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
+    rates = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    return architectures.save(tmp_path / "still", "bert", **SIZES, **rates)
 
 
 # Runs that several files need are trained once. A file's tests get a copy, because some of them change it.
@@ -220,6 +125,21 @@ def masked_run(corpus, encoders, tmp_path_factory) -> Path:
         ["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder), *options]
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def exported_run(masked_run, tmp_path_factory) -> Path:
+    """The masked run, scored on the test split and exported."""
+    folder = shutil.copytree(masked_run, tmp_path_factory.mktemp("runs") / "exported")
+    inference.main(["--checkpoint", str(folder), *trained_runs.CPU])
+    hub.main(["onnx", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_of_encoder(corpus, tmp_path_factory):
+    """Gives the run of an architecture, which is made once."""
+    return functools.cache(lambda name: trained_runs.encoder_run(name, corpus, tmp_path_factory.mktemp("encoder")))
 
 
 @pytest.fixture(scope="session")

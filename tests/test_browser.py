@@ -13,7 +13,8 @@ from ner.report.pictures import PALETTES
 
 webdriver = pytest.importorskip("selenium.webdriver")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
+NEEDS_CHROMIUM = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
+pytestmark = [NEEDS_CHROMIUM, pytest.mark.slow]
 
 AXE = ROOT / ".venv" / "node_modules" / "axe-core" / "axe.min.js"
 ATTACK = "<img src=x onerror=document.title='owned'>"

@@ -12,6 +12,8 @@ from benchmarks import experiment, tables
 from ner.files import optional_json
 from studies import recipe
 
+pytestmark = pytest.mark.slow
+
 FEW = ("default", "masked", "default_upsampled")
 
 

@@ -22,7 +22,7 @@ from ner.errors import InputError
 from ner.runs import upload
 from ner.runs.model_card import model_card
 
-pytestmark = pytest.mark.usefixtures("online")
+pytestmark = [pytest.mark.usefixtures("online"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

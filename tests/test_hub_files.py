@@ -10,7 +10,7 @@ from trained_runs import CPU, read_json
 import inference
 from ner.hub_files import public_name
 
-pytestmark = pytest.mark.usefixtures("online")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
 
 
 @pytest.fixture

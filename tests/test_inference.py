@@ -18,6 +18,8 @@ from ner.encoder import precision as precision_module
 from ner.scoring import calibration
 from ner.tagging import onnx_export, prediction, tagger
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(masked_run, tmp_path_factory) -> Path:

@@ -11,6 +11,8 @@ from trained_runs import argv, differ_by, read_json
 import inference
 import train
 
+pytestmark = pytest.mark.slow
+
 ONE = ("--use_cpu", "true", "--bf16", "false")
 
 

@@ -18,6 +18,8 @@ from ner.files import optional_json, read_record, write_json
 from ner.runs.files import recorded_args
 from ner.runs.model_card import model_card
 
+pytestmark = pytest.mark.slow
+
 DEEP = 3_000
 # 9**6 strings, of a few hundred bytes: in earlier versions of YAML readers, minutes.
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(

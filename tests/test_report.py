@@ -15,6 +15,8 @@ import report
 from metrics import ner_metric
 from ner.scoring.significance import holm
 
+pytestmark = pytest.mark.slow
+
 
 def mask(rows: list[dict], kept: list[str]) -> list[dict]:
     return [row | {s: [t if t[2:] in kept else "O" for t in row[s]] for s in ("gold", "predicted")} for row in rows]

@@ -15,6 +15,8 @@ import inference
 from ner.encoder import precision
 from ner.labels import flat_ids, label_names, spans
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(masked_run, tmp_path_factory) -> Path:
@@ -23,24 +25,10 @@ def run(masked_run, tmp_path_factory) -> Path:
 
 def texts() -> list[str]:
     rng = random.Random(9)
-    alphabet = [
-        *WORDS,
-        "Ada Moss",
-        "Lake Inari",
-        "rabies",
-        "北京",
-        "\u200b",
-        "\t",
-        "\u2028",
-        "\x85",
-        "😀",
-        "e\u0301",
-        "'s",
-        ".",
-        "  ",
-    ]
-    return ["", "   ", "a" * 3_000, *(" ".join(rng.choices(alphabet, k=rng.randint(1, 30))) for _ in range(300)),
-            " ".join(rng.choices(alphabet, k=3_000))]  # fmt: skip
+    odd = "北京|\u200b|\t|\u2028|\x85|😀|e\u0301|'s|.|  ".split("|")
+    alphabet = [*WORDS, "Ada Moss", "Lake Inari", "rabies", *odd]
+    lines = [" ".join(rng.choices(alphabet, k=rng.randint(1, 30))) for _ in range(300)]
+    return ["", "   ", "a" * 3_000, *lines, " ".join(rng.choices(alphabet, k=3_000))]
 
 
 def test_tagged_text_has_exact_offsets_and_keeps_lines_and_order(run, tmp_path, capsys):
@@ -75,17 +63,13 @@ def test_standard_input_a_file_and_an_output_file_give_the_same(run, tmp_path, c
     from_file = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     assert tagged(capsys, "--checkpoint", run, "--input_file", "-") == from_file
-    assert (
-        tagged(
-            capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt", "--output_file", tmp_path / "out.jsonl"
-        )
-        == []
-    )
+    to_file = ("--input_file", tmp_path / "in.txt", "--output_file", tmp_path / "out.jsonl")
+    assert tagged(capsys, "--checkpoint", run, *to_file) == []
     written = (tmp_path / "out.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     assert [json.loads(line) for line in written] == from_file
 
 
-def test_input_is_read_as_it_is_tagged(run, monkeypatch):
+def test_input_is_read_as_it_is_tagged():
     """An endless input is answered block by block: no block beyond the next is read before one is written."""
     read = 0
 

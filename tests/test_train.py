@@ -21,6 +21,8 @@ from ner.encoder import precision
 from ner.labels import label_names
 from ner.training.trainer import StopAtDivergence
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(upsampled_run, tmp_path_factory) -> Path:

@@ -3,13 +3,19 @@
 import json
 from pathlib import Path
 
+import architectures
 from safetensors.torch import load_file
 
 import inference
 import train
+from ner.errors import InputError
+from ner.tagging import onnx_export
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
 QUICK = (*CPU, "--num_train_epochs", "6", "--learning_rate", "1e-2", "--save_total_limit", "9")
+# Two updates, with a checkpoint after each.
+ENCODER_OPTIONS = ("--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1, "--save_total_limit", 3,
+                   "--eval_strategy", "no", "--load_best_model_at_end", "false", *CPU)  # fmt: skip
 
 
 def argv(corpus, encoder, run, *more: object) -> list[str]:
@@ -21,6 +27,19 @@ def barely_trained(corpus, encoder, run: Path) -> Path:
     """A whole run after two updates, for tests to which its scores do not matter."""
     options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, "--max_steps", 2, *CPU)
     train.main([str(o) for o in options])
+    return run
+
+
+def encoder_run(name: str, corpus: Path, folder: Path) -> Path:
+    """A run of an architecture, scored on the test split, and exported if torch can export it."""
+    encoder, run = architectures.save(folder / "encoder", name), folder / "run"
+    options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, *ENCODER_OPTIONS)
+    train.main([str(o) for o in options])
+    inference.main(["--checkpoint", str(run), *CPU])
+    try:
+        onnx_export.export(run)
+    except InputError as error:
+        assert "torch cannot export a model of type" in str(error)
     return run
 
 

@@ -17,14 +17,14 @@ from ner.encoder.checkpoints import load_tokenizer
 from ner.encoder.encoding import word_prefix
 from ner.tagging import onnx_export
 
-OPTIONS = ("--case_markers", "true", "--num_train_epochs", 40, "--learning_rate", "3e-3")
+pytestmark = pytest.mark.slow
+OPTIONS = ("--case_markers", "true", "--num_train_epochs", 12, "--learning_rate", "3e-3", "--save_total_limit", 12)
 MARKERS = list(RULES)
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory):
-    """A tiny BERT, whose tokenizer is of the class BertTokenizer as published ones are."""
-    return architectures.save(tmp_path_factory.mktemp("bert"), "bert")
+def encoder(encoders):
+    return encoders["bert"]
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +112,10 @@ def test_the_checkpoint_carries_its_markers(run, capsys):
     assert predictions(run / "onnx" / "test") == predictions(run / "test")
 
 
-def test_a_training_resumes_with_its_markers(homonyms, encoder, tmp_path):
-    options = (*OPTIONS, "--num_train_epochs", 2)
-    train.main(argv(homonyms, encoder, tmp_path / "whole", *options))
-    first, _ = sorted(path.name for path in (tmp_path / "whole").glob("checkpoint-*"))
-    shutil.copytree(tmp_path / "whole" / first, tmp_path / "resumed" / first)
-    train.main(argv(homonyms, encoder, tmp_path / "resumed", *options, "--resume_from_checkpoint", "true"))
-    assert differ_by(tmp_path / "whole", tmp_path / "resumed") == 0
+def test_a_training_resumes_with_its_markers(homonyms, encoder, run, tmp_path):
+    shutil.copytree(run / "checkpoint-88", tmp_path / "resumed" / "checkpoint-88")
+    train.main(argv(homonyms, encoder, tmp_path / "resumed", *OPTIONS, "--resume_from_checkpoint", "true"))
+    assert differ_by(run, tmp_path / "resumed") == 0
 
 
 def test_a_checkpoint_with_markers_gets_no_second_ones(homonyms, run, tmp_path):
@@ -128,21 +125,21 @@ def test_a_checkpoint_with_markers_gets_no_second_ones(homonyms, run, tmp_path):
     assert tokens(AutoTokenizer.from_pretrained(tmp_path / "again"), "Peru").count("[title]") == 1
 
 
-def test_the_embedding_grows_by_the_rows_that_it_lacks(encoder, encoders):
+def test_the_embedding_grows_by_the_rows_that_it_lacks(encoder, tmp_path):
     tokenizer, model = with_markers(encoder)
     assert model.config.vocab_size == len(tokenizer) + 6  # it had eight rows to spare
-    before = AutoModelForTokenClassification.from_pretrained(encoders["bert"]).get_input_embeddings().weight
-    tokenizer, model = with_markers(encoders["bert"])
+    full = architectures.save(tmp_path, "bert", vocab_size=len(tokenizer) - 2)
+    before = AutoModelForTokenClassification.from_pretrained(full).get_input_embeddings().weight
+    tokenizer, model = with_markers(full)
     after = model.get_input_embeddings().weight
     assert model.config.vocab_size == len(after) == len(tokenizer) == len(before) + 2
     assert (after[:-2] == before).all()
 
 
-def test_a_tokenizer_that_keeps_capitals_gets_none(corpus, encoders, tmp_path):
-    options = ("--max_steps", 2)
-    train.main(argv(corpus, encoders["roberta"], tmp_path / "asked", *OPTIONS, *options))
-    train.main(argv(corpus, encoders["roberta"], tmp_path / "plain", *OPTIONS, *options, "--case_markers", "false"))
-    assert differ_by(tmp_path / "asked", tmp_path / "plain") == 0
+def test_a_tokenizer_that_keeps_capitals_gets_none(encoders):
+    tokenizer, model = with_markers(encoders["roberta"])
+    assert not set(MARKERS) & set(tokenizer.get_vocab())
+    assert len(model.get_input_embeddings().weight) == len(tokenizer) + 8
 
 
 def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):
@@ -154,7 +151,7 @@ def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):
     tokenizer, model = with_markers(encoder)
     for place in (tokenizer, model):
         place.save_pretrained(tmp_path / "saved")
-    for kind in (tokenizer, load_tokenizer(str(tmp_path / "saved"), "checkpoint")):
+    for kind in (tokenizer, load_tokenizer(str(tmp_path / "saved"))):
         text = "In Bergen NATO said a storm hit"
         parts = tokens(kind, text)
         assert [part for part in parts if part in MARKERS] == ["[title]", "[title]", "[capitals]"]

@@ -13,6 +13,8 @@ import inference
 import train
 from ner.labels import label_names
 
+pytestmark = pytest.mark.slow
+
 CPU = ("--use_cpu", "true", "--bf16", "false")
 CODE = """
 open({mark!r}, "w").close()

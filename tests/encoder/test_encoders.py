@@ -1,28 +1,24 @@
 """What works with each architecture, measured with tiny random models: the table of docs/encoders.md.
 
-PYTHONPATH=.:tests python tests/model/test_encoders.py      # measures every row and writes the table again
+make encoders                                               # checks every row; `make test` checks four
+PYTHONPATH=.:tests python tests/encoder/test_encoders.py    # writes the table again
 """
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 import transformers
-from architectures import NAMED, save
+from architectures import ARCHITECTURES, params
 from conftest import ROOT, write_corpus
-from safetensors.torch import load_file
+from trained_runs import CPU, ENCODER_OPTIONS, differ_by, encoder_run, predictions
 
 import inference
 import train
-from ner.errors import InputError
-from ner.tagging import onnx_export
 
+pytestmark = pytest.mark.slow
 TABLE = ROOT / "docs" / "encoders.md"
-CPU = ("--use_cpu", "true", "--bf16", "false")
-TRAIN = ("--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1, "--save_total_limit", 3,
-         "--eval_strategy", "no", "--load_best_model_at_end", "false", *CPU)  # fmt: skip
 HEAD = (
     "| encoder | trained | scored | resumed | exported | equal to `pipeline` | what to know |",
     "|---|---|---|---|---|---|---|",
@@ -41,32 +37,19 @@ NOTES = {
 }
 
 
-def measured(name: str, corpus: Path, folder: Path) -> str:
-    """The table's row of an architecture."""
-    encoder, run, other = save(folder / "encoder", name), folder / "run", folder / "resumed"
-    call(train.main, "--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, *TRAIN)
-    call(inference.main, "--checkpoint", run, *CPU)
-    own = predicted(run)
-    assert len(own) == len(predicted(run, "gold")) and len(set(own)) > 3, "labels that show no difference"
-    shutil.copytree(run / "checkpoint-1", other / "checkpoint-1")
-    call(train.main, "--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", other, *TRAIN,
-         "--resume_from_checkpoint", "true")  # fmt: skip
-    first, second = (load_file(r / "model.safetensors") for r in (run, other))
-    resumed = all((first[key] == second[key]).all() for key in first)
-    cells = ["yes", "yes", word(resumed), word(exported(run)), f"{100 * agreement(run):.0f} %"]
+def measured(name: str, run: Path, folder: Path) -> str:
+    """The table's row of an architecture, from its run."""
+    own = tags(run)
+    assert len(own) == len(tags(run, "gold")) and len(set(own)) > 3, "labels that show no difference"
+    shutil.copytree(run / "checkpoint-1", folder / "checkpoint-1")
+    more = ("--output_dir", folder, *ENCODER_OPTIONS, "--resume_from_checkpoint", "true")
+    call(train.main, run / "args.yaml", *more)
+    exported = (run / "onnx").is_dir()
+    if exported:
+        call(inference.main, "--checkpoint", run / "onnx", *CPU)
+        assert tags(run / "onnx") == own
+    cells = ["yes", "yes", word(differ_by(run, folder) == 0), word(exported), f"{100 * agreement(run, folder):.0f} %"]
     return f"| {name} | {' | '.join(cells)} | {NOTES.get(name, '')} |"
-
-
-def exported(run: Path) -> bool:
-    """Whether there is an export, which then tags as the run does."""
-    try:
-        onnx_export.export(run)
-    except InputError as error:
-        assert "torch cannot export a model of type" in str(error)
-        return False
-    call(inference.main, "--checkpoint", run / "onnx", *CPU)
-    assert predicted(run / "onnx") == predicted(run)
-    return True
 
 
 def word(is_so: bool) -> str:
@@ -77,21 +60,18 @@ def call(main, *argv: object) -> None:
     main([str(argument) for argument in argv])
 
 
-def lines(run: Path) -> list[dict]:
-    return [json.loads(line) for line in (run / "test" / "predictions.jsonl").open(encoding="utf-8")]
+def tags(run: Path, side: str = "predicted") -> list[str]:
+    return [tag for line in predictions(run / "test") for tag in line[side]]
 
 
-def predicted(run: Path, side: str = "predicted") -> list[str]:
-    return [tag for line in lines(run) for tag in line[side]]
-
-
-def agreement(run: Path) -> float:
+def agreement(run: Path, folder: Path) -> float:
     """The share of words that transformers' pipeline labels as `inference.py` does without constrained decoding, by
     their first sub-token."""
-    call(inference.main, "--checkpoint", run, "--constrained_decoding", "false", *CPU)
-    pipe = transformers.pipeline("token-classification", model=str(run), ignore_labels=[], device="cpu")
+    own = shutil.copytree(run, folder / "unconstrained", ignore=shutil.ignore_patterns("onnx*", "checkpoint-*"))
+    call(inference.main, "--checkpoint", own, "--constrained_decoding", "false", *CPU)
+    pipe = transformers.pipeline("token-classification", model=str(own), ignore_labels=[], device="cpu")
     same = total = 0
-    for line in lines(run):
+    for line in predictions(own / "test"):
         sub_tokens = pipe(" ".join(line["tokens"]))
         place = 0
         for token, tag in zip(line["tokens"], line["predicted"], strict=True):
@@ -107,17 +87,17 @@ def rows() -> dict[str, str]:
             if line.startswith("| ")}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_the_table_says_what_is_so(name, corpus, tmp_path):
-    row = measured(name, corpus, tmp_path)
+@pytest.mark.parametrize("name", params(ARCHITECTURES))
+def test_the_table_says_what_is_so(name, run_of_encoder, tmp_path):
+    row = measured(name, run_of_encoder(name), tmp_path / "resumed")
     assert rows()[name] == row, (
-        "the table has another row; write it again: PYTHONPATH=.:tests python tests/model/test_encoders.py"
+        "the table has another row; write it again: PYTHONPATH=.:tests python tests/encoder/test_encoders.py"
     )
 
 
 def test_the_table_has_a_reason_for_all_that_is_missing():
     table = rows()
-    assert list(table) == ["encoder", *NAMED]
+    assert list(table) == ["encoder", *ARCHITECTURES]
     for row in list(table.values())[1:]:
         *cells, note = (cell.strip() for cell in row.strip("|").split("|")[1:])
         assert note or cells == ["yes"] * 4 + ["100 %"], row
@@ -128,7 +108,8 @@ def main() -> None:
     after = after.partition("\n\n")[2]
     with tempfile.TemporaryDirectory() as folder:
         corpus = write_corpus(Path(folder) / "corpus")
-        table = [*HEAD, *(measured(name, corpus, Path(folder) / name) for name in NAMED)]
+        runs = {name: encoder_run(name, corpus, Path(folder) / name) for name in ARCHITECTURES}
+        table = [*HEAD, *(measured(name, run, run.parent / "resumed") for name, run in runs.items())]
     TABLE.write_text(before + "\n".join(table) + "\n\n" + after, encoding="utf-8")
 
 

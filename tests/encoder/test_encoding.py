@@ -4,9 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from architectures import NAMED, byte_level, save
-from conftest import ENTITIES, TEXT, WORDS
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from architectures import ARCHITECTURES, BERT, NAMES, ROBERTA, TEXT, WORDS, byte_level, params, save, unigram
+from tokenizers import Tokenizer, models
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedTokenizerFast
 
 from ner.encoder import checkpoints, encoding
@@ -28,8 +27,8 @@ def encoded(sentences, tokenizer, window):
 
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta"])
 def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind):
-    _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O", "B-X", "I-X"], False, ["X"])
-    words = [w for w in (*WORDS, *HARD, *" ".join(TEXT).split()) if tokenizer.tokenize(w)]
+    _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O", "B-X", "I-X"], False)
+    words = [w for w in (*WORDS, *HARD, *TEXT) if tokenizer.tokenize(w)]
     sentences = [s for s in random_sentences(random.Random(1), 200, words, 12) if s]
     result, _ = encoded(sentences, tokenizer, 10_000)
     starts = np.concatenate([[0], np.cumsum(result.lengths)])
@@ -47,10 +46,10 @@ def test_input_ids_and_labels_equal_the_tokenizers_own_alignment(encoders, kind)
         assert result.labels[ours].tolist() == labels
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", params(ARCHITECTURES))
 def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
-    tokenizer = checkpoints.load_tokenizer(str(save(tmp_path, name)), "model_checkpoint")
-    words = [*WORDS, *" ".join(e for names in ENTITIES.values() for e in names).split(), "Größe", "1,000", "-", "a.b"]
+    tokenizer = checkpoints.load_tokenizer(str(save(tmp_path, name)))
+    words = [*WORDS, *NAMES, "Größe", "1,000", "-", "a.b"]
     sentences = [s for s in random_sentences(random.Random(5), 60, words, 12) if s]
     result, _ = encoded(sentences, tokenizer, 10_000)
     texts = [tokenizer(" ".join(sentence))["input_ids"] for sentence in sentences]
@@ -60,26 +59,22 @@ def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
 
 
 def test_a_tokenizer_whose_words_differ_from_its_text_is_named(tmp_path, caplog):
-    tokenizer = byte_level(("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"))
-    tokenizer.save_pretrained(tmp_path)
+    byte_level(BERT).save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "modernbert"}')
-    checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
+    checkpoints.load_tokenizer(str(tmp_path))
     assert "other sub-tokens than its text" not in caplog.text
-    backend = Tokenizer(models.BPE(unk_token="[UNK]"))  # without words: its tokens go across spaces
-    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["[UNK]"])
-    backend.train_from_iterator([*TEXT, "In 1998 , Ada Moss ' s said : no ."] * 5, trainer)
-    PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]").save_pretrained(tmp_path)
-    checkpoints.load_tokenizer(str(tmp_path), "model_checkpoint")
-    assert (
-        f"{tmp_path}: its tokenizer splits the words of a sentence into other sub-tokens than its text" in caplog.text
-    )
+    across = models.BPE({"[UNK]": 0, "n": 1, " ": 2, "n ": 3}, [("n", " ")], unk_token="[UNK]")
+    PreTrainedTokenizerFast(tokenizer_object=Tokenizer(across), unk_token="[UNK]").save_pretrained(tmp_path)
+    checkpoints.load_tokenizer(str(tmp_path))
+    expected = f"{tmp_path}: its tokenizer splits the words of a sentence into other sub-tokens than its text"
+    assert expected in caplog.text
 
 
 def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders):
     sentences = random_sentences(random.Random(4), 50, WORDS + HARD, 30)
     results = []
     for sets_them in (False, True):
-        _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
+        _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
         if sets_them:
             tokenizer.backend_tokenizer.enable_truncation(2)
             tokenizer.backend_tokenizer.enable_padding(length=9)
@@ -90,14 +85,10 @@ def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders
 @pytest.mark.parametrize("scheme", ["first", "always", None])
 def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch):
     """Also where the tokenizer marks the beginning of a text: each word is one."""
-    _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
+    _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
     if scheme:
-        unigram = Tokenizer(models.Unigram())
-        unigram.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
-        trainer = trainers.UnigramTrainer(vocab_size=150, unk_token="<unk>", special_tokens=["<unk>"])
-        unigram.train_from_iterator(TEXT, trainer)
-        tokenizer = PreTrainedTokenizerFast(tokenizer_object=unigram, unk_token="<unk>")
-    words = [*WORDS, *HARD, *" ".join(TEXT).split()]
+        tokenizer = unigram(ROBERTA, scheme=scheme)
+    words = [*WORDS, *HARD, *TEXT]
     monkeypatch.setattr(encoding, "SEQUENCE", 7)
     ids, counts = encoding.sub_tokens(words, tokenizer)
     alone = [tokenizer([[w]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0] for w in words]
@@ -115,7 +106,7 @@ def test_a_word_without_sub_tokens_needs_an_unknown_token():
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 @pytest.mark.parametrize("window", [5, 8, 30])
 def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind, window):
-    _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O"], False, [])
+    _, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O"], False)
     result, count = encoded(random_sentences(random.Random(2), 60, WORDS + HARD, 90), tokenizer, window)
     labels = result.labels[result.labels != IGNORED]
     assert labels.tolist() == (np.arange(count) % 1000).tolist()
@@ -125,7 +116,7 @@ def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind,
 
 
 def test_words_that_the_tokenizer_drops_stand_as_unknown(encoders):
-    _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
+    _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
     result, _ = encoded([["\u200b", "town", "\u00ad"]], tokenizer, 64)
     unknown = tokenizer.unk_token_id
     assert result.input_ids.tolist() == [
@@ -169,7 +160,7 @@ def test_one_endless_line_takes_linear_time():
 
 def test_the_window_is_the_models(encoders):
     for kind, size in (("bert", 64), ("distilbert", 512), ("roberta", 512)):
-        model, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O"], False, [])
+        model, tokenizer = checkpoints.load_for_training(str(encoders[kind]), ["O"], False)
         assert window_size(tokenizer, model, None) == size
         assert window_size(tokenizer, model, 16) == 16
         with pytest.raises(InputError, match=f"found 1000; expected at most {size}"):
@@ -195,14 +186,14 @@ def test_a_window_is_as_long_as_the_table_of_positions_and_no_longer(kind):
 
 @pytest.mark.parametrize("name", ["xlnet", "mt5 encoder"])
 def test_a_window_without_a_limit_is_what_such_models_were_trained_with(name, tmp_path):
-    model, tokenizer = checkpoints.load_for_training(str(save(tmp_path, name)), ["O"], False, [])
+    model, tokenizer = checkpoints.load_for_training(str(save(tmp_path, name)), ["O"], False)
     assert tokenizer.model_max_length > 10**9
     assert window_size(tokenizer, model, None) == 512
     assert window_size(tokenizer, model, 2_000) == 2_000
 
 
 def test_a_model_whose_window_holds_no_text_is_refused(encoders):
-    model, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False, [])
+    model, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
     model.bert.embeddings.position_embeddings = torch.nn.Embedding(3, 32)
     with pytest.raises(InputError, match=r"found a window of 3 sub-tokens .*config\.json.*expected at least 4"):
         window_size(tokenizer, model, None)

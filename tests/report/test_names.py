@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from scored_runs import report_of, sentences, with_noise, write_run
 
 import report
+
+pytestmark = pytest.mark.slow
 
 
 def test_names_are_the_shortest_suffixes_that_differ(tmp_path):

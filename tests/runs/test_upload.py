@@ -17,7 +17,7 @@ import inference
 import train
 from ner.runs.files import BASELINE
 
-pytestmark = pytest.mark.usefixtures("online")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
 
 
 @pytest.fixture

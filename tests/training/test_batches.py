@@ -2,20 +2,21 @@
 
 import functools
 import itertools
-import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
-from conftest import save, write_jsonl
+from architectures import save
+from conftest import write_jsonl
 from trained_runs import argv, differ_by, predictions, read_json
-from transformers import BertConfig, BertForMaskedLM, BertForTokenClassification
+from transformers import BertForTokenClassification
 
 import train
 from ner.training.trainer import BatchesOfLikeLength
 
 
+@pytest.mark.slow
 def test_gradient_accumulation_agrees_with_one_large_batch(corpus, still, tmp_path):
     for batch, steps in ((16, 1), (4, 4)):
         sizes = ("--per_device_train_batch_size", batch, "--gradient_accumulation_steps", steps)
@@ -24,6 +25,7 @@ def test_gradient_accumulation_agrees_with_one_large_batch(corpus, still, tmp_pa
     assert differ_by(tmp_path / "1", tmp_path / "4") < 1e-6
 
 
+@pytest.mark.slow
 def test_evaluation_keeps_the_datas_order_when_training_groups_by_length(corpus, encoders, tmp_path):
     train.main(argv(corpus, encoders["bert"], tmp_path, "--train_sampling_strategy", "group_by_length"))
     history = read_json(tmp_path / "trainer_state.json")["log_history"]
@@ -32,23 +34,20 @@ def test_evaluation_keeps_the_datas_order_when_training_groups_by_length(corpus,
     assert read_json(tmp_path / "validation" / "metrics.json")["overall"]["f1"] == pytest.approx(best)
 
 
+@pytest.mark.slow
 def test_an_odd_table_of_positions_is_not_padded_beyond(corpus, tmp_path):
-    odd = save(tmp_path / "odd", "bert")
-    config = BertConfig.from_pretrained(odd, max_position_embeddings=7)
-    BertForMaskedLM(config).save_pretrained(odd)
+    odd = save(tmp_path / "odd", "bert", max_position_embeddings=7)
     train.main(argv(corpus, odd, tmp_path / "run", "--max_steps", "2"))
     assert read_json(tmp_path / "run" / "config.json")["trained_window"] == 7
 
 
+@pytest.mark.slow
 def test_evaluation_bounds_the_pairs_of_positions_of_a_batch(corpus, tmp_path, monkeypatch):
     """A long sentence has many windows, and attention compares each position of a window with each other one."""
-    rows = [{"tokens": ["storm"] * 5_000, "ner_tags": [0] * 5_000}, {"tokens": ["Bergen"], "ner_tags": [5]}] * 2
+    rows = [{"tokens": ["storm"] * 2_000, "ner_tags": [0] * 2_000}, {"tokens": ["Bergen"], "ner_tags": [5]}] * 2
     data = shutil.copytree(corpus, tmp_path / "data")
     write_jsonl(data / "val" / "val_en.jsonl", rows)
-    encoder = save(tmp_path / "encoder", "bert")
-    BertForMaskedLM(BertConfig.from_pretrained(encoder, max_position_embeddings=1024)).save_pretrained(encoder)
-    tokenizer = read_json(encoder / "tokenizer_config.json") | {"model_max_length": 1024}
-    (encoder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    encoder = save(tmp_path / "encoder", "bert", max_position_embeddings=1024)
     shapes, losses = [], []
     forward = BertForTokenClassification.forward
 
@@ -65,9 +64,8 @@ def test_evaluation_bounds_the_pairs_of_positions_of_a_batch(corpus, tmp_path, m
         losses += [e["eval_loss"] for e in read_json(run / "trainer_state.json")["log_history"] if "eval_loss" in e]
         assert max(n * length**2 for n, length in shapes) <= max(3 * 512**2, 1024**2)
         assert len(predictions(run / "validation")) == 4
-    assert (tmp_path / "1/validation/predictions.jsonl").read_bytes() == (
-        tmp_path / "3/validation/predictions.jsonl"
-    ).read_bytes()
+    one, three = (tmp_path / size / "validation" / "predictions.jsonl" for size in ("1", "3"))
+    assert one.read_bytes() == three.read_bytes()
     assert len(losses) == 2
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from architectures import NAMED, save
+from architectures import ARCHITECTURES, params, save
 
 from ner.encoder import checkpoints
 from ner.labels import label_names
@@ -82,10 +82,10 @@ def test_what_is_kept_is_scaled(kind):
     assert torch.equal(mask.unique(), torch.tensor([0, 4 / 3], dtype=kind))
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", params(ARCHITECTURES))
 def test_a_model_with_it_drops_in_training_and_computes_the_same_outside(name, tmp_path):
     names = label_names(["PER"])
-    model, tokenizer = checkpoints.load_for_training(str(save(tmp_path, name)), names, False, ["PER"])
+    model, tokenizer = checkpoints.load_for_training(str(save(tmp_path, name)), names, False)
     inputs = tokenizer(["a storm hit Lake Inari and Ada Moss left", "rabies"], padding=True, return_tensors="pt")
     inputs.pop("token_type_ids", None)
     real = inputs["attention_mask"].bool()
@@ -106,4 +106,4 @@ def test_a_model_with_it_drops_in_training_and_computes_the_same_outside(name, t
 
 
 def test_each_attention_that_is_replaced_is_tested():
-    assert {architecture.model_type for architecture in NAMED.values()} >= SAME_ATTENTION
+    assert {architecture.model_type for architecture in ARCHITECTURES.values()} >= SAME_ATTENTION

@@ -24,6 +24,8 @@ from ner.training.resuming import MAY_DIFFER, checkpoint_to_resume, record_of, r
 pytestmark = pytest.mark.slow
 RESUME = ("--resume_from_checkpoint", "true")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(stopped_run, tmp_path_factory) -> Path:

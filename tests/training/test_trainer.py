@@ -69,6 +69,7 @@ def test_trainer_reads_the_precision_that_is_set_after_its_options_are_made(prec
     assert product.dtype == getattr(torch, precision)
 
 
+@pytest.mark.slow
 def test_a_trainer_trains_as_often_as_it_is_told(corpus, encoders, tmp_path):
     options = ("--max_steps", "2", "--save_strategy", "no", "--load_best_model_at_end", "false", "--use_cpu", "true")
     given = ["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(tmp_path)]

@@ -21,6 +21,8 @@ import train
 from ner.training import trainer
 from ner.training.speed import UsedEmbedding, train_used_rows
 
+pytestmark = pytest.mark.slow
+
 TINY = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 
 

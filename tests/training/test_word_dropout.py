@@ -2,6 +2,7 @@
 
 import shutil
 
+import pytest
 import torch
 from trained_runs import argv, differ_by, weights
 from transformers import AutoTokenizer
@@ -24,6 +25,7 @@ def test_a_share_of_the_sub_tokens_is_hidden_but_no_special_token(encoders):
     assert not changed[:, [0, 6, 7]].any()
 
 
+@pytest.mark.slow
 def test_a_training_learns_with_hidden_words_and_resumes_with_them(corpus, encoders, tmp_path):
     train.main(argv(corpus, encoders["bert"], tmp_path / "whole", *OPTIONS))
     train.main(argv(corpus, encoders["bert"], tmp_path / "without", *OPTIONS, "--word_dropout", 0))
@@ -37,6 +39,7 @@ def test_a_training_learns_with_hidden_words_and_resumes_with_them(corpus, encod
     assert differ_by(tmp_path / "whole", tmp_path / "resumed") == 0
 
 
+@pytest.mark.slow
 def test_a_tokenizer_without_a_mask_token_is_refused(corpus, encoders, tmp_path, fails):
     tokenizer = AutoTokenizer.from_pretrained(encoders["bert"])
     shutil.copytree(encoders["bert"], tmp_path / "encoder")
