@@ -2,11 +2,11 @@
 
 import json
 import random
-import shutil
 
 import architectures
 import pytest
 from conftest import WORDS, row, write_jsonl
+from interrupted_runs import interrupted
 from trained_runs import CPU, argv, differ_by, predictions, read_json, tagged, weights
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
@@ -113,7 +113,7 @@ def test_the_checkpoint_carries_its_markers(run, capsys):
 
 
 def test_a_training_resumes_with_its_markers(homonyms, encoder, run, tmp_path):
-    shutil.copytree(run / "checkpoint-88", tmp_path / "resumed" / "checkpoint-88")
+    interrupted(run, tmp_path / "resumed", 88)
     train.main(argv(homonyms, encoder, tmp_path / "resumed", *OPTIONS, "--resume_from_checkpoint", "true"))
     assert differ_by(run, tmp_path / "resumed") == 0
 

@@ -12,6 +12,7 @@ import pytest
 import transformers
 from architectures import ARCHITECTURES, params
 from conftest import ROOT, write_corpus
+from interrupted_runs import interrupted
 from trained_runs import CPU, ENCODER_OPTIONS, differ_by, encoder_run, predictions
 
 import inference
@@ -41,7 +42,7 @@ def measured(name: str, run: Path, folder: Path) -> str:
     """The table's row of an architecture, from its run."""
     own = tags(run)
     assert len(own) == len(tags(run, "gold")) and len(set(own)) > 3, "labels that show no difference"
-    shutil.copytree(run / "checkpoint-1", folder / "checkpoint-1")
+    interrupted(run, folder, 1)
     more = ("--output_dir", folder, *ENCODER_OPTIONS, "--resume_from_checkpoint", "true")
     call(train.main, run / "args.yaml", *more)
     exported = (run / "onnx").is_dir()

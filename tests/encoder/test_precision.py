@@ -15,22 +15,27 @@ from ner.errors import InputError
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
-def options(device: torch.device = CPU, **values: object) -> SimpleNamespace:
+def options(**values: object) -> SimpleNamespace:
     """Training arguments that nothing was said about, as TrainingArguments derives them."""
-    return SimpleNamespace(**({"bf16": None, "fp16": False, "mixed_precision": "no", "device": device} | values))
+    return SimpleNamespace(**({"bf16": None, "fp16": False, "mixed_precision": "no"} | values))
+
+
+def chosen(model_type: str = "bert", **values: object) -> str:
+    """The precision that is chosen where options say `values`."""
+    return precision_module.choose_precision(precision_module.asked_precision(options(**values)), CPU, model_type)
 
 
 @pytest.mark.parametrize("has", [True, False])
 def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, caplog):
     monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device: has)
-    chosen = options()
     with caplog.at_level("INFO", "ner"):
-        precision = precision_module.choose_precision(chosen, "bert")
+        precision = chosen()
     assert precision == ("bfloat16" if has else "float32")
-    precision_module.set_precision(chosen, precision)
-    assert precision_module.training_precision(chosen) == precision
-    assert (chosen.bf16, chosen.mixed_precision) == (has, "bf16" if has else "no")
     assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
+    settled = options()
+    precision_module.set_precision(settled, precision)
+    assert precision_module.asked_precision(settled) == precision
+    assert (settled.bf16, settled.mixed_precision) == (has, "bf16" if has else "no")
 
 
 @pytest.mark.parametrize(
@@ -47,23 +52,28 @@ def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, c
 def test_what_was_asked_for_comes_before_the_hardware(given, precision, monkeypatch):
     for has in (True, False):
         monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device, has=has: has)
+        assert chosen(**given) == precision
         settled = options(**given)
-        assert precision_module.choose_precision(settled, "bert") == precision
         precision_module.set_precision(settled, precision)
         assert (settled.bf16, settled.fp16) == (precision == "bfloat16", precision == "float16")
+        assert precision_module.asked_precision(settled) == precision
         assert precision_module.scoring_precision(precision) == ("bfloat16" if precision == "bfloat16" else "float32")
+
+
+def test_a_precision_without_a_name_here_is_refused():
+    with pytest.raises(InputError, match="accelerate: found the precision fp8; expected no, bf16 or fp16"):
+        chosen(mixed_precision="fp8")
 
 
 def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):
     monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device: True)
-    chosen = options()
     with caplog.at_level("INFO", "ner"):
-        assert precision_module.choose_precision(chosen, "deberta") == "float32"
+        assert chosen("deberta") == "float32"
     assert "bfloat16: off, transformers' deberta does not work in it" in caplog.text
     for given in ({"bf16": True, "mixed_precision": "bf16"}, {"mixed_precision": "bf16"}):
         with pytest.raises(InputError, match=r"--bf16: found bfloat16 for a model of type deberta.*--bf16 false"):
-            precision_module.choose_precision(options(**given), "deberta")
-    assert precision_module.choose_precision(options(bf16=False), "deberta") == "float32"
+            chosen("deberta", **given)
+    assert chosen("deberta", bf16=False) == "float32"
 
 
 TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
@@ -89,7 +99,7 @@ def test_no_clock_is_asked(monkeypatch):
     for name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
         monkeypatch.setattr(time, name, asked)
         monkeypatch.setattr(time, f"{name}_ns", asked)
-    assert len({precision_module.choose_precision(options(), "bert") for _ in range(20)}) == 1
+    assert len({chosen() for _ in range(20)}) == 1
 
 
 @pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])
