@@ -4,9 +4,9 @@
     python -m benchmarks.size --dataset LARGE --model_checkpoint PATH [--rounds 3] [--processes 2]
 
 All ten languages are masked and up-sampled. Each part runs in a process of its own, or in several at the same time, as
-in a distributed training. The peak memory is that of a whole process, with torch and the model. The seconds do not
-include imports and loading the model, except in `first update`: these are from the start of the process to the end of
-the first update.
+in a distributed training. The peak memory and the CPU seconds are those of a whole process, with imports and the model.
+The seconds do not include imports and loading the model, except in `first update`: these are from the start of the
+process to the end of the first update.
 """
 
 import argparse
@@ -74,16 +74,16 @@ def main() -> None:
         print(PARTS[options.part](options.dataset, options.model_checkpoint))
         return
     print(f"{cpu_name()}, {torch.get_num_threads()} threads, {options.processes} process(es) at a time")
-    print(f"{'':28}{'seconds':>9}   lowest-highest   {'MB each':>7}")
+    print(f"{'':28}{'seconds':>9}   lowest-highest   {'CPU seconds':>11} {'MB':>7}, each")
     for part in options.only:
         measured = [one for _ in range(options.rounds) for one in measurements(part, options)]
-        seconds, peaks = zip(*measured, strict=True)
-        print(f"{part:28}{np.median(seconds):9.1f}   {min(seconds):6.1f}-{max(seconds):<7.1f}   {max(peaks):7,.0f}",
-              flush=True)  # fmt: skip
+        seconds, cpu_seconds, peaks = zip(*measured, strict=True)
+        print(f"{part:28}{np.median(seconds):9.1f}   {min(seconds):6.1f}-{max(seconds):<7.1f}   "
+              f"{np.median(cpu_seconds):11.1f} {max(peaks):7,.0f}", flush=True)  # fmt: skip
 
 
-def measurements(part: str, options: argparse.Namespace) -> list[tuple[float, float]]:
-    """Seconds of a part, and the peak memory in megabytes, of each of the processes that run it at the same time."""
+def measurements(part: str, options: argparse.Namespace) -> list[tuple[float, float, float]]:
+    """Seconds, CPU seconds and peak memory in megabytes of each of the processes that run a part at the same time."""
     command = [sys.executable, "-m", "benchmarks.size", "--part", part, "--dataset", str(options.dataset.resolve()),
                "--model_checkpoint", options.model_checkpoint]  # fmt: skip
     environment = os.environ | {"STARTED": str(time.time())}
@@ -100,7 +100,7 @@ def measurements(part: str, options: argparse.Namespace) -> list[tuple[float, fl
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             raise SystemExit(f"{part}: failed; run it by itself: {' '.join(command)}")
-        result.append((float(printed), usage.ru_maxrss * 1024 / 1e6))
+        result.append((float(printed), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6))
     return result
 
 
