@@ -1,44 +1,53 @@
-# make quickstart   train, score and tag on the sample corpus
-# make check        lint, types and the fast tests
-# make test         lint, types and all tests
-# make pictures     draw the sample's picture in the README again
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RUN := runs/quickstart
 AXE := 4.10.3
+RUNS := $(RUN) $(RUN)_masked
 SENTENCE := Rabies, which foxes and bats carry, was studied by Louis Pasteur in Paris.
 
-.PHONY: quickstart check test lint pictures
+.DEFAULT_GOAL := help
+.PHONY: help quickstart check test encoders lint format pictures
 
-quickstart: $(RUN)/README.md
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' Makefile
+
+quickstart: $(RUN)/README.md  ## train on the sample corpus, score the test split, tag a sentence
 	$(BIN)/python inference.py --checkpoint $(RUN)
 	$(BIN)/python inference.py --checkpoint $(RUN) --text "$(SENTENCE)"
 	@printf '\n$(RUN) holds the checkpoint, its scores and predictions, and a model card (README.md).\n'
-	@printf '$(RUN)/data holds an audit of the data, with pictures. Next: "Usage" in README.md.\n'
+	@printf 'runs/data/sample holds an audit of the data, with pictures. Next: "Usage" in README.md.\n'
 
-# The model card is the last file of a run. An interrupted training is resumed from its last complete checkpoint.
+# The model card is the last file of a run. An interrupted training is resumed from its last checkpoint, if it has one.
 $(RUN)/README.md: | .venv/quickstart-installed
-	$(BIN)/python data.py --dataset sample --output_dir $(RUN)
-	$(BIN)/python train.py configs/quickstart.yaml $(if $(wildcard $(RUN)/checkpoint-*/trainer_state.json),--resume_from_checkpoint true,--overwrite_output_dir true)
+	$(BIN)/python data.py --dataset sample
+	$(BIN)/python train.py configs/quickstart.yaml $(if $(wildcard $(RUN)/checkpoint-*),--resume_from_checkpoint true)
 
-check: lint
-	$(BIN)/python -m pytest -q -m "not slow"
+check: lint  ## lint, types and the fast tests
+	$(BIN)/python -m pytest -q -m "not slow and not encoders"
 
-test: lint
+test: lint  ## lint, types and all tests; five minutes on two cores
 	@[ -f .venv/node_modules/axe-core/axe.min.js ] || \
 	  npm install --silent --no-save --no-package-lock --prefix .venv axe-core@$(AXE) || \
 	  echo "axe-core could not be installed: the test of the report's accessibility will be skipped"
 	$(BIN)/python -m pytest -q
 
-lint: .venv/test-installed
+encoders: .venv/test-installed  ## test all encoders of docs/encoders.md, of which `make test` takes four
+	$(BIN)/python -m pytest -q -m "" tests/encoder tests/training/test_dropout.py
+
+lint: .venv/test-installed  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-pictures: .venv/installed
-	$(BIN)/python data.py --dataset sample --output_dir runs/sample
-	cp runs/sample/data/default-dataset.png readmefiles
+format: .venv/test-installed  ## format the code and sort its imports
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+pictures: .venv/test-installed  ## draw the pictures of the README again; needs the two runs of RUNS, and chromium
+	$(BIN)/python data.py --dataset sample
+	cp runs/data/sample/default-dataset.png readmefiles
+	$(BIN)/python -m benchmarks.pictures $(RUNS)
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'

@@ -83,37 +83,29 @@ def test_scores_that_are_not_finite_are_one_error(exported, exported_run, tmp_pa
     assert not out.exists() and not (large / "test").exists()
 
 
-@pytest.mark.parametrize("value", [2, 1, 0, -5, "512", True, float("nan")])
-def test_a_window_that_holds_no_text_is_refused(value, masked_run, corpus, tmp_path, fails):
-    broken = changed(masked_run, tmp_path / "broken", "tokenizer_config.json", model_max_length=value)
-    expected = f"{broken}: tokenizer_config.json: found model_max_length {value!r}; expected a number of at least 4"
-    assert f"--checkpoint {expected}" in fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
-    train_argv = ("--dataset", corpus, "--model_checkpoint", broken, "--output_dir", tmp_path / "new", *CPU)
-    assert f"--model_checkpoint {expected}" in fails(train.main, *train_argv)
+NUMBER, CALIBRATION = "a number of at least 4", "the numbers intercept and slope"
+WRONG = [
+    *(("tokenizer_config.json", "model_max_length", v, NUMBER) for v in (2, 1, 0, -5, "512", True, float("nan"))),
+    *(("config.json", "trained_window", v, NUMBER) for v in (3, "64", True, 64.0)),
+    *(("config.json", "score_calibration", v, CALIBRATION) for v in ("high", [1, 0], {"slope": 1})),
+    *(("config.json", "score_calibration", {"slope": v, "intercept": 0}, CALIBRATION) for v in (True, 1e999)),
+]
+
+
+@pytest.mark.parametrize(("file", "key", "value", "expected"), WRONG)
+def test_a_setting_that_cannot_be_used_is_refused(file, key, value, expected, masked_run, corpus, tmp_path, fails):
+    broken = changed(masked_run, tmp_path / "broken", file, **{key: value})
+    message = f"{broken}: {file}: found {key} {value!r}; expected {expected}"
+    assert message in fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
+    if key == "model_max_length":  # the other two come from a training, and the next one replaces them
+        train_argv = ("--dataset", corpus, "--model_checkpoint", broken, "--output_dir", tmp_path / "new", *CPU)
+        assert f"--model_checkpoint {message}" in fails(train.main, *train_argv)
 
 
 def test_a_tokenizer_without_a_limit_has_the_models_window(masked_run, tmp_path, capsys):
     for number, value in enumerate((None, 1e30, float("inf"), 512.0)):
         other = changed(masked_run, tmp_path / str(number), "tokenizer_config.json", model_max_length=value)
         assert tagged(capsys, "--checkpoint", other, "--text", "a storm hit Bergen")[0]["entities"]
-
-
-@pytest.mark.parametrize("value", [3, "64", True, 64.0])
-def test_a_trained_window_that_is_none_is_refused(value, masked_run, tmp_path, fails):
-    broken = changed(masked_run, tmp_path / "broken", "config.json", trained_window=value)
-    message = fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
-    assert f"{broken}: config.json: found trained_window {value!r}; expected a number of at least 4" in message
-
-
-@pytest.mark.parametrize(
-    "value", ["high", [1, 0], {"slope": 1}, {"slope": True, "intercept": 0}, {"slope": 1e999, "intercept": 0}]
-)
-def test_a_calibration_that_is_none_is_refused(value, masked_run, tmp_path, fails):
-    broken = changed(masked_run, tmp_path / "broken", "config.json", score_calibration=value)
-    message = fails(inference.main, "--checkpoint", broken, "--text", "a", *CPU)
-    assert (
-        f"{broken}: config.json: found score_calibration {value!r}; expected the numbers intercept and slope" in message
-    )
 
 
 def test_tokens_beyond_the_embeddings_are_refused(exported_run, corpus, tmp_path, fails, capsys):

@@ -95,11 +95,10 @@ def test_label_names_that_are_no_text_are_those_of_no_tagger(labels, encoders, t
     "name", ["tokenizer_config.json", "special_tokens_map.json", "model.safetensors", "config.json"]
 )
 @pytest.mark.parametrize("how", ["failing", "broken"])
-def test_a_file_that_the_hub_fails_to_send_is_not_taken_for_absent(how, name, encoders, online, fails):
+def test_a_file_that_the_hub_fails_to_send_is_not_taken_for_absent(how, name, encoders, tmp_path, online, fails):
     repo_id = f"someone/{how}-{name.split('.')[0]}"
     online.repos["models", repo_id] = {p.name: p.read_bytes() for p in encoders["bert"].iterdir()}
     setattr(online, how, name)
-    message = fails(
-        train.main, "--dataset", "sample", "--max_train_sentences", "2", "--model_checkpoint", repo_id, *CPU
-    )
+    options = ("--dataset", "sample", "--max_train_sentences", "2", "--output_dir", tmp_path / "run", *CPU)
+    message = fails(train.main, *options, "--model_checkpoint", repo_id)
     assert name in message and "cannot be fetched" in message

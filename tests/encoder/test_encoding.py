@@ -118,14 +118,7 @@ def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind,
 def test_words_that_the_tokenizer_drops_stand_as_unknown(encoders):
     _, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
     result, _ = encoded([["\u200b", "town", "\u00ad"]], tokenizer, 64)
-    unknown = tokenizer.unk_token_id
-    assert result.input_ids.tolist() == [
-        2,
-        unknown,
-        *tokenizer("town", add_special_tokens=False)["input_ids"],
-        unknown,
-        3,
-    ]
+    assert tokenizer.convert_ids_to_tokens(result.input_ids) == ["[CLS]", "[UNK]", "town", "[UNK]", "[SEP]"]
     assert (result.labels != IGNORED).sum() == 3
 
 
