@@ -16,7 +16,7 @@ quickstart: $(RUN)/README.md  ## train on the sample corpus, score the test spli
 	$(BIN)/python inference.py --checkpoint $(RUN)
 	$(BIN)/python inference.py --checkpoint $(RUN) --text "$(SENTENCE)"
 	@printf '\n$(RUN) holds the checkpoint, its scores and predictions, and a model card (README.md).\n'
-	@printf 'runs/data/sample holds an audit of the data, with pictures. Next: "Usage" in README.md.\n'
+	@printf 'runs/data/sample holds an audit of the data, with pictures. Next: "Your own data" in README.md.\n'
 
 # The model card is the last file of a run. An interrupted training is resumed from its last checkpoint, if it has one.
 $(RUN)/README.md: | .venv/quickstart-installed
@@ -46,7 +46,7 @@ format: .venv/test-installed  ## format the code and sort its imports
 
 pictures: .venv/test-installed  ## draw the pictures of the README again; needs the two runs of RUNS, and chromium
 	$(BIN)/python data.py --dataset sample
-	cp runs/data/sample/default-dataset.png readmefiles
+	cp runs/data/sample/default-dataset.png runs/data/sample/default-dataset-dark.png readmefiles
 	$(BIN)/python -m benchmarks.pictures $(RUNS)
 
 .venv/installed: requirements.txt

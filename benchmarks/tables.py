@@ -1,4 +1,4 @@
-"""The tables of the README and of docs/results.md, from the records that `benchmarks.experiment` wrote.
+"""The tables of the README and of results/multinerd_en/README.md, from the records that `benchmarks.experiment` wrote.
 
     python -m benchmarks.tables RECORDS
 
