@@ -18,7 +18,7 @@ from ner.encoder.encoding import word_prefix
 from ner.tagging import onnx_export
 
 pytestmark = pytest.mark.slow
-OPTIONS = ("--case_markers", "true", "--num_train_epochs", 12, "--learning_rate", "3e-3", "--save_total_limit", 12)
+OPTIONS = ("--case_markers", "true", "--num_train_epochs", 12, "--save_total_limit", 12)
 MARKERS = list(RULES)
 
 
