@@ -1,7 +1,6 @@
 """A checkpoint that tags: from words to labels, and from raw text to entities with character offsets."""
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,6 @@ from ner.scoring.calibration import Calibration
 from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities
 from ner.tagging.onnx_export import onnx_logits
 from ner.tagging.prediction import Batching, Logits, batching_for, torch_logits, word_logits
-
-
-class NotFiniteError(InputError):
-    """A model gave NaN or infinity instead of scores."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ class Tagger:
         device = torch.device("cpu" if loaded.onnx else device)
         batching = batching_for(batch_size, device)
         if loaded.onnx:
-            logits, precision = onnx_logits(loaded.onnx, len(labels), batching.at_once)
+            logits, precision = onnx_logits(loaded.onnx, batching.at_once)
         else:
             precision = scoring_precision(choose_precision(precision, device, model.config.model_type))
             logits = torch_logits(model.to(device, getattr(torch, precision)))
@@ -95,7 +90,7 @@ class Tagger:
             window=window_size(loaded.tokenizer, model, max_length),
             batching=batching,
             constrained=constrained,
-            calibration=recorded_calibration(model),
+            calibration=Calibration(**(getattr(model.config, CALIBRATION, None) or {})),
         )
 
     @property
@@ -111,7 +106,7 @@ class Tagger:
     def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Tagged:
         """Tags the words [token] of sentences of `lengths` [sentence]; ids are indices into `names`.
 
-        Raises `NotFiniteError` where the model gives no finite scores.
+        Raises `InputError` where the model gives no finite scores.
         """
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
@@ -121,7 +116,7 @@ class Tagger:
         wrong = int((~np.isfinite(logits).all(axis=1)).sum())
         if wrong:
             remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"
-            raise NotFiniteError(
+            raise InputError(
                 f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
                 f"expected finite numbers; {remedy}"
             )
@@ -132,27 +127,6 @@ class Tagger:
         if self.constrained:
             return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
         return Tagged(ids, entities, independent_probabilities(scores, lengths, ids, entities))
-
-
-def recorded_calibration(model: PreTrainedModel) -> Calibration:
-    """The calibration that training stored in `config.json`; one that changes nothing where there is none.
-
-    Raises `InputError` for values that are no calibration.
-    """
-    recorded = getattr(model.config, CALIBRATION, None)
-    if recorded is None:
-        return Calibration()
-    names = {field.name for field in fields(Calibration)}
-    if (
-        not isinstance(recorded, dict)
-        or recorded.keys() != names
-        or not all(type(value) in (int, float) and math.isfinite(value) for value in recorded.values())
-    ):
-        raise InputError(
-            f"{model.name_or_path}: config.json: found {CALIBRATION} {recorded!r}; expected the numbers "
-            f"{' and '.join(sorted(names))}; correct it there, or remove it"
-        )
-    return Calibration(**recorded)
 
 
 def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:

@@ -27,11 +27,8 @@ class LogLines(TrainerCallback):
             tqdm.write(line, file=sys.stderr)
 
 
-class ProgressBars(ProgressCallback):
-    """transformers' progress bars, without its log lines."""
-
-    def on_log(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: `LogLines` prints them."""
+class LogLinesAndBars(LogLines, ProgressCallback):
+    """These log lines, and transformers' progress bars."""
 
 
 class StopAtDivergence(TrainerCallback):
@@ -51,12 +48,7 @@ class StopAtDivergence(TrainerCallback):
     ) -> None:
         *_, last = (weights for weights in model.parameters() if weights.requires_grad)
         if not last.isfinite().all():
-            raise divergence(args, f"after update {state.global_step:,} the weights are not finite")
-
-
-def divergence(options: TrainingArguments, symptom: str) -> InputError:
-    """The error of a training that ended in NaN or infinity, as `symptom` says."""
-    return InputError(
-        f"{options.output_dir}: training diverged: {symptom}; expected finite numbers; "
-        f"lower --learning_rate (it was {options.learning_rate:g}){' or try --bf16 false' if options.bf16 else ''}"
-    )
+            raise InputError(
+                f"{args.output_dir}: training diverged: after update {state.global_step:,} the weights are not finite; "
+                f"lower --learning_rate (it was {args.learning_rate:g}){' or try --bf16 false' if args.bf16 else ''}"
+            )
