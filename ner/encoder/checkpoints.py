@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -37,20 +36,6 @@ NO_SAFETENSORS = (
     "holds no safetensors; expected model.safetensors, or the model.onnx of an export (other forms can run code when "
     "they are loaded); save the model again with save_pretrained"
 )
-
-
-@dataclass(frozen=True)
-class LoadedCheckpoint:
-    """A fine-tuned checkpoint: its model, its tokenizer, and its label names by id.
-
-    Where `onnx` names a model file, that file has the weights, and `model` has the shape only (its parameters are on
-    torch's device `meta`).
-    """
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerFast
-    label_names: list[str]
-    onnx: Path | None
 
 
 def resolve_checkpoint(name: str) -> str:
@@ -193,25 +178,23 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
     return model, tokenizer
 
 
-def load_for_tagging(location: str) -> LoadedCheckpoint:
+def load_for_tagging(location: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The fine-tuned checkpoint at a place that `resolve_checkpoint` gave.
 
-    Raises `InputError` where it has no label set, or cannot be loaded.
+    Of an export, `model.onnx` has the weights, and the model here has the shape only: its parameters are on torch's
+    device `meta`. Raises `InputError` where the checkpoint has no label set, or cannot be loaded.
     """
     config = load_config(location)
-    labels = label_set(config)
-    if not labels:
+    if not label_set(config):
         raise InputError(
             f"{location}: found the labels {', '.join(map(str, list(config.id2label.values())[:4]))}; expected O, "
             "B-CLASS, I-CLASS; this is no checkpoint of a trained tagger: train it first"
         )
     tokenizer = load_tokenizer(location)
-    onnx = Path(location) / ONNX
-    if not onnx.is_file():
-        return LoadedCheckpoint(load_model(location, config, new_head=False).eval(), tokenizer, labels, None)
+    if not (Path(location) / ONNX).is_file():
+        return load_model(location, config, new_head=False).eval(), tokenizer
     with torch.device("meta"):
-        model = AutoModelForTokenClassification.from_config(config, trust_remote_code=False)
-    return LoadedCheckpoint(model, tokenizer, labels, onnx)
+        return AutoModelForTokenClassification.from_config(config, trust_remote_code=False), tokenizer
 
 
 def label_set(config: PreTrainedConfig) -> list[str]:

@@ -35,8 +35,7 @@ def export(run: Path) -> None:
         return
     if not (run / "config.json").is_file():
         raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
-    checkpoint = load_for_tagging(str(run))
-    model, tokenizer = checkpoint.model, checkpoint.tokenizer
+    model, tokenizer = load_for_tagging(str(run))
     if 4 * model.num_parameters() >= 2**31:
         raise InputError(
             f"{run}: found {model.num_parameters():,} parameters; expected less than 2 GiB, the limit of an ONNX file"

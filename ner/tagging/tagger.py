@@ -9,12 +9,13 @@ import pyarrow as pa
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.encoder.checkpoints import CALIBRATION, load_for_tagging, resolve_checkpoint
+from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging, resolve_checkpoint
 from ner.encoder.encoding import encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision, scoring_precision
 from ner.encoder.word_splitter import word_offsets
 from ner.errors import InputError
 from ner.labels import Spans, classes_of, label_names, spans
+from ner.runs.files import ONNX
 from ner.scoring.calibration import Calibration
 from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities
 from ner.tagging.onnx_export import onnx_logits
@@ -69,12 +70,12 @@ class Tagger:
         `batch_size` are those of `window_size` and `batching_for`. Raises `InputError` where it cannot be used.
         """
         location = resolve_checkpoint(str(checkpoint))
-        loaded = load_for_tagging(location)
-        model, labels = loaded.model, loaded.label_names
-        device = torch.device("cpu" if loaded.onnx else device)
+        model, tokenizer = load_for_tagging(location)
+        exported = model.device.type == "meta"
+        device = torch.device("cpu" if exported else device)
         batching = batching_for(batch_size, device)
-        if loaded.onnx:
-            logits, precision = onnx_logits(loaded.onnx, batching.at_once)
+        if exported:
+            logits, precision = onnx_logits(Path(location) / ONNX, batching.at_once)
         else:
             precision = scoring_precision(choose_precision(precision, device, model.config.model_type))
             logits = torch_logits(model.to(device, getattr(torch, precision)))
@@ -85,9 +86,9 @@ class Tagger:
             logits=logits,
             precision=precision,
             model=model,
-            tokenizer=loaded.tokenizer,
-            checkpoint_labels=labels,
-            window=window_size(loaded.tokenizer, model, max_length),
+            tokenizer=tokenizer,
+            checkpoint_labels=label_set(model.config),
+            window=window_size(tokenizer, model, max_length),
             batching=batching,
             constrained=constrained,
             calibration=Calibration(**(getattr(model.config, CALIBRATION, None) or {})),

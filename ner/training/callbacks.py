@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from tqdm import tqdm
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer_callback import ProgressCallback
 
 from ner.errors import InputError
@@ -14,12 +14,7 @@ class LogLines(TrainerCallback):
     """Log lines on standard error; standard output is for results."""
 
     def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
+        self, args: Any, state: TrainerState, control: Any, logs: dict[str, float] | None = None, **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
             values = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in (logs or {}).items()}
@@ -38,13 +33,7 @@ class StopAtDivergence(TrainerCallback):
     """
 
     def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        *,
-        model: PreTrainedModel,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: Any, *, model: PreTrainedModel, **kwargs: Any
     ) -> None:
         *_, last = (weights for weights in model.parameters() if weights.requires_grad)
         if not last.isfinite().all():

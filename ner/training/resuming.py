@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from ner.errors import InputError
@@ -28,9 +28,7 @@ class RunRecord(TrainerCallback, ExportableState):
         self.seconds, self.facts = seconds, facts
         self.began: float | None = None
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.began = time.monotonic()
 
     def state(self) -> dict[str, Any]:
@@ -57,9 +55,9 @@ def checkpoint_to_resume(run: Path, wanted: str | None) -> Path | None:
             require_whole(folder)
         except InputError as error:
             log.warning("skipped: %s", error)
-            continue
-        log.info("resuming from %s", folder)
-        return folder
+        else:
+            log.info("resuming from %s", folder)
+            return folder
     log.info("%s: no whole checkpoint yet, so the training begins again", run)
     return None
 

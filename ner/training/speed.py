@@ -134,9 +134,6 @@ class UsedEmbedding(nn.Embedding):
         destination[f"{prefix}weight"] = self.whole
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
-        if f"{prefix}weight" not in state_dict:
-            super()._load_from_state_dict(state_dict, prefix, *others)
-            return
         with torch.no_grad():
             self.whole.copy_(state_dict[f"{prefix}weight"])
             self.weight.copy_(self.whole[self.used])

@@ -69,10 +69,7 @@ class TaggingTrainer(Trainer):
         return SequentialSampler(eval_dataset)
 
     def training_step(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, torch.Tensor],
-        num_items_in_batch: torch.Tensor | int | None = None,
+        self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | None = None
     ) -> torch.Tensor:
         share = self.args.word_dropout
         if share > 0:
@@ -142,7 +139,9 @@ def build_trainer(
             data_collator=DataCollatorForTokenClassification(
                 tokenizer, pad_to_multiple_of=multiple, label_pad_token_id=IGNORED
             ),
-            compute_loss_func=crf_loss if options.crf_loss else mean_loss(options.label_smoothing_factor),
+            compute_loss_func=crf_loss
+            if options.crf_loss
+            else partial(mean_loss, label_smoothing=options.label_smoothing_factor),
             compute_metrics=compute_metrics,
             preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
             callbacks=callbacks,

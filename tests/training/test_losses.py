@@ -84,7 +84,8 @@ def test_the_mean_loss_is_cross_entropy():
     words = LABELS != IGNORED
     for smoothing in (0, 0.1):
         expected = functional.cross_entropy(scores[words], LABELS[words], label_smoothing=smoothing).item()
-        assert mean_loss(smoothing)({"logits": scores}, LABELS).item() == pytest.approx(expected, rel=1e-6)
+        found = mean_loss({"logits": scores}, LABELS, label_smoothing=smoothing)
+        assert found.item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.slow

@@ -80,12 +80,12 @@ def test_an_option_that_a_library_refuses_is_one_message(options, message, corpu
 def test_an_error_after_the_first_batch_keeps_its_traceback(batches, corpus, encoders, tmp_path, monkeypatch):
     calls = []
 
-    def loss(outputs, labels, num_items_in_batch=None):
+    def loss(outputs, labels, num_items_in_batch=None, *, label_smoothing):
         calls.append(labels)
         if len(calls) > batches:
             raise RuntimeError("no loss")
         return outputs["logits"].sum()
 
-    monkeypatch.setattr(trainer, "mean_loss", lambda smoothing: loss)
+    monkeypatch.setattr(trainer, "mean_loss", loss)
     with pytest.raises(RuntimeError if batches else InputError, match="no loss"):
         train.main(argv(corpus, encoders["bert"], tmp_path / "run"))
