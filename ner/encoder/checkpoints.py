@@ -88,7 +88,7 @@ def loading(location: str) -> Iterator[None]:
         message = message_of(error)
         if "trust_remote_code" in message:
             message = NEEDS_CODE
-        elif "model.safetensors" in message:
+        elif "file named model.safetensors" in message:
             message = NO_SAFETENSORS
         else:
             message = f"cannot be loaded: {message}"

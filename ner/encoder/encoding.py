@@ -57,7 +57,7 @@ def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_
         if name.endswith("position_embeddings") and hasattr(module, "weight"):
             padding = getattr(module, "padding_idx", None)
             limits.append(len(module.weight) - (0 if padding is None else padding + 1))
-    largest = int(min(*(limit for limit in limits if limit not in (None, -1)), NO_LIMIT))  # -1: XLNet has no limit
+    largest = int(min([NO_LIMIT, *(limit for limit in limits if limit not in (None, -1))]))  # -1: XLNet has no limit
     if largest < LEAST_WINDOW:
         raise InputError(
             f"{model.name_or_path}: found a window of {largest} sub-tokens; expected at least {LEAST_WINDOW}; see "

@@ -113,10 +113,9 @@ def word_logits(
 def batches(by_length: np.ndarray, lengths: np.ndarray, positions: int, pairs: int) -> list[np.ndarray]:
     """The windows `by_length`, longest first, in batches of up to `positions` and `pairs`, or of a single window."""
     result = []
-    first = 0
-    while first < len(by_length):
-        longest = int(lengths[by_length[first]])
-        rows = by_length[first : first + max(1, min(positions // longest, pairs // longest**2))]
-        result.append(rows)
-        first += len(rows)
+    while len(by_length):
+        longest = int(lengths[by_length[0]])
+        count = max(1, min(positions // longest, pairs // longest**2))
+        result.append(by_length[:count])
+        by_length = by_length[count:]
     return result

@@ -128,6 +128,7 @@ def build_trainer(
     # Fewer lengths of batches need fewer set-ups, and GPUs prefer eight. No window grows beyond the model's positions.
     multiple = 8 if options.device.type == "cuda" else 2
     multiple = 1 if model.config.trained_window % multiple else multiple
+    smoothed = partial(mean_loss, label_smoothing=options.label_smoothing_factor)
     with refusals():
         trainer = TaggingTrainer(
             model=model,
@@ -139,9 +140,7 @@ def build_trainer(
             data_collator=DataCollatorForTokenClassification(
                 tokenizer, pad_to_multiple_of=multiple, label_pad_token_id=IGNORED
             ),
-            compute_loss_func=crf_loss
-            if options.crf_loss
-            else partial(mean_loss, label_smoothing=options.label_smoothing_factor),
+            compute_loss_func=crf_loss if options.crf_loss else smoothed,
             compute_metrics=compute_metrics,
             preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
             callbacks=callbacks,

@@ -65,11 +65,7 @@ def test_two_batches_are_tagged_at_once():
         together.wait()
         return logits_by_id(input_ids, attention_mask)
 
-    inputs = encoded(2)
-    assert (
-        len(word_logits(logits, LABELS, TOKENIZER, inputs, Batching(1, 2, 10**9), False))
-        == (inputs.labels != IGNORED).sum()
-    )
+    word_logits(logits, LABELS, TOKENIZER, encoded(2), Batching(1, 2, 10**9), False)
 
 
 def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads():

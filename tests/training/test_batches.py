@@ -24,15 +24,6 @@ def test_gradient_accumulation_agrees_with_one_large_batch(corpus, still, tmp_pa
 
 
 @pytest.mark.slow
-def test_evaluation_keeps_the_datas_order_when_training_groups_by_length(corpus, encoders, tmp_path):
-    train.main(argv(corpus, encoders["bert"], tmp_path, "--train_sampling_strategy", "group_by_length"))
-    history = read_json(tmp_path / "trainer_state.json")["log_history"]
-    best = max(entry["eval_f1"] for entry in history if "eval_f1" in entry)
-    assert best > 0.5
-    assert read_json(tmp_path / "validation" / "metrics.json")["overall"]["f1"] == pytest.approx(best)
-
-
-@pytest.mark.slow
 def test_an_odd_table_of_positions_is_not_padded_beyond(corpus, tmp_path):
     odd = save(tmp_path / "odd", "bert", max_position_embeddings=7)
     train.main(argv(corpus, odd, tmp_path / "run", "--max_steps", "2"))

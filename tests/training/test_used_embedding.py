@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from trained_runs import CPU, read_json, weights
+from trained_runs import argv, read_json, weights
 from transformers import (
     AutoModelForTokenClassification,
     BartConfig,
@@ -26,22 +26,15 @@ pytestmark = pytest.mark.slow
 TINY = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 
 
-def trained(corpus: Path, encoder: Path, run: Path, *more: object) -> Path:
-    options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, "--num_train_epochs", 6,
-               "--learning_rate", "1e-2", "--save_total_limit", 2, *CPU, *more)  # fmt: skip
-    train.main([str(o) for o in options])
-    return run
-
-
 @pytest.fixture(scope="module")
 def pair(corpus, encoders, tmp_path_factory) -> tuple[Path, Path]:
     """A run that trains the used rows of RoBERTa's embedding, and one that trains all."""
     folder = tmp_path_factory.mktemp("embedding")
-    used = trained(corpus, encoders["roberta"], folder / "used")
+    train.main(argv(corpus, encoders["roberta"], folder / "used"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(trainer, "train_used_rows", lambda *_: None)
-        whole = trained(corpus, encoders["roberta"], folder / "whole")
-    return used, whole
+        train.main(argv(corpus, encoders["roberta"], folder / "whole"))
+    return folder / "used", folder / "whole"
 
 
 def embedding(run: Path) -> torch.Tensor:
