@@ -25,7 +25,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from arguments import Arguments, defaults, parse, recorded
+from arguments import Arguments, parse, recorded
 from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
@@ -53,8 +53,7 @@ from ner.scoring.calibration import fitted
 from ner.scoring.score_table import score_table
 from ner.tagging.prediction import batching_for, torch_logits
 from ner.tagging.score import ScoredSplit, score
-from ner.tagging.tagger import NotFiniteError, Tagger
-from ner.training.callbacks import divergence
+from ner.tagging.tagger import Tagger
 from ner.training.resuming import (
     RunRecord,
     checkpoint_to_resume,
@@ -89,20 +88,17 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     checkpoint = checkpoint_to_resume(run, options.resume_from_checkpoint)
     if checkpoint:
         set_precision(options, asked_precision(options) or recorded_precision(checkpoint))
-        require_same(checkpoint, facts_of(arguments), defaults())
         in_first_process(lambda: find_best_again(checkpoint))
 
     data = training_data(arguments.data)
     require_entities(arguments.data.dataset, "training", data.train)
     if checkpoint:
-        require_same(checkpoint, fingerprints_of(data))
+        require_same(checkpoint, facts_of(arguments, data))
 
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_model(arguments, data, checkpoint)
     inputs = model_inputs(data, model, tokenizer)
-    record = RunRecord(
-        record_of(checkpoint)["seconds"] if checkpoint else 0.0, **facts_of(arguments), **fingerprints_of(data)
-    )
+    record = RunRecord(record_of(checkpoint)["seconds"] if checkpoint else 0.0, facts_of(arguments, data))
     callbacks: list[TrainerCallback] = [record]
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
@@ -140,15 +136,14 @@ def push_target(arguments: Arguments) -> str | None:
     return repo_id
 
 
-def facts_of(arguments: Arguments) -> dict[str, Any]:
-    """What must be the same in a run that is resumed, before its data are read."""
-    options = arguments.training
-    return {"options": recorded(arguments), "processes": options.world_size * max(1, options.n_gpu)}
-
-
-def fingerprints_of(data: TrainingData) -> dict[str, str]:
-    """The fingerprints of the training and validation sentences, before masking."""
-    return {"training_data": data.train_fingerprint, "validation_data": data.validation_fingerprint}
+def facts_of(arguments: Arguments, data: TrainingData) -> dict[str, Any]:
+    """What must be the same in a run that is resumed."""
+    options = {f"--{name}": value for name, value in recorded(arguments).items()}
+    return options | {
+        "processes": arguments.training.world_size * max(1, arguments.training.n_gpu),
+        "training data": data.train_fingerprint,
+        "validation data": data.validation_fingerprint,
+    }
 
 
 def load_model(
@@ -179,9 +174,8 @@ def model_inputs(
     for split, s in (("train", data.train), ("validation", data.validation)):
         encoded = encode(s.words, s.tags, s.lengths, tokenizer, window)
         require_embedded(encoded, tokenizer, model, model.name_or_path)
-        if encoded.long_sentences:
-            log.info("%s: %d sentences are longer than %d sub-tokens and are split into several windows", split,
-                     encoded.long_sentences, window)  # fmt: skip
+        if len(encoded) > len(s):
+            log.info("%s: %d sentences became %d windows of up to %d sub-tokens", split, len(s), len(encoded), window)
         inputs.append(encoded)
     return inputs[0], inputs[1]
 
@@ -229,18 +223,15 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
         batching=batching_for(options.per_device_eval_batch_size, options.device),
         constrained=model.config.constrained_decoding,
     )
-    try:
-        scored = score(
-            tagger,
-            data.validation,
-            split="validation",
-            dataset=arguments.data.dataset,
-            languages=arguments.data.languages,
-            fingerprint=data.validation_fingerprint,
-            progress=not options.disable_tqdm,
-        )
-    except NotFiniteError as error:
-        raise divergence(options, "the scores of some validation words are not finite") from error
+    scored = score(
+        tagger,
+        data.validation,
+        split="validation",
+        dataset=arguments.data.dataset,
+        languages=arguments.data.languages,
+        fingerprint=data.validation_fingerprint,
+        progress=not options.disable_tqdm,
+    )
     return replace(scored, calibration=fitted(scored.tagged.probabilities, scored.right))
 
 

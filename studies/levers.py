@@ -183,7 +183,7 @@ def repeated(inputs: Encoded, names: dict[int, str], method: str) -> Encoded:
     lengths = inputs.lengths[order]
     places = ranges(starts[order], lengths)
     print(f"repeated: {len(inputs):,} rows became {len(order):,}", file=sys.stderr)
-    return Encoded(inputs.input_ids[places], inputs.labels[places], lengths, inputs.long_sentences)
+    return Encoded(inputs.input_ids[places], inputs.labels[places], lengths)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ ROWS = Encoded(  # two rows with [CLS] 1 and [SEP] 2; O, B-X, (rest of the word)
     np.array([1, 5, 6, 7, 8, 2, 1, 9, 10, 2]),
     np.array([IGNORED, 0, 1, IGNORED, 2, IGNORED, IGNORED, 0, 0, IGNORED]),
     np.array([6, 4]),
-    0,
 )
 LABELS = torch.tensor([[IGNORED, 0, 1, 2], [IGNORED, 3, IGNORED, IGNORED]])
 

@@ -12,7 +12,6 @@ from conftest import WORDS
 from trained_runs import CPU, predictions, tagged
 
 import inference
-from ner.encoder import precision
 from ner.labels import flat_ids, label_names, spans
 
 pytestmark = pytest.mark.slow
@@ -103,20 +102,6 @@ def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys,
         expected = spans(*flat_ids([line["predicted"]], names), names)
         texts = [" ".join(line["tokens"][a:b]) for a, b in zip(expected.start, expected.end, strict=True)]
         assert [e["text"] for e in tagged_line["entities"]] == texts
-
-
-@pytest.mark.parametrize("has", [True, False])
-def test_few_lines_and_many_are_tagged_in_the_hardwares_precision(has, run, tmp_path, monkeypatch, caplog, capsys):
-    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: has)
-    caplog.set_level("INFO", "ner")
-    (tmp_path / "in.txt").write_text("a storm hit Bergen\n" * 100)
-    for what in (("--text", "a storm hit Bergen"), ("--input_file", str(tmp_path / "in.txt"))):
-        caplog.clear()
-        inference.main(["--checkpoint", str(run), *what, "--use_cpu", "true"])
-        assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    places = [[(e["type"], e["text"]) for e in line["entities"]] for line in lines]
-    assert places == [[("LOC", "Bergen")]] * 101
 
 
 def test_the_output_file_is_written_with_care(run, tmp_path, fails):

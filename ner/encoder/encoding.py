@@ -35,7 +35,6 @@ class Encoded:
     input_ids: np.ndarray
     labels: np.ndarray
     lengths: np.ndarray
-    long_sentences: int  # how many needed more than one window
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -58,20 +57,15 @@ def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_
         if name.endswith("position_embeddings") and hasattr(module, "weight"):
             padding = getattr(module, "padding_idx", None)
             limits.append(len(module.weight) - (0 if padding is None else padding + 1))
-    largest = int(min(*(limit for limit in limits if limit not in (None, -1)), NO_LIMIT))  # -1: XLNet has no limit
+    largest = int(min([NO_LIMIT, *(limit for limit in limits if limit not in (None, -1))]))  # -1: XLNet has no limit
     if largest < LEAST_WINDOW:
         raise InputError(
-            f"{model.name_or_path}: found a window of {largest} sub-tokens (max_position_embeddings of config.json); "
-            f"expected at least {LEAST_WINDOW}"
+            f"{model.name_or_path}: found a window of {largest} sub-tokens; expected at least {LEAST_WINDOW}; see "
+            "max_position_embeddings in config.json, and model_max_length in tokenizer_config.json"
         )
     if max_length is not None and max_length > largest:
         raise InputError(f"--max_length: found {max_length}; expected at most {largest}, the model's window")
     trained = getattr(model.config, "trained_window", None)
-    if trained is not None and (type(trained) is not int or trained < LEAST_WINDOW):
-        raise InputError(
-            f"{model.name_or_path}: config.json: found trained_window {trained!r}; expected a number of at least "
-            f"{LEAST_WINDOW}, the sub-tokens of a window in training; correct it there"
-        )
     return max_length or min(largest, trained or (WINDOW if largest == NO_LIMIT else largest))
 
 
@@ -85,7 +79,7 @@ def encode(
     window is cut to its first sub-tokens.
     """
     before, after = special_tokens(tokenizer)
-    distinct, word_ids = distinct_words(words, lengths, word_prefix(tokenizer)[0])
+    distinct, word_ids = distinct_words(words, lengths, word_prefix(tokenizer))
     pieces, counts = sub_tokens(distinct, tokenizer)
     starts = np.cumsum(counts) - counts
     counts = np.minimum(counts, window - len(before) - len(after))
@@ -98,12 +92,7 @@ def encode(
         parts.append(
             encode_block(pieces, starts[ids], counts[ids], tags[block], lengths[first:last], (before, after), window)
         )
-    return Encoded(
-        np.concatenate([part.input_ids for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.lengths for part in parts]),
-        sum(part.long_sentences for part in parts),
-    )
+    return Encoded(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def encode_block(
@@ -114,8 +103,8 @@ def encode_block(
     lengths: np.ndarray,
     special: tuple[list[int], list[int]],
     window: int,
-) -> Encoded:
-    """Model inputs for words whose sub-tokens are `counts` [token] of `pieces` from `starts` [token] on.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The arrays of `Encoded` for words whose sub-tokens are `counts` [token] of `pieces` from `starts` [token] on.
 
     `special` are the ids before and after each sentence.
     """
@@ -123,9 +112,7 @@ def encode_block(
     room = window - len(before) - len(after)
     flat = pieces[ranges(starts, counts)]
     bounds = np.concatenate([[0], np.cumsum(counts)])  # where each word's sub-tokens begin in `flat`
-    ends = np.cumsum(lengths)
-    long = bounds[ends] - bounds[ends - lengths] > room
-    first, last, scored = windows(bounds, lengths, room, long)
+    first, last, scored = windows(bounds, lengths, room)
     sizes = bounds[last] - bounds[first]
     rows = sizes + len(before) + len(after)
     row_starts = np.cumsum(rows) - rows
@@ -140,23 +127,18 @@ def encode_block(
     window_of_word = np.repeat(np.arange(len(first)), scored)
     labels = np.full(len(input_ids), IGNORED, dtype=np.int16)
     labels[(row_starts + len(before) - bounds[first])[window_of_word] + bounds[:-1]] = tags
-    return Encoded(input_ids, labels, rows, int(long.sum()))
+    return input_ids, labels, rows
 
 
-def word_prefix(tokenizer: PreTrainedTokenizerFast) -> tuple[str, bool]:
-    """What to put before each word except a sentence's first, so that it has the sub-tokens that it has in a text:
-    nothing, or a space. The second value is false if neither gives the sub-tokens of a text.
+def word_prefix(tokenizer: PreTrainedTokenizerFast) -> str:
+    """What to put before each word except a sentence's first, so that it has the sub-tokens that it has in a text.
 
-    Most tokenizers mark the beginning of a word themselves, some need a space there. The tokenizer has no limits
-    (`remove_limits`).
+    Most tokenizers mark the beginning of a word themselves, and need nothing. Some need a space there.
     """
     backend = tokenizer.backend_tokenizer
     in_a_text = backend.encode(" ".join(PROBE), add_special_tokens=False).ids
-    for prefix in ("", " "):
-        words = [PROBE[0], *(prefix + word for word in PROBE[1:])]
-        if backend.encode(words, is_pretokenized=True, add_special_tokens=False).ids == in_a_text:
-            return prefix, True
-    return " ", False
+    as_words = backend.encode(PROBE, is_pretokenized=True, add_special_tokens=False).ids
+    return "" if as_words == in_a_text else " "
 
 
 def distinct_words(words: pa.Array, lengths: np.ndarray, prefix: str) -> tuple[list[str], np.ndarray]:
@@ -172,12 +154,6 @@ def distinct_words(words: pa.Array, lengths: np.ndarray, prefix: str) -> tuple[l
     indices = indices.copy()
     indices[openings] = len(distinct) + first.indices.to_numpy()
     return [*(prefix + word for word in distinct), *first.dictionary.to_pylist()], indices
-
-
-def remove_limits(tokenizer: PreTrainedTokenizerFast) -> None:
-    """Switches off the truncation and the padding that the tokenizer's file may have set."""
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
@@ -203,16 +179,11 @@ def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model
         )
 
 
-def unknown_token(tokenizer: PreTrainedTokenizerFast) -> int | None:
-    """The id for words without sub-tokens: the unknown token's, else the mask token's, None where neither exists."""
-    return tokenizer.unk_token_id if tokenizer.unk_token_id is not None else tokenizer.mask_token_id
-
-
 def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np.ndarray, np.ndarray]:
     """The sub-token ids of all words, one after the other, and how many each word has, at least one: [word].
 
-    The tokenizer has no limits (`remove_limits`). Raises `InputError` for a word without sub-tokens where the tokenizer
-    has no token for unknown words.
+    A word without sub-tokens gets the unknown token, or else the mask token. Raises `InputError` where the tokenizer
+    has neither.
     """
     # The tokenizer splits each word of a sequence by itself, and is faster with few long sequences than with many short
     # ones. The Python code around its backend would spend even more time on masks that nobody reads.
@@ -222,7 +193,7 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
     word = np.array([n * SEQUENCE + i for n, e in enumerate(encoded) for i in e.word_ids], dtype=np.int64)
     counts = np.bincount(word, minlength=len(words))
     if not counts.all():
-        unknown = unknown_token(tokenizer)
+        unknown = tokenizer.mask_token_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id
         if unknown is None:
             raise InputError(
                 f"{tokenizer.name_or_path}: its tokenizer has no sub-token for {words[int(counts.argmin())]!r}; "
@@ -232,21 +203,17 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
     return ids, np.maximum(counts, 1)
 
 
-def windows(bounds: np.ndarray, lengths: np.ndarray, room: int, long: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Half-open word ranges of all windows, and how many words each scores: first, last, scored, each [window].
+def windows(bounds: np.ndarray, lengths: np.ndarray, room: int) -> np.ndarray:
+    """Half-open word ranges of all windows, and how many words each scores: rows first, last, scored; [3, window].
 
-    `bounds` [token + 1] holds where each word's sub-tokens begin, `lengths` [sentence] the words of each sentence,
-    and `long` [sentence] is true where one window is not enough.
+    `bounds` [token + 1] holds where each word's sub-tokens begin, and `lengths` [sentence] the words of each sentence.
     """
     ends = np.cumsum(lengths)
     whole = np.stack([ends - lengths, ends, lengths])
-    parts: list[np.ndarray] = []
-    done = 0
-    for sentence in np.flatnonzero(long).tolist():
-        start, end = whole[:2, sentence].tolist()
-        parts += [whole[:, done:sentence], sentence_windows(bounds, start, end, room)]
-        done = sentence + 1
-    return tuple(np.concatenate([*parts, whole[:, done:]], axis=1))
+    long = bounds[ends] - bounds[ends - lengths] > room
+    parts = [sentence_windows(bounds, start, end, room) for start, end in whole[:2, long].T.tolist()]
+    found = np.concatenate([whole[:, ~long], *parts], axis=1)
+    return found[:, np.argsort(found[0], kind="stable")]  # in the order of the sentences, of which some have no words
 
 
 def sentence_windows(bounds: np.ndarray, start: int, end: int, room: int) -> np.ndarray:

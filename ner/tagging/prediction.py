@@ -3,9 +3,8 @@
 Scoring, tagging and the recorded validation scores use it. While it trains, transformers' Trainer predicts by itself.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,48 +90,32 @@ def word_logits(
         result[indices], done[indices] = logits(input_ids, real.astype(np.int64))[asked], True
         return len(rows)
 
-    alone, together = batches(by_length, encoded.lengths, batching)
-    with tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar:
-        for at_once, rows in ((1, alone), (batching.at_once, together)):
-            with parallel_map(at_once) as each:
-                for count in each(tag, rows):
-                    bar.update(count)
+    longest, threads = int(encoded.lengths.max(initial=1)), torch.get_num_threads()
+    at_once = batching.at_once if batching.at_once * longest**2 <= batching.pairs else 1
+    windows = batches(by_length, encoded.lengths, batching.positions, batching.pairs // at_once)
+    try:
+        with (
+            tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar,
+            ThreadPoolExecutor(
+                at_once, initializer=torch.set_num_threads, initargs=(max(1, threads // at_once),)
+            ) as pool,
+        ):
+            for count in pool.map(tag, windows):
+                bar.update(count)
+    finally:
+        torch.set_num_threads(threads)  # some of torch's libraries keep one number for all threads
     if processes.num_processes > 1:
         for indices, share in gather_object([(np.flatnonzero(done), result[done])]):
             result[indices] = share
     return result
 
 
-def batches(
-    by_length: np.ndarray, lengths: np.ndarray, batching: Batching
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The windows `by_length`, longest first, in batches: those to tag alone, and those to tag several at a time.
-
-    A batch holds at most what `batching` says, or a single window: of short ones, more rows.
-    """
-    alone: list[np.ndarray] = []
-    together: list[np.ndarray] = []
-    first = 0
-    while first < len(by_length):
-        longest = int(lengths[by_length[first]])
-        most = min(batching.positions // longest, batching.pairs // longest**2)
-        rows = by_length[first : first + max(1, most)]
-        fits = len(rows) * longest**2 * batching.at_once <= batching.pairs
-        (together if fits else alone).append(rows)
-        first += len(rows)
-    return alone, together
-
-
-@contextmanager
-def parallel_map(at_once: int) -> Iterator[Callable[..., Iterable]]:
-    """A `map` that does as many at once, each with its share of torch's threads."""
-    if at_once == 1:
-        yield map
-        return
-    threads = torch.get_num_threads()
-    share = max(1, threads // at_once)
-    try:
-        with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(share,)) as pool:
-            yield pool.map
-    finally:
-        torch.set_num_threads(threads)  # some of torch's libraries keep one number for all threads
+def batches(by_length: np.ndarray, lengths: np.ndarray, positions: int, pairs: int) -> list[np.ndarray]:
+    """The windows `by_length`, longest first, in batches of up to `positions` and `pairs`, or of a single window."""
+    result = []
+    while len(by_length):
+        longest = int(lengths[by_length[0]])
+        count = max(1, min(positions // longest, pairs // longest**2))
+        result.append(by_length[:count])
+        by_length = by_length[count:]
+    return result

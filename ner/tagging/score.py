@@ -106,7 +106,7 @@ def score(
 
     Gold entities whose class the tagger does not know are scored as `O`, and their number is logged. `fingerprint` is
     that of `sentences`, unless they were in other labels before. Raises `InputError` where the tagger and the data have
-    no class in common, and `NotFiniteError` where the model gives no finite scores.
+    no class in common, and where the model gives no finite scores.
     """
     known = in_known_labels(tagger, sentences)
     return ScoredSplit(

@@ -1,7 +1,6 @@
 """A checkpoint that tags: from words to labels, and from raw text to entities with character offsets."""
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,17 @@ import pyarrow as pa
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.encoder.checkpoints import CALIBRATION, load_for_tagging, resolve_checkpoint
+from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging, resolve_checkpoint
 from ner.encoder.encoding import encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision, scoring_precision
 from ner.encoder.word_splitter import word_offsets
 from ner.errors import InputError
 from ner.labels import Spans, classes_of, label_names, spans
+from ner.runs.files import ONNX
 from ner.scoring.calibration import Calibration
 from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities
 from ner.tagging.onnx_export import onnx_logits
 from ner.tagging.prediction import Batching, Logits, batching_for, torch_logits, word_logits
-
-
-class NotFiniteError(InputError):
-    """A model gave NaN or infinity instead of scores."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +70,12 @@ class Tagger:
         `batch_size` are those of `window_size` and `batching_for`. Raises `InputError` where it cannot be used.
         """
         location = resolve_checkpoint(str(checkpoint))
-        loaded = load_for_tagging(location)
-        model, labels = loaded.model, loaded.label_names
-        device = torch.device("cpu" if loaded.onnx else device)
+        model, tokenizer = load_for_tagging(location)
+        exported = model.device.type == "meta"
+        device = torch.device("cpu" if exported else device)
         batching = batching_for(batch_size, device)
-        if loaded.onnx:
-            logits, precision = onnx_logits(loaded.onnx, len(labels), batching.at_once)
+        if exported:
+            logits, precision = onnx_logits(Path(location) / ONNX, batching.at_once)
         else:
             precision = scoring_precision(choose_precision(precision, device, model.config.model_type))
             logits = torch_logits(model.to(device, getattr(torch, precision)))
@@ -90,12 +86,12 @@ class Tagger:
             logits=logits,
             precision=precision,
             model=model,
-            tokenizer=loaded.tokenizer,
-            checkpoint_labels=labels,
-            window=window_size(loaded.tokenizer, model, max_length),
+            tokenizer=tokenizer,
+            checkpoint_labels=label_set(model.config),
+            window=window_size(tokenizer, model, max_length),
             batching=batching,
             constrained=constrained,
-            calibration=recorded_calibration(model),
+            calibration=Calibration(**(getattr(model.config, CALIBRATION, None) or {})),
         )
 
     @property
@@ -111,7 +107,7 @@ class Tagger:
     def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Tagged:
         """Tags the words [token] of sentences of `lengths` [sentence]; ids are indices into `names`.
 
-        Raises `NotFiniteError` where the model gives no finite scores.
+        Raises `InputError` where the model gives no finite scores.
         """
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
@@ -121,7 +117,7 @@ class Tagger:
         wrong = int((~np.isfinite(logits).all(axis=1)).sum())
         if wrong:
             remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"
-            raise NotFiniteError(
+            raise InputError(
                 f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
                 f"expected finite numbers; {remedy}"
             )
@@ -132,27 +128,6 @@ class Tagger:
         if self.constrained:
             return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
         return Tagged(ids, entities, independent_probabilities(scores, lengths, ids, entities))
-
-
-def recorded_calibration(model: PreTrainedModel) -> Calibration:
-    """The calibration that training stored in `config.json`; one that changes nothing where there is none.
-
-    Raises `InputError` for values that are no calibration.
-    """
-    recorded = getattr(model.config, CALIBRATION, None)
-    if recorded is None:
-        return Calibration()
-    names = {field.name for field in fields(Calibration)}
-    if (
-        not isinstance(recorded, dict)
-        or recorded.keys() != names
-        or not all(type(value) in (int, float) and math.isfinite(value) for value in recorded.values())
-    ):
-        raise InputError(
-            f"{model.name_or_path}: config.json: found {CALIBRATION} {recorded!r}; expected the numbers "
-            f"{' and '.join(sorted(names))}; correct it there, or remove it"
-        )
-    return Calibration(**recorded)
 
 
 def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:

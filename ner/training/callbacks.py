@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from tqdm import tqdm
-from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer_callback import ProgressCallback
 
 from ner.errors import InputError
@@ -14,12 +14,7 @@ class LogLines(TrainerCallback):
     """Log lines on standard error; standard output is for results."""
 
     def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
+        self, args: Any, state: TrainerState, control: Any, logs: dict[str, float] | None = None, **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
             values = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in (logs or {}).items()}
@@ -27,11 +22,8 @@ class LogLines(TrainerCallback):
             tqdm.write(line, file=sys.stderr)
 
 
-class ProgressBars(ProgressCallback):
-    """transformers' progress bars, without its log lines."""
-
-    def on_log(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: `LogLines` prints them."""
+class LogLinesAndBars(LogLines, ProgressCallback):
+    """These log lines, and transformers' progress bars."""
 
 
 class StopAtDivergence(TrainerCallback):
@@ -41,22 +33,11 @@ class StopAtDivergence(TrainerCallback):
     """
 
     def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        *,
-        model: PreTrainedModel,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: Any, *, model: PreTrainedModel, **kwargs: Any
     ) -> None:
         *_, last = (weights for weights in model.parameters() if weights.requires_grad)
         if not last.isfinite().all():
-            raise divergence(args, f"after update {state.global_step:,} the weights are not finite")
-
-
-def divergence(options: TrainingArguments, symptom: str) -> InputError:
-    """The error of a training that ended in NaN or infinity, as `symptom` says."""
-    return InputError(
-        f"{options.output_dir}: training diverged: {symptom}; expected finite numbers; "
-        f"lower --learning_rate (it was {options.learning_rate:g}){' or try --bf16 false' if options.bf16 else ''}"
-    )
+            raise InputError(
+                f"{args.output_dir}: training diverged: after update {state.global_step:,} the weights are not finite; "
+                f"lower --learning_rate (it was {args.learning_rate:g}){' or try --bf16 false' if args.bf16 else ''}"
+            )

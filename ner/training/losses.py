@@ -2,27 +2,25 @@
 which several steps of accumulation or processes may share.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch.nn import functional
 
 from ner.encoder.encoding import IGNORED
 
 
-def mean_loss(label_smoothing: float) -> Callable[..., torch.Tensor]:
+def mean_loss(
+    outputs: dict[str, torch.Tensor],
+    labels: torch.Tensor,
+    num_items_in_batch: torch.Tensor | int | None = None,
+    *,
+    label_smoothing: float,
+) -> torch.Tensor:
     """Cross-entropy as the mean over words."""
-
-    def loss(
-        outputs: dict[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
-    ) -> torch.Tensor:
-        logits = outputs["logits"].flatten(0, 1).float()
-        total = functional.cross_entropy(
-            logits, labels.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
-        )
-        return per_word(total, labels, num_items_in_batch)
-
-    return loss
+    logits = outputs["logits"].flatten(0, 1).float()
+    total = functional.cross_entropy(
+        logits, labels.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
+    )
+    return per_word(total, labels, num_items_in_batch)
 
 
 def crf_loss(

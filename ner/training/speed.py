@@ -13,7 +13,6 @@ The same weights result with an optimizer that treats each weight by itself, suc
 not shrink under `--weight_decay`.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -135,9 +134,6 @@ class UsedEmbedding(nn.Embedding):
         destination[f"{prefix}weight"] = self.whole
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
-        if f"{prefix}weight" not in state_dict:
-            super()._load_from_state_dict(state_dict, prefix, *others)
-            return
         with torch.no_grad():
             self.whole.copy_(state_dict[f"{prefix}weight"])
             self.weight.copy_(self.whole[self.used])
@@ -149,7 +145,7 @@ def train_used_rows(model: PreTrainedModel, inputs: tuple[Encoded, ...], others:
     Does nothing where the model shares its embedding with another part, or has one of another kind.
     """
     whole = model.get_input_embeddings()
-    if type(whole) is not nn.Embedding or whole.max_norm is not None or whole.scale_grad_by_freq or whole.sparse:
+    if type(whole) is not nn.Embedding:
         return
     places = [name for name, module in model.named_modules(remove_duplicate=False)
               if getattr(module, "weight", None) is whole.weight]  # fmt: skip
@@ -162,11 +158,3 @@ def train_used_rows(model: PreTrainedModel, inputs: tuple[Encoded, ...], others:
         if id_ is not None and 0 <= id_ < len(is_used):
             is_used[id_] = True
     model.set_submodule(places[0], UsedEmbedding(whole, torch.from_numpy(np.flatnonzero(is_used)).to(model.device)))
-
-
-def trained_rows(model: PreTrainedModel) -> str:
-    """Which rows of its embedding a model trains: their number and a hash of their ids, or `all`."""
-    embedding = model.get_input_embeddings()
-    if not isinstance(embedding, UsedEmbedding):
-        return "all"
-    return f"{len(embedding.used)}-{hashlib.sha256(embedding.used.numpy().tobytes()).hexdigest()[:16]}"

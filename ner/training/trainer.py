@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from torch.utils.checkpoint import checkpoint
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import (
     DataCollatorForTokenClassification,
@@ -23,22 +22,28 @@ from transformers import (
     Trainer,
     TrainerCallback,
     TrainingArguments,
-    get_scheduler,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
-from transformers.utils import is_liger_kernel_available
+from transformers.trainer_utils import TrainOutput
 
 from ner.encoder.encoding import IGNORED, Encoded
 from ner.errors import InputError, message_of
 from ner.tagging.decoding import best_tags
 from ner.training.batches import BatchesOfLikeLength, require_mask, training_table, with_hidden_words
-from ner.training.callbacks import LogLines, ProgressBars, StopAtDivergence
+from ner.training.callbacks import LogLines, LogLinesAndBars, StopAtDivergence
 from ner.training.losses import crf_loss, mean_loss
 from ner.training.speed import train_used_rows
 
 
 class TaggingTrainer(Trainer):
     """Trainer with our batches, evaluation of the rows in the data's order, and no pickle of the options."""
+
+    has_begun = False  # whether the model was trained on a batch
+
+    def train(self, *arguments: Any, **named: Any) -> TrainOutput:
+        """Trains. Raises `InputError` for what a library refuses before the model was trained on a batch."""
+        with refusals(self):
+            return super().train(*arguments, **named)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         with saving(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"):
@@ -64,21 +69,31 @@ class TaggingTrainer(Trainer):
         return SequentialSampler(eval_dataset)
 
     def training_step(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, torch.Tensor],
-        num_items_in_batch: torch.Tensor | int | None = None,
+        self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | None = None
     ) -> torch.Tensor:
         share = self.args.word_dropout
         if share > 0:
             inputs = {**inputs, "input_ids": with_hidden_words(inputs["input_ids"], share, self.processing_class)}
-        return super().training_step(model, inputs, num_items_in_batch)
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self.has_begun = True
+        return loss
 
     def _run_epoch(self, *parts: Any, **named: Any) -> None:
         control = self.state.stateful_callbacks["TrainerControl"]["args"]
-        if self.state.global_step == 0 or not control.get("should_training_stop", False):
+        if self.state.global_step == 0 or not control["should_training_stop"]:
             super()._run_epoch(*parts, **named)
         # Otherwise the checkpoint is the last of a training that had ended, by its updates or by early stopping.
+
+
+@contextmanager
+def refusals(trainer: TaggingTrainer | None = None) -> Iterator[None]:
+    """Turns what a library raises before a training has begun, for an option that it refuses, into an `InputError`."""
+    try:
+        yield
+    except (ValueError, TypeError, ArithmeticError, ImportError, RuntimeError) as error:
+        if isinstance(error, InputError) or (trainer and trainer.has_begun):
+            raise
+        raise InputError(f"training arguments: the training cannot begin: {message_of(error)}") from error
 
 
 @contextmanager
@@ -110,7 +125,11 @@ def build_trainer(
     """
     train, validation = inputs
     options.restore_callback_states_from_checkpoint = True  # `RunRecord`, and the patience that early stopping has left
-    with options_at_fault():
+    # Fewer lengths of batches need fewer set-ups, and GPUs prefer eight. No window grows beyond the model's positions.
+    multiple = 8 if options.device.type == "cuda" else 2
+    multiple = 1 if model.config.trained_window % multiple else multiple
+    smoothed = partial(mean_loss, label_smoothing=options.label_smoothing_factor)
+    with refusals():
         trainer = TaggingTrainer(
             model=model,
             args=options,
@@ -119,18 +138,17 @@ def build_trainer(
             eval_dataset=Dataset(validation.table(), fingerprint="validation"),
             processing_class=tokenizer,
             data_collator=DataCollatorForTokenClassification(
-                tokenizer, pad_to_multiple_of=padding_multiple(options, model), label_pad_token_id=IGNORED
+                tokenizer, pad_to_multiple_of=multiple, label_pad_token_id=IGNORED
             ),
-            compute_loss_func=crf_loss if options.crf_loss else mean_loss(options.label_smoothing_factor),
+            compute_loss_func=crf_loss if options.crf_loss else smoothed,
             compute_metrics=compute_metrics,
             preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
             callbacks=callbacks,
         )
-        for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
-            trainer.remove_callback(callback)
-        for callback in (LogLines, StopAtDivergence, *(() if options.disable_tqdm else (ProgressBars,))):
-            trainer.add_callback(callback)
-        require_usable(options, trainer)
+    for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
+        trainer.remove_callback(callback)
+    for callback in (LogLines if options.disable_tqdm else LogLinesAndBars, StopAtDivergence):
+        trainer.add_callback(callback)
     others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
     if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
         train_used_rows(model, inputs, others)
@@ -147,49 +165,3 @@ def decoded(logits: torch.Tensor, labels: torch.Tensor, constrained: bool) -> to
     ids = np.zeros(words.shape, dtype=np.int64)
     ids[words] = best_tags(logits.float().cpu().numpy()[words], words.sum(axis=1), constrained)
     return torch.from_numpy(ids).to(labels.device)
-
-
-def padding_multiple(options: TrainingArguments, model: PreTrainedModel) -> int:
-    """The number of which the length of a batch is a multiple. Fewer shapes need fewer set-ups, and GPUs prefer eight.
-
-    No window grows beyond the model's positions.
-    """
-    multiple = 8 if options.device.type == "cuda" else 2
-    return 1 if model.config.trained_window % multiple else multiple
-
-
-@contextmanager
-def options_at_fault() -> Iterator[None]:
-    """Turns what transformers and its libraries raise for options that they refuse into an `InputError`."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (ValueError, TypeError, ArithmeticError, ImportError, RuntimeError) as error:
-        raise InputError(f"training arguments: {message_of(error)}") from error
-
-
-def require_usable(options: TrainingArguments, trainer: Trainer) -> None:
-    """Raises an error for options with which a training would fail only after it had begun."""
-    require_optimizer(options, trainer)
-    if options.use_liger_kernel and not is_liger_kernel_available():
-        raise InputError("--use_liger_kernel: liger-kernel is not installed; install it, or leave the option out")
-    if options.torch_compile:
-        torch.compile(torch.nn.Identity(), backend=options.torch_compile_backend, mode=options.torch_compile_mode)
-    if options.activation_checkpointing:
-        kwargs = options.activation_checkpointing_kwargs or {}
-        if not isinstance(kwargs, dict):
-            raise InputError(
-                f'--activation_checkpointing_kwargs: found {kwargs!r}; expected JSON such as {{"use_reentrant": false}}'
-            )
-        own = {k: v for k, v in kwargs.items() if k in ("every_n_layers", "offload")}
-        theirs = {k: v for k, v in kwargs.items() if k not in own}
-        trainer.model.activation_checkpointing_enable(theirs or None, **own)
-        checkpoint(torch.nn.Identity(), torch.ones(1, requires_grad=True), **(theirs or {"use_reentrant": False}))
-
-
-def require_optimizer(options: TrainingArguments, trainer: Trainer) -> None:
-    """Makes an optimizer and a schedule to see that the options allow it."""
-    trainer.create_optimizer()
-    get_scheduler(options.lr_scheduler_type, trainer.optimizer, 0, 1, dict(options.lr_scheduler_kwargs or {}))
-    trainer.optimizer = None  # Trainer makes its own when the model is on its device

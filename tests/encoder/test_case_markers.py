@@ -80,7 +80,7 @@ def test_each_word_with_a_capital_has_one_marker_after_its_sub_tokens(encoder):
     joined = " ".join(words)
     split = tokenizer(words, is_split_into_words=True)["input_ids"]
     assert tokenizer(joined)["input_ids"] == split
-    assert word_prefix(tokenizer) == ("", True)
+    assert word_prefix(tokenizer) == ""
 
 
 def test_the_markers_are_all_that_changes(encoder):
@@ -157,4 +157,4 @@ def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):
         assert [part for part in parts if part in MARKERS] == ["[title]", "[title]", "[capitals]"]
         assert "".join(part for part in parts if part not in MARKERS) == "▁in▁bergen▁nato▁said▁a▁storm▁hit"
         assert kind(text.split(), is_split_into_words=True)["input_ids"] == kind(text)["input_ids"]
-        assert word_prefix(kind) == ("", True)
+        assert word_prefix(kind) == ""

@@ -7,15 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
+from trained_runs import CPU, read_json, weights
 
 import hub
 import inference
 import train
+from ner.encoder.checkpoints import load_for_tagging, load_for_training
+from ner.errors import InputError
 from ner.labels import label_names
+from ner.tagging.tagger import Tagger, tag_texts
 
 pytestmark = pytest.mark.slow
 
-CPU = ("--use_cpu", "true", "--bf16", "false")
 CODE = """
 open({mark!r}, "w").close()
 from transformers import BertConfig, BertForTokenClassification
@@ -24,6 +28,22 @@ class Config(BertConfig):
 class Model(BertForTokenClassification):
     config_class = Config
 """
+
+
+def changed(checkpoint: Path, folder: Path, name: str, **values: object) -> Path:
+    """A copy of a checkpoint with other values in one of its JSON files."""
+    shutil.copytree(checkpoint, folder)
+    (folder / name).write_text(json.dumps(read_json(folder / name) | values))
+    return folder
+
+
+def weights_set(run: Path, folder: Path, name: str, value: float) -> Path:
+    """A copy of a run, not scored, with a value all through one of its tensors."""
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("test"))
+    tensors = weights(folder)
+    tensors[name].fill_(value)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
 
 
 @pytest.fixture
@@ -35,12 +55,10 @@ def mark(tmp_path) -> Path:
 @pytest.fixture
 def stranger(mark, encoders, tmp_path) -> Path:
     """A checkpoint of an unknown architecture, and Python code for it."""
-    folder = shutil.copytree(encoders["bert"], tmp_path / "stranger")
-    (folder / "code.py").write_text(CODE.format(mark=str(mark)))
     own = {"AutoConfig": "code.Config", "AutoModelForTokenClassification": "code.Model"}
-    labels = dict(enumerate(label_names(["PER"])))
-    config = json.loads((folder / "config.json").read_text()) | {"model_type": "evil", "id2label": labels}
-    (folder / "config.json").write_text(json.dumps(config | {"auto_map": own}))
+    values = {"model_type": "evil", "id2label": dict(enumerate(label_names(["PER"]))), "auto_map": own}
+    folder = changed(encoders["bert"], tmp_path / "stranger", "config.json", **values)
+    (folder / "code.py").write_text(CODE.format(mark=str(mark)))
     return folder
 
 
@@ -73,22 +91,19 @@ def test_code_of_a_checkpoint_is_not_run(entry, where, stranger, mark, tmp_path,
     assert answer.tell() == 0
 
 
-def test_compiled_kernels_of_a_repository_are_refused(encoders, tmp_path, fails):
-    folder = shutil.copytree(encoders["bert"], tmp_path / "kernels")
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"attn_implementation": "stranger/kernel"}))
-    assert "needs its own code" in fails(inference.main, "--checkpoint", folder, "--text", "a", *CPU)
+def test_compiled_kernels_of_a_repository_are_refused(encoders, tmp_path):
+    folder = changed(encoders["bert"], tmp_path / "kernels", "config.json", attn_implementation="stranger/kernel")
+    with pytest.raises(InputError, match="needs its own code"):
+        load_for_training(str(folder), ["O"], False)
 
 
-@pytest.mark.parametrize("labels", [{"0": 5, "1": 6}, {"0": "O", "1": None}])
-def test_label_names_that_are_no_text_are_those_of_no_tagger(labels, encoders, tmp_path, fails):
-    folder = shutil.copytree(encoders["bert"], tmp_path / "labels")
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"id2label": labels}))
-    assert "expected O, B-CLASS, I-CLASS" in fails(inference.main, "--checkpoint", folder, "--text", "a", *CPU)
-    options = ("--dataset", "sample", "--max_train_sentences", 2, "--max_steps", 1, "--output_dir", tmp_path / "run")
-    train.main([str(o) for o in (*options, "--model_checkpoint", folder, *CPU)])
-    assert (tmp_path / "run" / "model.safetensors").is_file()
+@pytest.mark.parametrize("labels", [{"0": 5, "1": 6}, {"0": "O", "1": None}, {"0": "LABEL_0", "1": "LABEL_1"}])
+def test_label_names_that_are_none_of_a_tagger_are_refused(labels, encoders, tmp_path):
+    folder = changed(encoders["bert"], tmp_path / "labels", "config.json", id2label=labels)
+    with pytest.raises(InputError, match="expected O, B-CLASS, I-CLASS"):
+        load_for_tagging(str(folder))
+    model, _ = load_for_training(str(folder), label_names(["PER"]), False)
+    assert model.num_labels == 3
 
 
 @pytest.mark.parametrize(
@@ -102,3 +117,55 @@ def test_a_file_that_the_hub_fails_to_send_is_not_taken_for_absent(how, name, en
     options = ("--dataset", "sample", "--max_train_sentences", "2", "--output_dir", tmp_path / "run", *CPU)
     message = fails(train.main, *options, "--model_checkpoint", repo_id)
     assert name in message and "cannot be fetched" in message
+
+
+def test_checkpoints_that_are_not_whole_are_refused(masked_run, encoders, tmp_path):
+    headless = shutil.copytree(encoders["bert"], tmp_path / "headless")
+    shutil.copy(masked_run / "config.json", headless)
+    with pytest.raises(InputError, match=r"lack \d tensors of its config.json, such as classifier\."):
+        load_for_tagging(str(headless))
+    deeper = changed(headless, tmp_path / "deeper", "config.json", num_hidden_layers=3)
+    with pytest.raises(InputError, match="expected a whole checkpoint"):
+        load_for_training(str(deeper), ["O"], False)
+    for name, message in (("model.safetensors", "holds no safetensors"), ("tokenizer*", "no usable tokenizer")):
+        bare = shutil.copytree(encoders["bert"], tmp_path / name, ignore=shutil.ignore_patterns(name))
+        with pytest.raises(InputError, match=message):
+            load_for_training(str(bare), ["O"], False)
+    for name, content in (("model.safetensors", "short"), ("config.json", '{"model_type": "bert", "id2label": "x"}')):
+        damaged = shutil.copytree(encoders["bert"], tmp_path / f"damaged-{name}")
+        (damaged / name).write_text(content)
+        with pytest.raises(InputError, match="cannot be loaded"):
+            load_for_training(str(damaged), ["O"], False)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_not_finite_are_refused(value, masked_run, tmp_path):
+    name = "bert.encoder.layer.1.output.dense.bias"
+    broken = str(weights_set(masked_run, tmp_path / "broken", name, value))
+    for load in (load_for_tagging, lambda place: load_for_training(place, ["O"], False)):
+        with pytest.raises(InputError, match=f"{broken}: found NaN or infinity in 1 of its tensors, such as {name}"):
+            load(broken)
+
+
+def test_scores_that_are_not_finite_are_one_error(masked_run, tmp_path, fails):
+    """Finite weights whose products are not."""
+    large = weights_set(masked_run, tmp_path / "large", "classifier.weight", 3e38)
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n")
+    out = tmp_path / "out.jsonl"
+    for words in (("--input_file", tmp_path / "in.txt", "--output_file", out), ("--split", "test")):
+        message = fails(inference.main, "--checkpoint", large, *words, *CPU)
+        assert f"{large}: gives NaN instead of scores for" in message and "in float32" in message
+    assert not out.exists() and not (large / "test").exists()
+
+
+def test_the_tokenizer_of_another_model_is_refused_where_it_shows(masked_run, corpus, tmp_path, fails):
+    other = shutil.copytree(masked_run, tmp_path / "other")
+    vocabulary, rows = read_json(other / "tokenizer.json"), read_json(other / "config.json")["vocab_size"]
+    vocabulary["model"]["vocab"]["storm"] = rows + 6
+    (other / "tokenizer.json").write_text(json.dumps(vocabulary))
+    tagger, expected = Tagger.load(other), f"{other}: tokenizer.json gave the id {rows + 6}; expected ids below {rows}"
+    assert tag_texts(["Lake Inari"], tagger)[0]
+    with pytest.raises(InputError, match=expected):
+        tag_texts(["a storm"], tagger)
+    train_it = ("--dataset", corpus, "--model_checkpoint", other, "--output_dir", tmp_path / "new", *CPU)
+    assert expected in fails(train.main, *train_it)

@@ -1,7 +1,6 @@
 """Tagging in batches: order restored, several at once, and what goes wrong in one of them."""
 
 import threading
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import torch
 
 from ner.encoder.encoding import IGNORED, Encoded
-from ner.tagging.prediction import Batching, batching_for, word_logits
+from ner.tagging.prediction import Batching, batches, batching_for, word_logits
 
 TOKENIZER = SimpleNamespace(pad_token_id=0)
 LABELS = 5
@@ -20,7 +19,7 @@ def encoded(windows: int = 40) -> Encoded:
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 31, windows)
     labels = np.where(rng.random(lengths.sum()) < 2 / 3, 0, IGNORED).astype(np.int16)
-    return Encoded(rng.integers(1, 1000, lengths.sum()).astype(np.int32), labels, lengths, 0)
+    return Encoded(rng.integers(1, 1000, lengths.sum()).astype(np.int32), labels, lengths)
 
 
 def logits_by_id(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
@@ -37,33 +36,26 @@ def test_each_word_has_its_own_label_and_probability(positions, at_once):
     assert np.allclose(np.exp(predicted).max(axis=1), 0.6)
 
 
-def test_batches_hold_the_positions_they_may():
-    shapes = []
-    word_logits(lambda *inputs: shapes.append(inputs[0].shape) or logits_by_id(*inputs), LABELS, TOKENIZER, encoded(),
-            Batching(64, 1, 10**9), False)  # fmt: skip
-    assert sum(rows for rows, _ in shapes) == 40
-    assert all(rows * longest <= 64 or rows == 1 for rows, longest in shapes)
+def test_batches_hold_the_positions_and_pairs_that_they_may():
+    lengths = encoded(60).lengths
+    by_length = np.argsort(-lengths, kind="stable")
+    found = batches(by_length, lengths, positions=64, pairs=600)
+    assert np.concatenate(found).tolist() == by_length.tolist()
+    for rows in found:
+        longest = lengths[rows[0]]
+        assert len(rows) == 1 or (len(rows) * longest <= 64 and len(rows) * longest**2 <= 600)
+    assert max(map(len, found)) > 10
 
 
-def test_long_windows_come_in_fewer_rows_and_one_batch_at_a_time():
-    """Attention compares each position of a row with each other one."""
-    running, most, shapes = 0, [], []
+def test_windows_whose_pairs_are_too_many_are_tagged_one_batch_at_a_time():
+    threads = set()
 
     def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        nonlocal running
-        running += 1
-        time.sleep(0.002)
-        shapes.append(input_ids.shape)
-        most.append((input_ids.shape[1], running))
-        running -= 1
+        threads.add(threading.get_ident())
         return logits_by_id(input_ids, attention_mask)
 
-    inputs = encoded(60)
-    predicted = word_logits(logits, LABELS, TOKENIZER, inputs, Batching(10_000, 2, pairs=600), False)
-    assert np.array_equal(predicted.argmax(axis=1), inputs.input_ids[inputs.labels != IGNORED] % LABELS)
-    assert all(rows * longest**2 <= 600 or rows == 1 for rows, longest in shapes)
-    assert max(count for longest, count in most if longest > 17) == 1  # two of these have more than 600
-    assert any(rows > 10 for rows, _ in shapes)
+    word_logits(logits, LABELS, TOKENIZER, encoded(60), Batching(10_000, 2, pairs=600), False)  # two of 30 have 1,800
+    assert len(threads) == 1
 
 
 def test_two_batches_are_tagged_at_once():
@@ -73,25 +65,18 @@ def test_two_batches_are_tagged_at_once():
         together.wait()
         return logits_by_id(input_ids, attention_mask)
 
-    inputs = encoded(2)
-    predicted = word_logits(logits, LABELS, TOKENIZER, inputs, Batching(1, 2, 10**9), False)
-    assert len(predicted) == (inputs.labels != IGNORED).sum()
+    word_logits(logits, LABELS, TOKENIZER, encoded(2), Batching(1, 2, 10**9), False)
 
 
 def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads():
-    before, begun = torch.get_num_threads(), []
+    before = torch.get_num_threads()
 
     def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        begun.append(len(input_ids))
-        if len(begun) == 1:
-            raise ValueError("no such label")
-        time.sleep(0.3)  # all of them would take six seconds
-        return logits_by_id(input_ids, attention_mask)
+        raise ValueError("no such label")
 
     with pytest.raises(ValueError, match="no such label"):
         word_logits(logits, LABELS, TOKENIZER, encoded(), Batching(1, 2, 10**9), False)
     assert torch.get_num_threads() == before
-    assert len(begun) < 40  # the others were not begun
 
 
 @pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (2, 2), (6, 3), (7, 1), (16, 4)])

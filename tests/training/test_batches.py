@@ -1,19 +1,17 @@
-"""Which sentences are in a batch, in which order, and that the size of a batch changes no result."""
+"""Which sentences are in a batch, in which order, and which of their words are hidden."""
 
-import functools
 import itertools
-import shutil
 
 import numpy as np
 import pytest
 import torch
 from architectures import save
-from conftest import write_jsonl
-from trained_runs import argv, differ_by, predictions, read_json
-from transformers import BertForTokenClassification
+from trained_runs import argv, differ_by, read_json, weights
+from transformers import AutoTokenizer
 
 import train
-from ner.training.trainer import BatchesOfLikeLength
+from ner.errors import InputError
+from ner.training.batches import BatchesOfLikeLength, with_hidden_words
 
 
 @pytest.mark.slow
@@ -26,47 +24,10 @@ def test_gradient_accumulation_agrees_with_one_large_batch(corpus, still, tmp_pa
 
 
 @pytest.mark.slow
-def test_evaluation_keeps_the_datas_order_when_training_groups_by_length(corpus, encoders, tmp_path):
-    train.main(argv(corpus, encoders["bert"], tmp_path, "--train_sampling_strategy", "group_by_length"))
-    history = read_json(tmp_path / "trainer_state.json")["log_history"]
-    best = max(entry["eval_f1"] for entry in history if "eval_f1" in entry)
-    assert best > 0.5
-    assert read_json(tmp_path / "validation" / "metrics.json")["overall"]["f1"] == pytest.approx(best)
-
-
-@pytest.mark.slow
 def test_an_odd_table_of_positions_is_not_padded_beyond(corpus, tmp_path):
     odd = save(tmp_path / "odd", "bert", max_position_embeddings=7)
     train.main(argv(corpus, odd, tmp_path / "run", "--max_steps", "2"))
     assert read_json(tmp_path / "run" / "config.json")["trained_window"] == 7
-
-
-@pytest.mark.slow
-def test_evaluation_bounds_the_pairs_of_positions_of_a_batch(corpus, tmp_path, monkeypatch):
-    """A long sentence has many windows, and attention compares each position of a window with each other one."""
-    rows = [{"tokens": ["storm"] * 2_000, "ner_tags": [0] * 2_000}, {"tokens": ["Bergen"], "ner_tags": [5]}] * 2
-    data = shutil.copytree(corpus, tmp_path / "data")
-    write_jsonl(data / "val" / "val_en.jsonl", rows)
-    encoder = save(tmp_path / "encoder", "bert", max_position_embeddings=1024)
-    shapes, losses = [], []
-    forward = BertForTokenClassification.forward
-
-    @functools.wraps(forward)  # Trainer looks at its parameters
-    def noted(self, input_ids, **inputs):
-        shapes.append(input_ids.shape)
-        return forward(self, input_ids=input_ids, **inputs)
-
-    monkeypatch.setattr(BertForTokenClassification, "forward", noted)
-    for size in (3, 1):
-        run = tmp_path / str(size)
-        more = ("--max_steps", "1", "--learning_rate", "0", "--per_device_eval_batch_size", size)
-        train.main(argv(data, encoder, run, *more))
-        losses += [e["eval_loss"] for e in read_json(run / "trainer_state.json")["log_history"] if "eval_loss" in e]
-        assert max(n * length**2 for n, length in shapes) <= max(3 * 512**2, 1024**2)
-        assert len(predictions(run / "validation")) == 4
-    one, three = (tmp_path / size / "validation" / "predictions.jsonl" for size in ("1", "3"))
-    assert one.read_bytes() == three.read_bytes()
-    assert len(losses) == 2
 
 
 def test_batches_of_like_length_come_in_random_order():
@@ -84,3 +45,27 @@ def test_batches_of_like_length_come_in_random_order():
     assert np.mean([max(batch) - min(batch) for batch in batches]) < 6  # of 27 where rows are drawn at random
     falls = np.mean([max(a) >= max(b) for a, b in itertools.pairwise(batches)])
     assert 0.3 < falls < 0.7  # half in random order, nearly all from long to short
+
+
+def test_a_share_of_the_sub_tokens_is_hidden_but_no_special_token(encoders):
+    tokenizer = AutoTokenizer.from_pretrained(encoders["bert"])
+    torch.manual_seed(1)
+    ids = torch.tensor([[2, 9, 10, 11, 12, 13, 3, 0]] * 2000)
+    hidden = with_hidden_words(ids, 0.3, tokenizer)
+    changed = hidden != ids
+    assert (hidden[changed] == tokenizer.mask_token_id).all()
+    assert abs(changed[:, 1:6].float().mean().item() - 0.3) < 0.02
+    assert not changed[:, [0, 6, 7]].any()
+    tokenizer.mask_token = None
+    with pytest.raises(InputError, match=r"--word_dropout: the tokenizer of .* pass --word_dropout 0"):
+        with_hidden_words(ids, 0.3, tokenizer)
+
+
+@pytest.mark.slow
+def test_the_mask_token_is_trained_where_words_are_hidden_behind_it(corpus, encoders, tmp_path):
+    for share in (0, 0.3):
+        train.main(argv(corpus, encoders["bert"], tmp_path / str(share), "--word_dropout", share, "--max_steps", 11))
+    mask = AutoTokenizer.from_pretrained(encoders["bert"]).mask_token_id
+    name = "bert.embeddings.word_embeddings.weight"
+    without, with_ = (weights(tmp_path / share)[name][mask] for share in ("0", "0.3"))
+    assert (with_ - without).abs().max() > 0.01
