@@ -100,7 +100,7 @@ def optional_json(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def using_records(place: Path | str) -> Iterator[None]:
-    """Around code that uses records: where they lack a value or have a wrong one, raises `InputError` that names `place`.
+    """Around code that uses records: where a value is absent or wrong, raises an `InputError` that names `place`.
 
     Programs of this project write them, so what they contain is not checked anywhere else.
     """

@@ -26,7 +26,7 @@ MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454
 
 @dataclass(frozen=True)
 class Format:
-    """The file of each split, with {} for the language, and the function that reads it, as `ner/corpus/rows.py` says."""
+    """The file of each split, with {} for the language, and its reader, as `ner/corpus/rows.py` describes it."""
 
     files: dict[str, str]
     tables: Callable[[Path, str], Iterator[pa.Table]]
@@ -65,7 +65,8 @@ def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequ
     table = pa.concat_tables(tables).combine_chunks()
     if kinds != {pa.string()}:
         return Sentences(table, label_names(MULTINERD_CLASSES))
-    return Sentences(table, names).with_names(label_names(classes_of(names) if known_classes is None else known_classes))
+    classes = classes_of(names) if known_classes is None else known_classes
+    return Sentences(table, names).with_names(label_names(classes))
 
 
 def file_of(dataset: str, language: str, split: str) -> Path:

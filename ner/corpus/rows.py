@@ -1,7 +1,8 @@
 """The tables that readers of files make, and the checks that hold for every format.
 
 A reader is a function from a file and the language in its name to tables of sentences, with the columns `line` (where
-a sentence begins in the file), `tokens` (list of string), `tags` (list of string, or of MultiNERD's numbers) and `lang`.
+a sentence begins in the file), `tokens` (list of string), `tags` (list of label names or MultiNERD's numbers) and
+`lang`.
 """
 
 import codecs
@@ -62,7 +63,7 @@ def with_ids(path: Path, table: pa.Table, names: list[str], known_classes: Seque
 
 
 def tag_id(tag: str | int, names: list[str], known_classes: Sequence[str] | None) -> int:
-    """A number of MultiNERD as it is, or a label's index in `names`, which it joins if it is new; -1 for a wrong tag."""
+    """MultiNERD's number as it is, or the index of a label in `names`, which a new one joins; -1 for a wrong tag."""
     if isinstance(tag, int):
         return tag if 0 <= tag <= LARGEST_TAG else -1
     name = tag.strip()  # with white space around it, a tag would be a class of its own
