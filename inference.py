@@ -54,14 +54,15 @@ def main(argv: list[str]) -> None:
 
 def load_tagger(location: str, arguments: Arguments) -> Tagger:
     """The tagger of a checkpoint, as the options want it."""
-    return Tagger.load(
-        location,
-        device=arguments.training.device,
-        precision=asked_precision(arguments.training),
-        max_length=arguments.model.max_length,
-        constrained=arguments.model.constrained_decoding,
-        batch_size=arguments.training.per_device_eval_batch_size,
-    )
+    with of_option("checkpoint"):
+        return Tagger.load(
+            location,
+            device=arguments.training.device,
+            precision=asked_precision(arguments.training),
+            max_length=arguments.model.max_length,
+            constrained=arguments.model.constrained_decoding,
+            batch_size=arguments.training.per_device_eval_batch_size,
+        )
 
 
 def checkpoint_of(arguments: Arguments) -> str:

@@ -110,6 +110,6 @@ def using_records(place: Path | str) -> Iterator[None]:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError) as error:
         raise InputError(
-            f"{place}: its records cannot be used: {type(error).__name__}: {message_of(error, 200)}; "
+            f"{place}: the records cannot be used: {type(error).__name__}: {message_of(error, 200)}; "
             "expected a finished run of this version"
         ) from error

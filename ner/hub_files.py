@@ -47,7 +47,9 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
     except errors.RemoteEntryNotFoundError:
         raise MissingFileError(f"{place}: has no file {filename}; check the name and --languages") from None
     except errors.LocalEntryNotFoundError:
-        raise InputError(f"{place}: {filename} is not cached, and the Hub does not answer; {remedy}") from None
+        raise InputError(
+            f"{place}: {filename} cannot be fetched: no answer from the Hub, and not cached; {remedy}"
+        ) from None
     except (errors.HTTPError, OSError, RuntimeError) as error:
         raise InputError(f"{place}: {filename} cannot be fetched: {message_of(error, 300)}; {remedy}") from None
 

@@ -53,7 +53,7 @@ def test_offline_it_is_unknown_what_is_not_cached(pushed, tmp_path, monkeypatch,
     inference.main(scoring(pushed, tmp_path, "--text", "a"))  # which needs no args.yaml
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     message = fails(inference.main, *scoring(pushed, tmp_path))
-    assert "args.yaml is not cached" in message and "--dataset and --languages" in message
+    assert "args.yaml cannot be fetched" in message and "--dataset and --languages" in message
 
 
 def test_a_repository_without_an_args_yaml_is_scored_on_the_default_data(pushed, tmp_path, loopback_hub):

@@ -82,7 +82,7 @@ def test_records_that_a_card_cannot_use(name, keys, value, run, tmp_path):
         place = place[key]
     place[keys[-1]] = value
     (folder / name).write_text(json.dumps(record))
-    with pytest.raises(InputError, match=f"^{re.escape(str(folder))}: its records cannot be used: "):
+    with pytest.raises(InputError, match=f"^{re.escape(str(folder))}: the records cannot be used: "):
         model_card(folder)
 
 
@@ -98,7 +98,7 @@ def test_records_that_a_card_cannot_use(name, keys, value, run, tmp_path):
 def test_records_that_a_report_cannot_use(name, text, tmp_path, fails):
     folder = write_run(tmp_path / "run", with_noise(sentences(random.Random(0)), 0.3, 1))
     (folder / name).write_text(text)
-    assert "its records cannot be used" in fails(report.main, folder, "--output_dir", tmp_path / "out")
+    assert "the records cannot be used" in fails(report.main, folder, "--output_dir", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -110,4 +110,4 @@ def export_rows(run: Path, test: dict[str, Any]) -> list[list[str]]:
             f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))
             difference = "" if metrics is baseline else f"{f1 - own_f1:+.2f}"
             rows.append([name, f"{size / 1e6:.1f}", f"{f1:.2f}", difference])
-    return rows
+    return rows if any(name.startswith("`") for name, *_ in rows) else []
