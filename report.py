@@ -27,15 +27,14 @@ def main(argv: list[str]) -> None:
     classes = compared_classes(runs, options.classes)
     entities = entities_by_run(runs, classes)
     result = comparison(runs, classes, entities)
-    first, rest, confidence = opening(result), tables(result), confidence_table(runs)
+    first, rest = opening(result), [*tables(result), *confidence_table(runs)]
 
-    from ner.report.pictures import confidence_pictures, difference_picture, score_pictures  # matplotlib takes a while
+    from ner.report.pictures import difference_picture, run_pictures  # matplotlib takes a while to import
 
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", result)
-    parts = [*first, *difference_picture(result, folder), *rest, *score_pictures(result, runs, folder)]
-    parts += [*confidence, *confidence_pictures(result, runs, folder)]
+    parts = [*first, *difference_picture(result, folder), *rest, *run_pictures(result, runs, folder)]
     write_text(folder / "report.md", report_markdown(parts))
     write_text(folder / "report.html", html_page(parts, runs, classes, entities))
     print(report_markdown([*first, *rest]), end="")

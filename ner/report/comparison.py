@@ -19,8 +19,8 @@ from ner.scoring.significance import ALPHA, differences, holm, seed_comparison, 
 # Arguments that an experiment varies, that change no number, or that show in the environment.
 NOT_COMPARED = {
     "masked_training", "selected_categories", "upsample", "upsample_categories", "upsample_factor",
-    "upsample_at_random", "seed", "output_dir", "bf16", "fp16", "overwrite_output_dir", "resume_from_checkpoint",
-    "push_to_hub", "hub_model_id", "cache", "disable_tqdm",
+    "upsample_at_random", "seed", "output_dir", "bf16", "fp16", "resume_from_checkpoint", "push_to_hub", "hub_model_id",
+    "disable_tqdm",
 }  # fmt: skip
 ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
@@ -83,11 +83,7 @@ def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
     """The scores of a run on the compared classes, and under `own` those on all classes that it knows."""
     scores = score_record(shared, cluster)
     own = scores if run.classes == shared.classes else score_record(run.counts(run.classes), cluster)
-    return scores | {
-        "own": {"classes": run.classes} | own,
-        "update_steps": run.environment.get("update_steps"),
-        "seed": run.args.get("seed"),
-    }
+    return scores | {"own": {"classes": run.classes} | own, "update_steps": run.environment.get("update_steps")}
 
 
 def score_record(counts: Counts, cluster: np.ndarray) -> dict[str, Any]:
@@ -199,25 +195,21 @@ def setup_comparison(runs: list[Run]) -> dict[str, Any]:
             continue
         facts = [recorded_facts(file, record) for record in records]
         for what in dict.fromkeys(what for each in facts for what in each):
-            values = [fact_text(each.get(what), absent) for each in facts]
+            values = [each.get(what, absent) for each in facts]
             if len(set(values)) > 1:
                 by_run = dict(zip((run.name for run in runs), values, strict=True))
                 result["differing"].append({"what": what, "values": by_run})
     return result
 
 
-def recorded_facts(file: str, record: dict[str, Any]) -> dict[str, Any]:
-    """What a file records and a comparison should have in common, by what to call it."""
+def recorded_facts(file: str, record: dict[str, Any]) -> dict[str, str]:
+    """What a file records and runs should have in common, by what to call it."""
     if file == "args.yaml":
-        return {f"argument {name}": value for name, value in record.items() if name not in NOT_COMPARED}
-    if file == "environment.json":
-        packages = {f"version of {name}": version for name, version in record.get("packages", {}).items()}
-        return {f"training {name.replace('_', ' ')}": record.get(name) for name in ENVIRONMENT} | packages
-    return {f"scoring {name.replace('_', ' ')}": record.get(name) for name in SCORING}
-
-
-def fact_text(value: Any, absent: str) -> str:
-    """A recorded value as text; `absent` for None."""
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return absent if value is None else str(value)
+        facts = {f"argument {name}": value for name, value in record.items() if name not in NOT_COMPARED}
+    elif file == "environment.json":
+        facts = {f"training {name.replace('_', ' ')}": record.get(name) for name in ENVIRONMENT}
+        facts |= {f"version of {name}": version for name, version in record.get("packages", {}).items()}
+    else:
+        facts = {f"scoring {name.replace('_', ' ')}": record.get(name) for name in SCORING}
+    known = {what: value for what, value in facts.items() if value is not None}
+    return {what: ", ".join(map(str, v)) or "none" if isinstance(v, list) else str(v) for what, v in known.items()}

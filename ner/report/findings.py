@@ -30,11 +30,7 @@ def finding(result: dict[str, Any]) -> list[str]:
     """The sentences for a reader in a hurry: a headline if there are several comparisons, then one for each."""
     first, *others = result["groups"]
     if not others:
-        only = first["runs"][0]
-        micro_f1 = score_cell(result["runs"][only]["overall"], "f1")
-        if len(first["runs"]) > 1:
-            micro_f1 = mean_cell(first["f1"]["micro"])
-        return [f"Micro F1 of {with_seeds(first)} is {micro_f1}; nothing is compared with it."]
+        return [f"Micro F1 of {with_seeds(first)} is {mean_cell(first['f1']['micro'])}; nothing is compared with it."]
     sentences = []
     for k, other in enumerate(others):
         languages = {lang: of["differences"][k] for lang, of in result.get("by_language", {}).items()}
@@ -69,27 +65,24 @@ def comparison_sentence(
     if way in SHOWN:
         text = f"{with_seeds(other)} is {way} than {with_seeds(first)} in micro F1 ({about})"
     elif way:
-        text = f"No difference is shown in micro F1 between {with_seeds(other)} and {with_seeds(first)} ({about})"
+        text = f"No difference is shown between {with_seeds(other)} and {with_seeds(first)} in micro F1 ({about})"
     else:
-        return (
-            f"Micro F1 of {with_seeds(other)} differs from that of {with_seeds(first)} by {about}; with one seed this "
-            "is not tested."
-        )
-    ways = shown_ways(classes, way)
+        return f"{with_seeds(other)} differs from {with_seeds(first)} in micro F1 ({about}), not tested with one seed."
+    ways = shown_ways(classes)
     text += f"; by class, {name} is {ways}." if ways else "; no class shows a difference."
     if any(languages.values()):
-        ways = shown_ways(languages, way)
+        ways = shown_ways(languages)
         text += f" By language, {name} is {ways}." if ways else " No language shows a difference."
     return text
 
 
-def shown_ways(records: dict[str, dict[str, Any] | None], first_way: str) -> str:
+def shown_ways(records: dict[str, dict[str, Any] | None]) -> str:
     """In which classes or languages a difference is shown, as in `lower in PER (-1.2 points) and higher in ...`.
 
-    Those that differ the way `first_way` does come first. Empty if there are none.
+    Empty if there are none.
     """
     ways = []
-    for way in sorted(SHOWN, key=lambda way: way != first_way):
+    for way in SHOWN:
         shown = {name: d for name, d in records.items() if d and verdict(d) == way}
         names = [f"{name} ({signed_points(d['difference'])} points)" for name, d in shown.items()]
         ways += [f"{way} in {enumeration(names)}"] if names else []

@@ -34,9 +34,7 @@ def html_page(parts: list[Part], runs: list[Run], classes: list[str], entities: 
         "runs": [run.name for run in runs],
         "classes": classes,
         "kinds": list(KINDS),
-        "langs": [runs[0].langs[i] for i in shown],
-        "sentences": [sentence_row(i, runs[0].tokens[i], classes, entities) for i in shown],
-        "ids": shown,
+        "sentences": [sentence_row(i, runs[0], classes, entities) for i in shown],
     }
     return templates().get_template("report.html.j2").render(parts=parts, data=data, sentences=count)
 
@@ -56,8 +54,8 @@ def templates() -> Environment:
     return environment
 
 
-def sentence_row(i: int, tokens: list[str], classes: list[str], entities: list[Entities]) -> list[Any]:
-    """The sentence `i` as [tokens, gold entities, entities of each run, errors of each run].
+def sentence_row(i: int, run: Run, classes: list[str], entities: list[Entities]) -> list[Any]:
+    """The sentence `i` as [tokens, gold entities, entities of each run, errors of each run, id and language].
 
     An entity is [start, end, class], an error [kind, gold entity, predicted entity]. Class, kind and entities are
     positions in their lists; -1 is no entity.
@@ -74,4 +72,5 @@ def sentence_row(i: int, tokens: list[str], classes: list[str], entities: list[E
         ]
         for each in entities
     ]
-    return [tokens, rows(gold), [rows(each.predicted[i]) for each in entities], wrong]
+    about = ", ".join(filter(None, [f"id {i}", run.langs[i]]))
+    return [run.tokens[i], rows(gold), [rows(each.predicted[i]) for each in entities], wrong, about]

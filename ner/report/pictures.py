@@ -29,7 +29,6 @@ PALETTES = {  # by the end of the file's name: letters, soft letters, rules, gri
     "-dark": ("#ececec", "#b0b0b0", "#5f646b", "#2c2f33", "#17181a", "#8ec3f5 #ffab70 #7fd99a #d9a6ea #e3c15a #c9c9c9"),
 }
 MARKERS = ("o", "s", "D", "^", "v", "P")  # series are told apart without colours as well
-DASHES = ("-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 MAX_SERIES = len(MARKERS)  # in one picture
 WIDTH, LABELS, LINE, AXIS = 720, 104, 20, 46  # pixels: the picture, the names of rows, a legend's line, the axis below
 
@@ -138,7 +137,7 @@ def line_plot(series: dict[str, list[tuple[float, float]]], across: str, up: str
     if diagonal:
         handles += axes.plot([0, 100], [0, 100], color=rcParams["xtick.color"])
     for k, points in enumerate(series.values()):
-        handles += axes.plot(*zip(*points, strict=True), f"C{k}", marker=MARKERS[k], linestyle=DASHES[k])
+        handles += axes.plot(*zip(*points, strict=True), f"C{k}", marker=MARKERS[k])
     steps = sorted({x for points in series.values() for x, _ in points})
     if len(steps) < 8:
         axes.set_xticks(steps, [f"{step:.4g}" for step in steps])
@@ -204,39 +203,29 @@ def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:
     return report_picture(plot, series, title, folder / "differences.svg")
 
 
-def score_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
-    """Draws F1 of each class, and the learning curve if recorded, for the first run of each experiment."""
+def run_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
+    """Draws the first run of each experiment into the report's folder: F1 of each class, and if recorded, the learning
+    curve, the reliability diagram and the risk-coverage curve.
+    """
     titles = ["micro", "macro", *(c for c in result["classes"] if result["support"][c])]
-    series: dict[str, list[Point]] = {}
-    for name in first_runs(result):
-        found = [f1_of(result["runs"][name], title) for title in titles]
-        series[name] = [Point(v[score], *(v["intervals"][score] or (None, None))) for v, score in found if v]
-    plot = partial(forest_plot, titles, unit="F1 in percent", zero=False)
-    title = "F1 of each class and run, with 95 % intervals"
-    curves = {run.name: run.curve for run in runs if run.name in series and run.curve}
-    return [
-        ("h2", "Pictures"),
-        *report_picture(plot, series, title, folder / "class_f1.svg"),
-        *report_picture(
-            partial(line_plot, across="epoch", up="validation F1 in percent"),
-            curves, "Validation F1 during training", folder / "learning_curves.svg",
-        ),
-    ]  # fmt: skip
-
-
-def confidence_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
-    """Draws the reliability diagram and the risk-coverage curve of the first run of each experiment, if recorded."""
-    firsts = first_runs(result)
-    records = {
-        run.name: run.metrics["confidence"] for run in runs if run.name in firsts and run.metrics.get("confidence")
-    }
+    shown = [run for run in runs if run.name in first_runs(result)]
+    f1: dict[str, list[Point]] = {}
+    for run in shown:
+        found = [f1_of(result["runs"][run.name], title) for title in titles]
+        f1[run.name] = [Point(v[score], *(v["intervals"][score] or (None, None))) for v, score in found if v]
+    records = {run.name: run.metrics["confidence"] for run in shown if run.metrics.get("confidence")}
     bins = {name: [(100 * b["score"], 100 * b["precision"]) for b in of["bins"]] for name, of in records.items()}
-    curves = {name: [(100 * x, 100 * y) for x, y in of["risk_coverage"]] for name, of in records.items()}
-    reliability = partial(
-        line_plot, across="mean score in percent", up="precision in percent", diagonal="as sure as right"
-    )
-    risk = partial(line_plot, across="coverage in percent", up="wrong entities in percent")
-    title = "Reliability: mean score and precision of the entities of each bin"
-    parts = report_picture(reliability, bins, title, folder / "reliability.svg")
-    title = "Risk and coverage: the share of errors among the entities with the highest scores"
-    return parts + report_picture(risk, curves, title, folder / "risk_coverage.svg")
+    risks = {name: [(100 * x, 100 * y) for x, y in of["risk_coverage"]] for name, of in records.items()}
+    parts: list[Part] = [("h2", "Pictures")]
+    for plot, series, title, name in (
+        (partial(forest_plot, titles, unit="F1 in percent", zero=False), f1,
+         "F1 of each class and run, with 95 % intervals", "class_f1.svg"),
+        (partial(line_plot, across="epoch", up="validation F1 in percent"),
+         {run.name: run.curve for run in shown if run.curve}, "Validation F1 during training", "learning_curves.svg"),
+        (partial(line_plot, across="mean score in percent", up="precision in percent", diagonal="as sure as right"),
+         bins, "Reliability: mean score and precision of the entities of each bin", "reliability.svg"),
+        (partial(line_plot, across="coverage in percent", up="wrong entities in percent"), risks,
+         "Risk and coverage: the share of errors among the entities with the highest scores", "risk_coverage.svg"),
+    ):  # fmt: skip
+        parts += report_picture(plot, series, title, folder / name)
+    return parts

@@ -13,6 +13,7 @@ from ner.report.findings import (
     score_cell,
     signed_points,
     verdict,
+    with_seeds,
 )
 from ner.report.run_reader import Run
 from ner.scoring.error_analysis import KINDS, LENGTHS
@@ -24,7 +25,6 @@ Part = tuple[str, Any]
 DIFFERENCE = ("verdict", "difference", "95 % interval", "p", "p (Holm)")  # columns of a table
 SCORES = (("micro", "f1"), ("macro", "macro_f1"))
 LEAST_SCORES = (0.5, 0.8, 0.9, 0.95, 0.99)  # of entities, in the table of confidence
-MAX_CONFUSIONS = 6
 UNITS = (
     "Differences of F1 and their 95 % intervals are in points. The verdict follows from p after Holm's correction; the "
     "interval is not corrected. Macro F1, the mean over the classes with gold entities, is only described. "
@@ -50,8 +50,8 @@ CONFUSION = (
 )
 CONFIDENCE = (
     "The score of an entity is the probability that it is right, calibrated on the validation split. The expected "
-    "calibration error (ECE) is in points. Under a least score are precision and, in brackets, coverage of the "
-    "entities with at least that score, in percent. All classes of each run count. docs/confidence.md explains this."
+    "calibration error (ECE) is in points. Under “≥” are precision and, in brackets, coverage of the "
+    "entities with at least such a score, in percent. All classes of each run count. docs/confidence.md explains this."
 )
 
 
@@ -130,18 +130,13 @@ def detectable_cell(d: dict[str, Any]) -> str:
 
 
 def score_text(result: dict[str, Any]) -> str:
-    """What F1 is, on which classes and sentences, and after how many updates, if that is recorded."""
-    classes = ", ".join(result["classes"])
-    if others := result.get("not_compared"):
-        on = f"on the chosen classes: {classes} (all runs also know {enumeration(others)})"
-    else:
-        on = f"on the classes that all runs know: {classes}"
-    steps = {run: r["update_steps"] for run, r in result["runs"].items() if r["update_steps"] is not None}
-    updates = f" Updates: {', '.join(f'{run} {n:,}' for run, n in steps.items())}." if steps else ""
+    """What F1 is, and on which classes and sentences."""
+    others = result.get("not_compared")
+    also = f" All runs also know {enumeration(others)}." if others else ""
     return (
-        f"F1 is in percent, entity-level, with 95 % intervals, {on}. Every other tag counts as O, in the gold tags and "
-        f"in the predictions of every run. {result['sentences']:,} test sentences were scored, {result['clusters']:,} "
-        f"of them distinct.{updates}"
+        f"F1 is in percent, entity-level, with 95 % intervals, on {enumeration(result['classes'])}.{also} Every other "
+        "tag counts as O, in the gold tags and in the predictions of every run. "
+        f"{result['sentences']:,} test sentences were scored, {result['clusters']:,} of them distinct."
     )
 
 
@@ -151,12 +146,13 @@ def f1_tables(result: dict[str, Any], seeds: bool) -> list[Part]:
     entities = {"micro": sum(result["support"].values()), "macro": "", **result["support"]}
     parts = []
     if seeds:
-        labels = [g["name"] if [g["name"]] == g["runs"] else f"{g['name']} ({', '.join(g['runs'])})" for g in groups]
         rows = [
             [title, n, *(mean_cell(g["f1"][title]) if n != 0 else EMPTY for g in groups)]
             for title, n in entities.items()
         ]
-        parts = [table("Mean F1 ± standard deviation over seeds", ["class", "gold entities", *labels], rows)]
+        parts = [
+            table("Mean F1 ± standard deviation over seeds", ["class", "gold entities", *map(with_seeds, groups)], rows)
+        ]
     rows = [[title, n, *(score_cell(*f1_of(r, title)) for r in runs.values())] for title, n in entities.items()]
     return [*parts, table("F1 of each run on the compared classes", ["class", "gold entities", *runs], rows)]
 
@@ -174,23 +170,22 @@ def own_score_table(runs: dict[str, Any]) -> Part:
         ["classes", *(len(each["classes"]) for each in own)],
         *([f"{name} F1", *(score_cell(each["overall"], score) for each in own)] for name, score in SCORES),
         ["token accuracy", *(f"{100 * each['overall']['accuracy']:.2f}" for each in own)],
+        ["updates", *(r["update_steps"] or EMPTY for r in runs.values())],
     ]
     title = "Each run on all classes that it knows: fewer classes score higher, so do not compare these"
     return table(title, ["score", *runs], rows)
 
 
 def language_tables(result: dict[str, Any]) -> list[Part]:
-    """F1 of each run by language, and how micro F1 of the other experiments differs from that of the first."""
+    """Micro F1 of each run by language, and how that of the other experiments differs from that of the first."""
     about, (first, *others) = result["by_language"], result["groups"]
-    parts: list[Part] = [("h2", "Languages")]
-    for name, score in SCORES:
-        rows = [
-            [lang, of["sentences"], of["gold_entities"]]
-            + [score_cell(scores if of["gold_entities"] else None, score) for scores in of["runs"].values()]
-            for lang, of in about.items()
-        ]
-        head = ["language", "sentences", "gold entities", *result["runs"]]
-        parts.append(table(f"{name.capitalize()} F1 by language", head, rows))
+    head = ["language", "sentences", "gold entities", *result["runs"]]
+    rows = [
+        [lang, of["sentences"], of["gold_entities"]]
+        + [score_cell(scores if of["gold_entities"] else None, "f1") for scores in of["runs"].values()]
+        for lang, of in about.items()
+    ]
+    parts = [("h2", "Languages"), table("Micro F1 by language", head, rows)]
     for k, other in enumerate(others):
         tested = {lang: of for lang, of in about.items() if of["gold_entities"]}
         rows = [[lang, of["gold_entities"], *difference_cells(of["differences"][k])] for lang, of in tested.items()]
@@ -226,11 +221,11 @@ def first_runs(result: dict[str, Any]) -> list[str]:
 
 
 def confusion_tables(result: dict[str, Any]) -> list[Part]:
-    """A table for the first run of each of `MAX_CONFUSIONS` experiments. A cell is shaded by its share of the row."""
+    """A table for the first run of each experiment. A cell is shaded by its share of the row."""
     classes = result["classes"]
     head, titles = ["gold", *classes, "other borders", "missed"], [*classes, "other borders", "spurious"]
     parts = []
-    for run in first_runs(result)[:MAX_CONFUSIONS]:
+    for run in first_runs(result):
         confusion = result["errors"][run]["confusion"]
         rows = [[title, *counts] for title, counts in zip(titles, confusion, strict=True)]
         shade = [[round(n / max(sum(counts), 1), 3) for n in counts] for counts in confusion]
@@ -243,6 +238,15 @@ def confidence_table(runs: list[Run]) -> list[Part]:
 
     Raises `InputError` where a record is incomplete.
     """
+    head = [
+        "run",
+        "entities",
+        "ECE before",
+        "ECE",
+        "95 % interval",
+        "Brier",
+        *(f"≥ {least:g}" for least in LEAST_SCORES),
+    ]
     rows = []
     for run in runs:
         if record := run.metrics.get("confidence"):
@@ -251,31 +255,20 @@ def confidence_table(runs: list[Run]) -> list[Part]:
             except KeyError as error:
                 where = f"{run.name}: test/metrics.json"
                 raise InputError(f"{where}: found confidence without {error}; score the run again") from error
-    if not rows:
-        return []
-    head = ["run", "predicted entities", "ECE before", "ECE", "95 % interval", "Brier before", "Brier"]
-    head += [f"score ≥ {least:g}" for least in LEAST_SCORES]
-    return [("h2", "Scores of entities"), ("p", CONFIDENCE), table("How far the scores can be trusted", head, rows)]
+    title = "How far the scores can be trusted"
+    return [("h2", "Scores of entities"), ("p", CONFIDENCE), table(title, head, rows)] if rows else []
 
 
 def confidence_cells(record: dict[str, Any]) -> list[Any]:
-    """The cells of a run in the table of confidence."""
-    before, after = record["before"], record["after"]
-    low, high = after["ece_interval"]
-    at = {each["threshold"]: each for each in record["thresholds"]}
+    """The cells of a run in the table of confidence; no precision where no entity reaches a least score."""
+    after, at = record["after"], {each["threshold"]: each for each in record["thresholds"]}
+    before = f"{100 * record['before']['ece']:.1f}" if is_calibrated(record) else "not calibrated"
+    ece, low, high = (f"{100 * value:.1f}" for value in (after["ece"], *after["ece_interval"]))
     return [
-        record["entities"],
-        f"{100 * before['ece']:.1f}" if is_calibrated(record) else "not calibrated",
-        f"{100 * after['ece']:.1f}",
-        f"{100 * low:.1f} to {100 * high:.1f}",
-        f"{before['brier']:.3f}",
-        f"{after['brier']:.3f}",
-        *(at_least(at[least]) for least in LEAST_SCORES),
-    ]
-
-
-def at_least(record: dict[str, Any]) -> str:
-    """Precision and coverage above a least score; empty where no entity reaches it."""
-    if record["precision"] is None:
-        return EMPTY
-    return f"{100 * record['precision']:.1f} ({100 * record['coverage']:.1f})"
+        record["entities"], before, ece, f"{low} to {high}", f"{after['brier']:.3f}",
+        *(
+            EMPTY if at[least]["precision"] is None
+            else f"{100 * at[least]['precision']:.1f} ({100 * at[least]['coverage']:.1f})"
+            for least in LEAST_SCORES
+        ),
+    ]  # fmt: skip

@@ -8,15 +8,13 @@ function element(name, attributes = {}, ...children) {
 }
 const name = (text) => element("bdi", {}, text);
 
-// The sentences: [tokens, gold, [entities of a run, ...], [errors of a run, ...]]; an entity: [start, end, class];
-// an error: [kind, gold entity or -1, predicted entity or -1] by position.
+// The sentences: [tokens, gold, [entities of a run, ...], [errors of a run, ...], id and language]; an entity:
+// [start, end, class]; an error: [kind, gold entity or -1, predicted entity or -1] by position.
 // All of their text becomes text nodes, never markup.
 const data = JSON.parse(at("data").textContent);
 const PAGE = 25;
 const entitiesOf = (sentence, run, [, g, p]) => [...(g < 0 ? [] : [sentence[1][g]]), ...(p < 0 ? [] : [sentence[2][run][p]])];
-function touch(some, others) {
-  return some.some(([start, end]) => others.some(([from, to]) => start < to && from < end));
-}
+const touch = (some, others) => some.some(([start, end]) => others.some(([from, to]) => start < to && from < end));
 function firstIsRight(sentence, entities) {
   return !sentence[3][0].some((error) => touch(entitiesOf(sentence, 0, error), entities));
 }
@@ -63,13 +61,12 @@ function line(tokens, entities, kinds, clean, missed = []) {
 }
 const side = (title, content) => element("div", { class: "side" }, name(title), content);
 function article(i) {
-  const [tokens, gold, predicted, wrong] = data.sentences[i];
+  const [tokens, gold, predicted, wrong, about] = data.sentences[i];
   const runs = data.runs.map((run, r) => {
     const kinds = {}, missed = [];
     for (const [k, g, p] of wrong[r]) { if (p >= 0) kinds[p] = data.kinds[k]; else missed.push(gold[g]); }
     return side(run, line(tokens, predicted[r], kinds, "right", missed));
   });
-  const about = `id ${data.ids[i]}${data.langs[i] ? ", " + data.langs[i] : ""}`;
   return element("article", {}, element("h3", {}, name(about)), side("gold", line(tokens, gold, {}, "gold")), ...runs);
 }
 
