@@ -70,12 +70,12 @@ def opening(result: dict[str, Any]) -> list[Part]:
     names, differing, unrecorded = list(result["runs"]), result["differing"], result["unrecorded"]
     if len(names) < 2:
         return parts
-    about = "The runs agree in everything else that they record."
+    about = "Everything else that all runs record is the same."
     if differing:
         listed = enumeration([d["what"] for d in differing])
         about = f"Note that the runs differ in more than the experiment: in {listed}."
     if unrecorded:
-        about += f" Not compared, because some run has none: {enumeration(unrecorded)}."
+        about += f" Not every run has {enumeration(unrecorded)}."
     parts.append(("p", about))
     if differing:
         rows = [[d["what"], *d["values"].values()] for d in differing]
