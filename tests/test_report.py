@@ -14,10 +14,8 @@ from scored_runs import CLASSES, report_of, sentences, with_noise, without, writ
 from seqeval.metrics import classification_report, f1_score
 
 import report
-from benchmarks.report_size import write_runs
 from metrics import ner_metric
 from ner.report import page
-from ner.report.run_reader import read_run
 from ner.scoring.significance import holm
 
 pytestmark = pytest.mark.slow
@@ -77,16 +75,6 @@ def test_a_report_needs_neither_torch_nor_transformers():
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(report.__file__).parent).returncode == 0
 
 
-def test_copies_of_sentences_are_no_evidence(tmp_path):
-    rows = with_noise(sentences(random.Random(0), 60), 0.3, 1)
-    once = report_of(tmp_path / "1", write_run(tmp_path / "1" / "run", rows))
-    often = report_of(tmp_path / "2", write_run(tmp_path / "2" / "run", rows * 4))
-    for scores in ("f1", "accuracy"):
-        a, b = (r["runs"]["run"]["overall"]["intervals"][scores] for r in (once, often))
-        assert a == pytest.approx(b)
-    assert (often["sentences"], often["clusters"]) == (240, 60)
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_a_class_without_gold_is_not_tested_and_not_in_macro_f1(tmp_path):
     """An empty class has no row, and does not make the family of tests larger."""
@@ -116,7 +104,9 @@ def test_micro_tests_of_several_runs_are_one_family(tmp_path):
 def test_the_reports_intervals_are_those_of_metrics_json(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.3, 1)
     rows += [r | {"id": len(rows) + r["id"]} for r in rows[:20]]  # copies, which count as one in both
-    result = report_of(tmp_path, write_run(tmp_path / "run", rows, CLASSES))["runs"]["run"]["own"]
+    report = report_of(tmp_path, write_run(tmp_path / "run", rows, CLASSES))
+    assert (report["sentences"], report["clusters"]) == (100, 80)
+    result = report["runs"]["run"]["own"]
     gold, predicted, tokens = ([r[key] for r in rows] for key in ("gold", "predicted", "tokens"))
     expected = ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)["intervals"]
     assert result["overall"]["intervals"] == expected["overall"]
@@ -145,17 +135,6 @@ def test_a_page_has_the_sentences_with_most_errors(tmp_path, monkeypatch):
     errors = [[sum(map(len, row[3])) for row in rows] for rows in (some, [row for row in every if row not in some])]
     assert min(errors[0]) >= max(errors[1]) > 0
     assert "This page has only 100 of the 300 sentences" in (tmp_path / "out" / "report.html").read_text()
-
-
-@pytest.mark.parametrize("languages", [None, 3])
-def test_the_runs_that_are_measured_have_as_many_sentences_and_languages_as_asked_for(tmp_path, languages):
-    rows = with_noise(sentences(random.Random(0), 40), 0.1, 1)
-    source = write_run(tmp_path / "run", rows)
-    a, b = (read_run(Path(name), name) for name in write_runs(source, tmp_path / "many", 2, 90, languages))
-    assert len({tuple(words) for words in a.tokens}) == 90
-    assert (a.tokens, a.gold, a.langs) == (b.tokens, b.gold, b.langs) and a.predicted != b.predicted
-    of_rows = [rows[i % 40]["lang"] for i in range(90)]
-    assert a.langs == (of_rows if languages is None else ["l0"] * 30 + ["l1"] * 30 + ["l2"] * 30)
 
 
 def test_names_are_those_of_the_folders_or_where_they_are(tmp_path):

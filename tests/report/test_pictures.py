@@ -68,3 +68,18 @@ def test_bars_have_plain_numbers_and_whole_names_beside_them(tmp_path):
     assert {"0", "1", "10", "100", "1,000", "$x$_{1}", "PER", "train", "test", "All classes"} <= texts(light)
     (axes,) = class_bars(counts, "All classes").axes
     assert [bar.get_width() for bars in axes.containers for bar in bars] == [3000, 0, 0, 12]
+
+
+def luminance(colour: str) -> float:
+    channels = [c / 255 for c in bytes.fromhex(colour[1:])]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=["light", "dark"])
+def test_letters_and_series_stand_out(palette):
+    """A contrast of 4.5 for text and of 3 for marks: WCAG 2, level AA."""
+    ink, soft, _, _, ground, series = palette
+    for colour, least in ((ink, 4.5), (soft, 4.5), *((colour, 3) for colour in series.split())):
+        light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= least

@@ -49,12 +49,8 @@ def test_wrong_prediction_lines_are_named(tmp_path, line, fails):
     assert "predictions.jsonl:2: " in fails(report.main, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("config.json", "null"), ("config.json", '{"id2label": []}'), ("config.json", '{"id2label": {"0": "LABEL_0"}}'),
-     ("environment.json", "[]"), ("trainer_state.json", "[]"), ("args.yaml", "[1]"), ("config.json", "{")],
-)  # fmt: skip
-def test_wrong_records_are_named(tmp_path, name, text, fails):
+@pytest.mark.parametrize("text", ["null", '{"id2label": []}', '{"id2label": {"0": "LABEL_0"}}'])
+def test_labels_of_no_tagger_are_refused(tmp_path, text, fails):
     folder = write_run(tmp_path / "run", ROWS)
-    (folder / name).write_text(text)
-    assert name in fails(report.main, folder)
+    (folder / "config.json").write_text(text)
+    assert "config.json" in fails(report.main, folder)

@@ -2,15 +2,12 @@
 
 import math
 import random
-import warnings
 
 import pytest
-from conftest import SHARED
 from nervaluate import Evaluator
 from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
 
 from metrics import ner_metric
-from ner.corpus.readers import read
 from ner.scoring.intervals import intervals
 from ner.scoring.score_table import score_table
 from ner.scoring.scores import counts_of_tags, scores
@@ -109,16 +106,6 @@ def test_the_table_shows_each_class_and_names_the_absent():
     text = score_table(scores(counted) | {"intervals": intervals(counted)})
     assert [line.split()[0] for line in text.splitlines()[1:4]] == ["PER", "LOC", "overall"]
     assert "no entity in this split: ORG" in text
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the stand-in corpus is not beside the repository")
-def test_scores_equal_seqevals_on_real_text():
-    test = read(str(SHARED / "standin_en"), ["en"], "test")
-    gold, rng = test.tag_lists(), random.Random(2)
-    predicted = [[t if rng.random() < 0.9 else rng.choice(test.names) for t in tags] for tags in gold]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert scores(counts_of_tags(gold, predicted))["overall"]["f1"] == f1_score(gold, predicted)
 
 
 def test_the_metric_gives_the_same_for_rows_added_one_by_one_or_in_batches():
