@@ -116,11 +116,9 @@ def experiment_records(
     first, *_ = groups = [[sums[i] for i in members] for members in experiments]
     records: list[dict[str, Any]] = []
     for group in groups:
-        f1 = zip(titles, *seed_scores(group), strict=True)
-        record: dict[str, Any] = {
-            "f1": {title: without_nan({"mean": mean, "sd": sd}) for title, mean, sd in f1},
-            "difference": {},
-        }
+        over_seeds = zip(titles, *seed_scores(group), strict=True)
+        f1 = {title: without_nan({"mean": mean, "sd": sd}) for title, mean, sd in over_seeds}
+        difference: dict[str, Any] = {}
         if records:
             detectable = np.full(len(titles), np.nan)
             if len(first) == len(group) == 1:
@@ -129,9 +127,8 @@ def experiment_records(
                 compared = seed_comparison(first, group)
                 found, detectable = compared.differences(), compared.detectable(levels)
             for title, d, least in zip(titles, found, detectable, strict=True):
-                of_title = without_nan(asdict(d) | {"detectable": least})
-                record["difference"][title] = of_title if support.get(title, 1) else None
-        records.append(record)
+                difference[title] = without_nan(asdict(d) | {"detectable": least}) if support.get(title, 1) else None
+        records.append({"f1": f1, "difference": difference})
     for family in (["micro"], tested):
         add_corrected_p([record["difference"][title] for record in records[1:] for title in family])
     return records

@@ -50,8 +50,8 @@ CONFUSION = (
 )
 CONFIDENCE = (
     "The score of an entity is the probability that it is right, calibrated on the validation split. The expected "
-    "calibration error (ECE) is in points. Under “≥” are precision and, in brackets, coverage of the "
-    "entities with at least such a score, in percent. All classes of each run count. docs/confidence.md explains this."
+    "calibration error (ECE) is in points. Under “≥” are precision and, in brackets, coverage of the entities with at "
+    "least such a score, in percent, over all classes of a run. docs/confidence.md explains this."
 )
 
 
@@ -91,8 +91,6 @@ def tables(result: dict[str, Any]) -> list[Part]:
     if others:
         parts += [("h2", "Differences"), ("p", UNITS), ("p", OVER_SEEDS if seeds else SINGLE)]
         parts += [difference_table(first, other, result["support"]) for other in others]
-        if untested := [c for c, n in result["support"].items() if not n]:
-            parts.append(("p", f"Not tested, without gold entities in the split: {enumeration(untested)}."))
     parts += [("h2", "F1"), ("p", score_text(result))]
     parts += [*f1_tables(result, seeds), own_score_table(result["runs"])]
     if "by_language" in result:

@@ -112,18 +112,6 @@ def test_a_language_is_compared_as_if_it_were_alone(tmp_path, rows):
     assert len(p) == 4 and corrected == pytest.approx(holm(p)) and corrected != p
 
 
-def test_the_finding_names_the_languages_with_a_difference(tmp_path, rows, capsys):
-    good = with_noise(rows, 0.05, 1)
-    bad = [b if b["lang"] == "de" else g for g, b in zip(good, with_noise(rows, 0.4, 2), strict=True)]
-    result = report_of(tmp_path, write_run(tmp_path / "good", good), write_run(tmp_path / "bad", bad))
-    points = 100 * result["by_language"]["de"]["differences"][0]["difference"]
-    text = capsys.readouterr().out
-    assert f" By language, bad is lower in de ({points:.1f} points).**" in text
-    assert "**bad against good, micro F1 by language**" in text
-    report_of(tmp_path, tmp_path / "good", write_run(tmp_path / "same", good))
-    assert " No language shows a difference.**" in capsys.readouterr().out
-
-
 def test_a_language_without_gold_entities_is_not_tested(tmp_path, rows):
     empty = [r | {"gold": ["O"] * len(r["gold"])} if r["lang"] == "de" else r for r in rows]
     folders = [
