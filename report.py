@@ -17,8 +17,7 @@ from ner.files import using_records, write_json, write_text
 from ner.report.comparison import comparison, entities_by_run
 from ner.report.page import html_page, report_markdown
 from ner.report.run_reader import compared_classes, read_runs
-from ner.report.setups import setup_comparison
-from ner.report.tables import confidence_records, confidence_table, opening, tables
+from ner.report.tables import confidence_table, opening, tables
 
 
 @using_records("the runs")
@@ -28,16 +27,14 @@ def main(argv: list[str]) -> None:
     runs, folder = read_runs(options.runs), options.output_dir
     classes = compared_classes(runs, options.classes)
     entities = entities_by_run(runs, classes)
-    result = comparison(runs, classes, entities) | setup_comparison(runs)
-    result["confidence"] = confidence_records(runs)
+    result = comparison(runs, classes, entities)
+    first, rest = opening(result), [*tables(result), *confidence_table(runs)]
 
-    from ner.report.pictures import confidence_pictures, difference_picture, score_pictures  # matplotlib takes a while
+    from ner.report.pictures import difference_picture, run_pictures  # matplotlib takes a while to import
 
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", result)
-    first, rest = opening(result), tables(result)
-    parts = [*first, *difference_picture(result, folder), *rest, *score_pictures(result, runs, folder)]
-    parts += [*confidence_table(result["confidence"]), *confidence_pictures(result["confidence"], folder)]
+    parts = [*first, *difference_picture(result, folder), *rest, *run_pictures(result, runs, folder)]
     write_text(folder / "report.md", report_markdown(parts))
     write_text(folder / "report.html", html_page(parts, runs, classes, entities))
     print(report_markdown([*first, *rest]), end="")

@@ -22,13 +22,9 @@ THIRD = "a_run_of_a_long_name_without_any_space_in_it"
 RIGHT_TO_LEFT = "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd"
 
 
-def five_classes(tags: list[str]) -> list[str]:
-    return [t[:2] + {"ORG": "DIS", "LOC": "ANIM"}.get(t[2:], t[2:]) for t in tags]
-
-
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """A report of three runs on five classes in a browser; some tokens are markup that would run if taken for it."""
+    """A report of three runs in a browser; some tokens are markup that would run if taken for it."""
     folder, rows = tmp_path_factory.mktemp("browser"), sentences(random.Random(0), 120)
     for row, token in zip(
         rows, (ATTACK, "</script><script>document.title='owned'</script>", RIGHT_TO_LEFT), strict=False
@@ -36,10 +32,7 @@ def browser(tmp_path_factory):
         row["tokens"][0] = token
     runs = []
     for seed, (name, rate) in enumerate({"good": 0.1, "<b>bad": 0.3, THIRD: 0.12}.items()):
-        noisy = with_noise(rows, rate, seed)
-        for row in noisy[1::2]:
-            row |= {side: five_classes(row[side]) for side in ("gold", "predicted")}
-        runs.append(write_run(folder / name, noisy, [*CLASSES, "ANIM", "DIS"]))
+        runs.append(write_run(folder / name, with_noise(rows, rate, seed), CLASSES))
     report.main([*map(str, runs), "--output_dir", str(folder / "report")])
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
@@ -84,11 +77,10 @@ def choose(page, name: str, text: str) -> None:
 
 
 def count(page) -> str:
-    return one(page, ".pager span").text
+    return one(page, "#count").text
 
 
 def test_the_page_runs_without_errors_and_asks_for_nothing(page):
-    assert page.title == "Comparison of runs"
     assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
     requested = [e["message"] for e in page.get_log("performance") if "Network.requestWillBeSent" in e["message"]]
     assert requested and not any('"url":"http' in message for message in requested)
@@ -101,7 +93,6 @@ def test_tokens_and_names_are_text(page):
     assert page.title == "Comparison of runs"
     assert "<b>bad" in one(page, "#report").text
     assert not all_of(page, "article img") and not all_of(page, "#report b")
-    assert "<b>bad" in [bdi.text for bdi in all_of(page, ".lead bdi")]  # names do not turn the text around them
     line = next(bdi for bdi in all_of(page, "article .side > bdi") if RIGHT_TO_LEFT in bdi.text)
     assert line.value_of_css_property("unicode-bidi") == "isolate"
 
@@ -112,36 +103,11 @@ def test_it_opens_with_the_finding_the_picture_and_the_contents(page):
     assert one(page, ".lead").text.startswith(
         f"Micro F1 against good: lower for <b>bad; no difference shown for {THIRD}."
     )
-    assert "in points" in one(page, "figure img").get_attribute("alt")
+    assert "F1 in points" in one(page, "figure img").get_attribute("alt")
     links = all_of(page, "nav a")
     assert [link.text for link in links] == [h.text for h in all_of(page, "h2")] and len(links) > 5
     targets = [link.get_attribute("href").partition("#")[2] for link in links]
     assert targets == [h.get_attribute("id") for h in all_of(page, "h2")]
-
-
-@pytest.mark.parametrize(("title", "column"), [("F1 on the shared classes", 2), ("<b>bad against good", 3)])
-def test_tables_sort_by_their_numbers_with_mouse_and_keyboard(page, title, column):
-    table = table_of(page, title)
-
-    def numbers() -> list[float]:
-        cells = table.find_elements("css selector", f"tbody tr > :nth-child({column + 1})")
-        return [float(cell.text.split()[0]) for cell in cells]
-
-    button = table.find_elements("css selector", "th button")[column]
-    button.click()
-    assert numbers() == sorted(numbers(), reverse=True) and len(set(numbers())) > 2
-    button.send_keys("\ue007")  # Enter
-    assert numbers() == sorted(numbers())
-    assert table.find_elements("css selector", "thead th")[column].get_attribute("aria-sort") == "ascending"
-
-
-def test_rows_and_buttons_have_names(page):
-    assert all(button.text.strip() for button in all_of(page, "button"))
-    for row in all_of(page, "tbody tr"):
-        assert row.find_elements("css selector", ":scope > :first-child")[0].get_attribute("scope") == "row"
-    assert one(page, "main").find_elements("id", "list") and len(all_of(page, "h1")) == 1
-    confusion = table_of(page, "Confusion of good")
-    assert [th.text for th in confusion.find_elements("css selector", "thead th")][-2:] == ["other borders", "missed"]
 
 
 def test_sentences_are_filtered_by_class_and_by_kind_of_error(page):
@@ -208,20 +174,16 @@ def test_where_the_first_is_right_and_this_one_wrong(page):
     assert count(page).startswith("0 of 120")
 
 
-def test_pages_turn_by_buttons_above_and_below_and_by_the_arrow_keys_in_the_list(page):
-    above, below = all_of(page, ".pager")
-    above.find_element("css selector", ".next").click()
-    assert "page 2 of 5" in above.text and "page 2 of 5" in below.text
-    page.execute_script("arguments[0].scrollIntoView()", below)
-    below.find_element("css selector", ".next").click()
-    assert "page 3 of 5" in above.text
-    top = page.execute_script("return arguments[0].getBoundingClientRect().top", above)
+def test_pages_turn_and_begin_at_their_top(page):
+    one(page, "#next").click()
+    assert "page 2 of 5" in count(page)
+    page.execute_script("arguments[0].scrollIntoView()", all_of(page, "article")[-1])
+    one(page, "#next").click()  # it stays in sight
+    assert "page 3 of 5" in count(page)
+    top = page.execute_script("return document.getElementById('browse').getBoundingClientRect().top")
     assert -1 < top < 300  # back at its top, but for a part of a pixel
-    above.find_element("css selector", ".previous").click()
-    left, right = "\ue012", "\ue014"
-    for place, key, shown in (("body", right, 2), ("th button", right, 2), ("#list", right, 3), (".next", left, 2),
-                              ("#list", left, 1), ("#list", left, 1)):  # fmt: skip
-        one(page, place).send_keys(key)
+    for shown in (2, 1, 1):
+        one(page, "#previous").click()
         assert f"page {shown} of 5" in count(page)
 
 
@@ -236,37 +198,19 @@ def colours(page, scheme: str, media: str = "") -> None:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features, "media": media})
 
 
-def luminance(colour: str) -> float:
-    channels = [int(c) / 255 for c in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(colour: str, ground: str) -> float:
-    light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
 def style(page, selector: str, name: str) -> str:
     script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
     return page.execute_script(script, selector, name)
+
+
+def shown_pictures(page) -> list[str]:
+    return [name for name in ("light", "dark") if style(page, f"img.{name}", "display") == "block"]
 
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_is_wider_than_the_window(page, width):
     size(page, width)
     assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def test_no_class_is_hidden_and_a_table_that_scrolls_says_so(page):
-    wide = [s.get_attribute("aria-label") for s in all_of(page, ".scroll[role=region]")]
-    assert wide == [] and not [hint for hint in all_of(page, ".hint") if hint.is_displayed()]
-    for row in ("PER", "ORG", "LOC", "ANIM", "DIS"):
-        assert table_of(page, "F1 on the shared classes").find_element("xpath", f".//th[.='{row}']").is_displayed()
-    size(page, 400)
-    scrolled = all_of(page, ".scroll[role=region]")
-    assert scrolled and all(s.get_attribute("tabindex") == "0" for s in scrolled)
-    assert len([hint for hint in all_of(page, ".hint") if hint.is_displayed()]) == len(scrolled)
 
 
 def test_print_has_whole_tables_and_no_controls(page):
@@ -279,7 +223,7 @@ def test_print_has_whole_tables_and_no_controls(page):
     assert cut == 0
     assert not any(one(page, selector).is_displayed() for selector in ("#filter", "#list", ".pager", "nav"))
     assert style(page, "body", "backgroundColor") == "rgb(255, 255, 255)"
-    assert style(page, "img.light", "display") == "block" and style(page, "img.dark", "display") == "none"
+    assert shown_pictures(page) == ["light"]
     pages = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"]).count(b"/Type /Page\n")
     assert 2 <= pages <= 12
 
@@ -297,23 +241,11 @@ def test_axe_finds_nothing_serious(page, scheme, width):
     assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in serious] == []
 
 
-@pytest.mark.parametrize(("scheme", "suffix"), [("light", ""), ("dark", "-dark")])
-def test_text_and_marks_stand_out_in_light_and_dark(page, scheme, suffix):
-    """A contrast of 4.5 for text and of 3 for marks: WCAG 2, level AA."""
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures_and_marks_suit_the_colours(page, scheme):
     colours(page, scheme)
-    ground, card = style(page, "body", "backgroundColor"), style(page, "article", "backgroundColor")
-    pairs = [(style(page, selector, "color"), ground, 4.5) for selector in ("body", "caption")]
-    for mark in ("gold", "right", "wrong"):
-        pairs.append((style(page, f"mark.{mark}", "color"), style(page, f"mark.{mark}", "backgroundColor"), 4.5))
+    assert shown_pictures(page) == [scheme]
+    ground = style(page, "body", "backgroundColor")
+    assert ground == f"rgb{tuple(bytes.fromhex(PALETTES['' if scheme == 'light' else '-dark'][4][1:]))}"
     marks = ("right", "wrong", "missed")  # told apart by their lines, whatever the colours
     assert [style(page, f"mark.{m}", "borderBottomStyle") for m in marks] == ["solid", "dashed", "dotted"]
-    pairs += [(style(page, f"mark.{m}", "borderBottomColor"), card, 3) for m in marks]
-
-    shown = {name: style(page, f"img.{name}", "display") for name in ("light", "dark")}
-    assert shown == {"light": "none", "dark": "none"} | {scheme: "block"}
-    ink, soft, _, _, paper, series = (
-        [f"rgb{tuple(bytes.fromhex(colour[1:]))}" for colour in each.split()] for each in PALETTES[suffix]
-    )
-    assert paper == [ground]
-    pairs += [(colour, ground, 4.5) for colour in (*ink, *soft)] + [(colour, ground, 3) for colour in series]
-    assert all(contrast(colour, behind) >= least for colour, behind, least in pairs)

@@ -1,68 +1,89 @@
-"""The comparison of runs as `report.json` holds it: scores, differences from the first run, errors. Fractions, not
-percent."""
+"""The comparison of runs as `report.json` holds it: scores, differences from the first experiment, errors. Fractions,
+not percent.
 
+Runs that differ in their seed only are one experiment, and most experiments have one run.
+"""
+
+import re
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ner.report.run_reader import Run, runs_by_experiment, shared_classes
-from ner.scoring.error_analysis import Entities, entities_of, error_analysis, scores_by_seen, strict_scores
+from ner.scoring.error_analysis import Entities, entities_of, error_analysis, errors
 from ner.scoring.intervals import scores_and_intervals
 from ner.scoring.scores import Counts, cluster_ids, cluster_sums, gold_entities
-from ner.scoring.significance import ALPHA, Difference, differences, holm, seed_comparison, seed_scores
+from ner.scoring.significance import ALPHA, differences, holm, seed_comparison, seed_scores
+
+# Arguments that an experiment varies, that change no number, or that show in the environment.
+NOT_COMPARED = {
+    "masked_training", "selected_categories", "upsample", "upsample_categories", "upsample_factor",
+    "upsample_at_random", "seed", "output_dir", "bf16", "fp16", "resume_from_checkpoint", "push_to_hub", "hub_model_id",
+    "disable_tqdm",
+}  # fmt: skip
+ENVIRONMENT = (
+    "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
+    "accelerators", "git_commit",
+)  # fmt: skip
+SCORING = ("precision", "constrained_decoding", "data_fingerprint")
 
 
 def entities_by_run(runs: list[Run], classes: list[str]) -> list[Entities]:
-    """The gold and predicted entities of each run, restricted to `classes`; all runs have the same gold on them."""
+    """The gold and predicted entities of each run on `classes`, and its errors; all runs have the same gold there."""
     gold = entities_of(runs[0].gold, classes)
-    return [Entities(gold, entities_of(run.predicted, classes)) for run in runs]
+    found = []
+    for run in runs:
+        predicted = entities_of(run.predicted, classes)
+        found.append(Entities(gold, predicted, list(map(errors, gold, predicted))))
+    return found
 
 
 def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) -> dict[str, Any]:
-    """Compares the runs with the first one on `classes`; `entities` holds those of each run on the same classes.
+    """Compares the runs with the first experiment on `classes`; `entities` holds those of each run on these classes.
 
-    `groups` is only there if some experiment has several seeds, `languages` and `by_language` only if there are several
-    languages, and `not_compared` only if the runs share more classes.
+    `by_language` is only there if there are several languages, and `not_compared` only if the runs share more classes.
     """
     counts = [run.counts(classes) for run in runs]
     cluster = cluster_ids(runs[0].tokens)
     sums = [cluster_sums(c.entities, cluster) for c in counts]
     support = dict(zip(classes, map(int, gold_entities(sums[0].sum(axis=0))), strict=True))
+    experiments = runs_by_experiment(runs)
+    members = [[runs[i].name for i in each] for each in experiments]
+    named = zip(experiment_names(members), members, experiment_records(sums, experiments, support), strict=True)
     result = {
         "classes": classes,
         "support": support,
         "sentences": len(runs[0].tokens),
         "clusters": int(cluster.max() + 1),
-        "first": runs[0].name,
+        "groups": [{"name": name, "runs": each} | record for name, each, record in named],
         "runs": {run.name: run_record(run, c, cluster) for run, c in zip(runs, counts, strict=True)},
-        "differences": difference_records(runs, sums, support),
         "errors": {
-            run.name: error_analysis(each, run.predicted, classes)
-            | {"strict": strict_scores(each, run.gold, run.predicted)}
-            | {"by_seen": scores_by_seen(each, run.tokens, run.seen)}
+            run.name: error_analysis(each, classes, run.tokens, run.seen)
             for run, each in zip(runs, entities, strict=True)
         },
     }
-    experiments = runs_by_experiment(runs)
-    if any(len(members) > 1 for members in experiments):
-        result["groups"] = experiment_records(runs, sums, experiments, support)
     if len(set(runs[0].langs)) > 1:
-        result |= language_records(runs, counts, cluster)
+        result["by_language"] = language_records(runs, counts, cluster, experiments)
     if others := [c for c in shared_classes(runs) if c not in classes]:
         result["not_compared"] = others
-    return result
+    return result | setup_comparison(runs)
+
+
+def experiment_names(groups: list[list[str]]) -> list[str]:
+    """For each experiment, the name of its first run, without its number if the experiment has several runs.
+
+    The number stays if nothing else would be left, or two experiments would have the same name.
+    """
+    names = [re.sub(r"[\W_]*(seed)?[\W_]*\d*$", "", runs[0]) if len(runs) > 1 else runs[0] for runs in groups]
+    return names if all(names) and len(set(names)) == len(names) else [runs[0] for runs in groups]
 
 
 def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
     """The scores of a run on the compared classes, and under `own` those on all classes that it knows."""
     scores = score_record(shared, cluster)
     own = scores if run.classes == shared.classes else score_record(run.counts(run.classes), cluster)
-    return scores | {
-        "own": {"classes": run.classes} | own,
-        "update_steps": run.environment.get("update_steps"),
-        "seed": run.args.get("seed"),
-    }
+    return scores | {"own": {"classes": run.classes} | own, "update_steps": run.environment.get("update_steps")}
 
 
 def score_record(counts: Counts, cluster: np.ndarray) -> dict[str, Any]:
@@ -78,26 +99,44 @@ def score_record(counts: Counts, cluster: np.ndarray) -> dict[str, Any]:
     }
 
 
-def difference_records(runs: list[Run], sums: list[np.ndarray], support: dict[str, int]) -> dict[str, dict[str, Any]]:
-    """How F1 of each run differs from that of the first, from counts [cluster, class, 3] of each.
+def experiment_records(
+    sums: list[np.ndarray], experiments: list[list[int]], support: dict[str, int]
+) -> list[dict[str, Any]]:
+    """F1 over the seeds of each experiment, and how its mean differs from that of the first: `f1` and `difference`.
 
-    Micro F1 is the primary test: one family under Holm's correction, over the runs. The classes with gold entities are
-    a second family, over classes and runs. A class without gold entities cannot be tested and is None.
+    `sums` are the counts [cluster, class, 3] of each run. Micro F1 is the primary test: one family under Holm's
+    correction, over the experiments. The classes with gold entities are a second family, over classes and experiments;
+    a class without is None. Over several seeds, `detectable` is the minimal detectable difference if it is the only
+    real difference in its family; macro F1 has no family.
     """
-    records: dict[str, dict[str, Any]] = {}
-    for run, counts in zip(runs[1:], sums[1:], strict=True):
-        micro, macro, *per_class = map(difference_record, differences(sums[0], counts))
-        classes = zip(support.items(), per_class, strict=True)
-        by_class = {name: record if entities else None for (name, entities), record in classes}
-        records[run.name] = {"micro": micro, "macro": macro, "per_class": by_class}
-    add_corrected_p([each["micro"] for each in records.values()])
-    add_corrected_p([d for each in records.values() for d in each["per_class"].values() if d])
+    titles = ["micro", "macro", *support]
+    others, tested = len(experiments) - 1, [c for c, n in support.items() if n]
+    tests = {"micro": others} | dict.fromkeys(tested, others * len(tested))  # in the family of each
+    levels = np.array([ALPHA / (tests.get(title) or 1) for title in titles])
+    first, *_ = groups = [[sums[i] for i in members] for members in experiments]
+    records: list[dict[str, Any]] = []
+    for group in groups:
+        over_seeds = zip(titles, *seed_scores(group), strict=True)
+        f1 = {title: without_nan({"mean": mean, "sd": sd}) for title, mean, sd in over_seeds}
+        difference: dict[str, Any] = {}
+        if records:
+            detectable = np.full(len(titles), np.nan)
+            if len(first) == len(group) == 1:
+                found = differences(first[0], group[0])
+            else:
+                compared = seed_comparison(first, group)
+                found, detectable = compared.differences(), compared.detectable(levels)
+            for title, d, least in zip(titles, found, detectable, strict=True):
+                difference[title] = without_nan(asdict(d) | {"detectable": least}) if support.get(title, 1) else None
+        records.append({"f1": f1, "difference": difference})
+    for family in (["micro"], tested):
+        add_corrected_p([record["difference"][title] for record in records[1:] for title in family])
     return records
 
 
-def difference_record(difference: Difference) -> dict[str, float | None]:
-    """The difference as JSON takes it: None instead of NaN."""
-    return {name: None if np.isnan(value) else value for name, value in asdict(difference).items()}
+def without_nan(numbers: dict[str, Any]) -> dict[str, float | None]:
+    """Numbers as JSON takes them: None instead of NaN."""
+    return {name: None if np.isnan(value) else float(value) for name, value in numbers.items()}
 
 
 def add_corrected_p(family: list[dict[str, Any]]) -> None:
@@ -107,60 +146,67 @@ def add_corrected_p(family: list[dict[str, Any]]) -> None:
         record["p_holm"] = p
 
 
-def experiment_records(
-    runs: list[Run], sums: list[np.ndarray], experiments: list[list[int]], support: dict[str, int]
-) -> list[dict[str, Any]]:
-    """F1 over the seeds of each experiment, and how its mean differs from the mean of the first experiment.
-
-    Micro F1 is one family of tests under Holm's correction, the classes with gold entities are another. The minimal
-    detectable difference, `detectable`, is that of the only real difference in its family; macro F1 has no family.
-    """
-    titles = ["micro", "macro", *support]
-    others, tested = len(experiments) - 1, [c for c, n in support.items() if n]
-    tests = {"micro": others} | dict.fromkeys(tested, others * len(tested))  # in the family of each
-    first = [sums[i] for i in experiments[0]]
-    records: list[dict[str, Any]] = []
-    for members in experiments:
-        own = [sums[i] for i in members]
-        f1 = seed_scores(own)
-        record: dict[str, Any] = {"runs": [runs[i].name for i in members], "f1": {}, "difference": {}}
-        for title, mean, deviation in zip(titles, f1.means, f1.deviations, strict=True):
-            record["f1"][title] = {"mean": float(mean), "sd": None if np.isnan(deviation) else float(deviation)}
-        if records:
-            compared = seed_comparison(first, own)
-            detectable = compared.detectable(np.array([ALPHA / tests.get(title, 1) for title in titles]))
-            for title, d, least in zip(titles, compared.differences(), detectable, strict=True):
-                of_class = difference_record(d) | {"detectable": None if np.isnan(least) else float(least)}
-                record["difference"][title] = of_class if support.get(title, 1) else None
-        records.append(record)
-    for family in (["micro"], list(support)):
-        add_corrected_p([d for record in records for title in family if (d := record["difference"].get(title))])
-    return records
-
-
-def language_records(runs: list[Run], counts: list[Counts], cluster: np.ndarray) -> dict[str, Any]:
+def language_records(
+    runs: list[Run], counts: list[Counts], cluster: np.ndarray, experiments: list[list[int]]
+) -> dict[str, Any]:
     """The runs on the sentences in each language alone, from the counts of each run.
 
-    `languages` holds the overall scores of each run. `by_language` holds the numbers of sentences and gold entities,
-    and how micro F1 of each run differs from that of the first: one family under Holm's correction, over languages
-    and runs. A language without gold entities cannot be tested, and its differences are None.
+    `runs` holds the overall scores of each run, and `differences` how micro F1 of each experiment but the first differs
+    from that of the first: one family under Holm's correction, over languages and experiments. A language without gold
+    entities cannot be tested, and its differences are None.
     """
     langs = np.array(runs[0].langs)
-    scores: dict[str, Any] = {}
-    compared: dict[str, Any] = {}
+    records: dict[str, Any] = {}
     for lang in sorted(set(runs[0].langs)):
         rows = np.flatnonzero(langs == lang)
         own_cluster = np.unique(cluster[rows], return_inverse=True)[1]
         parts = [Counts(c.classes, c.entities[rows], c.tokens[rows], c.wrong_tokens[rows]) for c in counts]
-        scores[lang] = {
-            run.name: score_record(part, own_cluster)["overall"] for run, part in zip(runs, parts, strict=True)
+        sums = [cluster_sums(part.entities, own_cluster) for part in parts]
+        support = dict(zip(counts[0].classes, map(int, gold_entities(sums[0].sum(axis=0))), strict=True))
+        _, *others = experiment_records(sums, experiments, support)
+        overall = [score_record(part, own_cluster)["overall"] for part in parts]
+        records[lang] = {
+            "sentences": len(rows),
+            "gold_entities": sum(support.values()),
+            "runs": dict(zip((run.name for run in runs), overall, strict=True)),
+            "differences": [other["difference"]["micro"] if any(support.values()) else None for other in others],
         }
-        first, *others = (cluster_sums(part.entities, own_cluster) for part in parts)
-        entities = int(gold_entities(first).sum())
-        by_run = {
-            run.name: difference_record(differences(first, other)[0]) if entities else None
-            for run, other in zip(runs[1:], others, strict=True)
-        }
-        compared[lang] = {"sentences": len(rows), "gold_entities": entities, "differences": by_run}
-    add_corrected_p([d for each in compared.values() for d in each["differences"].values() if d])
-    return {"languages": scores, "by_language": compared}
+    add_corrected_p([d for each in records.values() for d in each["differences"] if d])
+    return records
+
+
+def setup_comparison(runs: list[Run]) -> dict[str, Any]:
+    """How the runs differ apart from what an experiment varies.
+
+    `differing` is a list of {"what": what is recorded, "values": {run: text}}, and `unrecorded` names the files that
+    some run lacks, and that are not compared.
+    """
+    result: dict[str, Any] = {"differing": [], "unrecorded": []}
+    for file, absent, records in (
+        ("args.yaml", "default", [run.args for run in runs]),  # it leaves out the defaults of transformers
+        ("environment.json", "not recorded", [run.environment for run in runs]),
+        ("test/metrics.json", "not recorded", [run.metrics for run in runs]),
+    ):
+        if not all(records):
+            result["unrecorded"].append(file)
+            continue
+        facts = [recorded_facts(file, record) for record in records]
+        for what in dict.fromkeys(what for each in facts for what in each):
+            values = [each.get(what, absent) for each in facts]
+            if len(set(values)) > 1:
+                by_run = dict(zip((run.name for run in runs), values, strict=True))
+                result["differing"].append({"what": what, "values": by_run})
+    return result
+
+
+def recorded_facts(file: str, record: dict[str, Any]) -> dict[str, str]:
+    """What a file records and runs should have in common, by what to call it."""
+    if file == "args.yaml":
+        facts = {f"argument {name}": value for name, value in record.items() if name not in NOT_COMPARED}
+    elif file == "environment.json":
+        facts = {f"training {name.replace('_', ' ')}": record.get(name) for name in ENVIRONMENT}
+        facts |= {f"version of {name}": version for name, version in record.get("packages", {}).items()}
+    else:
+        facts = {f"scoring {name.replace('_', ' ')}": record.get(name) for name in SCORING}
+    known = {what: value for what, value in facts.items() if value is not None}
+    return {what: ", ".join(map(str, v)) or "none" if isinstance(v, list) else str(v) for what, v in known.items()}

@@ -19,16 +19,15 @@ from matplotlib.ticker import StrMethodFormatter
 from matplotlib.typing import RcKeyType
 
 from ner.errors import printable
-from ner.report.findings import SHOWN, experiment_comparisons, run_comparisons, score_interval, verdict
+from ner.report.findings import SHOWN, verdict
 from ner.report.run_reader import Run
-from ner.report.tables import Part, confidence_curves
+from ner.report.tables import Part, f1_of, first_runs
 
 PALETTES = {  # by the end of the file's name: letters, soft letters, rules, grid, ground, and a colour for each series
     "": ("#1b1b1b", "#5a5a5a", "#b0b0ab", "#e4e4e0", "#ffffff", "#0b57a4 #b3440a #1b7a3d #8a3fa0 #7d5a00 #4a4a4a"),
     "-dark": ("#ececec", "#b0b0b0", "#5f646b", "#2c2f33", "#17181a", "#8ec3f5 #ffab70 #7fd99a #d9a6ea #e3c15a #c9c9c9"),
 }
 MARKERS = ("o", "s", "D", "^", "v", "P")  # series are told apart without colours as well
-DASHES = ("-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 MAX_SERIES = len(MARKERS)  # in one picture
 WIDTH, LABELS, LINE, AXIS = 720, 104, 20, 46  # pixels: the picture, the names of rows, a legend's line, the axis below
 
@@ -95,26 +94,24 @@ def shortened(name: str, length: int) -> str:
     return printable(name if len(name) <= length else f"{name[: length - 1]}…")
 
 
-def forest_plot(rows: list[str], series: dict[str, list[Point | None]], unit: str, zero: bool) -> Figure:
+def forest_plot(rows: list[str], series: dict[str, list[Point]], unit: str, zero: bool) -> Figure:
     """Points with their intervals, in percent: a row for each label, a marker for each series.
 
-    `zero` draws a line at 0. A rule separates the first two rows (micro, macro) from the classes. At most `MAX_SERIES`
-    series are drawn.
+    `zero` draws a line at 0. A rule separates the first two rows (micro, macro) from the classes.
     """
-    names = list(series)[:MAX_SERIES]
-    height = max(28, 13 * len(names) + 12)
-    figure, axes = frame(LABELS, height * len(rows), len(names) if len(names) > 1 else 0)
+    several = len(series) > 1
+    height = max(28, 13 * len(series) + 12)
+    figure, axes = frame(LABELS, height * len(rows), len(series) if several else 0)
     axes.grid(axis="x")
     if zero:
         axes.axvline(0, color=rcParams["text.color"])
-    for k, name in enumerate(names):
-        for i, point in enumerate(series[name]):
-            if point:
-                y = i + 13 / height * (k - (len(names) - 1) / 2)
-                if point.low is not None and point.high is not None:
-                    axes.plot([100 * point.low, 100 * point.high], [y, y], f"C{k}", marker="|")
-                face = f"C{k}" if point.filled else rcParams["figure.facecolor"]
-                axes.plot(100 * point.value, y, f"C{k}", marker=MARKERS[k], markerfacecolor=face)
+    for k, points in enumerate(series.values()):
+        for i, point in enumerate(points):
+            y = i + 13 / height * (k - (len(series) - 1) / 2)
+            if point.low is not None and point.high is not None:
+                axes.plot([100 * point.low, 100 * point.high], [y, y], f"C{k}", marker="|")
+            face = f"C{k}" if point.filled else rcParams["figure.facecolor"]
+            axes.plot(100 * point.value, y, f"C{k}", marker=MARKERS[k], markerfacecolor=face)
     label_rows(axes, rows)
     for i, label in enumerate(axes.get_yticklabels()):
         label.set_fontweight("bold" if i < 2 else "normal")
@@ -122,30 +119,29 @@ def forest_plot(rows: list[str], series: dict[str, list[Point | None]], unit: st
             color = rcParams["axes.edgecolor" if i == 2 else "grid.color"]
             axes.axhline(i - 0.5, -LABELS / (0.98 * WIDTH - LABELS), color=color, linewidth=0.8, clip_on=False)
     axes.set_xlabel(unit)
-    if len(names) > 1:
-        add_legend(figure, [axes.plot([], f"C{k}{MARKERS[k]}")[0] for k in range(len(names))], names, handlelength=1)
+    if several:
+        add_legend(figure, [axes.plot([], f"C{k}{MARKERS[k]}")[0] for k in range(len(series))], series, handlelength=1)
     return figure
 
 
 def line_plot(series: dict[str, list[tuple[float, float]]], across: str, up: str, diagonal: str = "") -> Figure:
-    """Lines through points (x, y), one for each series, at most `MAX_SERIES`; `across` and `up` name the axes.
+    """Lines through points (x, y), one for each series; `across` and `up` name the axes.
 
     A name for the `diagonal` draws it from 0 to 100.
     """
-    names = list(series)[:MAX_SERIES]
-    figure, axes = frame(58, 200, len(names) + bool(diagonal) + 1)
+    figure, axes = frame(58, 200, len(series) + bool(diagonal) + 1)
     axes.grid(axis="y")
     handles = []
     if diagonal:
         handles += axes.plot([0, 100], [0, 100], color=rcParams["xtick.color"])
-    for k, name in enumerate(names):
-        handles += axes.plot(*zip(*series[name], strict=True), f"C{k}", marker=MARKERS[k], linestyle=DASHES[k])
-    steps = sorted({x for name in names for x, _ in series[name]})
+    for k, points in enumerate(series.values()):
+        handles += axes.plot(*zip(*points, strict=True), f"C{k}", marker=MARKERS[k])
+    steps = sorted({x for points in series.values() for x, _ in points})
     if len(steps) < 8:
         axes.set_xticks(steps, [f"{step:.4g}" for step in steps])
     axes.set_xlabel(across)
     axes.set_title(up, loc="left", x=-58 / (0.98 * WIDTH - 58), size=9.75, color=rcParams["axes.labelcolor"])
-    add_legend(figure, handles, [*filter(None, [diagonal]), *names], handlelength=4)
+    add_legend(figure, handles, [*filter(None, [diagonal]), *series], handlelength=4)
     return figure
 
 
@@ -171,63 +167,63 @@ def class_bars(counts: dict[str, dict[str, int]], title: str) -> Figure:
     return figure
 
 
-def report_picture(picture: Callable[[], Figure], title: str, path: Path) -> Part:
-    """Draws a picture into the folder of a report; the part shows it."""
-    light, dark = (f"data:image/svg+xml;base64,{b64encode(file).decode()}" for file in draw(picture, title, path))
-    return "picture", {"title": title, "name": path.name, "light": light, "dark": dark}
+def report_picture(
+    plot: Callable[[dict[str, Any]], Figure], series: dict[str, Any], title: str, path: Path
+) -> list[Part]:
+    """Draws the first `MAX_SERIES` series into a report's folder, and returns the part that shows them, if any."""
+    if not series:
+        return []
+    if len(series) > MAX_SERIES:
+        title += f" (the first {MAX_SERIES} of {len(series)})"
+    drawn = dict(list(series.items())[:MAX_SERIES])
+    files = draw(lambda: plot(drawn), title, path)
+    light, dark = (f"data:image/svg+xml;base64,{b64encode(file).decode()}" for file in files)
+    return [("picture", {"title": title, "name": path.name, "light": light, "dark": dark})]
 
 
 def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:
-    """Draws the differences of F1 into the report's folder: those over seeds if there are any, else those of runs."""
-    compared = experiment_comparisons(result) or run_comparisons(result)
-    if not compared:
-        return []
-    classes = [c for c in result["classes"] if result["support"][c]]
+    """Draws the differences of F1 from the first experiment into the report's folder."""
+    first, *others = result["groups"]
+    titles = ["micro", "macro", *(c for c in result["classes"] if result["support"][c])]
     series = {
-        c.name: [
-            Point(d["difference"], d["low"], d["high"], verdict(d) in SHOWN) if d else None
-            for d in (c.micro, c.macro, *(c.per_class[k] for k in classes))
+        other["name"]: [
+            Point(d["difference"], d["low"], d["high"], verdict(d) in SHOWN)
+            for d in (other["difference"][title] for title in titles)
         ]
-        for c in compared
+        for other in others
     }
-    against = f"{compared[0].name} against" if len(compared) == 1 else "Differences to"
-    limit = f" Only the first {MAX_SERIES} comparisons are drawn." if len(compared) > MAX_SERIES else ""
+    against = others[0]["name"] if len(others) == 1 else "Each"
     title = (
-        f"{against} {compared[0].first}: F1 in points with 95 % intervals. A filled mark is a difference that its "
-        f"corrected test shows; macro F1 is not tested.{limit}"
+        f"{against} against {first['name']}: difference of F1 in points with 95 % interval. A mark is filled if the "
+        "corrected test shows the difference; macro F1 is not tested."
     )
-    rows = ["micro", "macro", *classes]
-    picture = partial(forest_plot, rows, series, "difference of F1 in points", zero=True)
-    return [report_picture(picture, title, folder / "differences.svg")]
+    plot = partial(forest_plot, titles, unit="difference of F1 in points", zero=True)
+    return report_picture(plot, series, title, folder / "differences.svg")
 
 
-def score_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
-    """Draws F1 of each class and run, and the learning curves if recorded, into the report's folder."""
-    classes = [c for c in result["classes"] if result["support"][c]]
-    series: dict[str, list[Point | None]] = {}
-    for name, r in result["runs"].items():
-        rows = [(r["overall"], "f1"), (r["overall"], "macro_f1"), *((r["per_class"][c], "f1") for c in classes)]
-        series[name] = [Point(v[score], *(score_interval(v, score) or (None, None))) for v, score in rows]
-    limit = f"; only the first {MAX_SERIES} runs are drawn" if len(series) > MAX_SERIES else ""
-    title = f"F1 of each class and run, with 95 % intervals{limit}"
-    picture = partial(forest_plot, ["micro", "macro", *classes], series, "F1 in percent", zero=False)
-    parts: list[Part] = [("h2", "Pictures"), report_picture(picture, title, folder / "class_f1.svg")]
-    if curves := {run.name: run.curve for run in runs if run.curve}:
-        picture = partial(line_plot, curves, "epoch", "validation F1 in percent")
-        parts.append(report_picture(picture, "Validation F1 during training", folder / "learning_curves.svg"))
+def run_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
+    """Draws the first run of each experiment into the report's folder: F1 of each class, and if recorded, the learning
+    curve, the reliability diagram and the risk-coverage curve.
+    """
+    titles = ["micro", "macro", *(c for c in result["classes"] if result["support"][c])]
+    shown = [run for run in runs if run.name in first_runs(result)]
+    f1: dict[str, list[Point]] = {}
+    for run in shown:
+        found = [f1_of(result["runs"][run.name], title) for title in titles]
+        f1[run.name] = [Point(v[score], *(v["intervals"][score] or (None, None))) for v, score in found if v]
+    records = {run.name: run.metrics["confidence"] for run in shown if run.metrics.get("confidence")}
+    bins = {name: [(100 * b["score"], 100 * b["precision"]) for b in of["bins"]] for name, of in records.items()}
+    risks = {name: [(100 * x, 100 * y) for x, y in of["risk_coverage"]] for name, of in records.items()}
+    parts: list[Part] = [("h2", "Pictures")]
+    for plot, series, title, name in (
+        (partial(forest_plot, titles, unit="F1 in percent", zero=False), f1,
+         "F1 of each class and run, with 95 % intervals", "class_f1.svg"),
+        (partial(line_plot, across="epoch", up="validation F1 in percent"),
+         {run.name: run.curve for run in shown if run.curve}, "Validation F1 during training", "learning_curves.svg"),
+        (partial(line_plot, across="mean score in percent", up="precision in percent", diagonal="as sure as right"),
+         bins, "Reliability: mean score and precision of the entities of each bin", "reliability.svg"),
+        (partial(line_plot, across="coverage in percent", up="wrong entities in percent"), risks,
+         "Risk and coverage: the share of errors among the entities with the highest scores", "risk_coverage.svg"),
+    ):  # fmt: skip
+        parts += report_picture(plot, series, title, folder / name)
     return parts
-
-
-def confidence_pictures(records: dict[str, Any], folder: Path) -> list[Part]:
-    """Draws the reliability diagram and the risk-coverage curve of the runs into the report's folder."""
-    if not records:
-        return []
-    limit = f"; only the first {MAX_SERIES} runs are drawn" if len(records) > MAX_SERIES else ""
-    diagram, curve = ({run: confidence_curves(each)[i] for run, each in records.items()} for i in (0, 1))
-    axes = "mean score in percent", "precision in percent"
-    title = f"Reliability: mean score and precision of the entities of each bin{limit}"
-    picture = partial(line_plot, diagram, *axes, diagonal="as sure as right")
-    parts = [report_picture(picture, title, folder / "reliability.svg")]
-    axes = "coverage in percent", "wrong entities in percent"
-    title = f"Risk and coverage: the share of errors among the entities with the highest scores{limit}"
-    return [*parts, report_picture(partial(line_plot, curve, *axes), title, folder / "risk_coverage.svg")]

@@ -95,21 +95,13 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-@dataclass(frozen=True)
-class SeedScores:
-    """Mean and standard deviation over the seeds of an experiment, each [2 + class]: micro F1, macro F1, each class.
+def seed_scores(runs: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each F1 over the seeds of an experiment, each [2 + class].
 
-    The standard deviations are NaN for one seed.
+    Takes the counts [cluster, class, 3] of each seed. The standard deviations are NaN for one seed.
     """
-
-    means: np.ndarray
-    deviations: np.ndarray
-
-
-def seed_scores(runs: Iterable[np.ndarray]) -> SeedScores:
-    """The scores of an experiment from the counts [cluster, class, 3] of each of its seeds."""
     f1 = np.stack([f1_scores(entities.sum(axis=0)) for entities in runs])
-    return SeedScores(f1.mean(axis=0), f1.std(axis=0, ddof=1) if len(f1) > 1 else np.full(f1.shape[1], np.nan))
+    return f1.mean(axis=0), f1.std(axis=0, ddof=1) if len(f1) > 1 else np.full(f1.shape[1], np.nan)
 
 
 @dataclass(frozen=True)
@@ -171,14 +163,14 @@ def seed_comparison(first: Sequence[np.ndarray], other: Sequence[np.ndarray]) ->
     Rockette 1995).
     """
     groups = [np.stack(runs) for runs in (first, other)]  # [seed, cluster, class, 3]
-    scores = [seed_scores(runs) for runs in groups]
+    f1, deviations = zip(*map(seed_scores, groups), strict=True)
     sizes = np.array([[len(runs)] for runs in groups])
     values = [influence(runs) for runs in groups]  # [seed, cluster, score]
     means = [v.mean(axis=0) for v in values]
     squares = np.stack([((v - m) ** 2).sum(axis=(0, 1)) for v, m in zip(values, means, strict=True)])
     shared = ratio(squares, sizes * (sizes - 1))
     # The scores of a few seeds may happen to be alike; seeds vary at least as much as they do sentence by sentence.
-    seeds = np.maximum(np.stack([s.deviations for s in scores]) ** 2 / sizes, shared)
+    seeds = np.maximum(np.stack(deviations) ** 2 / sizes, shared)
     sentences = np.maximum(((means[1] - means[0]) ** 2).sum(axis=0) - shared.sum(axis=0), 0)
     sentences = sentences + one_disagreement(np.concatenate(groups).mean(axis=0))
-    return SeedComparison(scores[1].means - scores[0].means, seeds, shared, sentences, sizes)
+    return SeedComparison(f1[1] - f1[0], seeds, shared, sentences, sizes)

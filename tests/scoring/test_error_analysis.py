@@ -1,20 +1,12 @@
+"""Kinds of error and the tables of them, on cases to check by eye, and against the counts of the scores."""
+
 import random
 
 import pytest
-from seqeval.metrics import f1_score, precision_score, recall_score
-from seqeval.scheme import IOB2
 
 from ner.labels import label_names
-from ner.scoring.error_analysis import (
-    KINDS,
-    Entities,
-    entities_of,
-    error_analysis,
-    errors,
-    scores_by_seen,
-    strict_scores,
-)
-from ner.scoring.scores import counts_of_tags, scores
+from ner.scoring.error_analysis import KINDS, Entities, entities_of, error_analysis, errors
+from ner.scoring.scores import counts_of_tags
 
 CLASSES = ["PER", "LOC"]
 
@@ -25,8 +17,9 @@ def noisy(seed: int, sentences: int = 200) -> tuple[list[list[str]], list[list[s
     return gold, [[rng.choice(names) if rng.random() < 0.3 else t for t in tags] for tags in gold]
 
 
-def entities(gold: list[list[str]], predicted: list[list[str]]) -> Entities:
-    return Entities(entities_of(gold, CLASSES), entities_of(predicted, CLASSES))
+def analysis(gold: list[list[str]], predicted: list[list[str]], tokens=None, seen=None) -> dict:
+    entities = entities_of(gold, CLASSES), entities_of(predicted, CLASSES)
+    return error_analysis(Entities(*entities, list(map(errors, *entities))), CLASSES, tokens or gold, seen)
 
 
 def test_kinds_by_eye():
@@ -55,18 +48,9 @@ def test_a_gold_entity_is_in_one_error_only():
     ]
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_strict_scores_equal_seqevals():
-    for seed in range(30):
-        gold, predicted = noisy(seed, 20)
-        strict = strict_scores(entities(gold, predicted), gold, predicted)
-        for name, score in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
-            assert strict[name] == pytest.approx(score(gold, predicted, mode="strict", scheme=IOB2), abs=1e-12)
-
-
 def test_all_tables_count_the_same_entities():
     gold, predicted = noisy(1)
-    result = error_analysis(entities(gold, predicted), predicted, CLASSES)
+    result = analysis(gold, predicted)
     counted = counts_of_tags(gold, predicted).entities.sum(axis=(0, 1))
     right, spurious, missed = counted
     table = result["confusion"]
@@ -82,25 +66,23 @@ def test_all_tables_count_the_same_entities():
     assert paired + result["kinds"]["missed"] == missed
     assert paired + result["kinds"]["spurious"] == spurious
     assert sum(result["kinds"][k] > 0 for k in KINDS) == 5
-    for bins in (result["by_entity_length"], result["by_sentence_length"]):
-        assert sum(b["support"] for b in bins) == right + missed
-    assert scores(counts_of_tags(gold, predicted))["overall"]["f1"] > 0
-
-
-def test_the_worst_sentences_come_first_and_none_without_an_error():
-    gold = [["B-PER", "O", "B-LOC"], ["B-PER"], ["O"]]
-    predicted = [["O", "B-PER", "O"], ["O"], ["O"]]
-    result = error_analysis(entities(gold, predicted), predicted, CLASSES)
-    assert result["worst_sentences"] == [0, 1]
-    assert result["invalid_transitions"] == {"count": 0, "share": 0}
-    assert entities_of([["B-PER", "I-PER", "B-ORG"]], CLASSES) == [[(0, 2, "PER")]]
+    assert sum(part["support"] for part in result["by_length"].values()) == right + missed
 
 
 def test_seen_and_unseen_surfaces_by_eye():
     gold = [["B-PER", "O", "B-LOC"], ["B-PER", "B-PER", "O"]]
     predicted = [["B-PER", "O", "O"], ["O", "B-PER", "B-LOC"]]
     tokens = [["Ada", "in", "Rome"], ["Ada", "Bo", "Rome"]]
-    result = scores_by_seen(entities(gold, predicted), tokens, {("PER", "Ada"), ("LOC", "Oslo")})
+    result = analysis(gold, predicted, tokens, {("PER", "Ada"), ("LOC", "Oslo")})["by_seen"]
     assert result["seen"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
     assert result["unseen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
-    assert scores_by_seen(entities(gold, predicted), tokens, None) is None
+    assert analysis(gold, predicted)["by_seen"] is None
+
+
+def test_lengths_by_eye_and_foreign_classes_are_no_entities():
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", *["I-PER"] * 5, "B-ORG"]]
+    predicted = [["B-PER", "I-PER", "O", "O"], ["B-PER", *["I-PER"] * 5, "O"]]
+    result = analysis(gold, predicted)["by_length"]
+    assert {length: (part["f1"], part["support"]) for length, part in result.items()} == {
+        "1": (0, 1), "2": (1, 1), "3": (0, 0), "4 or more": (1, 1)
+    }  # fmt: skip

@@ -82,10 +82,12 @@ def test_where_seeds_are_alike_the_interval_is_that_of_the_sentences():
 
 def test_with_one_seed_nothing_is_known_of_other_seeds():
     rng = np.random.default_rng(6)
-    difference = seed_comparison(seeds(rng, 1, 0.1), seeds(rng, 3, 0.1)).differences()[0]
+    comparison = seed_comparison(seeds(rng, 1, 0.1), seeds(rng, 3, 0.1))
+    difference = comparison.differences()[0]
     assert not np.isnan(difference.difference)
     assert np.isnan([difference.low, difference.high, difference.p]).all()
-    assert np.isnan(seed_scores(seeds(rng, 1, 0.1)).deviations).all()
+    assert np.isnan(seed_scores(seeds(rng, 1, 0.1))[1]).all()
+    assert np.isnan(comparison.detectable(np.full(3, 0.05))).all()
 
 
 def test_holm_agrees_with_values_worked_by_hand():
@@ -133,7 +135,3 @@ def test_tries_with_the_detectable_difference_find_it_four_times_of_five():
                        for _ in range(40)])  # fmt: skip
     found = [seed_comparison(experiment(0.7), experiment(truth(least))).differences()[0].p < 0.05 for _ in range(400)]
     assert 0.7 < np.mean(found) < 0.9
-
-
-def test_with_one_seed_nothing_is_detectable():
-    assert np.isnan(compared([0, 0], 1e-4, [1, 5]).detectable(np.array([0.05]))).all()

@@ -1,6 +1,5 @@
 "use strict";
 const at = (id) => document.getElementById(id);
-const all = (selector) => document.querySelectorAll(selector);
 function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -9,45 +8,13 @@ function element(name, attributes = {}, ...children) {
 }
 const name = (text) => element("bdi", {}, text);
 
-// Tables: a click on a head sorts the rows, by their first numbers if they have any.
-const number = (text) => Number(text.match(/[-+]?\d[\d,]*(\.\d+)?/)?.[0].replace(/,/g, "") ?? NaN);
-function compare(a, b) {
-  const [x, y] = [number(a), number(b)];
-  return isNaN(x) && isNaN(y) ? a.localeCompare(b) : isNaN(x) || isNaN(y) ? isNaN(y) - isNaN(x) : x - y;
-}
-for (const table of all("table")) {
-  const rows = [...table.tBodies[0].rows], heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => {
-    const button = element("button", { type: "button", title: "sort by this column" }, ...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") !== "descending";
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const text = (row) => row.cells[column].textContent;
-      const by = column === 0 ? (a, b) => a.localeCompare(b) : compare;
-      table.tBodies[0].append(...rows.toSorted((a, b) => (down ? by(text(b), text(a)) : by(text(a), text(b)))));
-    });
-  });
-}
-// A table or picture that is wider than the page scrolls, by the keyboard as well, and says so.
-const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => {
-  const overflows = target.scrollWidth > target.clientWidth;
-  target.parentNode.classList.toggle("overflows", overflows);
-  const region = { tabindex: "0", role: "region", "aria-label": target.dataset.title };
-  for (const [key, value] of Object.entries(region)) overflows ? target.setAttribute(key, value) : target.removeAttribute(key);
-}));
-all(".scroll").forEach((scroll) => sizes.observe(scroll));
-
-// The sentences: [tokens, gold, [entities of a run, ...], [errors of a run, ...]]; an entity: [start, end, class];
-// an error: [kind, gold entity or -1, predicted entity or -1] by position.
+// The sentences: [tokens, gold, [entities of a run, ...], [errors of a run, ...], id and language]; an entity:
+// [start, end, class]; an error: [kind, gold entity or -1, predicted entity or -1] by position.
 // All of their text becomes text nodes, never markup.
 const data = JSON.parse(at("data").textContent);
 const PAGE = 25;
 const entitiesOf = (sentence, run, [, g, p]) => [...(g < 0 ? [] : [sentence[1][g]]), ...(p < 0 ? [] : [sentence[2][run][p]])];
-function touch(some, others) {
-  return some.some(([start, end]) => others.some(([from, to]) => start < to && from < end));
-}
+const touch = (some, others) => some.some(([start, end]) => others.some(([from, to]) => start < to && from < end));
 function firstIsRight(sentence, entities) {
   return !sentence[3][0].some((error) => touch(entitiesOf(sentence, 0, error), entities));
 }
@@ -94,39 +61,29 @@ function line(tokens, entities, kinds, clean, missed = []) {
 }
 const side = (title, content) => element("div", { class: "side" }, name(title), content);
 function article(i) {
-  const [tokens, gold, predicted, wrong] = data.sentences[i];
+  const [tokens, gold, predicted, wrong, about] = data.sentences[i];
   const runs = data.runs.map((run, r) => {
     const kinds = {}, missed = [];
     for (const [k, g, p] of wrong[r]) { if (p >= 0) kinds[p] = data.kinds[k]; else missed.push(gold[g]); }
     return side(run, line(tokens, predicted[r], kinds, "right", missed));
   });
-  const about = `id ${data.ids[i]}${data.langs[i] ? ", " + data.langs[i] : ""}`;
   return element("article", {}, element("h3", {}, name(about)), side("gold", line(tokens, gold, {}, "gold")), ...runs);
 }
 
-// Pages, with buttons above and below the list.
 function draw() {
   const pages = Math.max(1, Math.ceil(chosen.length / PAGE));
   page = Math.min(Math.max(page, 0), pages - 1);
   const [found, sentences] = [chosen, data.sentences].map(({ length }) => length.toLocaleString("en"));
-  all(".pager span").forEach((count) => { count.textContent = `${found} of ${sentences} sentences, page ${page + 1} of ${pages}`; });
-  // A disabled button would lose the focus, and the arrow keys with it.
-  all(".previous").forEach((button) => button.setAttribute("aria-disabled", page === 0));
-  all(".next").forEach((button) => button.setAttribute("aria-disabled", page === pages - 1));
+  at("count").textContent = `${found} of ${sentences} sentences, page ${page + 1} of ${pages}`;
   at("list").replaceChildren(...chosen.slice(page * PAGE, (page + 1) * PAGE).map(article));
 }
 function turn(by) {
   page += by;
   draw();
-  if (at("browse").getBoundingClientRect().top < 0) at("browse").scrollIntoView();
+  if (at("list").getBoundingClientRect().top < 0) at("browse").scrollIntoView();
 }
-all(".previous").forEach((button) => button.addEventListener("click", () => turn(-1)));
-all(".next").forEach((button) => button.addEventListener("click", () => turn(1)));
+at("previous").addEventListener("click", () => turn(-1));
+at("next").addEventListener("click", () => turn(1));
 at("filter").addEventListener("input", select);
 at("filter").addEventListener("submit", (event) => event.preventDefault());
-at("browse").addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  if (event.key === "ArrowLeft") turn(-1);
-  if (event.key === "ArrowRight") turn(1);
-});
 select();

@@ -1,0 +1,85 @@
+"""How a report draws its numbers."""
+
+import re
+from functools import partial
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib.colors import to_hex
+
+from ner.report.pictures import PALETTES, Point, class_bars, draw, forest_plot, line_plot
+
+POINTS = [Point(-0.25, -0.4, -0.1), Point(0.5, -0.1, 1, filled=False), Point(0.1, None, None)]
+
+
+def texts(svg: bytes) -> set[str | None]:
+    return {t.text for t in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_the_forest_plot_marks_zero_and_what_is_shown():
+    series = {"B": POINTS, "C": POINTS[::-1]}
+    (axes,) = forest_plot(["micro", "macro", "PER"], series, "points", zero=True).axes
+    markers = [line for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata()) == 1]
+    shown = [
+        (m.get_marker(), *m.get_xdata(), to_hex(m.get_markerfacecolor()) == to_hex(m.get_color())) for m in markers
+    ]
+    assert shown == [
+        ("o", -25, True),
+        ("o", 50, False),
+        ("o", 10, True),
+        ("s", 10, True),
+        ("s", 50, False),
+        ("s", -25, True),
+    ]
+    assert [round(float(m.get_ydata()[0])) for m in markers] == [0, 1, 2, 0, 1, 2]
+    whiskers = [line.get_xdata() for line in axes.lines if line.get_marker() == "|"]
+    assert [list(map(round, ends)) for ends in whiskers] == [[-40, -10], [-10, 100], [-10, 100], [-40, -10]]
+    assert [0, 0] in [list(line.get_xdata()) for line in axes.lines]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["micro", "macro", "PER"]
+    low, high = axes.get_ylim()
+    assert low > high  # the first row is on top
+
+
+def test_a_picture_is_the_same_each_time_and_its_dark_twin_differs_in_colours(tmp_path):
+    picture = partial(forest_plot, ["micro", "macro", "PER"], {"B": POINTS}, "points", zero=True)
+    light, dark = draw(picture, "title", tmp_path / "a.svg")
+    assert [light, dark] == [(tmp_path / f"a{suffix}.svg").read_bytes() for suffix in PALETTES]
+    shapes = [re.sub(b"[0-9a-f]{6,}", b"", file) for file in (light, dark)]  # without colours, and marks made of these
+    assert light != dark and shapes[0] == shapes[1]
+    assert draw(picture, "title", tmp_path / "b.svg") == [light, dark]
+    assert {"micro", "macro", "PER", "points"} < texts(light)
+
+
+def test_odd_names_are_text(tmp_path):
+    names = dict.fromkeys(("<b>&\x1b", "_x$a_{b$", "\u65e5\u672c"), POINTS[:2])
+    light, _ = draw(partial(forest_plot, ["micro", "macro"], names, "points", zero=True), "<t>\x1b", tmp_path / "a.svg")
+    assert {"<b>&\ufffd", "_x$a_{b$", "\u65e5\u672c"} < texts(light) and b"&lt;t&gt;\xef\xbf\xbd" in light
+
+
+@pytest.mark.parametrize("points", [[(1.0, 80.0)], [(1.0, 80.0), (2.0, 80.0)], [(k / 3, k) for k in range(30)]])
+def test_lines_go_through_any_number_of_points(points, tmp_path):
+    light, _ = draw(partial(line_plot, {"_$a$": points}, "epoch", "F1", diagonal="d"), "t", tmp_path / "b.svg")
+    assert {"_$a$", "d", "epoch", "F1"} < texts(light)
+
+
+def test_bars_have_plain_numbers_and_whole_names_beside_them(tmp_path):
+    counts = {"train": {"$x$_{1}": 3000, "PER": 0}, "test": {"PER": 12}}
+    light, _ = draw(partial(class_bars, counts, "All classes"), "bars", tmp_path / "bars.svg")
+    assert {"0", "1", "10", "100", "1,000", "$x$_{1}", "PER", "train", "test", "All classes"} <= texts(light)
+    (axes,) = class_bars(counts, "All classes").axes
+    assert [bar.get_width() for bars in axes.containers for bar in bars] == [3000, 0, 0, 12]
+
+
+def luminance(colour: str) -> float:
+    channels = [c / 255 for c in bytes.fromhex(colour[1:])]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=["light", "dark"])
+def test_letters_and_series_stand_out(palette):
+    """A contrast of 4.5 for text and of 3 for marks: WCAG 2, level AA."""
+    ink, soft, _, _, ground, series = palette
+    for colour, least in ((ink, 4.5), (soft, 4.5), *((colour, 3) for colour in series.split())):
+        light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= least
