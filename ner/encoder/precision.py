@@ -45,6 +45,8 @@ def choose_precision(asked: str | None, device: torch.device, model_type: str) -
     it is just now, so that the same command computes the same numbers on a busy machine. Raises `InputError` where
     bfloat16 is asked for and the model cannot do it.
     """
+    if asked not in (None, *PRECISIONS.values()):
+        raise InputError(f"accelerate: found the precision {asked}; expected no, bf16 or fp16")
     if asked == "bfloat16" and model_type in FLOAT32_ONLY:
         raise InputError(
             f"--bf16: found bfloat16 for a model of type {model_type}, which does not work in it in transformers; "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.errors import InputError, message_of, nearest
-from ner.files import optional_json
+from ner.files import optional_json, using_records
 from ner.labels import classes_of, flat_ids, label_names, lookup_table
 from ner.runs.files import SURFACES, recorded_args
 from ner.scoring.scores import Counts, counts_of_ids
@@ -66,11 +66,9 @@ def read_run(folder: Path, name: str) -> Run:
     gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
     used = classes_of({tag for tags in (*gold, *predicted) for tag in tags})
     labels = optional_json(folder / "config.json").get("id2label", {})
-    try:
+    with using_records(folder / "config.json"):
         classes = classes_of(labels.values()) or used
         "".join(classes).encode()  # whole characters
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{folder / 'config.json'}: {message_of(error)}; train the run again") from None
     if not set(used) <= set(classes):
         raise InputError(
             f"{path}: found {', '.join(used)}; config.json knows {', '.join(classes)}; score the run again"
