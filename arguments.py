@@ -8,14 +8,12 @@ The command line overrides the config file, which overrides the defaults in this
 """
 
 import dataclasses
-import json
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
-from transformers.debug_utils import DebugOption
 
 from ner.errors import InputError
 from ner.options import default_values, option, parse_groups, require, require_at_least, require_one_of
@@ -43,7 +41,6 @@ class DataArguments:
     upsample_at_random: bool = option(False, "A control: repeat as many other sentences instead, chosen at random.")
 
     def __post_init__(self) -> None:
-        require(self, bool, "a name", "dataset")
         require_one_of(self, LANGUAGES, "languages")
         require(
             self, lambda names: len(set(names)) == len(names), "each once; remove the repeated one",
@@ -78,7 +75,6 @@ class ModelArguments:
     )
 
     def __post_init__(self) -> None:
-        require(self, bool, "a name", "model_checkpoint")
         require_at_least(self, 4, "max_length")
 
 
@@ -115,69 +111,29 @@ class TrainingArguments(transformers.TrainingArguments):
     crf_loss: bool = option(False, "Train the tags of a sentence together, as constrained decoding predicts them.")
 
     def __post_init__(self) -> None:
-        self.check_numbers()
-        self.check_choices()
+        require_at_least(
+            self, 1, "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
+            "early_stopping_patience",
+        )  # fmt: skip
+        require_at_least(self, 0, "learning_rate", "weight_decay")
+        require(self, lambda epochs: epochs > 0, "more than 0", "num_train_epochs")
+        require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "seed")
+        require(self, lambda share: 0 <= share < 1, "at least 0 and less than 1", "word_dropout")
+        require_one_of(self, SAMPLING, "train_sampling_strategy")
+        require(self, lambda name: name.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model")
+        require(
+            self, lambda chosen: not chosen, "false: scores need every prediction of the validation data at once",
+            "prediction_loss_only", "batch_eval_metrics", "dataloader_drop_last",
+        )  # fmt: skip
+        if self.crf_loss and self.label_smoothing_factor:
+            raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
         if self.disable_tqdm is None:
             self.disable_tqdm: bool | None = not sys.stderr.isatty()
         if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
             self.use_cpu = True  # what would happen anyway, but transformers refuses bfloat16 without this option
         super().__post_init__()
-        if DebugOption.UNDERFLOW_OVERFLOW in self.debug:  # it looks for infinity in Boolean masks too, and fails
-            raise InputError(
-                "--debug: found underflow_overflow, which fails on attention masks; expected no --debug; "
-                "leave it out: a training whose weights are no longer finite ends with a message anyway"
-            )
         if self.early_stopping_patience is not None and self.eval_strategy == "no":
             raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch with it")
-
-    def check_numbers(self) -> None:
-        """Raises `InputError` for a number out of its range."""
-        require_at_least(
-            self, 1, "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
-            "eval_accumulation_steps", "early_stopping_patience",
-        )  # fmt: skip
-        require_at_least(
-            self, 0, "learning_rate", "weight_decay", "dataloader_num_workers", "num_train_epochs",
-            "neftune_noise_alpha",
-        )  # fmt: skip
-        require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "seed", "data_seed")
-        require(self, lambda share: 0 <= share <= 1, "0 to 1", "label_smoothing_factor")
-        require(self, lambda share: 0 <= share < 1, "at least 0 and less than 1", "word_dropout")
-        if self.max_steps < 1:
-            require(self, lambda epochs: epochs > 0, "more than 0", "num_train_epochs")
-        if self.crf_loss and self.label_smoothing_factor:
-            raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
-
-    def check_choices(self) -> None:
-        """Raises `InputError` for a value that does not work in this project."""
-        require(self, bool, "a name", "output_dir", "hub_model_id")
-        require(
-            self, is_mapping, "a JSON object such as '{\"key\": 1e-5}'",
-            "lr_scheduler_kwargs", "gradient_checkpointing_kwargs", "activation_checkpointing_kwargs",
-        )  # fmt: skip
-        require_one_of(self, SAMPLING, "train_sampling_strategy")
-        require(
-            self, lambda metric: metric.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model"
-        )
-        require(self, lambda names: names == ["labels"], "labels; leave it out", "label_names")
-        if (
-            self.prediction_loss_only
-            or self.batch_eval_metrics
-            or self.dataloader_drop_last
-            or not self.eval_do_concat_batches
-        ):
-            raise InputError(
-                "--prediction_loss_only, --batch_eval_metrics, --dataloader_drop_last, --eval_do_concat_batches: scores"
-                " need every prediction of the validation data at once; leave them at their defaults"
-            )
-
-
-def is_mapping(value: dict[str, Any] | str) -> bool:
-    """Whether a value is a mapping or the JSON of one."""
-    try:
-        return isinstance(json.loads(value) if isinstance(value, str) else value, dict)
-    except ValueError:
-        return False
 
 
 @dataclass
@@ -194,7 +150,6 @@ class InferenceArguments:
     min_score: float = option(0.0, "Leave out tagged entities with a lower score.")
 
     def __post_init__(self) -> None:
-        require(self, bool, "a name", "checkpoint", "input_file", "output_file")
         require_one_of(self, ("test", "validation"), "split")
         require(self, lambda score: 0 <= score <= 1, "0 to 1", "min_score")
         if self.text is not None and self.input_file is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from arguments import DataArguments, parse
 from ner.corpus.audit import audit, by_language, class_counts, findings
-from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, MissingSplitError, read
+from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, read
 from ner.corpus.selection import (
     TrainingData,
     capped,
@@ -27,7 +27,8 @@ from ner.corpus.selection import (
 )
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, nearest, printable, run_script
-from ner.files import write_text, writing
+from ner.files import write_text
+from ner.hub_files import MissingFileError
 from ner.labels import classes_of
 
 log = logging.getLogger("ner")
@@ -110,7 +111,7 @@ def test_splits(options: DataArguments) -> list[Sentences]:
     for language in options.languages:
         try:
             splits.append(read_split(replace(options, languages=[language]), "test"))
-        except MissingSplitError:
+        except MissingFileError:
             log.info("test: no file for %s, so training sentences are not compared with this split", language)
     return splits
 
@@ -157,12 +158,11 @@ def main(argv: list[str]) -> None:
     splits["validation"] = read_split(options, "validation", classes)
     try:
         splits["test"] = read_split(options, "test")
-    except MissingSplitError as error:
+    except MissingFileError as error:
         log.info("no test split: %s", error)
     languages = by_language(splits)
     faults = [finding for lang, own in languages.items() for finding in findings(lang, own)]
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(asdict(fault), ensure_ascii=False) for fault in faults)
     write_text(folder / "findings.jsonl", "".join(f"{line}\n" for line in lines))
     log.info("wrote %s", folder / "findings.jsonl")

@@ -11,8 +11,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from ner.errors import CommandParser, named_folder, run_script
-from ner.files import optional_json, write_json
+from ner.errors import CommandParser, run_script
+from ner.files import write_json
 from ner.runs.files import BASELINE, ONNX_FOLDERS, recorded_args
 from ner.runs.model_card import model_card, write_card
 from ner.runs.upload import push
@@ -37,15 +37,13 @@ def export(run: Path) -> list[str]:
 
     transformers_logging.disable_progress_bar()
     onnx_export.export(run)
-    own, args = optional_json(run / "test" / "metrics.json"), recorded_args(run)
-    if not own:
+    if not (run / "test" / "metrics.json").is_file():
         log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
         return []
+    args = recorded_args(run)
     options = DataArguments(**{name: args[name] for name in ("dataset", "languages") if name in args})
     sentences = evaluation_sentences(options, "test")
-    if sentences.fingerprint() != own.get("data_fingerprint"):
-        log.warning("%s/test was scored on other sentences than the exports, so the card does not compare them", run)
     scored = [
         score(
             Tagger.load(run / folder, precision="float32"),
@@ -77,7 +75,7 @@ def main(argv: list[str]) -> None:
     upload = commands.add_parser("push", help="upload weights, tokenizer, model card and records", allow_abbrev=False)
     onnx = commands.add_parser("onnx", help="export the model, with float32 and int8 weights", allow_abbrev=False)
     for command in (card, upload, onnx):
-        command.add_argument("run", type=named_folder, help="a run folder")
+        command.add_argument("run", type=Path, help="a run folder")
     upload.add_argument("--repo_id", required=True, help="the repository on the Hub, OWNER/NAME")
     upload.add_argument("--private", action="store_true", help="make a new repository private")
     options = parser.parse_args(argv)

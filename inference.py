@@ -7,13 +7,13 @@ python inference.py --checkpoint runs/quickstart --input_file - < lines.txt > ta
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -24,15 +24,15 @@ from data import evaluation_sentences
 from ner.encoder.checkpoints import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, of_option, printable, run_script
-from ner.files import writing
-from ner.hub_files import UnreachableError, fetch_optional, is_repo_id
+from ner.files import read_record
+from ner.hub_files import fetch_optional
 from ner.runs.files import ONNX_FOLDERS, recorded_args
 from ner.runs.folder import is_finished
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.score import score
 from ner.tagging.tagger import Tagger, tag_texts
-from ner.tagging.text_lines import blocks, input_lines, output
+from ner.tagging.text_lines import input_lines, output
 
 log = logging.getLogger("ner")
 LINES = 2_048  # lines that are sorted by length and tagged together
@@ -52,19 +52,6 @@ def main(argv: list[str]) -> None:
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
 
 
-def checkpoint_of(arguments: Arguments) -> str:
-    """The folder or Hub id of the checkpoint that `--checkpoint` names, or else of the run in `--output_dir`."""
-    name = arguments.inference.checkpoint
-    if name is not None:
-        with of_option("checkpoint"):
-            return resolve_checkpoint(name)
-    run = arguments.training.output_dir
-    if not Path(run).is_dir():
-        raise InputError(f"--output_dir: found no run in {run!r}; train first, or name a run or Hub id: --checkpoint")
-    with of_option("output_dir"):
-        return resolve_checkpoint(run)
-
-
 def load_tagger(location: str, arguments: Arguments) -> Tagger:
     """The tagger of a checkpoint, as the options want it."""
     with of_option("checkpoint"):
@@ -78,6 +65,15 @@ def load_tagger(location: str, arguments: Arguments) -> Tagger:
         )
 
 
+def checkpoint_of(arguments: Arguments) -> str:
+    """The folder or Hub id of the checkpoint that `--checkpoint` names, or else of the run in `--output_dir`."""
+    name, run = arguments.inference.checkpoint, arguments.training.output_dir
+    if name is None and not Path(run).is_dir():
+        raise InputError(f"--output_dir: found no run in {run!r}; train first, or name a run or Hub id: --checkpoint")
+    with of_option("checkpoint" if name else "output_dir"):
+        return resolve_checkpoint(name or run)
+
+
 def score_split(arguments: Arguments) -> dict[str, Any]:
     """Scores a checkpoint on a labelled split, writes the scores into its run folder, and returns the metrics.
 
@@ -86,8 +82,7 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
     location, split = checkpoint_of(arguments), arguments.inference.split
     is_local = Path(location).is_dir()
     run = Path(location) if is_local else Path(arguments.training.output_dir) / location.split("/")[-1]
-    own_args = recorded_args(run) if is_local else hub_args(location, set(arguments.given))
-    options = data_options(arguments, own_args, location)
+    options = data_options(arguments, location)
     sentences = evaluation_sentences(options, split)
     tagger = load_tagger(location, arguments)
     scored = score(
@@ -107,39 +102,17 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
     return scored.metrics
 
 
-def data_options(arguments: Arguments, own_args: dict[str, Any], name: str) -> DataArguments:
-    """The data options that were given, and for the rest those of the checkpoint's own `args.yaml`."""
-    chosen = {k: own_args[k] for k in ("dataset", "languages") if k in own_args and k not in arguments.given}
-    try:
-        return replace(arguments.data, **chosen)
-    except InputError as error:
-        raise InputError(f"{name}: its args.yaml: {error}") from None
-
-
-def hub_args(repo_id: str, given: set[str]) -> dict[str, Any]:
-    """The `args.yaml` of a run on the Hub. It is empty if the run has none, or if the options make it unnecessary.
-
-    Raises `InputError` if it names data that are neither the sample nor on the Hub: a local folder that happens to have
-    that name holds other data.
-    """
-    if {"dataset", "languages"} <= given:
-        return {}
-    try:
-        path = fetch_optional(repo_id, "args.yaml", "name the data to score it on with --dataset")
-    except UnreachableError as error:
-        if "dataset" not in given:
-            raise
-        log.warning("%s; the languages are those of --languages or arguments.py", error)
-        return {}
-    own_args = recorded_args(path.parent) if path else {}
-    dataset = own_args.get("dataset", "sample")
-    on_hub = "/" in dataset and is_repo_id(dataset) and not os.path.exists(dataset)
-    if "dataset" not in given and dataset != "sample" and not on_hub:
-        raise InputError(
-            f"{repo_id}: its args.yaml names the data {dataset!r}; expected `sample`, or a data set on the Hub whose "
-            "name is not that of a local folder; name the data to score it on with --dataset"
-        )
-    return own_args
+def data_options(arguments: Arguments, checkpoint: str) -> DataArguments:
+    """The data options that were given, and for the rest those of the `args.yaml` of a checkpoint, if it has one."""
+    missing = {"dataset", "languages"} - arguments.given.keys()
+    if not missing:
+        return arguments.data
+    if Path(checkpoint).is_dir():
+        own = recorded_args(Path(checkpoint))
+    else:
+        args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
+        own = read_record(args_yaml) if args_yaml else {}
+    return replace(arguments.data, **{name: own[name] for name in missing & own.keys()})
 
 
 def is_first() -> bool:
@@ -147,74 +120,42 @@ def is_first() -> bool:
     return PartialState().is_main_process
 
 
-def is_terminal(stream: TextIO | None) -> bool:
-    """False for a pipe, a file, and a stream that is closed."""
-    return stream is not None and stream.isatty()
-
-
 def tag(arguments: Arguments) -> None:
     """Tags `--text` or the lines of `--input_file`, in order, with a limited number of lines in memory."""
-    options, first = arguments.inference, is_first()
-    to_terminal = options.output_file is None and is_terminal(sys.stdout)
-    typed = options.input_file == "-" and PartialState().num_processes == 1 and is_terminal(sys.stdin)
+    options = arguments.inference
+    to_terminal = options.output_file is None and sys.stdout.isatty()
+    typed = options.input_file == "-" and PartialState().num_processes == 1 and sys.stdin.isatty()
+    size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
+    # Of several processes, only the first has the text. It opens the files before it loads the checkpoint, which takes
+    # longer.
     source: AbstractContextManager[Iterator[str]] = nullcontext(iter(()))
     destination: AbstractContextManager[IO[str] | None] = nullcontext()
-    if first:
+    if is_first():
         source, destination = input_lines(options.text, options.input_file), output(options.output_file)
     with source as lines, destination as file:
-        # The checkpoint is loaded after the files are opened, because that takes longer.
         tagger = load_tagger(checkpoint_of(arguments), arguments)
-        size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
-        for block in from_first(blocks(lines, size)):
-            tagged = [certain(entities, options.min_score) for entities in tag_texts(block, tagger)]
-            if file is None:
-                continue
-            with writing(options.output_file or "standard output"):
-                for text, entities in zip(block, tagged, strict=True):
-                    if options.text is not None and to_terminal:
-                        print(marked_text(text, entities), file=file)
-                    else:
-                        print(json_line(text, entities, to_terminal), file=file)
+        while texts := broadcast_object_list([list(islice(lines, size))])[0]:
+            for text, entities in zip(texts, tag_texts(texts, tagger), strict=True):
+                entities = [entity for entity in entities if entity["score"] >= options.min_score]
+                if options.text is not None and to_terminal:
+                    print(marked_text(text, entities), file=file)
+                elif file:
+                    line = json.dumps({"text": text, "entities": entities}, ensure_ascii=False)
+                    print(printable(line) if to_terminal else line, file=file)
+            if file:
                 file.flush()
-
-
-def certain(entities: list[dict[str, Any]], least: float) -> list[dict[str, Any]]:
-    """The entities with at least a certain score."""
-    return [entity for entity in entities if entity["score"] >= least]
-
-
-def from_first(blocks: Iterator[list[str]]) -> Iterator[list[str]]:
-    """The first process's blocks, in every process: another one may have neither the file nor standard input."""
-    while True:
-        try:
-            block = broadcast_object_list([next(blocks, None)])[0]
-        except InputError:
-            broadcast_object_list([None])  # lets the others end
-            raise
-        if block is None:
-            return
-        yield block
-
-
-def json_line(text: str, entities: list[dict[str, Any]], to_terminal: bool) -> str:
-    """A text and its entities as JSON; for a terminal without the control characters that JSON allows."""
-    line = json.dumps({"text": text, "entities": entities}, ensure_ascii=False)
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line) if to_terminal else line
 
 
 def marked_text(text: str, entities: list[dict[str, Any]]) -> str:
     """A text with its entities marked, then one line for each entity; for a terminal."""
-    parts, done = [], 0
+    text = printable(text)  # each character by one, so that the offsets stay right
+    parts, lines, done = [], [], 0
     for e in entities:
-        parts += [
-            printable(text[done : e["start"]]),
-            f"\x1b[1m[{printable(e['text'])}]\x1b[0m\x1b[2m{printable(e['type'])}\x1b[0m",
-        ]
+        surface, name = text[e["start"] : e["end"]], printable(e["type"])
+        parts += [text[done : e["start"]], f"\x1b[1m[{surface}]\x1b[0m\x1b[2m{name}\x1b[0m"]
+        lines.append(f"  {name:<6} {surface}  ({e['start']}-{e['end']}, {e['score']:.0%})")
         done = e["end"]
-    lines = ["".join([*parts, printable(text[done:])])]
-    for e in entities:
-        lines.append(f"  {printable(e['type']):<6} {printable(e['text'])}  ({e['start']}-{e['end']}, {e['score']:.0%})")
-    return "\n".join(lines if entities else [*lines, "  no entity"])
+    return "\n".join(["".join(parts) + text[done:], *(lines or ["  no entity"])])
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import gc
 import sys
 from pathlib import Path
 
-from ner.errors import CommandParser, named_folder, run_script
-from ner.files import write_json, write_text, writing
+from ner.errors import CommandParser, run_script
+from ner.files import using_records, write_json, write_text
 from ner.report.comparison import comparison, entities_by_run
 from ner.report.page import html_page, report_markdown
 from ner.report.run_reader import compared_classes, read_runs
@@ -21,6 +21,7 @@ from ner.report.setups import setup_comparison
 from ner.report.tables import confidence_records, confidence_table, opening, tables
 
 
+@using_records("the runs")
 def main(argv: list[str]) -> None:
     """Writes the comparison of the named runs as web page, Markdown, JSON and pictures, and prints its tables."""
     options = parse(argv)
@@ -32,8 +33,7 @@ def main(argv: list[str]) -> None:
 
     from ner.report.pictures import confidence_pictures, difference_picture, score_pictures  # matplotlib takes a while
 
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", result)
     first, rest = opening(result), tables(result)
     parts = [*first, *difference_picture(result, folder), *rest, *score_pictures(result, runs, folder)]
@@ -52,7 +52,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "runs",
         nargs="+",
-        type=named_folder,
+        type=Path,
         metavar="RUN",
         help="run folders; the others are compared with the first",
     )

@@ -8,7 +8,6 @@ RUN is a run folder. Its test split is tagged once. The seconds of each part are
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ import inference
 from arguments import parse
 from data import evaluation_sentences
 from ner.labels import spans
-from ner.runs.files import recorded_args
 from ner.scoring.scores import counts_of_ids, invalid_transitions, precision_recall_f1
 from ner.tagging import tagger
 from ner.tagging.score import in_known_labels
@@ -44,7 +42,7 @@ def main() -> None:
     for name in ("word_logits", "best_tags", "entity_probabilities"):
         setattr(tagger, name, timed(name))
     arguments = parse(["--checkpoint", run, "--use_cpu", "true"], "")
-    options = inference.data_options(arguments, recorded_args(Path(run)), run)
+    options = inference.data_options(arguments, run)
     loaded = tagger.Tagger.load(run)
     sentences = in_known_labels(loaded, evaluation_sentences(options, "test"))
     tagged = loaded.tag(sentences.words, sentences.lengths)

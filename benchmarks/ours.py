@@ -15,7 +15,6 @@ from ner.encoder import checkpoints
 from ner.encoder.encoding import encode, window_size
 from ner.encoder.precision import keep_freed_memory
 from ner.tagging.tagger import Tagger, tag_texts
-from ner.tagging.text_lines import blocks
 from ner.training.speed import fast_dropout
 from ner.training.trainer import TaggingTrainer, build_trainer
 from train import epoch_scores, load_model, model_inputs
@@ -79,8 +78,8 @@ def tag(checkpoint: str, lines: list[str]) -> float:
     """Seconds to tag raw text."""
     loaded = tagger(checkpoint)
     start = time.perf_counter()
-    for block in blocks(lines, inference.LINES):
-        tag_texts(block, loaded)
+    for first in range(0, len(lines), inference.LINES):
+        tag_texts(lines[first : first + inference.LINES], loaded)
     return time.perf_counter() - start
 
 

@@ -11,11 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from pathlib import Path
 from typing import NoReturn
 
-# The errors of a full disk, a used-up quota and a file that is too large.
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # UTF-8 cannot hold it. JSON can escape one, and Python puts it for each byte of a file's name that is not UTF-8.
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -57,13 +54,6 @@ def message_of(error: BaseException, limit: int | None = None) -> str:
     return " ".join(str(error).split())[:limit] or type(error).__name__
 
 
-def named_folder(name: str) -> Path:
-    """The folder that a command line's argument names; `type` of argparse, which reports an empty name as wrong."""
-    if not name:
-        raise argparse.ArgumentTypeError("found an empty name; expected a folder")
-    return Path(name)
-
-
 class OneLine(logging.Formatter):
     """A log record as one printable line, whatever names from data or checkpoints it contains."""
 
@@ -74,13 +64,14 @@ class OneLine(logging.Formatter):
 def run_script(main: Callable[[list[str]], None]) -> None:
     """Runs a script's `main` on the words of the command line.
 
-    An `InputError` becomes its message and exit status 2, and so does a full standard output. Status 130 is an
-    interrupt, 141 a pipe whose reader has gone, and 128 plus its number another signal that asks the script to end.
-    Any other exception is a fault of ours and keeps its traceback: code that writes files does so within
-    `ner.files.writing`.
+    An `InputError` becomes its message and exit status 2, and so does what the system refuses: a file that is absent,
+    a folder that cannot be written, a full disk. Status 130 is an interrupt, 141 a pipe whose reader has gone, and 128
+    plus its number another signal that asks the script to end. Any other exception is a fault of ours and keeps its
+    traceback.
     """
     first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints
-    open_standard_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # UTF-8 everywhere; bytes of a file's name that are not are escaped
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
@@ -91,17 +82,15 @@ def run_script(main: Callable[[list[str]], None]) -> None:
     status, message = 0, ""
     try:
         main(sys.argv[1:])
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where an error can still be reported
+        print(end="", flush=True)  # here, where an error of standard output can still be reported
     except InputError as error:
         status, message = 2, f"error: {error}" if first else ""
     except BrokenPipeError:
         status = 141
     except OSError as error:
-        if error.errno not in FULL:
+        if error.filename is None and error.errno != errno.ENOSPC:
             raise
-        place = error.filename or "standard output"
-        status, message = 2, f"error: {place}: {error.strerror}; expected a place that can be written"
+        status, message = 2, f"error: {error.filename or 'standard output'}: {error.strerror}"
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
     if message:
@@ -120,24 +109,6 @@ def stop(number: int, frame: object) -> NoReturn:
 def drop_unwritten_output() -> None:
     """Leaves nothing in the buffer of standard output that Python would fail to write at exit, and complain about."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        print(end="", flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def open_standard_streams() -> None:
-    """Opens standard streams that a shell closed (`>&-`) on the null device; `sys.stdin` and `sys.stdout` stay None.
-
-    Otherwise the next file that is opened would take the number of standard output, and with it all that is printed.
-    Standard output is UTF-8; bytes of a name that are not are printed as backslash escapes.
-    """
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -7,11 +7,7 @@ from ner.errors import InputError, message_of
 
 
 class MissingFileError(InputError):
-    """The repository exists, but has no such file."""
-
-
-class UnreachableError(InputError):
-    """It is unknown whether the repository has the file: no network, a failing Hub, or offline and not cached."""
+    """The folder or repository exists, but has no such file."""
 
 
 def is_repo_id(name: str) -> bool:
@@ -36,10 +32,10 @@ def public_name(name: str) -> str:
 def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
     """The local path of a file on the Hub, which is downloaded unless it is cached.
 
-    Raises `InputError` with `remedy` where there is no such repository, `UnreachableError` where the Hub does not
-    answer, and `MissingFileError` where the Hub or the cache knows that there is no such file.
+    Raises `MissingFileError` where the repository lacks the file, and another `InputError` where there is no such
+    repository, or the file is not cached and the Hub does not answer.
     """
-    from huggingface_hub import _CACHED_NO_EXIST, errors, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import errors, hf_hub_download
 
     place = f"{repo_id} ({repo_type} on the Hub)"
     try:
@@ -48,22 +44,20 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
         raise InputError(
             f"{place}: no such repository, or no access; check the name, or log in with `hf auth login`"
         ) from None
+    except errors.RemoteEntryNotFoundError:
+        raise MissingFileError(f"{place}: has no file {filename}; check the name and --languages") from None
+    except errors.LocalEntryNotFoundError:
+        raise InputError(
+            f"{place}: {filename} cannot be fetched: no answer from the Hub, and not cached; {remedy}"
+        ) from None
     except (errors.HTTPError, OSError, RuntimeError) as error:
-        absent, why = isinstance(error, errors.EntryNotFoundError), message_of(error)
-        if isinstance(error, errors.LocalEntryNotFoundError):  # an EntryNotFoundError too, but the Hub gave no answer
-            absent = try_to_load_from_cache(repo_id, filename, repo_type=repo_type) is _CACHED_NO_EXIST
-            cause, why = error.__cause__, "no network, and not cached"
-            if isinstance(cause, errors.HfHubHTTPError):
-                why = f"the Hub answers {cause.response.status_code}, and not cached"
-    if absent:
-        raise MissingFileError(f"{place}: has no file {filename}; check the name and --languages")
-    raise UnreachableError(f"{place}: {filename} cannot be fetched: {why}; {remedy}")
+        raise InputError(f"{place}: {filename} cannot be fetched: {message_of(error, 300)}; {remedy}") from None
 
 
 def fetch_optional(repo_id: str, filename: str, remedy: str) -> Path | None:
     """The local path of a file of a model on the Hub, or None where the repository lacks it.
 
-    Raises `InputError` as `fetch` does, `UnreachableError` included: without an answer the file may still exist.
+    Raises `InputError` where the Hub does not answer: the file may exist.
     """
     try:
         return fetch(repo_id, filename, "model", remedy)

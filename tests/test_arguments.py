@@ -86,24 +86,16 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--per_device_train_batch_size 0", "--per_device_train_batch_size: found 0"),
         ("--logging_steps inf", "training arguments: cannot convert float infinity"),
         ("--num_train_epochs 0", "--num_train_epochs: found 0"),
-        ("--data_seed -1", "--data_seed: found -1"),
         (f"--seed {2**32}", "--seed: found 4294967296"),
         ("--word_dropout 1", "--word_dropout: found 1.0; expected at least 0 and less than 1"),
-        ("--label_smoothing_factor 2", "--label_smoothing_factor: found 2.0; expected 0 to 1"),
         ("--crf_loss true --label_smoothing_factor 0.1", "--crf_loss, --label_smoothing_factor: found both"),
         ("--eval_strategy sometimes", "sometimes is not a valid"),
         ("--optim none", "--optim: invalid choice: 'none'"),
         ("--metric_for_best_model f2", "--metric_for_best_model: found 'f2'; expected f1"),
-        ("--prediction_loss_only true", "--prediction_loss_only.*scores need every prediction"),
+        ("--dataloader_drop_last true", "--dataloader_drop_last: found True; expected false: scores need every"),
         (f"--early_stopping_patience 1 {NO_EVALUATION}", "--early_stopping_patience: found --eval_strategy no"),
         ("--train_sampling_strategy randm", "found 'randm'; expected group_by_length, .* did you mean 'random'"),
-        ("--debug underflow_overflow", "--debug: found underflow_overflow"),
-        ("--label_names foo", "--label_names: found foo; expected labels"),
-        ("--lr_scheduler_kwargs notjson", "--lr_scheduler_kwargs: found 'notjson'; expected a JSON object"),
-        ("--lr_scheduler_kwargs [1]", "--lr_scheduler_kwargs: found '\\[1\\]'; expected a JSON object"),
-        ("--gradient_checkpointing_kwargs {", "--gradient_checkpointing_kwargs: found '{'"),
-        *((f"--{name}=", f"--{name}: found ''; expected a name") for name in
-          ("output_dir", "hub_model_id", "checkpoint", "dataset", "model_checkpoint", "input_file", "output_file")),
+        ("--lr_scheduler_kwargs {", "training arguments: Expecting property name"),
         ("--split dev", "--split: found 'dev'; expected test, validation"),
         ("--text a --input_file b", "found both"),
         ("--output_file b", "--output_file: found nothing to tag"),
@@ -137,7 +129,6 @@ def test_wrong_options(command_line, message):
         ("lr_scheduler_kwargs: {a: &a [1], b: *a}\n", "found an alias"),
         ("? [a]\n: 1\n", ":1: unknown option"),
         ("seed: " + "[" * 3_000 + "\n", "nested too deeply"),
-        ("lr_scheduler_kwargs: {x: " + "[" * 300 + "]" * 300 + "}\n", "nested too deeply"),
         ("- seed\n", "found no `field: value` lines"),
         ("seed: [1\n", "cannot be read"),
         ("seed: \udcff\n", "cannot be read"),
@@ -151,8 +142,6 @@ def test_wrong_files(tmp_path, text, message):
 
 
 def test_odd_files(tmp_path):
-    with pytest.raises(InputError, match=f"{tmp_path}: cannot be read: Is a directory"):
-        parsed(tmp_path)
     (tmp_path / "c.yaml").write_text("languages: [[en]]")
     with pytest.raises(InputError, match=r"""--languages: found '\["en"\]'; expected de"""):
         parsed(tmp_path / "c.yaml")

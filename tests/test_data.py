@@ -2,7 +2,6 @@ import json
 import re
 from collections import Counter
 
-import numpy as np
 import pytest
 from conftest import ROOT, row, write_jsonl
 from scipy import stats
@@ -10,7 +9,7 @@ from scipy import stats
 import data
 from arguments import DataArguments
 from data import training_data
-from ner.corpus.audit import doubling, unbalanced
+from ner.corpus.audit import unbalanced
 from ner.corpus.readers import read
 from ner.errors import InputError
 
@@ -59,18 +58,7 @@ def test_duplicates_and_leaks_are_dropped_and_counted(small):
 
 def test_sentences_are_equal_only_if_every_token_is(tmp_path):
     """Whatever characters the tokens hold, and however many tokens are empty."""
-    rows = [
-        ["a", "b"],
-        ["a\x1fb"],
-        ["a\x1eb"],
-        ["a b"],
-        ["a", "b\x1fc"],
-        ["a\x1fb", "c"],
-        ["1\x1ea"],
-        [],
-        [""],
-        ["", ""],
-    ]
+    rows = [["a", "b"], ["a\x1fb"], ["a\x1eb"], ["a b"], ["a", "b\x1fc"], ["a\x1fb", "c"], [], [""], ["", ""]]
     for tokens in rows:
         others = [t for t in rows if t != tokens]
         for split, sentences in (("train", [*others, *rows]), ("val", [tokens])):
@@ -225,7 +213,6 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
     write_jsonl(tmp_path / "val/val_en.jsonl", rows[:1])
     data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
     printed = capsys.readouterr().out
-    assert "train looks doubled: rows 4 to 7 repeat rows 0 to 3" in printed
     assert "e.g. train row 2 (en): ANIM Jaguar" in printed
     of_train = [(f["fault"][:10], f["row"], f["shown"]) for f in findings(tmp_path / "run") if f["split"] == "train"]
     assert of_train == [
@@ -233,21 +220,6 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
         *(("unbalanced", row, "ORG Acme )") for row in (0, 4)),
         *(("surface of", row, "ANIM Jaguar (ORG 4, ANIM 2)") for row in (2, 6)),
     ]
-
-
-@pytest.mark.parametrize(
-    ("ids", "pattern"),
-    [
-        ([0, 1, 0, 1], "rows 2 to 3 repeat rows 0 to 1"),
-        ([0, 0, 1, 1], "each row is followed by its copy"),
-        ([0, 1, 1, 0], "each row occurs twice"),
-        ([0, 1, 2, 0], None),
-        ([0, 1, 0], None),
-        ([], None),
-    ],
-)
-def test_how_a_file_was_doubled(ids, pattern):
-    assert doubling(np.array(ids, dtype=int)) == pattern
 
 
 def test_several_languages_are_audited_each_by_itself(tmp_path, capsys):

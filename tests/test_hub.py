@@ -177,15 +177,6 @@ def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):
     assert "holds no safetensors" in fails(inference.main, "--checkpoint", "someone/pickle", "--text", "a", *CPU)
 
 
-@pytest.mark.parametrize("metrics", [{"overall": {"f1": 0.5}}, {"accuracy": 1.0}])
-def test_scores_that_are_not_ours_stop_an_export(metrics, run, tmp_path, fails):
-    copy = shutil.copytree(run, tmp_path / "copy")
-    (copy / "test" / "metrics.json").write_text(json.dumps(metrics))
-    message = fails(hub.main, "onnx", copy)
-    assert f"{copy / 'test' / 'metrics.json'}: found no data_fingerprint; expected the scores that" in message
-    assert not (copy / "onnx").exists()
-
-
 def test_cards_and_pushes_load_no_torch():
     modules = "hub, ner.runs.environment, ner.runs.folder, ner.runs.model_card, ner.runs.upload"
     command = [sys.executable, "-c", f"import sys, {modules}; print(*sys.modules)"]

@@ -63,12 +63,9 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
 
 
 def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[str]:
-    """The lines on repeated, doubled, conflicting and leaked sentences, wrong transitions, and findings."""
+    """The lines on repeated, conflicting and leaked sentences, wrong transitions, and findings."""
     number = Counter((f.fault, f.split) for f in findings)
     lines = [row(f"  {REPEATED}", [number[REPEATED, name] for name in splits])]
-    for name, s in splits.items():
-        if pattern := doubling(sentence_ids(s)):
-            lines.append(f"  {name} looks doubled: {pattern}")
     lines.append(row("  conflicting: same tokens only", [conflicting(s) for s in splits.values()]))
     lines.append(
         row("  illegal transitions to I-", [invalid_transitions(s.tags, s.lengths, s.names) for s in splits.values()])
@@ -93,21 +90,6 @@ def class_counts(sentences: Sentences) -> dict[str, int]:
     classes = classes_of(sentences.names)
     entities = spans(sentences.tags, sentences.lengths, sentences.names)
     return dict(zip(classes, np.bincount(entities.class_index, minlength=len(classes)).tolist(), strict=True))
-
-
-def doubling(ids: np.ndarray) -> str | None:
-    """How a file was doubled, or None: its second half repeats the first, or each row occurs twice.
-
-    Takes the `sentence_ids` of its rows. A data set whose files were matched twice when it was loaded looks like this.
-    """
-    half, odd = divmod(len(ids), 2)
-    if odd or not half:
-        return None
-    if np.array_equal(ids[:half], ids[half:]):
-        return f"rows {half} to {len(ids) - 1} repeat rows 0 to {half - 1}"
-    if np.array_equal(ids[::2], ids[1::2]):
-        return "each row is followed by its copy"
-    return "each row occurs twice" if (np.bincount(ids) == 2).all() else None
 
 
 def conflicting(sentences: Sentences) -> int:

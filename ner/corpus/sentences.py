@@ -8,10 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ner.errors import InputError, message_of
 from ner.labels import lookup_table, tag_lists
-
-LARGEST_OFFSET = 2**31 - 1  # of Arrow's lists and strings
 
 
 @dataclass(frozen=True)
@@ -24,6 +21,10 @@ class Sentences:
 
     table: pa.Table
     names: list[str]
+
+    def __post_init__(self) -> None:
+        chunks = {column.num_chunks for column in self.table.columns}
+        assert chunks <= {0, 1}, "a split has more than 2 GiB of text, which needs several chunks"
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -49,18 +50,8 @@ class Sentences:
         return self.table["lang"].to_pylist()
 
     def select(self, rows: np.ndarray) -> "Sentences":
-        """The sentences at `rows`, in that order; a row that is given twice is repeated.
-
-        Raises `InputError` if they have more text than a column holds.
-        """
-        try:
-            table = self.table.take(pa.array(rows, type=pa.int64())).combine_chunks()
-        except pa.ArrowInvalid as error:
-            raise InputError(
-                f"--dataset: found too much text in {len(rows):,} sentences ({message_of(error)}); expected at most "
-                f"{LARGEST_OFFSET:,} bytes of tokens in a split; use fewer languages, or repeat fewer sentences"
-            ) from None
-        return Sentences(table, self.names)
+        """The sentences at `rows`, in that order; a row that is given twice is repeated."""
+        return Sentences(self.table.take(pa.array(rows, type=pa.int64())).combine_chunks(), self.names)
 
     def with_names(self, names: list[str]) -> "Sentences":
         """The same sentences with the label set `names`; a label that it lacks becomes `O`."""
@@ -87,14 +78,6 @@ class Sentences:
 
 
 def list_column(flat: np.ndarray | pa.Array, lengths: np.ndarray) -> pa.ListArray:
-    """A flat array [token] as an Arrow list for each sentence of `lengths` [sentence].
-
-    Raises `InputError` if it is longer than an Arrow list can be.
-    """
-    if len(flat) > LARGEST_OFFSET:
-        raise InputError(
-            f"--dataset: found {len(flat):,} tokens or sub-tokens in the rows of a split; expected at most "
-            f"{LARGEST_OFFSET:,}; use fewer of the sentences, with --max_train_sentences, or repeat fewer of them"
-        )
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+    """A flat array [token] as an Arrow list for each sentence of `lengths` [sentence]: at most 2**31 - 1 tokens."""
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(flat))

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ner.corpus.rows import Row, checked_content
+import numpy as np
+import pyarrow as pa
+
+from ner.corpus.rows import checked_content
+from ner.corpus.sentences import list_column
 from ner.errors import InputError
-from ner.labels import is_label
 
 
-def tsv_rows(path: Path, language: str) -> Iterator[Row]:
+def tsv_tables(path: Path, language: str) -> Iterator[pa.Table]:
     """The sentences of a file in MultiNERD's original form, `index TAB token TAB tag [TAB more]`, or in two columns,
     `token tag`.
 
@@ -16,18 +19,14 @@ def tsv_rows(path: Path, language: str) -> Iterator[Row]:
     """
     tokens: list[str] = []
     tags: list[str] = []
-    first = 1  # the line of the sentence's first token
-    for number, line in enumerate([*checked_content(path).decode().split("\n"), ""], 1):
+    starts: list[int] = []  # the line of each sentence's first token
+    lengths: list[int] = []
+    between = True  # the sentences
+    for number, line in enumerate(checked_content(path).decode().split("\n"), 1):
         line = line.removesuffix("\r")
-        if not line.strip(" \t"):
-            if tokens:
-                yield first, tokens, tags, language
-            tokens, tags = [], []
-            continue
-        fields = line.split("\t")
-        if len(fields) == 1:
-            fields = line.strip(" ").split(" ")
-        if fields[0] == "-DOCSTART-":
+        fields = line.split("\t") if "\t" in line else line.strip(" ").split(" ")
+        if not line.strip(" \t") or fields[0] == "-DOCSTART-":
+            between = True
             continue
         if len(fields) >= 3 and fields[0].isdecimal():
             token, tag = fields[1:3]
@@ -38,9 +37,12 @@ def tsv_rows(path: Path, language: str) -> Iterator[Row]:
                 f"{path}:{number}: found {len(fields)} columns; expected index, token and tag, or token and tag, "
                 "with tabs between them; fix the line"
             )
-        if not is_label(tag.strip()):
-            raise InputError(f"{path}:{number}: unknown tag {tag!r}; expected O, B-CLASS or I-CLASS; fix the line")
-        if not tokens:
-            first = number
+        if between:
+            starts.append(number)
+            lengths.append(0)
+            between = False
+        lengths[-1] += 1
         tokens.append(token)
         tags.append(tag)
+    columns = [list_column(pa.array(column, pa.string()), np.array(lengths)) for column in (tokens, tags)]
+    yield pa.table([starts, *columns, [language] * len(starts)], ["line", "tokens", "tags", "lang"])

@@ -19,7 +19,6 @@ from matplotlib.ticker import StrMethodFormatter
 from matplotlib.typing import RcKeyType
 
 from ner.errors import printable
-from ner.files import writing
 from ner.report.findings import SHOWN, experiment_comparisons, run_comparisons, score_interval, verdict
 from ner.report.run_reader import Run
 from ner.report.tables import Part, confidence_curves
@@ -62,8 +61,7 @@ def draw(picture: Callable[[], Figure], title: str, path: Path) -> list[bytes]:
         content = BytesIO()
         with rc_context(theme(*palette)), warnings.catch_warnings(action="ignore"):  # of letters that no font has
             picture().savefig(content, format=path.suffix[1:], dpi=144, metadata=metadata)
-        with writing(path):
-            path.with_stem(path.stem + suffix).write_bytes(content.getvalue())
+        path.with_stem(path.stem + suffix).write_bytes(content.getvalue())
         files.append(content.getvalue())
     return files
 

@@ -94,7 +94,7 @@ def read_run(folder: Path, name: str) -> Run:
         args=recorded_args(folder),
         environment=optional_json(folder / "environment.json"),
         metrics=optional_json(folder / "test" / "metrics.json"),
-        curve=[(entry["epoch"], 100 * entry["eval_f1"]) for entry in history if {"epoch", "eval_f1"} <= entry.keys()],
+        curve=[(entry["epoch"], 100.0 * entry["eval_f1"]) for entry in history if {"epoch", "eval_f1"} <= entry.keys()],
         seen=training_surfaces(folder / SURFACES),
     )
 

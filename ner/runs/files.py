@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from ner.errors import InputError
 from ner.files import read_record
 
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
@@ -19,11 +18,6 @@ TOKENIZER_NAMES = (  # what the tokenizers of transformers save
 
 
 def recorded_args(folder: Path) -> dict[str, Any]:
-    """A run's `args.yaml`, empty where it has none. Raises `InputError` for values of wrong types, or no language."""
+    """A run's `args.yaml`, empty where it has none. Raises `InputError` where it cannot be read."""
     path = folder / "args.yaml"
-    if not path.is_file():
-        return {}
-    args = read_record(path)
-    if args.get("languages") == []:
-        raise InputError(f"{path}: languages: found none; expected at least one; correct the file")
-    return args
+    return read_record(path) if path.is_file() else {}

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ner.errors import LONE_SURROGATE, InputError
-from ner.files import writing
+from ner.errors import InputError
 from ner.runs.files import recorded_args
 
 LOCK = ".lock"
@@ -42,10 +41,6 @@ def is_finished(folder: Path) -> bool:
 
 def require_trainable(run: Path, resumes: bool) -> None:
     """Raises `InputError` unless the folder is new, or holds an unfinished run that can begin again or be resumed."""
-    if LONE_SURROGATE.search(str(run.resolve())):
-        raise InputError(
-            f"--output_dir: the name of {run} is not UTF-8, and no tokenizer can be saved there; rename it"
-        )
     existing = next(path for path in (run, *run.resolve().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"--output_dir: {existing} is not a folder that can be written; expected a place for a run")
@@ -78,7 +73,6 @@ def training_in(run: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         in_first_process(lambda: stack.enter_context(locked(run)))
-        in_first_process(lambda: remove_unfinished(run))
         yield
 
 
@@ -86,27 +80,22 @@ def training_in(run: Path) -> Iterator[None]:
 def locked(run: Path) -> Iterator[None]:
     """Locks a run folder until the process ends, however it ends.
 
-    Raises `InputError` where another process has locked it, or it cannot be written.
+    Raises `InputError` where another process has locked it.
     """
+    run.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run / LOCK, timeout=0)
-    with writing(run):
-        run.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise InputError(
-                f"{run}: another training writes there; expected none; wait for its end, or name another --output_dir"
-            ) from None
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"{run}: another training writes there; wait for its end, or name another --output_dir"
+        ) from None
     with lock:
+        for path in run.rglob(UNFINISHED):  # what a killed training was writing
+            path.unlink()
         yield
         if is_finished(run):  # nobody can train there again, so whoever waits for the removed file gets nothing
             (run / LOCK).unlink()
-
-
-def remove_unfinished(run: Path) -> None:
-    """Removes the files that a killed training was writing."""
-    for path in run.rglob(UNFINISHED):
-        path.unlink()
 
 
 def in_first_process(action: Callable[[], object]) -> None:

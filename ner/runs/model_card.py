@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ner.errors import InputError, printable
-from ner.files import optional_json, write_text
+from ner.files import optional_json, using_records, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import escape
 from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, recorded_args
@@ -25,7 +25,7 @@ TEMPLATES.filters |= {
 
 
 def write_card(run: Path) -> None:
-    """Writes the model card into the run folder. Raises `InputError` where it cannot be rendered or written."""
+    """Writes the model card into the run folder. Raises `InputError` as `model_card` does."""
     write_text(run / "README.md", model_card(run))
 
 
@@ -46,19 +46,13 @@ def model_card(run: Path) -> str:
     if not scored:
         raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
-    try:
+    with using_records(run):
         few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
         return TEMPLATES.get_template("model_card.md.j2").render(
             name=name, metadata=metadata(name, args, scored), config=config, environment=environment, args=args,
             split=split, metrics=metrics, scored=scored, few=few, exports=export_rows(run, scored.get("test", {})),
             score_cells=score_cells,
         )  # fmt: skip
-    except InputError:
-        raise
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError, TemplateError) as error:
-        raise InputError(
-            f"{run}: its records lack a value: {error}; expected a finished run of this version"
-        ) from error
 
 
 def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]]) -> str:

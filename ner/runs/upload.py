@@ -26,7 +26,6 @@ PUSHED = (
     *CHECKPOINT, "environment.json", WEIGHTS, "model-*-of-*.safetensors", INDEX, BASELINE,
     *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (*CHECKPOINT, ONNX)),
 )  # fmt: skip
-TRACES = b"pkg.torch.onnx.stack_trace"  # earlier versions exported ONNX models with these, which hold local paths
 
 
 def require_repo_and_login(repo_id: str, token: str | None) -> None:
@@ -47,25 +46,23 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
     """
     require_repo_and_login(repo_id, token)
     api, message = HfApi(token=token), f"{printable(run.resolve().name)}: weights, tokenizer, model card"
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            stage(run, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        stage(run, Path(folder))
+        try:
             repository = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repository.repo_id, folder_path=folder, commit_message=message)
-    except InputError:
-        raise
-    except (HTTPError, OSError, RuntimeError, ValueError) as error:
-        again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}" + (" --private" if private else "")
-        raise InputError(
-            f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; try again: {again}"
-        ) from error
+        except (HTTPError, OSError, RuntimeError, ValueError) as error:
+            again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}{' --private' if private else ''}"
+            raise InputError(
+                f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; try again: {again}"
+            ) from error
     return repository
 
 
 def stage(run: Path, folder: Path) -> None:
     """Puts what is pushed into a folder: a new model card, records without local paths, and links to all other files.
 
-    Raises `InputError` as `files_to_push` does, and for records that cannot be read.
+    Raises `InputError` as `files_to_push` does, and for records that cannot be used.
     """
     write_text(folder / "README.md", model_card(run))
     for path in files_to_push(run):
@@ -84,8 +81,7 @@ def stage(run: Path, folder: Path) -> None:
 def files_to_push(run: Path) -> list[Path]:
     """The files of a run folder that are pushed beside its model card.
 
-    Raises `InputError` for a run without all its weights, a link that leads out of the folder, and an ONNX model with
-    local paths in it.
+    Raises `InputError` for a run without all its weights, and for a link that leads out of the folder.
     """
     paths = [path for pattern in PUSHED for path in sorted(run.glob(pattern)) if path.is_file()]
     names = {str(path.relative_to(run)) for path in paths}
@@ -96,8 +92,6 @@ def files_to_push(run: Path) -> list[Path]:
     for path in paths:
         if not path.resolve().is_relative_to(run.resolve()):
             raise InputError(f"{path}: leads out of the run folder, to {path.resolve()}; put a copy there to push it")
-        if path.name == ONNX and TRACES in path.read_bytes():
-            raise InputError(f"{path}: names local files; export the run again: python hub.py onnx RUN")
     return paths
 
 

@@ -13,7 +13,6 @@ from transformers import PreTrainedModel
 
 from ner.encoder.checkpoints import load_for_tagging
 from ner.errors import InputError, message_of
-from ner.files import writing
 from ner.runs.files import ONNX, ONNX_FOLDERS
 from ner.tagging.prediction import Logits
 
@@ -45,26 +44,25 @@ def export(run: Path) -> None:
         )
     unfinished = run / ".onnx-unfinished"
     full, small = (unfinished / folder for folder in ONNX_FOLDERS)
-    with writing(run):
-        shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
-        try:
-            for new in (full, small):
-                tokenizer.save_pretrained(new)
-                for name in ("config.json", "args.yaml"):
-                    if (run / name).is_file():
-                        shutil.copy(run / name, new)
-            with quiet():
-                write_onnx(model, full / ONNX)
-                write_int8(full / ONNX, small / ONNX)
-            for new in (full, small):
-                new.rename(run / new.name)
-        except torch.onnx.OnnxExporterError as error:
-            raise InputError(
-                f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
-                "docs/encoders.md lists as exported; use the run itself"
-            ) from error
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
+    try:
+        for new in (full, small):
+            tokenizer.save_pretrained(new)
+            for name in ("config.json", "args.yaml"):
+                if (run / name).is_file():
+                    shutil.copy(run / name, new)
+        with quiet():
+            write_onnx(model, full / ONNX)
+            write_int8(full / ONNX, small / ONNX)
+        for new in (full, small):
+            new.rename(run / new.name)
+    except torch.onnx.OnnxExporterError as error:
+        raise InputError(
+            f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
+            "docs/encoders.md lists as exported; use the run itself"
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     log.info("wrote %s", " and ".join(str(run / folder) for folder in ONNX_FOLDERS))
 
 
