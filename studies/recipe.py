@@ -68,9 +68,7 @@ def print_tables(corpora: list[Path]) -> None:
     for split, name in REPORTS.items():
         rows, gains = [], []
         for records in corpora:
-            # A report has groups where some recipe has several seeds.
-            runs = [run.name for recipe in RECIPES for run in runs_of(records, recipe)]
-            groups = optional_json(records / f"{name}.json").get("groups") or [{"runs": [run]} for run in runs]
+            groups = optional_json(records / f"{name}.json")["groups"]
             rows += [[records.name, *row(group, records, split)] for group in groups]
             if difference := groups[-1].get("difference"):
                 gains.append(difference["micro"]["difference"])
