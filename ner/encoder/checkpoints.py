@@ -22,15 +22,13 @@ from transformers.utils import logging as transformers_logging
 from ner.errors import InputError, message_of
 from ner.hub_files import fetch, fetch_optional, is_repo_id
 from ner.labels import classes_of, is_label
-from ner.runs.files import ONNX
+from ner.runs.files import INDEX, ONNX
 
 log = logging.getLogger("ner")
 PACKAGE = "package:"
 CALIBRATION = "score_calibration"  # what config.json calls the calibration of a trained tagger's scores
-# Files without which transformers would continue where the Hub fails to send one.
-HUB_FILES = (
-    "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-)  # fmt: skip
+WEIGHTS = ("model.safetensors", INDEX)  # in one file, or in several
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 NEEDS_CODE = "needs its own code, which this project never runs; name a checkpoint that transformers loads by itself"
 NO_SAFETENSORS = (
     "holds no safetensors; expected model.safetensors, or the model.onnx of an export (other forms can run code when "
@@ -95,6 +93,20 @@ def loading(location: str) -> Iterator[None]:
         raise InputError(f"{location}: {message}") from error
 
 
+def fetch_files(location: str) -> None:
+    """Downloads a checkpoint from the Hub. Raises `InputError` where it has no safetensors.
+
+    transformers by itself would continue without a file that the Hub fails to send, and would ask another service to
+    convert weights of another form.
+    """
+    if os.path.isdir(location) or constants.HF_HUB_OFFLINE:
+        return
+    remedy = "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache"
+    found = [name for name in (*WEIGHTS, *TOKENIZER_FILES) if fetch_optional(location, name, remedy)]
+    if not set(WEIGHTS) & set(found):
+        raise InputError(f"{location}: {NO_SAFETENSORS}")
+
+
 def load_config(location: str) -> PreTrainedConfig:
     """The `config.json` at a place that `resolve_checkpoint` gave.
 
@@ -112,9 +124,6 @@ def load_tokenizer(location: str) -> PreTrainedTokenizerFast:
 
     Raises `InputError` where it cannot be loaded, or is not a fast one.
     """
-    if not os.path.isdir(location) and not constants.HF_HUB_OFFLINE:
-        for name in HUB_FILES:
-            fetch_optional(location, name, "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache")
     with loading(location):
         # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
         tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True, trust_remote_code=False)
@@ -163,6 +172,7 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
     config.masked_training, config.classes = masked, classes_of(names)
     config.trained_window = None  # this and the calibration are those of an earlier training, if any
     setattr(config, CALIBRATION, None)
+    fetch_files(location)
     tokenizer = load_tokenizer(location)
     model = load_model(location, config, new_head=True)
     if earlier and earlier != names:
@@ -190,6 +200,7 @@ def load_for_tagging(location: str) -> tuple[PreTrainedModel, PreTrainedTokenize
             f"{location}: found the labels {', '.join(map(str, list(config.id2label.values())[:4]))}; expected O, "
             "B-CLASS, I-CLASS; this is no checkpoint of a trained tagger: train it first"
         )
+    fetch_files(location)
     tokenizer = load_tokenizer(location)
     if not (Path(location) / ONNX).is_file():
         return load_model(location, config, new_head=False).eval(), tokenizer

@@ -92,21 +92,20 @@ def word_logits(
 
     longest, threads = int(encoded.lengths.max(initial=1)), torch.get_num_threads()
     at_once = batching.at_once if batching.at_once * longest**2 <= batching.pairs else 1
+    share = max(1, threads // at_once)
     windows = batches(by_length, encoded.lengths, batching.positions, batching.pairs // at_once)
     try:
         with (
             tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar,
-            ThreadPoolExecutor(
-                at_once, initializer=torch.set_num_threads, initargs=(max(1, threads // at_once),)
-            ) as pool,
+            ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(share,)) as pool,
         ):
             for count in pool.map(tag, windows):
                 bar.update(count)
     finally:
         torch.set_num_threads(threads)  # some of torch's libraries keep one number for all threads
     if processes.num_processes > 1:
-        for indices, share in gather_object([(np.flatnonzero(done), result[done])]):
-            result[indices] = share
+        for indices, others in gather_object([(np.flatnonzero(done), result[done])]):
+            result[indices] = others
     return result
 
 
