@@ -112,6 +112,11 @@ def data_options(arguments: Arguments, checkpoint: str) -> DataArguments:
     else:
         args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
         own = read_record(args_yaml) if args_yaml else {}
+        if "dataset" in missing & own.keys() and own["dataset"] != "sample" and "/" not in own["dataset"]:
+            raise InputError(
+                f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or a "
+                "data set on the Hub; name the data to score it on with --dataset"
+            )
     return replace(arguments.data, **{name: own[name] for name in missing & own.keys()})
 
 

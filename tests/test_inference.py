@@ -15,6 +15,7 @@ from trained_runs import CPU, barely_trained, predictions, read_json, tagged
 import inference
 import train
 from ner.encoder import precision as precision_module
+from ner.errors import InputError
 from ner.scoring import calibration
 from ner.tagging import onnx_export, prediction, tagger
 
@@ -240,3 +241,12 @@ def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
     assert "holds no safetensors" in message("--checkpoint", broken, "--text", "a")
     (broken / "model.safetensors").write_bytes(b"short")
     assert "cannot be loaded" in message("--checkpoint", broken, "--text", "a")
+
+
+def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_its_datas_name(tmp_path, monkeypatch):
+    (tmp_path / "args.yaml").write_text("dataset: mine\nlanguages: [it]\n")
+    monkeypatch.setattr(inference, "fetch_optional", lambda *_: tmp_path / "args.yaml")
+    with pytest.raises(InputError, match=r"someone/tagger: was trained on 'mine', a folder of its author's"):
+        inference.data_options(inference.parse([], ""), "someone/tagger")
+    options = inference.data_options(inference.parse(["--dataset", "sample"], ""), "someone/tagger")
+    assert (options.dataset, options.languages) == ("sample", ["it"])

@@ -57,8 +57,10 @@ def with_ids(path: Path, table: pa.Table, names: list[str], known_classes: Seque
         else:
             classes = ", ".join(known_classes or ["some CLASS"])
             expected = f"O, or B- or I- with {classes}; fix the line (the training split must contain every class)"
-        tag = tags[encoded.indices[token].as_py()]
-        raise InputError(f"{path}:{table['line'][sentence]}: unknown tag {tag!r}; expected {expected}")
+        tag, line = tags[encoded.indices[token].as_py()], table["line"][sentence].as_py()
+        if path.suffix == ".tsv":  # has a token a line
+            line += token - (np.cumsum(lengths) - lengths)[sentence]
+        raise InputError(f"{path}:{line}: unknown tag {tag!r}; expected {expected}")
     return pa.table([table["tokens"], list_column(ids, lengths), table["lang"]], ["tokens", "tags", "lang"])
 
 

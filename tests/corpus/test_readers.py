@@ -79,8 +79,8 @@ def test_several_languages_follow_each_other(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("a\tO\n\nb\tO\nc\tPER\n", 3, "unknown tag 'PER'"),  # the line of its sentence
-        ("a\tO\nb\tB- \n", 1, "unknown tag 'B- '"),
+        ("a\tO\n\nb\tO\nc\tPER\n", 4, "unknown tag 'PER'"),
+        ("a\tO\nb\tB- \n", 2, "unknown tag 'B- '"),
         ("a\tO\n\nb\n", 3, "found 1 columns"),
         ("a\tO\nb\tx\ty\tz\n", 2, "found 4 columns"),
         ("a\tO\n\nb\tB-PER\n", 3, "unknown tag 'B-PER'; expected O, or B- or I- with LOC"),
