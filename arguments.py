@@ -16,7 +16,7 @@ import torch
 import transformers
 
 from ner.errors import InputError
-from ner.options import default_values, option, parse_groups, require, require_at_least, require_one_of
+from ner.options import option, parse_groups, require, require_at_least, require_one_of
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
@@ -183,11 +183,6 @@ def parse(argv: list[str], description: str) -> Arguments:
     Raises `InputError` for an unknown, abbreviated or ill-typed option; the message names the nearest known one.
     """
     return Arguments(*parse_groups(argv, description, GROUPS))
-
-
-def defaults() -> dict[str, Any]:
-    """Every option's default, by name."""
-    return default_values(GROUPS)
 
 
 def recorded(arguments: Arguments) -> dict[str, Any]:

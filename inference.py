@@ -103,7 +103,10 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
 
 
 def data_options(arguments: Arguments, checkpoint: str) -> DataArguments:
-    """The data options that were given, and for the rest those of the `args.yaml` of a checkpoint, if it has one."""
+    """The data options; data set and languages, if not given, are those of the checkpoint's own `args.yaml`.
+
+    Raises `InputError` for a checkpoint of the Hub that was trained on a folder.
+    """
     missing = {"dataset", "languages"} - arguments.given.keys()
     if not missing:
         return arguments.data

@@ -181,7 +181,7 @@ def model_inputs(
 
 
 def epoch_scores(data: TrainingData) -> Callable[[EvalPrediction], dict[str, float]]:
-    """What Trainer calls after each evaluation, with label ids [row, position]: the overall scores."""
+    """A function for Trainer that gives the overall scores of an evaluation, from label ids [row, position]."""
     metric, gold = ner_metric(), data.validation.tag_lists()
 
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:

@@ -5,16 +5,12 @@ import errno
 import io
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import NoReturn
-
-# UTF-8 cannot hold it. JSON can escape one, and Python puts it for each byte of a file's name that is not UTF-8.
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class InputError(ValueError):
@@ -65,8 +61,8 @@ def run_script(main: Callable[[list[str]], None]) -> None:
     """Runs a script's `main` on the words of the command line.
 
     An `InputError` becomes its message and exit status 2, and so does what the system refuses: a file that is absent,
-    a folder that cannot be written, a full disk. Status 130 is an interrupt, 141 a pipe whose reader has gone, and 128
-    plus its number another signal that asks the script to end. Any other exception is a fault of ours and keeps its
+    a folder that cannot be written, a full disk. Status 130 means interrupted, 141 that the reader of a pipe has
+    gone, and 128 + N that signal N ended the script. Any other exception is a fault of ours and keeps its
     traceback.
     """
     first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints

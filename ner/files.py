@@ -21,7 +21,7 @@ from ner.errors import InputError, message_of
 def whole_file(path: Path | str) -> Iterator[IO[str]]:
     """A UTF-8 file to write, which takes the place and the permissions of `path` when the block ends without an error.
 
-    Until then it has another name, in the same folder. Of a link, the file that it leads to is replaced. Half a
+    Until then it has another name, in the same folder. If `path` is a link, its target is replaced. Half a
     surrogate pair, which UTF-8 cannot hold, is written as its backslash escape, the form that JSON has for it.
     Raises `OSError`, naming `path`, where the system refuses.
     """

@@ -63,10 +63,6 @@ def one(page, selector: str):
     return page.find_element("css selector", selector)
 
 
-def table_of(page, title: str):
-    return next(t for t in all_of(page, "table") if title in t.find_element("css selector", "caption").text)
-
-
 def choose(page, name: str, text: str) -> None:
     page.execute_script(
         "const s = document.getElementById(arguments[0]);"

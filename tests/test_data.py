@@ -169,8 +169,8 @@ def test_the_audit_counts_and_the_plots_are_written(small, tmp_path, capsys):
     data.main(["--dataset", str(small), "--output_dir", str(tmp_path / "run")])
     printed = " ".join(capsys.readouterr().out.split())
     for line in (
-        "sentences 8 1 1", "tokens 19 2 2", "ANIM 3 0 0", "DIS 3 0 0", "LOC 1 1 0", "sentences without one 2 0 1",
-        "repeated: same tokens and tags 1 0 0", "conflicting: same tokens only 1 0 0",
+        "sentences 8 1 1", "tokens 19 2 2", "ANIM 3 0 0", "DIS 3 0 0", "LOC 1 1 0", "sentences without entities 2 0 1",
+        "repeated: same tokens and tags 1 0 0", "conflicting: same tokens, different tags 1 0 0",
         "leaks: sentences in train and in validation: 1", "leaks: sentences in train and in test: 1",
     ):  # fmt: skip
         assert line in printed
@@ -218,7 +218,7 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
     assert of_train == [
         *(("repeated: ", row, f"as row {row - 4}") for row in range(4, 8)),
         *(("unbalanced", row, "ORG Acme )") for row in (0, 4)),
-        *(("surface of", row, "ANIM Jaguar (ORG 4, ANIM 2)") for row in (2, 6)),
+        *(("same text,", row, "ANIM Jaguar (ORG 4, ANIM 2)") for row in (2, 6)),
     ]
 
 

@@ -87,6 +87,6 @@ def test_tables_show_odd_names_as_one_line():
     assert len(shown.split("\n")) == 1 + 2 + 2 + 1 and all(line.isprintable() for line in shown.split("\n"))
     sentences = read_split(DataArguments(dataset="sample"), "validation")
     named = type(sentences)(sentences.table, [name.replace("PER", "P\x1b\nR") for name in sentences.names])
-    fault = "surface of several classes"
+    fault = "same text, several classes"
     text = audit({"test": named}, [Finding(fault, "test", "en", 0, "a\x1b[31m\nb")])
     assert all(line.isprintable() for line in text.split("\n")) and "a\ufffd[31m\ufffdb" in text

@@ -234,7 +234,7 @@ def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
     assert "bad.txt:2: found bytes" in message(
         "--checkpoint", run, "--input_file", tmp_path / "bad.txt", "--output_file", out
     )
-    assert not out.exists() and not list(tmp_path.glob("*.partial"))
+    assert not out.exists() and not list(tmp_path.glob(".unfinished-*"))
     broken = tmp_path / "broken"
     shutil.copytree(run, broken)
     (broken / "model.safetensors").unlink()

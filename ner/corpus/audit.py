@@ -19,7 +19,7 @@ from ner.scoring.scores import invalid_transitions
 QUANTILES = (0, 25, 50, 75, 95, 99, 100)
 EXAMPLES = 3
 REPEATED = "repeated: same tokens and tags"
-UNBALANCED, AMBIGUOUS = "unbalanced brackets or quotes", "surface of several classes"
+UNBALANCED, AMBIGUOUS = "unbalanced brackets or quotes", "same text, several classes"
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = (*'"«»“”„', "``", "''")  # which opens and which closes depends on the language: they are counted
 RECALL, Z = 0.8, 1.96  # the recall at which the Wilson interval is shown, and the normal quantile of 95 %
@@ -46,7 +46,9 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
     for name in classes_of({label for s in of_splits for label in s.names}):
         lines.append(row(f"  {name}", [count.get(name, 0) for count in counts]))
     lines.append(row("  all", [sum(count.values()) for count in counts]))
-    lines.append(row("  sentences without one", [int((~contains(s, classes_of(s.names))).sum()) for s in of_splits]))
+    lines.append(
+        row("  sentences without entities", [int((~contains(s, classes_of(s.names))).sum()) for s in of_splits])
+    )
     lines.append("\ntokens a sentence, quantiles")
     for q in QUANTILES:
         lines.append(row(f"  {q} %", [int(np.percentile(s.lengths, q)) for s in of_splits]))
@@ -66,7 +68,7 @@ def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[s
     """The lines on repeated, conflicting and leaked sentences, wrong transitions, and findings."""
     number = Counter((f.fault, f.split) for f in findings)
     lines = [row(f"  {REPEATED}", [number[REPEATED, name] for name in splits])]
-    lines.append(row("  conflicting: same tokens only", [conflicting(s) for s in splits.values()]))
+    lines.append(row("  conflicting: same tokens, different tags", [conflicting(s) for s in splits.values()]))
     lines.append(
         row("  illegal transitions to I-", [invalid_transitions(s.tags, s.lengths, s.names) for s in splits.values()])
     )

@@ -56,8 +56,8 @@ def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequ
             kinds.add(table["tags"].type.value_type)
             if len(kinds) > 1:
                 raise InputError(
-                    f"{path}:{table['line'][0]}: found {' and '.join(map(str, kinds))} as tags in one split; "
-                    "expected all numbers, or all label names"
+                    f"{path}:{table['line'][0]}: found both numbers and label names as tags of one split; "
+                    "expected one of them"
                 )
             tables.append(with_ids(path, table, names, known_classes))
         if not any(map(len, tables[before:])):

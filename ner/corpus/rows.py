@@ -34,10 +34,11 @@ def checked_content(path: Path) -> bytes:
 
 
 def with_ids(path: Path, table: pa.Table, names: list[str], known_classes: Sequence[str] | None) -> pa.Table:
-    """A reader's table with the columns of `Sentences`: label names become indices into `names`, which new ones join.
+    """A reader's table with the columns of `Sentences`: label names become indices into `names`, to which
+    new ones are added.
 
-    Raises `InputError`, with file and line, where a sentence has not a tag for each token, or a tag is no number of
-    MultiNERD, no label, or a label of a class that is not known.
+    Raises `InputError`, with file and line, where a sentence has more or fewer tags than tokens, or a tag is neither a
+    number of MultiNERD's nor a label of a known class.
     """
     lengths, counts = (pc.list_value_length(table[name]).to_numpy() for name in ("tokens", "tags"))
     unequal = np.flatnonzero(lengths != counts)
@@ -65,7 +66,7 @@ def with_ids(path: Path, table: pa.Table, names: list[str], known_classes: Seque
 
 
 def tag_id(tag: str | int, names: list[str], known_classes: Sequence[str] | None) -> int:
-    """MultiNERD's number as it is, or the index of a label in `names`, which a new one joins; -1 for a wrong tag."""
+    """MultiNERD's number as it is, or the index of a label in `names`, which grows by a new one; -1 for a wrong tag."""
     if isinstance(tag, int):
         return tag if 0 <= tag <= LARGEST_TAG else -1
     name = tag.strip()  # with white space around it, a tag would be a class of its own

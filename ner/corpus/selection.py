@@ -52,7 +52,7 @@ def require_entities(dataset: str, split: str, sentences: Sentences) -> None:
     """Raises `InputError` if every tag of a split is `O`."""
     if not sentences.tags.any():  # O is the first label of what is read
         raise InputError(
-            f"{dataset}: found no entity in the {len(sentences):,} {split} sentences that are used, every tag is O; "
+            f"{dataset}: found no entity in the {len(sentences):,} {split} sentences that are used: every tag is O; "
             "expected tags B-CLASS and I-CLASS; check the data, and which classes and how many sentences you keep"
         )
 

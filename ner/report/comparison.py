@@ -19,8 +19,7 @@ from ner.scoring.significance import ALPHA, differences, holm, seed_comparison, 
 # Arguments that an experiment varies, that change no number, or that show in the environment.
 NOT_COMPARED = {
     "masked_training", "selected_categories", "upsample", "upsample_categories", "upsample_factor",
-    "upsample_at_random", "seed", "output_dir", "bf16", "fp16", "resume_from_checkpoint", "push_to_hub", "hub_model_id",
-    "disable_tqdm",
+    "upsample_at_random", "seed", "output_dir", "bf16", "fp16",
 }  # fmt: skip
 ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",

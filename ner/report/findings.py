@@ -67,7 +67,8 @@ def comparison_sentence(
     elif way:
         text = f"No difference is shown between {with_seeds(other)} and {with_seeds(first)} in micro F1 ({about})"
     else:
-        return f"{with_seeds(other)} differs from {with_seeds(first)} in micro F1 ({about}), not tested with one seed."
+        pair = f"{with_seeds(other)} minus {with_seeds(first)}"
+        return f"Micro F1 of {pair}: {about}. One seed is too few to test this."
     ways = shown_ways(classes)
     text += f"; by class, {name} is {ways}." if ways else "; no class shows a difference."
     if any(languages.values()):

@@ -23,8 +23,8 @@ def report_markdown(parts: list[Part]) -> str:
 def html_page(parts: list[Part], runs: list[Run], classes: list[str], entities: list[Entities]) -> str:
     """The page: the parts of a report in their order, then the sentences with the `entities` of each run.
 
-    All text of the sentences is in one block of JSON. The page makes text nodes of it. Of very many sentences, it has
-    those with most errors over all runs, and of equals a random part.
+    All text of the sentences is in one block of JSON. The page makes text nodes of it. If there are very
+    many, it has those with the most errors over all runs, and ties are broken at random.
     """
     count = len(runs[0].tokens)
     wrong = np.array([sum(len(each.errors[i]) for each in entities) for i in range(count)])

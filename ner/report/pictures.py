@@ -220,7 +220,7 @@ def run_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[
          "F1 of each class and run, with 95 % intervals", "class_f1.svg"),
         (partial(line_plot, across="epoch", up="validation F1 in percent"),
          {run.name: run.curve for run in shown if run.curve}, "Validation F1 during training", "learning_curves.svg"),
-        (partial(line_plot, across="mean score in percent", up="precision in percent", diagonal="as sure as right"),
+        (partial(line_plot, across="mean score in percent", up="precision in percent", diagonal="perfect calibration"),
          bins, "Reliability: mean score and precision of the entities of each bin", "reliability.svg"),
         (partial(line_plot, across="coverage in percent", up="wrong entities in percent"), risks,
          "Risk and coverage: the share of errors among the entities with the highest scores", "risk_coverage.svg"),

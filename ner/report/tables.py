@@ -1,4 +1,4 @@
-"""The texts and tables of a report, for Markdown and for the page alike. Rows are classes, columns are runs."""
+"""The texts and tables of a report, for Markdown and for the page alike."""
 
 from typing import Any
 

@@ -7,7 +7,6 @@ from ner.files import read_record
 
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 SPLITS = ("validation", "test")  # those that are scored
-SCORE_FILES = ("metrics.json", "predictions.jsonl")  # in the folder of each of them
 ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models; each folder is a complete checkpoint
 BASELINE = "onnx/run_in_float32.json"  # test metrics of the run's own weights in float32, for comparison with exports
 INDEX = "model.safetensors.index.json"  # of a large model: which shard holds which weights

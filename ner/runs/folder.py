@@ -69,7 +69,7 @@ def require_trainable(run: Path, resumes: bool) -> None:
 def training_in(run: Path) -> Iterator[None]:
     """Reserves a run folder, which is made where it is absent, for one training of one or more processes.
 
-    Raises `InputError`, in all processes, where another training uses it, or `require_trainable` refuses it.
+    Raises `InputError`, in all processes, where another training uses it.
     """
     with ExitStack() as stack:
         in_first_process(lambda: stack.enter_context(locked(run)))
@@ -78,7 +78,7 @@ def training_in(run: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Locks a run folder until the process ends, however it ends.
+    """Locks a run folder until the block ends, or the process, however it ends.
 
     Raises `InputError` where another process has locked it.
     """
@@ -94,7 +94,7 @@ def locked(run: Path) -> Iterator[None]:
         for path in run.rglob(UNFINISHED):  # what a killed training was writing
             path.unlink()
         yield
-        if is_finished(run):  # nobody can train there again, so whoever waits for the removed file gets nothing
+        if is_finished(run):  # it needs no lock: nobody can train there again
             (run / LOCK).unlink()
 
 

@@ -40,7 +40,7 @@ def require_repo_and_login(repo_id: str, token: str | None) -> None:
 
 
 def push(run: Path, repo_id: str, private: bool | None = None, token: str | None = None) -> RepoUrl:
-    """Uploads a run folder, which stays as it is, with a new model card. Returns the repository's address.
+    """Uploads a run with a newly rendered model card; the folder is not changed. Returns the repository's address.
 
     Raises `InputError` where a file cannot be shared, or the Hub cannot be reached or refuses.
     """

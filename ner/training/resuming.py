@@ -1,4 +1,4 @@
-"""Resuming: from which checkpoint a run continues, whether it is whole, and whether it is of the same training."""
+"""Resuming: from which checkpoint a run continues, whether it is whole, and whether it belongs to the same training."""
 
 import logging
 import re
@@ -87,13 +87,13 @@ def record_of(folder: Path) -> dict[str, Any]:
 
 
 def recorded_precision(folder: Path) -> str:
-    """The precision of the run that a checkpoint is of: the hardware may be another now."""
+    """The precision of a checkpoint's run: the hardware may have changed since."""
     facts = record_of(folder)["facts"]
     return "bfloat16" if facts.get("--bf16") else "float16" if facts.get("--fp16") else "float32"
 
 
 def require_same(folder: Path, facts: dict[str, Any]) -> None:
-    """Raises `InputError`, naming each with both values, where facts are not those of the run that is resumed."""
+    """Raises `InputError` if facts differ from those of the run that is resumed; it names each with both values."""
     before = record_of(folder)["facts"]
     changed = [
         f"{name} {facts.get(name)} instead of {before.get(name)}"

@@ -96,7 +96,7 @@ def test_numbers_after_names_are_named_with_their_line(tmp_path):
     for rows, line in (([json.loads(GOOD)], 1), ([*names, json.loads(GOOD)], 31)):
         write_jsonl(tmp_path / "train/train_de.jsonl", names)
         write_jsonl(tmp_path / "train/train_en.jsonl", rows)
-        with pytest.raises(InputError, match=rf"train_en\.jsonl:{line}: found .* as tags in one split"):
+        with pytest.raises(InputError, match=rf"train_en\.jsonl:{line}: found both numbers and label names"):
             read(str(tmp_path), ["de", "en"], "train")
 
 

@@ -42,7 +42,7 @@ def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, rows, capsys
 
     d = report_of(tmp_path, *folders[:2], folders[3])["groups"][1]["difference"]["micro"]
     assert d["difference"] is not None and d["low"] is d["high"] is d["p"] is d["detectable"] is None
-    assert "p_holm" not in d and "b0 differs from a (2 seeds) in micro F1" in capsys.readouterr().out
+    assert "p_holm" not in d and "Micro F1 of b0 minus a (2 seeds): " in capsys.readouterr().out
 
     assert len(report_of(tmp_path, *folders[:3])["groups"]) == 1
     assert "**Micro F1 of a (3 seeds) is " in capsys.readouterr().out

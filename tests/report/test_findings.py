@@ -71,7 +71,7 @@ def test_verdicts(d, expected):
          "p = 0.002); by class, B is lower in PER (-2.5 points)."),
         ((difference(0.2, 0.1, 0.3, 1e-4, 1e-4), NONE, NONE), "B is higher than A in micro F1 (+20.0 points, 95 % "
          "interval 10.0 to 30.0, p < 0.001); no class shows a difference."),
-        ((UNTESTED,) * 3, "B differs from A in micro F1 (-1.0 points), not tested with one seed."),
+        ((UNTESTED,) * 3, "Micro F1 of B minus A: -1.0 points. One seed is too few to test this."),
     ],
 )  # fmt: skip
 def test_the_finding_is_a_sentence(differences, expected):
