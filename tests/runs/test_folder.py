@@ -110,7 +110,3 @@ def test_of_several_processes_all_learn_of_a_refusal(corpus, encoders, tmp_path)
     with locked(tmp_path / "run"):
         done = launched("train.py", *argv(corpus, encoders["bert"], tmp_path / "run"))
     assert done.returncode != 0 and done.stderr.count("error: ") == 1 and "another training" in done.stderr
-    write(tmp_path / "other", "README.md")
-    done = launched("train.py", *argv(corpus, encoders["bert"], tmp_path / "other"))
-    assert done.returncode != 0 and done.stderr.count("holds README.md") == 1
-    assert sorted(content(tmp_path / "other")) == ["README.md"]
