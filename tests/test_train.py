@@ -157,7 +157,7 @@ def test_a_closed_pipe_leaves_a_whole_run(corpus, encoders, tmp_path):
 
 
 def test_class_names_outside_ascii_are_printed_under_an_ascii_locale():
-    code = "from ner.errors import run_script\nrun_script(lambda argv: print('PËR'))"
+    code = "from ner.errors import run_script\nrun_script(lambda argv: print('P\\xcbR'))"
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, env=os.environ | ascii_only)
     assert (done.returncode, done.stdout) == (0, "PËR\n".encode())
