@@ -56,7 +56,7 @@ def require_trainable(run: Path, resumes: bool) -> None:
                 "another folder, or delete it first"
             )
         return
-    others = sorted({path.name for path in run.glob("*")} - NEW)
+    others = sorted({path.name for path in run.glob("*") if not path.match(UNFINISHED)} - NEW)
     if others:
         raise InputError(
             f"--output_dir: {run} holds {others[0]}, which no run wrote; expected a new folder; name another"
