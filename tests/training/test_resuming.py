@@ -226,3 +226,10 @@ def test_no_code_of_a_damaged_state_is_run(run, corpus, encoders, tmp_path, fail
     assert not (tmp_path / "harmed").exists()
     optimizer.write_bytes(whole[: len(whole) // 2])
     assert "the training cannot begin: " in fails(train.main, *resume)
+
+
+def test_a_checkpoint_that_lost_a_file_does_not_begin_the_training_again(run, tmp_path):
+    folder = interrupted(run, tmp_path / "run", 8)
+    (folder / "checkpoint-8" / "optimizer.pt").unlink()
+    with pytest.raises(InputError, match=r"checkpoint-8: has no optimizer.pt"):
+        checkpoint_to_resume(folder, "true")
