@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from ner.encoder.encoding import IGNORED
-from ner.training.losses import per_word
+from ner.training.losses import crf_loss, per_word
 
 
 def focal(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:
@@ -38,6 +38,11 @@ def adjusted(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]
     return partial(over_words, lambda logits, gold: functional.cross_entropy(logits + shift, gold, reduction="none"))
 
 
+def crf(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:
+    """The CRF loss with another weight of the cross-entropy than that of `train.py`."""
+    return partial(crf_loss, cross_entropy=strength)
+
+
 def over_words(
     each: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], outputs: dict[str, torch.Tensor], labels: torch.Tensor,
     num_items_in_batch: torch.Tensor | int | None = None,
@@ -48,4 +53,4 @@ def over_words(
     return per_word(total, labels, num_items_in_batch)
 
 
-LOSSES = {"focal": focal, "weighted": weighted, "adjusted": adjusted}
+LOSSES = {"focal": focal, "weighted": weighted, "adjusted": adjusted, "crf": crf}

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from ner.encoder.encoding import IGNORED, Encoded
+from ner.training.losses import crf_loss
 from studies import levers, sweep
 from studies.losses import LOSSES
 from studies.soup import Soup
@@ -36,6 +37,7 @@ def test_losses_for_rare_labels():
     shifted = outputs["logits"] + 0.5 * torch.log(torch.tensor(counts / counts.sum(), dtype=torch.float32))
     expected = functional.cross_entropy(shifted[words], LABELS[words])
     assert LOSSES["adjusted"](counts, 0.5)(outputs, LABELS) == pytest.approx(expected)
+    assert LOSSES["crf"](counts, 0.5)(outputs, LABELS) == crf_loss(outputs, LABELS, cross_entropy=0.5)
 
 
 def test_labels_on_all_sub_tokens():

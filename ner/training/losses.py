@@ -7,6 +7,8 @@ from torch.nn import functional
 
 from ner.encoder.encoding import IGNORED
 
+CROSS_ENTROPY = 0.3  # its weight in the CRF loss, beside 1 for the sequences; studies/levers.py varies it
+
 
 def mean_loss(
     outputs: dict[str, torch.Tensor],
@@ -24,14 +26,20 @@ def mean_loss(
 
 
 def crf_loss(
-    outputs: dict[str, torch.Tensor], labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    outputs: dict[str, torch.Tensor],
+    labels: torch.Tensor,
+    num_items_in_batch: torch.Tensor | int | None = None,
+    *,
+    cross_entropy: float = CROSS_ENTROPY,
 ) -> torch.Tensor:
-    """The negative log-probability of the gold tags among all sequences that `ner.tagging.decoding` allows, as the mean
-    over words.
+    """The negative log-probability of the gold tags among all sequences that `ner.tagging.decoding` allows, averaged
+    with the cross-entropy of each word by itself, of weight `cross_entropy` to 1; as the mean over words.
 
-    It is that of a linear-chain CRF (Lafferty et al. 2001) whose transitions are not learned: each is allowed or not. A
-    gold `I-` label that continues no entity of its class counts as `B-`. Each window of a long sentence is a sequence
-    of its own.
+    The first is the loss of a linear-chain CRF (Lafferty et al. 2001) whose transitions are not learned: each is
+    allowed or not. It leaves the best label of a single word free to break the rules, because decoding never takes it.
+    The second keeps that label right for programs that decode word by word, as transformers' `pipeline` does. A gold
+    `I-` label that continues no entity of its class counts as `B-`. Each window of a long sentence is a sequence of its
+    own.
     """
     words = labels != IGNORED
     place = (words.cumsum(1) - 1)[words]
@@ -44,7 +52,10 @@ def crf_loss(
     previous = torch.cat([gold.new_zeros(1), gold[:-1]]).where(place > 0, 0)
     opens = (gold > 0) & (gold % 2 == 0) & (previous != gold) & (previous != gold - 1)
     gold = torch.where(opens, gold - 1, gold)
-    total = log_partition(scores, lengths).sum() - scores[row, place, gold].sum()
+    of_gold = scores[row, place, gold].sum()
+    of_sequences = log_partition(scores, lengths).sum() - of_gold
+    of_words = torch.logsumexp(scores[row, place], 1).sum() - of_gold
+    total = (of_sequences + cross_entropy * of_words) / (1 + cross_entropy)
     return per_word(total, labels, num_items_in_batch)
 
 

@@ -11,7 +11,7 @@ from trained_runs import argv, differ_by, read_json
 
 import train
 from ner.encoder.encoding import IGNORED
-from ner.training.losses import crf_loss, log_partition, mean_loss
+from ner.training.losses import CROSS_ENTROPY, crf_loss, log_partition, mean_loss
 
 LABELS = torch.tensor([[IGNORED, 0, 1, 2], [IGNORED, 3, IGNORED, IGNORED], [IGNORED] * 4])
 
@@ -42,15 +42,26 @@ def test_the_crf_loss_is_the_probability_among_valid_sequences():
     first, second = each_sequence(scores[0, 1:]), each_sequence(scores[1, 1:2])
     expected = sum(math.log(sum(map(math.exp, each.values()))) for each in (first, second))
     expected -= first[0, 1, 2] + second[3,]
-    assert crf_loss({"logits": scores}, LABELS).item() == pytest.approx(expected / 4, rel=1e-5)
-    assert crf_loss({"logits": scores}, LABELS, 8).item() == pytest.approx(expected / 8, rel=1e-5)
     shifted = scores + torch.arange(4)[None, :, None]  # the same constant for each label of a word
-    assert crf_loss({"logits": shifted}, LABELS).item() == pytest.approx(expected / 4, rel=1e-5)
+    for outputs in ({"logits": scores}, {"logits": shifted}):
+        found = crf_loss(outputs, LABELS, cross_entropy=0)
+        assert found.item() == pytest.approx(expected / 4, rel=1e-5)
+    assert crf_loss({"logits": scores}, LABELS, 8, cross_entropy=0).item() == pytest.approx(expected / 8, rel=1e-5)
 
 
-def test_the_gradient_of_the_crf_loss_is_the_marginal_less_the_gold_label():
+def test_the_crf_loss_has_a_share_of_cross_entropy():
+    outputs = {"logits": logits(3, 4, 5)}
+    of_words = mean_loss(outputs, LABELS, label_smoothing=0).item()
+    of_sequences = crf_loss(outputs, LABELS, cross_entropy=0).item()
+    for weight in (CROSS_ENTROPY, 1):
+        expected = (of_sequences + weight * of_words) / (1 + weight)
+        assert crf_loss(outputs, LABELS, cross_entropy=weight).item() == pytest.approx(expected, rel=1e-5)
+    assert crf_loss(outputs, LABELS) == crf_loss(outputs, LABELS, cross_entropy=CROSS_ENTROPY)
+
+
+def test_the_gradient_of_the_sequences_is_the_marginal_less_the_gold_label():
     scores = logits(3, 4, 5).requires_grad_()
-    (crf_loss({"logits": scores}, LABELS) * 4).backward()
+    (crf_loss({"logits": scores}, LABELS, cross_entropy=0) * 4).backward()
     each = each_sequence(scores.detach()[0, 1:])
     total = sum(map(math.exp, each.values()))
     for word, label in itertools.product(range(3), range(5)):
