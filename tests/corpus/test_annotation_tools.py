@@ -123,6 +123,12 @@ def test_the_same_corpus_from_every_tool(tmp_path, export, length, caplog):
     assert ("the ground truth is read, else the first: 3" in caplog.text) == export.startswith("Label")
 
 
+def test_offsets_that_fit_either_way_are_read_as_the_tool_counts(tmp_path):
+    text, span = "😀北京", {"start": 2, "end": 3, "label": "A"}  # each character is a word
+    assert read(tmp_path, json.dumps({"text": text, "label": [span]}))[0][1] == ["O", "B-A", "O"]
+    assert read(tmp_path, json.dumps({"text": text, "spans": [span]}))[0][1] == ["O", "O", "B-A"]
+
+
 def test_lines_classes_and_languages(tmp_path):
     lines = [
         "", {"text": "a", "label": [[0, 1, " new  class\n"]]}, {"text": "\x85", "label": []},
