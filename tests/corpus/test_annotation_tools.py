@@ -155,12 +155,12 @@ def test_lines_classes_and_languages(tmp_path):
         ("", None),
         ("[]", None),
         ("[" * 100_000, None),
-        ('[\n{"text": "a", "label": []}\n]', "doccano"),
+        ('\ufeff[\n{"text": "a", "label": []}\n]', "doccano"),
         ('{"text": "a", "answer": "accept", "meta": {"label": []}}\n{', "Prodigy"),
     ],
 )
 def test_the_first_record_shows_the_tool(tmp_path, content, tool):
-    (tmp_path / "train.json").write_text(content)
+    (tmp_path / "train.json").write_text(content, encoding="utf-8")
     assert annotation_tool(tmp_path / "train.json") == tool
 
 
