@@ -40,7 +40,7 @@ from ner.encoder.precision import (
     scoring_precision,
     set_precision,
 )
-from ner.errors import of_option, run_script
+from ner.errors import InputError, of_option, run_script
 from ner.files import read_record, write_json, write_text
 from ner.labels import tag_lists
 from ner.options import described
@@ -75,6 +75,11 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     """
     arguments = parse(argv, "Fine-tune a tagger and write a run folder.")
     options, run = arguments.training, Path(arguments.training.output_dir)
+    if options.crf_loss and arguments.model.constrained_decoding is False:
+        raise InputError(
+            "--crf_loss, --constrained_decoding: found true and false; expected constrained decoding, for which that "
+            "loss trains; leave one out"
+        )
     transformers_logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # without a GPU, it would appear at every evaluation
     for line in described(arguments.given, arguments.values):
