@@ -10,7 +10,7 @@ import data
 from arguments import DataArguments
 from data import training_data
 from ner.corpus.audit import unbalanced
-from ner.corpus.readers import read
+from ner.corpus.readers import read_raw
 from ner.errors import InputError
 
 
@@ -155,12 +155,12 @@ def test_validation_may_number_what_training_names(tmp_path):
     assert prepared.validation.names == prepared.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
     assert prepared.validation.tag_lists() == [["B-PER", "O"]]
     write_jsonl(tmp_path / "val/val_en.jsonl", [row(["c", "d"], ["B-DIS", "O"])])
-    with pytest.raises(InputError, match="validation: found DIS; expected the classes of training: PER, LOC"):
+    with pytest.raises(InputError, match=r"val_en.jsonl:1: unknown tag 'B-DIS'; expected O, .* with PER, LOC"):
         training_data(options(tmp_path))
 
 
 def test_a_copy_of_multinerd_of_another_size_is_warned_of(small, monkeypatch, caplog):
-    monkeypatch.setattr(data, "read", lambda dataset, *of_split: read(str(small), *of_split))
+    monkeypatch.setattr(data, "read_raw", lambda dataset, *of_split: read_raw(str(small), *of_split))
     training_data(DataArguments())
     assert "train: read 8 sentences; MultiNERD's English has 131280" in caplog.text
 
