@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,12 +81,13 @@ def with_label_names(path: Path, table: pa.Table, names: Callable[[], list[str] 
 
 def require_equal(place: str, numbers: list[int], tags: list[str], names: list[str] | None) -> None:
     """Raises `InputError` unless the numbers of a line mean its tags."""
-    meanings = dict(enumerate(names or label_names(MULTINERD_CLASSES)))
-    for number, tag in zip_longest(numbers, tags):
-        if meanings.get(number) != str(tag).strip():
+    meanings: dict[Any, str] = dict(enumerate(names or label_names(MULTINERD_CLASSES)))
+    for number, tag in zip_longest(numbers, tags, fillvalue="nothing"):
+        meaning = meanings.get(number, "no label")
+        if meaning != str(tag).strip():
             raise InputError(
-                f"{place}: found the tag {tag!r} in tags, and {number} in ner_tags, which means "
-                f"{meanings.get(number)}; expected the same; correct one, leave one out, or {NAMES_REMEDY}"
+                f"{place}: found the tag {tag!r} in tags, and {number} ({meaning}) in ner_tags; expected the same; "
+                f"correct one, leave one out, or {NAMES_REMEDY}"
             )
 
 
