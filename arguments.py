@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import transformers
 
+from ner.corpus.schemes import SCHEMES
 from ner.errors import InputError
 from ner.options import option, parse_groups, require, require_at_least, require_one_of
 
@@ -31,6 +32,9 @@ class DataArguments:
 
     dataset: str = option("Babelscape/multinerd", "A Hub id, a folder of JSONL or TSV files, or `sample`.")
     languages: list[str] = option(["en"], f"One or more of {' '.join(LANGUAGES)}.")
+    tag_scheme: str = option(
+        "auto", f"How the tags show where an entity begins and ends: {' '.join(SCHEMES)}; or auto, to recognise it."
+    )
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
     masked_training: bool = option(False, "Experiment B: labels outside selected_categories become O.")
@@ -42,6 +46,7 @@ class DataArguments:
 
     def __post_init__(self) -> None:
         require_one_of(self, LANGUAGES, "languages")
+        require_one_of(self, ("auto", *SCHEMES), "tag_scheme")
         require(
             self, lambda names: len(set(names)) == len(names), "each once; remove the repeated one",
             "languages", "selected_categories", "upsample_categories",

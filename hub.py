@@ -42,7 +42,7 @@ def export(run: Path) -> list[str]:
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
         return []
     args = recorded_args(run)
-    options = DataArguments(**{name: args[name] for name in ("dataset", "languages") if name in args})
+    options = DataArguments(**{name: args[name] for name in ("dataset", "languages", "tag_scheme") if name in args})
     sentences = evaluation_sentences(options, "test")
     scored = [
         score(

@@ -103,7 +103,8 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
 
 
 def data_options(arguments: Arguments, checkpoint: str) -> DataArguments:
-    """The data options; data set and languages, if not given, are those of the checkpoint's own `args.yaml`.
+    """The data options; data set and languages, if not given, are those of the checkpoint's own `args.yaml`, and the
+    tag scheme with the data set.
 
     Raises `InputError` for a checkpoint of the Hub that was trained on a folder.
     """
@@ -120,6 +121,8 @@ def data_options(arguments: Arguments, checkpoint: str) -> DataArguments:
                 f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or a "
                 "data set on the Hub; name the data to score it on with --dataset"
             )
+    if "dataset" in missing:  # the run's own data, of which one split may not show the tag scheme
+        missing |= {"tag_scheme"} - arguments.given.keys()
     return replace(arguments.data, **{name: own[name] for name in missing & own.keys()})
 
 

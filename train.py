@@ -30,6 +30,7 @@ from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
+from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, Encoded, encode, require_embedded, window_size
@@ -96,7 +97,9 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         in_first_process(lambda: find_best_again(checkpoint))
 
     data = training_data(arguments.data)
+    arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
     require_entities(arguments.data.dataset, "training", data.train)
+    require_entities_to_choose_by(arguments, data.validation)
     if checkpoint:
         require_same(checkpoint, facts_of(arguments, data))
 
@@ -139,6 +142,23 @@ def push_target(arguments: Arguments) -> str | None:
     repo_id = options.hub_model_id or Path(options.output_dir).resolve().name
     require_repo_and_login(repo_id, options.hub_token)
     return repo_id
+
+
+def require_entities_to_choose_by(arguments: Arguments, validation: Sentences) -> None:
+    """Raises `InputError` where the best checkpoint would be chosen by validation sentences without an entity.
+
+    Their F1 is always 0, so the first checkpoint would stay the best. Warns where nothing is chosen.
+    """
+    options = arguments.training
+    if validation.tags.any():
+        return
+    found = f"{arguments.data.dataset}: found no entity in the {len(validation):,} validation sentences that are used"
+    if options.load_best_model_at_end or options.early_stopping_patience is not None:
+        raise InputError(
+            f"{found}, by which the best checkpoint would be chosen: each has F1 0; expected some; check the data and "
+            "which classes you keep, or give --load_best_model_at_end false and no --early_stopping_patience"
+        )
+    log.warning("%s: F1 on them is 0, whatever the model", found)
 
 
 def facts_of(arguments: Arguments, data: TrainingData) -> dict[str, Any]:
