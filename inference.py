@@ -33,7 +33,7 @@ from ner.runs.manifest import record
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.score import ScoredSplit, score
-from ner.tagging.tagger import Tagger, decodes_constrained, tag_texts
+from ner.tagging.tagger import Tagger, tag_texts
 from ner.tagging.text_lines import input_lines, output
 
 log = logging.getLogger("ner")
@@ -152,9 +152,10 @@ def is_own_record(
     They do if the sentences are those of the run's earlier scores, or of its owner's. Where there are none, the data
     set, the languages and the cap decide. `own` is the run's `args.yaml`.
     """
-    config = tagger.model.config
-    windows = (None, getattr(config, "trained_window", None))
-    if tagger.constrained != decodes_constrained(config) or arguments.model.max_length not in windows:
+    config, window = tagger.model.config, arguments.model.max_length
+    if tagger.constrained != getattr(config, "constrained_decoding", tagger.constrained):
+        return False
+    if window not in (None, getattr(config, "trained_window", window)):
         return False
     for folder in (run, owner_of(run)):
         earlier = optional_json(folder / scored.split / METRICS)

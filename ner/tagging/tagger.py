@@ -85,7 +85,7 @@ class Tagger:
         location = resolve_checkpoint(str(checkpoint))
         model, tokenizer = load_for_tagging(location)
         require_own_keys(model.config, location)
-        labels, trained = label_set(model.config), decodes_constrained(model.config)
+        labels, trained = label_set(model.config), getattr(model.config, "constrained_decoding", False)
         constrained = trained if constrained is None else constrained
         if constrained:
             require_beginnings(labels, location)
@@ -151,11 +151,6 @@ class Tagger:
         if self.constrained:
             return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
         return Tagged(ids, entities, independent_probabilities(scores, lengths, ids, entities))
-
-
-def decodes_constrained(config: PreTrainedConfig) -> bool:
-    """Whether a checkpoint was trained for constrained decoding, and with it was its calibration fitted."""
-    return getattr(config, "constrained_decoding", None) is True
 
 
 def require_own_keys(config: PreTrainedConfig, location: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether a run is as it was written: a changed bit, a cut file and an edited score are found, and the file is named."""
+"""Whether a run is as it was written: a changed bit, a cut file or an edited score is found, and the file named."""
 
 import json
 import random
