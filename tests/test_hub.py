@@ -89,14 +89,15 @@ def test_runs_and_repositories_are_verified(run, corpus, tmp_path, loopback_hub,
     del loopback_hub.repos["models", damaged]["tokenizer.json"]
     message = fails(hub.main, "verify", damaged)
     assert "records it: config.json has changed; tokenizer.json is missing; " in message
-    assert "has no manifest.json" in fails(hub.main, "verify", "someone/tiny-old")
+    loopback_hub.repos["models", "someone/without"] = {"config.json": files["config.json"]}
+    assert "someone/without: has no manifest.json" in fails(hub.main, "verify", "someone/without")
 
 
 def test_scores_that_the_model_does_not_give_are_found(run, tmp_path, fails):
     """Another model's weights, and its manifest with them."""
     copy = shutil.copytree(run, tmp_path / "copy")
     tensors = load_file(copy / "model.safetensors")
-    tensors["classifier.bias"][0] += 1
+    tensors["classifier.bias"][0] += 20
     (copy / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     write_manifest(copy)
     hub.main(["verify", str(copy)])

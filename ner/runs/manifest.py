@@ -6,6 +6,7 @@ changed.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -65,10 +66,11 @@ def read_manifest(run: Path) -> dict[str, Any]:
     """The entries of a run's manifest by the names of the files. Raises `InputError` where there is none, or damage."""
     path = run / MANIFEST
     if not path.is_file():
+        args_yaml, folder = shlex.quote(str(run / "args.yaml")), shlex.quote(str(run))
         raise InputError(
-            f"{run}: holds no {MANIFEST}; expected a run that this version finished; if it still has a checkpoint-N, "
-            f"python train.py {run}/args.yaml --output_dir {run} --resume_from_checkpoint true finishes it; "
-            "otherwise train it again, in a new folder"
+            f"{run}: holds no {MANIFEST}; expected the folder of a finished run; a run of an earlier version is finished "
+            f"again from its checkpoint-N: python train.py {args_yaml} --output_dir {folder} --resume_from_checkpoint "
+            "true; without one, train it again in a new folder"
         )
     content = read_record(path)
     with using_records(path):

@@ -74,8 +74,8 @@ def test_files_that_are_cut_missing_or_of_others_are_named(run, fails):
         assert fault in message
     (run / "manifest.json").unlink()
     message = fails(hub.main, "verify", run)
-    assert "run: holds no manifest.json; expected a run that this version finished; if it still has" in message
-    assert f"python train.py {run}/args.yaml --output_dir {run} --resume_from_checkpoint true finishes it" in message
+    assert f"{run}: holds no manifest.json; expected the folder of a finished run; " in message
+    assert f"python train.py {run}/args.yaml --output_dir {run} --resume_from_checkpoint true; without one" in message
     assert "expected a run folder or a Hub id" in fails(hub.main, "verify", run / "none")
 
 
