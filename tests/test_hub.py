@@ -84,6 +84,13 @@ def test_runs_and_repositories_are_verified(run, corpus, tmp_path, loopback_hub,
     assert all("not computed again, because there is no predictions.jsonl" in line for line in lines[1:])
     assert corpus.name in fails(hub.main, "verify", repo_id, "--rescore")  # a folder, which is not there
 
+    for name, data in files.items():  # a clone, which has no predictions either
+        (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clone" / name).write_bytes(data)
+    inference.main(["--checkpoint", str(tmp_path / "clone"), "--dataset", str(corpus), *CPU])
+    assert predictions(tmp_path / "clone" / "test") == predictions(run / "test")
+    hub.main(["verify", str(tmp_path / "clone")])
+
     damaged = "someone/damaged"
     loopback_hub.repos["models", damaged] = files | {"config.json": files["config.json"].replace(b"0.1", b"0.2")}
     del loopback_hub.repos["models", damaged]["tokenizer.json"]

@@ -68,9 +68,9 @@ def read_manifest(run: Path) -> dict[str, Any]:
     if not path.is_file():
         args_yaml, folder = shlex.quote(str(run / "args.yaml")), shlex.quote(str(run))
         raise InputError(
-            f"{run}: holds no {MANIFEST}; expected the folder of a finished run; a run of an earlier version is finished "
-            f"again from its checkpoint-N: python train.py {args_yaml} --output_dir {folder} --resume_from_checkpoint "
-            "true; without one, train it again in a new folder"
+            f"{run}: holds no {MANIFEST}; expected the folder of a finished run; a run of an earlier version is "
+            f"finished again from its checkpoint-N: python train.py {args_yaml} --output_dir {folder} "
+            "--resume_from_checkpoint true; without one, train it again in a new folder"
         )
     content = read_record(path)
     with using_records(path):

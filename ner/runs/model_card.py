@@ -47,6 +47,8 @@ def model_card(run: Path) -> str:
     if not scored:
         raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
     for each in scored:
+        if not (run / each / PREDICTIONS).is_file():  # a repository of the Hub, downloaded; `verify` finds other losses
+            continue
         require_scores_of(prediction_rows(run / each / PREDICTIONS), run / each)
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
     with using_records(run):
