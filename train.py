@@ -48,6 +48,7 @@ from ner.options import described
 from ner.runs.environment import environment
 from ner.runs.files import SURFACES
 from ner.runs.folder import in_first_process, require_trainable, training_in
+from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
 from ner.runs.upload import push, require_repo_and_login
 from ner.scoring.calibration import fitted
@@ -263,7 +264,7 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
 def write_results(
     run: Path, trainer: TaggingTrainer, arguments: Arguments, data: TrainingData, scored: ScoredSplit, seconds: float
 ) -> None:
-    """Writes the records and scores of the trained model into the run folder, and last its model card."""
+    """Writes the records and scores of the trained model into the run folder, and last its manifest."""
     trainer.state.save_to_json(str(run / "trainer_state.json"))
     config = read_record(run / "config.json")
     write_json(run / "config.json", config | {CALIBRATION: asdict(scored.calibration)})
@@ -278,6 +279,7 @@ def write_results(
     write_json(run / "environment.json", environment() | about)
     scored.write(run / "validation")
     write_card(run)
+    write_manifest(run)
 
 
 def end_processes(trainer: TaggingTrainer) -> None:
