@@ -33,7 +33,7 @@ def export(run: Path) -> list[str]:
     # Imported here because they load torch, which the model card does not need.
     from transformers.utils import logging as transformers_logging
 
-    from arguments import DataArguments
+    from arguments import READING, DataArguments
     from data import evaluation_sentences
     from ner.tagging import onnx_export
     from ner.tagging.score import score
@@ -48,7 +48,7 @@ def export(run: Path) -> list[str]:
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
         return []
     args = recorded_args(run)
-    options = DataArguments(**{name: args[name] for name in ("dataset", "languages", "tag_scheme") if name in args})
+    options = DataArguments(**{name: args[name] for name in READING if name in args})
     sentences = evaluation_sentences(options, "test")
     scored = [
         score(
@@ -89,7 +89,7 @@ def scored_again(run: Path) -> list[str]:
     """
     from transformers.utils import logging as transformers_logging
 
-    from arguments import DataArguments
+    from arguments import READING, DataArguments
     from data import evaluation_sentences
     from ner.tagging.score import score
     from ner.tagging.tagger import Tagger
@@ -103,7 +103,8 @@ def scored_again(run: Path) -> list[str]:
             if not recorded:
                 continue
             # The first sentences, as many as were scored: a run may have been trained with max_eval_sentences.
-            options = DataArguments(args["dataset"], args["languages"], max_eval_sentences=recorded["sentences"])
+            own = {name: args[name] for name in READING if name in args}
+            options = DataArguments(**own, max_eval_sentences=recorded["sentences"])
             sentences = evaluation_sentences(options, split)
             if sentences.fingerprint() != recorded["data_fingerprint"]:
                 raise InputError(

@@ -20,7 +20,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers.utils import logging as transformers_logging
 
-from arguments import Arguments, DataArguments, parse
+from arguments import READING, Arguments, DataArguments, parse
 from data import evaluation_sentences
 from ner.encoder.checkpoints import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
@@ -139,11 +139,11 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
 
 
 def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:
-    """The data options; data set and languages, if not given, are those of `own`, the checkpoint's `args.yaml`, and the
-    tag scheme with the data set."""
-    missing = DATA_OPTIONS - arguments.given.keys()
-    if "dataset" in missing:  # the run's own data, of which one split may not show the tag scheme
-        missing |= {"tag_scheme"} - arguments.given.keys()
+    """The data options; data set and languages, if not given, are those of `own`, the checkpoint's `args.yaml`.
+
+    With the data set goes how it is read.
+    """
+    missing = (DATA_OPTIONS if "dataset" in arguments.given else set(READING)) - arguments.given.keys()
     return replace(arguments.data, **{name: own[name] for name in missing & own.keys()})
 
 
