@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,17 @@ def test_the_card_tells_what_the_run_recorded(run, corpus):
         assert f"| 0.9 | {precision} | {100 * at_nine['coverage']:.1f} |" in section
     assert str(corpus) not in card.content and corpus.name in card.text
     assert (run / "README.md").read_text(encoding="utf-8") == card.content
+
+
+def test_the_card_says_how_transformers_uses_the_run_and_what_that_costs(run):
+    """The snippet as it is printed; a run that decodes word by word loses nothing."""
+    text, metrics = ModelCard(model_card(run)).text, read_json(run / "test" / "metrics.json")
+    snippet = next(part for part in text.split("\n\n") if part.startswith("    from transformers import pipeline"))
+    found: dict = {}
+    exec(textwrap.dedent(snippet).replace("THIS_REPOSITORY", str(run)), found)
+    assert found["tagger"].model.config.num_labels == 11
+    f1, other = (f"{100 * score:.1f}" for score in (metrics["overall"]["f1"], metrics["unconstrained_f1"]))
+    assert f"gives an F1 of {other} instead of {f1}." in " ".join(text.split())
 
 
 def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path, monkeypatch):

@@ -85,7 +85,7 @@ def test_scoring_the_validation_split_repeats_what_training_wrote(bf16, corpus, 
 def test_no_run_has_an_invalid_transition_unless_it_is_asked_for(corpus, encoders, tmp_path, capsys):
     run = barely_trained(corpus, encoders["distilbert"], tmp_path / "run")
     words = " ".join(predictions(run / "validation")[0]["tokens"])
-    found, entities = {}, {}
+    found, f1, entities = {}, {}, {}
     assert read_json(run / "config.json")["constrained_decoding"] is True
     for constrained in ("true", "false"):
         inference.main(["--checkpoint", str(run), "--constrained_decoding", constrained, *CPU])
@@ -93,10 +93,12 @@ def test_no_run_has_an_invalid_transition_unless_it_is_asked_for(corpus, encoder
         metrics = read_json(scored / "metrics.json")
         assert metrics["constrained_decoding"] == (constrained == "true")
         found[constrained] = metrics["invalid_transitions"]
+        f1[constrained] = metrics["overall"]["f1"], metrics["unconstrained_f1"]
         entities[constrained] = tagged(
             capsys, "--checkpoint", run, "--text", words, "--constrained_decoding", constrained
         )
     assert found["true"] == 0 < found["false"] and entities["true"] != entities["false"]
+    assert f1["false"][0] == f1["false"][1] == f1["true"][1] != f1["true"][0]
     assert read_json(run / "validation" / "metrics.json")["invalid_transitions"] == 0
 
 

@@ -13,7 +13,7 @@ from ner.corpus.sentences import Sentences
 from ner.errors import InputError
 from ner.files import write_json, write_text
 from ner.hub_files import public_name
-from ner.labels import classes_of, equal_spans, spans, tag_lists
+from ner.labels import Spans, classes_of, equal_spans, spans, tag_lists
 from ner.scoring.calibration import Calibration, confidence
 from ner.scoring.intervals import scores_with_intervals
 from ner.scoring.scores import invalid_transitions
@@ -40,12 +40,23 @@ class ScoredSplit:
     calibration: Calibration
 
     @cached_property
+    def gold(self) -> Spans:
+        """The gold entities."""
+        return spans(self.sentences.tags, self.sentences.lengths, self.sentences.names)
+
+    @cached_property
     def right(self) -> np.ndarray:
         """True [predicted entity] where a gold entity has the same words and class."""
-        gold = spans(self.sentences.tags, self.sentences.lengths, self.sentences.names)
         right = np.zeros(len(self.tagged.probabilities), dtype=bool)
-        right[equal_spans(self.tagged.entities, gold)[0]] = True
+        right[equal_spans(self.tagged.entities, self.gold)[0]] = True
         return right
+
+    @property
+    def unconstrained_f1(self) -> float:
+        """Micro F1 of the best label of each word by itself, as programs take it that know no other decoding."""
+        found = spans(self.tagged.best_ids, self.sentences.lengths, self.sentences.names)
+        right, total = len(equal_spans(found, self.gold)[0]), len(found.start) + len(self.gold.start)
+        return 2 * right / max(1, total)
 
     @cached_property
     def predicted(self) -> list[list[str]]:
@@ -68,6 +79,7 @@ class ScoredSplit:
             "data_fingerprint": self.fingerprint,
             "precision": self.precision,
             "constrained_decoding": self.constrained,
+            "unconstrained_f1": self.unconstrained_f1,
             "overall": scores["overall"],
             "per_class": {c: scores["per_class"].get(c) for c in classes},
             "intervals": {

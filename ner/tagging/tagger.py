@@ -36,9 +36,12 @@ OWN_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True)
 class Tagged:
-    """The label id of each word, int16 [token], the entities in order, and their probabilities, float64 [entity]."""
+    """The label id of each word and the best one of each word by itself, int16 [token], which are equal unless tags are
+    constrained; the entities in order, and their probabilities, float64 [entity].
+    """
 
     ids: np.ndarray
+    best_ids: np.ndarray
     entities: Spans
     probabilities: np.ndarray
 
@@ -146,11 +149,13 @@ class Tagger:
             )
         scores = np.full((len(logits), len(self.names)), -np.inf, dtype=np.float32)
         scores[:, [self.names.index(label) for label in labels]] = logits
-        ids = best_tags(scores, lengths, self.constrained)
+        ids, best_ids = (best_tags(scores, lengths, constrained) for constrained in (self.constrained, False))
         entities = spans(ids, lengths, self.names)
         if self.constrained:
-            return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
-        return Tagged(ids, entities, independent_probabilities(scores, lengths, ids, entities))
+            probabilities = entity_probabilities(scores, lengths, entities)
+        else:
+            probabilities = independent_probabilities(scores, lengths, ids, entities)
+        return Tagged(ids, best_ids, entities, probabilities)
 
 
 def require_own_keys(config: PreTrainedConfig, location: str) -> None:
