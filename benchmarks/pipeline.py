@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--records", type=Path, help="a JSON file for the scores")
     options = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
-    scores = {run.parent.name + "/" + run.name: scores_of(run, options.split) for run in options.runs}
+    scores = {str(run): scores_of(run, options.split) for run in options.runs}
     if options.records:
         write_json(options.records, {"split": options.split, "runs": scores})
     rows = [[name, *(f"{own[c]:.1f}" if i < 3 else f"{own[c]:,}" for i, c in enumerate(COLUMNS))]
@@ -67,11 +67,14 @@ def tagged(tagger: Tagger, texts: list[str]) -> list[Spans]:
 
 
 def words_of_pipeline(tokenizer: transformers.PreTrainedTokenizerFast, text: str) -> list[tuple[int, int]]:
-    """The character ranges of the words that `pipeline` makes of a text: sub-tokens that start with ## continue one."""
+    """The character ranges of the words that `pipeline` makes of a text.
+
+    Sub-tokens that start with ## continue a word, and so do case markers, which have the range of its last character.
+    """
     encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
     words: list[tuple[int, int]] = []
     for token, (start, end) in zip(encoded.tokens(), encoded["offset_mapping"], strict=True):
-        if words and token.startswith("##"):
+        if words and (token.startswith("##") or start < words[-1][1]):
             words[-1] = (words[-1][0], end)
         else:
             words.append((start, end))
