@@ -5,6 +5,11 @@ python hub.py onnx runs/quickstart
 python hub.py push runs/quickstart --repo_id OWNER/NAME [--private]
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import argparse
 import logging
 import shlex

@@ -5,6 +5,11 @@ python inference.py --checkpoint runs/quickstart --text "Rabies kills bats."
 python inference.py --checkpoint runs/quickstart --input_file - < lines.txt > tagged.jsonl
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import json
 import logging
 import sys
@@ -23,9 +28,9 @@ from arguments import Arguments, DataArguments, parse
 from data import evaluation_sentences
 from ner.encoder.checkpoints import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
-from ner.errors import InputError, of_option, printable, run_script
+from ner.errors import InputError, enough_memory, of_option, printable, run_script
 from ner.files import read_record
-from ner.hub_files import fetch_optional
+from ner.hub_files import fetch_optional, from_cache
 from ner.runs.files import ONNX_FOLDERS, recorded_args
 from ner.runs.folder import is_finished
 from ner.runs.model_card import write_card
@@ -43,12 +48,13 @@ def main(argv: list[str]) -> None:
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
     keep_freed_memory()
-    if arguments.inference.text is None and arguments.inference.input_file is None:
-        metrics = score_split(arguments)
-        if is_first():
-            print(score_table(metrics))
-    else:
-        tag(arguments)
+    with enough_memory(f"lower --per_device_eval_batch_size (it was {arguments.training.per_device_eval_batch_size})"):
+        if arguments.inference.text is None and arguments.inference.input_file is None:
+            metrics = score_split(arguments)
+            if is_first():
+                print(score_table(metrics))
+        else:
+            tag(arguments)
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
 
 
@@ -114,7 +120,8 @@ def data_options(arguments: Arguments, checkpoint: str) -> DataArguments:
         own = recorded_args(Path(checkpoint))
     else:
         args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
-        own = read_record(args_yaml) if args_yaml else {}
+        with from_cache("model", checkpoint):
+            own = read_record(args_yaml) if args_yaml else {}
         if "dataset" in missing & own.keys() and own["dataset"] != "sample" and "/" not in own["dataset"]:
             raise InputError(
                 f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or a "

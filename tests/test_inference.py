@@ -10,7 +10,7 @@ import pytest
 from conftest import NAMES, WORDS, row, sentence, write_jsonl
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import classification_report, f1_score
-from trained_runs import CPU, barely_trained, predictions, read_json, tagged
+from trained_runs import CPU, barely_trained, content, predictions, read_json, tagged
 
 import inference
 import train
@@ -215,6 +215,20 @@ def test_string_tags_in_another_form_score_the_same(run, corpus, tmp_path):
     (tmp_path / "data" / "test_en.tsv").write_text(text, encoding="utf-8")
     inference.main(["--checkpoint", str(tmp_path / "run"), "--dataset", str(tmp_path / "data"), *CPU])
     assert predictions(tmp_path / "run" / "test") == predictions(run / "test")
+
+
+def test_scores_that_are_interrupted_leave_the_earlier_ones(run, tmp_path, monkeypatch):
+    copy = shutil.copytree(run, tmp_path / "run")
+    score_it = ["--checkpoint", str(copy), "--split", "validation", *CPU]
+    before = content(copy)
+
+    def ended(*args) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ner.tagging.score.write_json", ended)  # the predictions are written, the scores are not
+    with pytest.raises(KeyboardInterrupt):
+        inference.main([*score_it, "--max_eval_sentences", "5"])
+    assert content(copy) == before
 
 
 def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
