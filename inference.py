@@ -29,7 +29,7 @@ from data import evaluation_sentences
 from ner.encoder.checkpoints import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, enough_memory, of_option, printable, run_script
-from ner.files import read_record
+from ner.files import read_record, using_records
 from ner.hub_files import fetch_optional, from_cache
 from ner.runs.files import ONNX_FOLDERS, recorded_args
 from ner.runs.folder import is_finished
@@ -120,13 +120,13 @@ def data_options(arguments: Arguments, checkpoint: str) -> DataArguments:
         own = recorded_args(Path(checkpoint))
     else:
         args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
-        with from_cache("model", checkpoint):
+        with from_cache("model", checkpoint), using_records(checkpoint):
             own = read_record(args_yaml) if args_yaml else {}
-        if "dataset" in missing & own.keys() and own["dataset"] != "sample" and "/" not in own["dataset"]:
-            raise InputError(
-                f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or a "
-                "data set on the Hub; name the data to score it on with --dataset"
-            )
+            if "dataset" in missing & own.keys() and own["dataset"] != "sample" and "/" not in own["dataset"]:
+                raise InputError(
+                    f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or "
+                    "a data set on the Hub; name the data to score it on with --dataset"
+                )
     return replace(arguments.data, **{name: own[name] for name in missing & own.keys()})
 
 

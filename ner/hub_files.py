@@ -88,6 +88,8 @@ def from_cache(repo_type: str, repo_id: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
+        if not is_repo_id(repo_id):  # a local folder
+            raise
         folder = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo_id, repo_type=repo_type), "snapshots")
         for path in sorted(folder.glob("*/**/*")):
             if path.is_file() and is_damaged(path):

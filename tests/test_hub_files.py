@@ -57,15 +57,15 @@ def test_an_args_yaml_that_cannot_be_asked_for_is_no_reason_for_other_data(how, 
 @pytest.mark.parametrize(
     ("status", "headers", "reason"),
     [
-        (401, {}, "the Hub gives no access (status 401: no); log in with `hf auth login`, or set HF_TOKEN"),
-        (403, {}, "the Hub gives no access (status 403: no); log in with `hf auth login`, or set HF_TOKEN"),
+        (401, {}, "the Hub gives no access (status 401); log in with `hf auth login`, or set HF_TOKEN"),
+        (403, {}, "the Hub gives no access (status 403); log in with `hf auth login`, or set HF_TOKEN"),
         (
             401,
             {"X-Error-Code": "GatedRepo"},
-            "no such repository, or no access; check the name, or log in with `hf auth",
+            "no such repository, or no access; check the name, or log in with",
         ),
-        (429, {}, "too many requests to the Hub (status 429: no); wait some minutes, or log in to be allowed more"),
-        (503, {}, "the Hub answers with status 503: no"),
+        (429, {}, "too many requests to the Hub (status 429); wait some minutes, or log in to be allowed more"),
+        (503, {}, "the Hub answers with status 503"),
         (200, {}, "another server answers in place of the Hub; log in to your network, or check its proxy"),
     ],
 )
@@ -88,9 +88,7 @@ def test_a_web_page_in_place_of_a_file_is_named(name, pushed, tmp_path, loopback
     loopback_hub.failing, loopback_hub.status = name, 200
     loopback_hub.headers = {"X-Repo-Commit": "0" * 40, "ETag": '"page"'}
     message = fails(inference.main, *scoring(pushed, tmp_path))
-    assert (
-        f"/{name}: this file in the cache of the Hub is damaged; remove it, and try again: hf cache rm hf://" in message
-    )
+    assert f"/{name}: this file in the cache of the Hub is damaged; remove it, and try again: hf cache rm" in message
 
 
 def test_a_damaged_file_in_the_cache_is_named_and_the_remedy_works(pushed, tmp_path, monkeypatch, fails):

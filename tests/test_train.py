@@ -105,7 +105,7 @@ def test_early_stopping_stops(corpus, encoders, tmp_path):
 def test_a_token_is_in_no_file_at_any_time_and_pickles_are_states_alone(
     corpus, encoders, tmp_path, monkeypatch, capsys, online
 ):
-    """Looks at the folder whenever a checkpoint has been saved and at the end, and at all that was pushed and printed."""
+    """Looks at the folder whenever a checkpoint has been saved, and at the end at all that was pushed and printed."""
     monkeypatch.setenv("HF_TOKEN", "hf_environment")
     run, pickles, seen = tmp_path / "run", {}, []
 

@@ -83,9 +83,7 @@ def test_a_tracker_that_is_not_installed_is_one_message(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("size", "remedy"), [(16, "train_batch_size (it was 16)"), (32, "eval_batch_size (it was 32)")]
-)
+@pytest.mark.parametrize(("size", "remedy"), [(16, "train_batch_size (it was 16"), (32, "eval_batch_size (it was 32")])
 def test_exhausted_memory_names_the_batch_size_to_lower(size, remedy, corpus, encoders, tmp_path, monkeypatch, fails):
     """Batches of 16 are those of training, batches of 32 those of evaluation."""
 
