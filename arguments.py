@@ -8,6 +8,7 @@ The command line overrides the config file, which overrides the defaults in this
 """
 
 import dataclasses
+import math
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -119,12 +120,21 @@ class TrainingArguments(transformers.TrainingArguments):
     def __post_init__(self) -> None:
         require_at_least(
             self, 1, "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
-            "early_stopping_patience",
+            "early_stopping_patience", "save_total_limit", "eval_accumulation_steps",
         )  # fmt: skip
-        require_at_least(self, 0, "learning_rate", "weight_decay")
-        require(self, lambda epochs: epochs > 0, "more than 0", "num_train_epochs")
-        require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "seed")
-        require(self, lambda share: 0 <= share < 1, "at least 0 and less than 1", "word_dropout")
+        require_at_least(
+            self, 0, "learning_rate", "weight_decay", "max_grad_norm", "adam_epsilon", "warmup_steps", "logging_steps",
+            "eval_steps", "save_steps", "eval_delay", "neftune_noise_alpha",
+        )  # fmt: skip
+        require(self, lambda epochs: 0 < epochs < math.inf, "a number of more than 0", "num_train_epochs")
+        require(self, lambda steps: steps == -1 or steps > 0, "1 or more; without a limit, leave it out", "max_steps")
+        require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "seed", "data_seed")
+        require(
+            self, lambda share: 0 <= share < 1, "at least 0 and less than 1",
+            "word_dropout", "label_smoothing_factor", "adam_beta1", "adam_beta2",
+        )  # fmt: skip
+        require(self, lambda names: names == ["labels"], "labels, or no such option", "label_names")
+        require(self, lambda chosen: not chosen, "no such option: these models cannot be trained with it", "debug")
         require_one_of(self, SAMPLING, "train_sampling_strategy")
         require(self, lambda name: name.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model")
         require(

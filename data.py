@@ -5,6 +5,11 @@
 `training_data` lists the steps from files to training rows.
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import json
 import logging
 from dataclasses import asdict, replace
@@ -26,8 +31,8 @@ from ner.corpus.selection import (
 )
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, nearest, printable, run_script
-from ner.files import write_text
-from ner.hub_files import MissingFileError
+from ner.files import write_text, written_together
+from ner.hub_files import MissingFileError, from_cache
 from ner.labels import classes_of
 
 log = logging.getLogger("ner")
@@ -97,7 +102,8 @@ def require_known_classes(options: DataArguments, known: list[str]) -> None:
 
 def raw_split(options: DataArguments, split: str) -> RawSplit:
     """A whole split with the tags of its files. Logs its size, and warns of a MultiNERD that has another size."""
-    raw = read_raw(options.dataset, options.languages, split)
+    with from_cache("dataset", options.dataset):
+        raw = read_raw(options.dataset, options.languages, split)
     size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
     if options.dataset == "Babelscape/multinerd" and options.languages == ["en"] and size != expected:
         log.warning("%s: read %d sentences; MultiNERD's English has %d", split, size, expected)
@@ -146,7 +152,6 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
     ):
         counts = {split: class_counts(sentences) for split, sentences in shown.items()}
         draw(partial(class_bars, counts, title), title, folder / name)
-        log.info("wrote %s", folder / name)
 
 
 def main(argv: list[str]) -> None:
@@ -171,11 +176,11 @@ def main(argv: list[str]) -> None:
         splits[split.split] = in_bio(split, scheme, known)
     languages = by_language(splits)
     faults = [finding for lang, own in languages.items() for finding in findings(lang, own)]
-    folder.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(asdict(fault), ensure_ascii=False) for fault in faults)
-    write_text(folder / "findings.jsonl", "".join(f"{line}\n" for line in lines))
-    log.info("wrote %s", folder / "findings.jsonl")
-    write_plots(splits, options.selected_categories, folder)
+    with written_together(folder) as new:
+        write_text(new / "findings.jsonl", "".join(f"{line}\n" for line in lines))
+        write_plots(splits, options.selected_categories, new)
+    log.info("wrote findings.jsonl, default-dataset.png and masked-dataset.png in %s", folder)
     print(audit(splits, faults), flush=True)
     for lang, own in languages.items() if len(languages) > 1 else ():
         print(f"\n\n=== {printable(lang)} ===\n\n{audit(own, [f for f in faults if f.lang == lang])}", flush=True)

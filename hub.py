@@ -6,6 +6,11 @@ python hub.py push runs/quickstart --repo_id OWNER/NAME [--private]
 python hub.py verify runs/quickstart [--rescore]                      # or a repository, OWNER/NAME
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import argparse
 import logging
 import shlex

@@ -5,6 +5,11 @@ python inference.py --checkpoint runs/quickstart --text "Rabies kills bats."
 python inference.py --checkpoint runs/quickstart --input_file - < lines.txt > tagged.jsonl
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import json
 import logging
 import os
@@ -24,9 +29,9 @@ from arguments import READING, Arguments, DataArguments, parse
 from data import evaluation_sentences
 from ner.encoder.checkpoints import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
-from ner.errors import InputError, of_option, printable, run_script
-from ner.files import optional_json, read_record
-from ner.hub_files import fetch_optional, public_name
+from ner.errors import InputError, enough_memory, of_option, printable, run_script
+from ner.files import optional_json, read_record, using_records
+from ner.hub_files import fetch_optional, from_cache, public_name
 from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES, recorded_args
 from ner.runs.folder import is_finished, is_run
 from ner.runs.manifest import record
@@ -46,12 +51,13 @@ def main(argv: list[str]) -> None:
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
     keep_freed_memory()
-    if arguments.inference.text is None and arguments.inference.input_file is None:
-        metrics = score_split(arguments)
-        if is_first():
-            print(score_table(metrics))
-    else:
-        tag(arguments)
+    with enough_memory(f"lower --per_device_eval_batch_size (it was {arguments.training.per_device_eval_batch_size})"):
+        if arguments.inference.text is None and arguments.inference.input_file is None:
+            metrics = score_split(arguments)
+            if is_first():
+                print(score_table(metrics))
+        else:
+            tag(arguments)
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
 
 
@@ -129,13 +135,14 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
             raise
         log.info("%s", error)
         return {}
-    own = read_record(args_yaml) if args_yaml else {}
-    if "dataset" in missing & own.keys() and own["dataset"] != "sample" and "/" not in own["dataset"]:
-        raise InputError(
-            f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or a "
-            "data set on the Hub; name the data to score it on with --dataset"
-        )
-    return own
+    with from_cache("model", checkpoint), using_records(checkpoint):
+        own = read_record(args_yaml) if args_yaml else {}
+        if "dataset" in missing & own.keys() and own["dataset"] != "sample" and "/" not in own["dataset"]:
+            raise InputError(
+                f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or a "
+                "data set on the Hub; name the data to score it on with --dataset"
+            )
+        return own
 
 
 def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:

@@ -5,6 +5,11 @@ python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
 accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import logging
 import warnings
 from collections.abc import Callable
@@ -41,7 +46,7 @@ from ner.encoder.precision import (
     scoring_precision,
     set_precision,
 )
-from ner.errors import InputError, of_option, run_script
+from ner.errors import InputError, enough_memory, of_option, run_script
 from ner.files import read_record, write_json, write_text
 from ner.labels import tag_lists
 from ner.options import described
@@ -65,7 +70,7 @@ from ner.training.resuming import (
     require_same,
 )
 from ner.training.speed import fast_dropout
-from ner.training.trainer import TaggingTrainer, build_trainer, saving
+from ner.training.trainer import TaggingTrainer, build_trainer, require_trackers, saving
 
 log = logging.getLogger("ner")
 
@@ -91,6 +96,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
 
     resumes = str(options.resume_from_checkpoint).lower() not in ("none", "false")
     in_first_process(lambda: require_trainable(run, resumes))
+    require_trackers(options.report_to)
     repository = push_target(arguments)
     checkpoint = checkpoint_to_resume(run, options.resume_from_checkpoint)
     if checkpoint:
@@ -120,7 +126,8 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         seconds = record.seconds + train(trainer, checkpoint)
         with saving(run):
             trainer.save_model(str(run))
-        scored = score_validation(trainer, arguments, data)
+        with enough_memory(f"lower --per_device_eval_batch_size (it was {options.per_device_eval_batch_size})"):
+            scored = score_validation(trainer, arguments, data)
         if options.should_save:
             write_results(run, trainer, arguments, data, scored, seconds)
     end_processes(trainer)

@@ -330,6 +330,20 @@ def test_string_tags_in_another_form_score_the_same(run, corpus, tmp_path):
     assert predictions(tmp_path / "run" / "test") == predictions(run / "test")
 
 
+def test_scores_that_are_interrupted_leave_the_earlier_ones(run, tmp_path, monkeypatch):
+    copy = shutil.copytree(run, tmp_path / "run")
+    score_it = ["--checkpoint", str(copy), "--split", "validation", *CPU]
+    before = content(copy)
+
+    def ended(*args) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ner.tagging.score.write_json", ended)  # the predictions are written, the scores are not
+    with pytest.raises(KeyboardInterrupt):
+        inference.main([*score_it, "--max_eval_sentences", "5"])
+    assert content(copy) == before
+
+
 def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
     def message(*argv):
         return fails(inference.main, *argv, *CPU)

@@ -20,7 +20,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from ner.errors import InputError, message_of
-from ner.hub_files import fetch, fetch_optional, is_repo_id
+from ner.hub_files import fetch, fetch_optional, from_cache, is_repo_id
 from ner.labels import classes_of, is_label
 from ner.runs.files import INDEX, ONNX
 
@@ -79,18 +79,19 @@ def only_errors() -> Iterator[None]:
 @contextmanager
 def loading(location: str) -> Iterator[None]:
     """Around transformers' reading of a checkpoint, whose files can contain anything: each error is an `InputError`."""
-    try:
-        with only_errors():
-            yield
-    except Exception as error:
-        message = message_of(error)
-        if "trust_remote_code" in message:
-            message = NEEDS_CODE
-        elif "file named model.safetensors" in message:
-            message = NO_SAFETENSORS
-        else:
-            message = f"cannot be loaded: {message}"
-        raise InputError(f"{location}: {message}") from error
+    with from_cache("model", location):
+        try:
+            with only_errors():
+                yield
+        except Exception as error:
+            message = message_of(error)
+            if "trust_remote_code" in message:
+                message = NEEDS_CODE
+            elif "file named model.safetensors" in message:
+                message = NO_SAFETENSORS
+            else:
+                message = f"cannot be loaded: {message}"
+            raise InputError(f"{location}: {message}") from error
 
 
 def fetch_files(location: str) -> None:

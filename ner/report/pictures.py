@@ -19,6 +19,7 @@ from matplotlib.ticker import StrMethodFormatter
 from matplotlib.typing import RcKeyType
 
 from ner.errors import printable
+from ner.files import write_bytes
 from ner.report.findings import SHOWN, verdict
 from ner.report.run_reader import Run
 from ner.report.tables import Part, f1_of, first_runs
@@ -60,7 +61,7 @@ def draw(picture: Callable[[], Figure], title: str, path: Path) -> list[bytes]:
         content = BytesIO()
         with rc_context(theme(*palette)), warnings.catch_warnings(action="ignore"):  # of letters that no font has
             picture().savefig(content, format=path.suffix[1:], dpi=144, metadata=metadata)
-        path.with_stem(path.stem + suffix).write_bytes(content.getvalue())
+        write_bytes(path.with_stem(path.stem + suffix), content.getvalue())
         files.append(content.getvalue())
     return files
 

@@ -6,6 +6,7 @@ without a manifest holds an unfinished run.
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from ner.runs.files import CARD, MANIFEST, recorded_args
 LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
 STATE = "trainer_state.json"  # the last file that Trainer writes into a checkpoint
-UNFINISHED = ".unfinished-*"  # what `whole_file` writes before it takes its place
+UNFINISHED = ".unfinished-*"  # what `ner.files` writes before it takes its place
 RUN_ARGUMENTS = {"dataset", "model_checkpoint", "masked_training", "output_dir"}  # in the args.yaml of every run
 NEW = {LOCK, "data"}  # what a folder may hold before its training: the lock, and an audit of `data.py`
 
@@ -98,7 +99,7 @@ def locked(run: Path) -> Iterator[None]:
         ) from None
     with lock:
         for path in run.rglob(UNFINISHED):  # what a killed training was writing
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield
         if is_finished(run):  # it needs no lock: nobody can train there again
             (run / LOCK).unlink()

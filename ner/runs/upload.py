@@ -10,9 +10,9 @@ import yaml
 from huggingface_hub import HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
-from ner.errors import InputError, message_of, printable
+from ner.errors import InputError, printable
 from ner.files import optional_json, read_record, write_json, write_text
-from ner.hub_files import is_repo_id, public_name
+from ner.hub_files import LOG_IN, is_repo_id, public_name, refusal
 from ner.runs.files import BASELINE, CARD, INDEX, METRICS, PUSHED, WEIGHTS
 from ner.runs.manifest import require_intact, write_manifest
 from ner.runs.model_card import model_card
@@ -29,7 +29,7 @@ def require_repo_and_login(repo_id: str, token: str | None) -> None:
     if not is_repo_id(repo_id):
         raise InputError(f"repository {repo_id!r}: expected OWNER/NAME in letters, digits, - _ and .")
     if token is None and get_token() is None:
-        raise InputError("no login to the Hub; expected a token; log in with `hf auth login`, or set HF_TOKEN")
+        raise InputError(f"no login to the Hub; expected a token; {LOG_IN}")
 
 
 def push(run: Path, repo_id: str, private: bool | None = None, token: str | None = None) -> RepoUrl:
@@ -49,7 +49,7 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
         except (HTTPError, OSError, RuntimeError, ValueError) as error:
             again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}{' --private' if private else ''}"
             raise InputError(
-                f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; try again: {again}"
+                f"{repo_id}: not pushed: {refusal(error)}; the run in {run} is whole; try again: {again}"
             ) from error
     return repository
 

@@ -21,16 +21,18 @@ QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models 
 
 
 def export(run: Path) -> bool:
-    """Writes `onnx/` and `onnx_int8/` into a run folder, unless they are there; returns whether it did.
+    """Writes `onnx/` and `onnx_int8/` into a run folder, each unless it is there; returns whether it wrote one.
 
     Each is a complete checkpoint: config.json, tokenizer, model.onnx and, if the run has it, args.yaml. The model takes
     input_ids and attention_mask, int64 [row, position], and gives logits, float32 [row, position, label]. Raises
     `InputError` where the folder holds no run, or a model that is too large for one file or that the exporter cannot
     export.
     """
-    present = [folder for folder in ONNX_FOLDERS if (run / folder).exists()]
-    if present:
-        log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(present))
+    unfinished = run / ".onnx-unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
+    absent = [folder for folder in ONNX_FOLDERS if not (run / folder).exists()]
+    if not absent:
+        log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(ONNX_FOLDERS))
         return False
     if not (run / "config.json").is_file():
         raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
@@ -39,9 +41,7 @@ def export(run: Path) -> bool:
         raise InputError(
             f"{run}: found {model.num_parameters():,} parameters; expected less than 2 GiB, the limit of an ONNX file"
         )
-    unfinished = run / ".onnx-unfinished"
     full, small = (unfinished / folder for folder in ONNX_FOLDERS)
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
     try:
         for new in (full, small):
             tokenizer.save_pretrained(new)
@@ -51,8 +51,8 @@ def export(run: Path) -> bool:
         with quiet():
             write_onnx(model, full / ONNX)
             write_int8(full / ONNX, small / ONNX)
-        for new in (full, small):
-            new.rename(run / new.name)
+        for folder in absent:
+            (unfinished / folder).rename(run / folder)
     except torch.onnx.OnnxExporterError as error:
         raise InputError(
             f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
@@ -60,7 +60,7 @@ def export(run: Path) -> bool:
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    log.info("wrote %s", " and ".join(str(run / folder) for folder in ONNX_FOLDERS))
+    log.info("wrote %s", " and ".join(str(run / folder) for folder in absent))
     return True
 
 

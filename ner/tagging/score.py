@@ -11,7 +11,7 @@ import numpy as np
 
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError
-from ner.files import write_json, write_text
+from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
 from ner.labels import Spans, classes_of, equal_spans, spans, tag_lists
 from ner.scoring.calibration import Calibration, confidence
@@ -91,16 +91,16 @@ class ScoredSplit:
         }
 
     def write(self, folder: Path) -> None:
-        """Writes `predictions.jsonl` and `metrics.json` into a folder, which is made where it is absent."""
+        """Writes `predictions.jsonl` and `metrics.json` into a folder: both or, if it is interrupted, neither."""
         s = self.sentences
         rows = zip(s.langs, s.token_lists(), s.tag_lists(), self.predicted, strict=True)
         keys = ("lang", "tokens", "gold", "predicted")
         lines = [
             json.dumps({"id": i} | dict(zip(keys, row, strict=True)), ensure_ascii=False) for i, row in enumerate(rows)
         ]
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "predictions.jsonl", "".join(f"{line}\n" for line in lines))
-        write_json(folder / "metrics.json", self.metrics)
+        with written_together(folder) as new:
+            write_text(new / "predictions.jsonl", "".join(f"{line}\n" for line in lines))
+            write_json(new / "metrics.json", self.metrics)
 
 
 def score(

@@ -175,6 +175,35 @@ def test_an_export_replaces_nothing_and_leaves_nothing_half_written(copy, fails,
     assert content(copy) == before
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_export_that_was_ended_anywhere_leaves_nothing_that_the_next_one_does_not_mend(
+    error, exported_run, copy, known_model, monkeypatch
+):
+    files = {name: data for name, data in content(copy).items() if "/test/" not in name and name != BASELINE}
+    for folder in ONNX_FOLDERS:
+        shutil.rmtree(copy / folder)
+    rename = Path.rename
+
+    def ended(path: Path, target: Path) -> None:
+        rename(path, target)
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr(Path, "rename", ended)
+    monkeypatch.setattr(shutil, "rmtree", lambda *args, **kwargs: None)  # a kill leaves what it was writing
+    with pytest.raises(error):
+        onnx_export.export(copy)
+    assert (copy / "onnx").exists() and not (copy / "onnx_int8").exists()
+    shutil.copytree(copy / "onnx", copy / ".onnx-unfinished" / "onnx", dirs_exist_ok=True)
+    monkeypatch.setattr(
+        onnx_export, "write_onnx", lambda model, path: shutil.copy(exported_run / "onnx" / "model.onnx", path)
+    )
+    for _ in range(2):
+        onnx_export.export(copy)
+        assert content(copy).keys() == files.keys() and not list(copy.glob(".*"))
+        (copy / ".onnx-unfinished").mkdir()  # killed after all was in its place
+
+
 def test_exports_are_pushed_without_the_data(exported_run, online):
     hub.main(["push", str(exported_run), "--repo_id", "someone/exported"])
     files = online.repos["models", "someone/exported"]
