@@ -181,7 +181,6 @@ def calibration_coverage(folder: Path, rounds: int) -> None:
         "as often as the scores say": scores,
         "as often as in the run": precision,
         "log-odds lower by 0.5": Calibration(intercept=-0.5).scores(scores),
-        "log-odds 0.6 times as large": Calibration(slope=0.6).scores(scores),
     }
     print(f"\nCalibration error, scores of {folder.name}: coverage, and mean width of the intervals in points")
     print(f"{'entities are right':30}{'true':>6}" + "".join(f"{size:>13,}" for size in ENTITIES))
