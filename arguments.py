@@ -204,7 +204,8 @@ def parse(argv: list[str], description: str) -> Arguments:
 def recorded(arguments: Arguments) -> dict[str, Any]:
     """What `args.yaml` holds: this project's options, and each other training argument that was given a new value.
 
-    The precision is the one that was chosen, so that a repeated run uses it on other hardware too.
+    The precision is the one that was chosen, so that a repeated run uses it on other hardware too. Case markers are
+    recorded if the checkpoint has them, whatever was asked for.
     """
     names = [f.name for group in (DataArguments, ModelArguments) for f in dataclasses.fields(group)]
     for f in dataclasses.fields(TrainingArguments):
@@ -212,5 +213,6 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
         if f.init and (new or f.name in TrainingArguments.__annotations__):
             names.append(f.name)
     values = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
-    values |= {"bf16": arguments.training.bf16} | ({"fp16": True} if arguments.training.fp16 else {})
+    values |= {"case_markers": arguments.model.case_markers, "bf16": arguments.training.bf16}
+    values |= {"fp16": True} if arguments.training.fp16 else {}
     return {name: value for name, value in values.items() if not name.startswith("hub_")}

@@ -36,7 +36,7 @@ from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
 from ner.corpus.sentences import Sentences
-from ner.encoder.case_markers import with_case_markers
+from ner.encoder.case_markers import has_case_markers, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, Encoded, encode, require_embedded, window_size
 from ner.encoder.precision import (
@@ -107,11 +107,10 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
     require_entities(arguments.data.dataset, "training", data.train)
     require_entities_to_choose_by(arguments, data.validation)
-    if checkpoint:
-        require_same(checkpoint, facts_of(arguments, data))
-
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_model(arguments, data, checkpoint)
+    if checkpoint:  # only now, because one of the facts is whether it has case markers
+        require_same(checkpoint, facts_of(arguments, data))
     inputs = model_inputs(data, model, tokenizer)
     record = RunRecord(record_of(checkpoint)["seconds"] if checkpoint else 0.0, facts_of(arguments, data))
     callbacks: list[TrainerCallback] = [record]
@@ -184,14 +183,17 @@ def load_model(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The encoder with a classifier for the labels of the data, or the model of the checkpoint that is resumed.
 
-    Sets the precision in the options.
+    Sets the precision in the options, and whether there are case markers.
     """
     options, chosen = arguments.training, arguments.model
     with of_option("model_checkpoint"):
         model, tokenizer = load_for_training(
             str(checkpoint or chosen.model_checkpoint), data.names, arguments.data.masked_training
         )
-    if chosen.case_markers and checkpoint is None:
+    if has_case_markers(tokenizer):
+        log.info("case markers: the checkpoint has them")
+        chosen.case_markers = True  # for the record
+    elif chosen.case_markers and checkpoint is None:
         tokenizer = with_case_markers(tokenizer, model)
     model.config.constrained_decoding = chosen.constrained_decoding is not False
     model.config.trained_window = window_size(tokenizer, model, chosen.max_length)  # the run is scored with it too

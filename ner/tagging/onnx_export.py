@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ner.encoder.checkpoints import load_for_tagging
+from ner.encoder.checkpoints import load_for_tagging, save_tokenizer
 from ner.errors import InputError, message_of
 from ner.runs.files import ONNX, ONNX_FOLDERS
 from ner.tagging.prediction import Logits
@@ -44,7 +44,7 @@ def export(run: Path) -> bool:
     full, small = (unfinished / folder for folder in ONNX_FOLDERS)
     try:
         for new in (full, small):
-            tokenizer.save_pretrained(new)
+            save_tokenizer(tokenizer, new)
             for name in ("config.json", "args.yaml"):
                 if (run / name).is_file():
                     shutil.copy(run / name, new)

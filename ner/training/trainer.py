@@ -28,6 +28,7 @@ from transformers.integrations import get_available_reporting_integrations
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import TrainOutput
 
+from ner.encoder.checkpoints import save_tokenizer
 from ner.encoder.encoding import IGNORED, Encoded
 from ner.errors import InputError, enough_memory, message_of
 from ner.tagging.decoding import best_tags
@@ -68,7 +69,7 @@ class TaggingTrainer(Trainer):
         if self.args.should_save:
             folder = output_dir or self.args.output_dir
             self.model.save_pretrained(folder, state_dict=state_dict)
-            self.processing_class.save_pretrained(folder)
+            save_tokenizer(self.processing_class, Path(folder))
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
@@ -185,7 +186,7 @@ def build_trainer(
         trainer.remove_callback(callback)
     for callback in (LogLines if options.disable_tqdm else LogLinesAndBars, StopAtDivergence):
         trainer.add_callback(callback)
-    others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
+    others = [tokenizer.pad_token_id, require_mask(tokenizer, model) if options.word_dropout > 0 else None]
     if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
         train_used_rows(model, inputs, others)
     return trainer
