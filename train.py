@@ -107,6 +107,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
     require_entities(arguments.data.dataset, "training", data.train)
     require_entities_to_choose_by(arguments, data.validation)
+
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_model(arguments, data, checkpoint)
     if checkpoint:  # only now, because one of the facts is whether it has case markers
