@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.report.findings import enumeration
+from ner.report.findings import class_names, enumeration
 from ner.report.run_reader import Run, runs_by_experiment, shared_classes
 from ner.scoring.error_analysis import Entities, entities_of, error_analysis, errors
 from ner.scoring.intervals import scores_and_intervals
@@ -26,7 +26,7 @@ ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
     "accelerators", "git_commit",
 )  # fmt: skip
-MOST_CLASSES, MOST_OPTIONS = 8, 3  # that the text about an experiment names
+MOST_OPTIONS = 3  # that the text about an experiment names
 SCORING = ("precision", "constrained_decoding", "data_fingerprint")
 
 
@@ -91,17 +91,18 @@ def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
     others = [name for name in differing if name not in NOT_COMPARED]
     texts = []
     for members, run in zip(experiments, firsts, strict=True):
-        parts, count = [], len(run.classes)
+        parts = []
         if any(run.classes != each.classes for each in firsts):
-            named = enumeration(run.classes) if count <= MOST_CLASSES else f"{count} classes"
-            parts.append(f"on all {count} classes" if run.args.get("masked_training") is False else f"on {named}")
+            unmasked = run.args.get("masked_training") is False
+            parts.append(f"on all {len(run.classes)} classes" if unmasked else f"on {class_names(run.classes)}")
         if run.args.get("upsample") and any(name.startswith("upsample") for name in differing):
             rare, times = " or ".join(run.args["upsample_categories"]), run.args["upsample_factor"]
             random = "as many random sentences as have" if run.args.get("upsample_at_random") else "each sentence with"
             parts.append(f"up-sampled ({random} {rare} {times} times)")
-        parts += [f"{name} {text_of(run.args.get(name, 'default'))}" for name in others[:MOST_OPTIONS]]
-        if len(others) > MOST_OPTIONS:
-            parts.append(f"{len(others) - MOST_OPTIONS} more options that differ")
+        if others:
+            options = [f"{name} {text_of(run.args.get(name, 'default'))}" for name in others[:MOST_OPTIONS]]
+            more = len(others) - MOST_OPTIONS
+            parts.append(f"with {enumeration(options + [f'{more} more options that differ'] * (more > 0))}")
         repeated = [each.name for each in runs[: members[0]] if run.args and not differing_options([each, run])]
         parts += [f"with the options and the seed of {name}, so it is not another seed" for name in repeated[:1]]
         texts.append(", ".join(parts))

@@ -10,6 +10,7 @@ from ner.scoring.significance import ALPHA
 
 SHOWN = ("higher", "lower")  # the verdicts that a difference is shown
 EMPTY = "\u2013"  # a table cell without a value, as the F1 of a class without gold entities
+MOST_CLASSES = 8  # that a sentence names
 ONE_SEED = "with one seed each, this is about {} checkpoints, not about the method"
 
 
@@ -104,6 +105,11 @@ def shown_ways(records: dict[str, dict[str, Any] | None]) -> str:
 def enumeration(items: list[str]) -> str:
     """The items as in `a, b and c`."""
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def class_names(classes: list[str]) -> str:
+    """The classes for use in a sentence: their names, or their number if there are many."""
+    return enumeration(classes) if len(classes) <= MOST_CLASSES else f"{len(classes)} classes"
 
 
 def difference_text(d: dict[str, Any]) -> str:

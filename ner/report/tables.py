@@ -5,6 +5,7 @@ from typing import Any
 from ner.errors import InputError
 from ner.report.findings import (
     EMPTY,
+    class_names,
     enumeration,
     finding,
     interval_in_points,
@@ -83,7 +84,7 @@ def opening(result: dict[str, Any]) -> list[Part]:
     if result["unrecorded"]:
         about += f" Not every run has {enumeration(result['unrecorded'])}."
     scored = f"All scores are on the same {result['sentences']:,} test sentences, with "
-    scored += f"{sum(result['support'].values()):,} entities of {enumeration(result['classes'])}."
+    scored += f"{sum(result['support'].values()):,} entities of {class_names(result['classes'])}."
     return [*parts, ("p", f"{scored} {about}")]
 
 

@@ -42,10 +42,10 @@ def test_the_report_says_what_the_experiments_are(tmp_path, capsys):
     c = write_run(tmp_path / "c", ROWS, CLASSES, masked_training=False, **options, optim="sgd")
     groups = report_of(tmp_path, a, b, c)["groups"]
     assert [group["trained"] for group in groups] == [
-        "on all 3 classes, learning_rate default, optim default",
-        "on PER and LOC, learning_rate default, optim default",
-        "on all 3 classes, up-sampled (as many random sentences as have DIS or ANIM 2 times), learning_rate 0.0003, "
-        "optim sgd",
+        "on all 3 classes, with learning_rate default and optim default",
+        "on PER and LOC, with learning_rate default and optim default",
+        "on all 3 classes, up-sampled (as many random sentences as have DIS or ANIM 2 times), with learning_rate "
+        "0.0003 and optim sgd",
     ]
     report_of(tmp_path, a, b)
     f1, entities = (f"{100 * groups[0]['f1']['micro']['mean']:.1f}", sum(t[:2] == "B-" for r in two for t in r["gold"]))
@@ -63,7 +63,7 @@ def test_many_differences_stay_readable(tmp_path, capsys):
     many = {f"option_{i}": i for i in range(30)}
     a, b = (write_run(tmp_path / n, ROWS, CLASSES, **{k: v + d for k, v in many.items()}) for d, n in enumerate("ab"))
     result = report_of(tmp_path, a, b)
-    assert result["groups"][0]["trained"] == "option_0 0, option_1 1, option_10 10, 27 more options that differ"
+    assert result["groups"][0]["trained"] == "with option_0 0, option_1 1, option_10 10 and 27 more options that differ"
     opening, rest = capsys.readouterr().out.split("\n\n## Differences", 1)
     assert "in more than the experiment: in 30 recorded values (“Other differences”, below)." in opening
     assert max(map(len, opening.split("\n\n"))) < 320
