@@ -30,7 +30,6 @@ class Run:
     args: dict[str, Any]
     environment: dict[str, Any]
     metrics: dict[str, Any]  # of the test split, empty if there is no metrics.json
-    curve: list[tuple[float, float]]  # epoch and validation F1 in percent, during training
     seen: set[tuple[str, str]] | None  # class and surface form of each training entity, None if not recorded
 
     def counts(self, classes: list[str]) -> Counts:
@@ -75,7 +74,6 @@ def read_run(folder: Path, name: str) -> Run:
         raise InputError(
             f"{path}: found {', '.join(used)}; config.json knows {', '.join(classes)}; score the run again"
         )
-    history = optional_json(folder / "trainer_state.json").get("log_history", [])
     return Run(
         name,
         [row["tokens"] for row in rows],
@@ -86,7 +84,6 @@ def read_run(folder: Path, name: str) -> Run:
         args=recorded_args(folder),
         environment=optional_json(folder / "environment.json"),
         metrics=optional_json(folder / "test" / METRICS),
-        curve=[(entry["epoch"], 100.0 * entry["eval_f1"]) for entry in history if "eval_f1" in entry],
         seen=training_surfaces(folder / SURFACES),
     )
 
