@@ -6,7 +6,7 @@ import random
 import architectures
 import numpy as np
 import pytest
-from conftest import WORDS, row, write_jsonl
+from conftest import NAMES, WORDS, row, write_jsonl
 from interrupted_runs import interrupted
 from trained_runs import CPU, argv, differ_by, predictions, read_json, tagged, weights
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
@@ -41,6 +41,7 @@ def homonyms(tmp_path_factory):
             tags = ["O"] * len(before) + ["B-LOC" if name == "Peru" else "B-ANIM", "O"]
             rows.append(row([*before, name, "."], tags))
         write_jsonl(folder / split / f"{split}_en.jsonl", rows)
+    (folder / "labels.txt").write_text("\n".join(NAMES))  # so few classes could be another corpus's numbers
     return folder
 
 
