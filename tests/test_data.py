@@ -189,10 +189,10 @@ def test_a_run_on_iob1_is_the_run_on_bio_and_is_scored_in_its_scheme(corpus, enc
         assert bio["data_fingerprint"] == iob1["data_fingerprint"] and bio["overall"] == iob1["overall"]
 
 
-def test_a_run_is_scored_in_the_scheme_of_its_own_data(tmp_path):
-    (tmp_path / "args.yaml").write_text("dataset: sample\nlanguages: [en]\ntag_scheme: iobes\n")
+def test_a_run_is_scored_in_the_scheme_of_its_own_data():
+    own = {"dataset": "sample", "languages": ["en"], "tag_scheme": "iobes"}
     for more, scheme in (((), "iobes"), (("--dataset", "other"), "auto"), (("--tag_scheme", "io"), "io")):
-        assert inference.data_options(parse(list(more), "test"), str(tmp_path)).tag_scheme == scheme
+        assert inference.data_options(parse(list(more), "test"), own).tag_scheme == scheme
 
 
 @pytest.mark.parametrize("more", [(), ("--load_best_model_at_end", "false", "--early_stopping_patience", "1")])
