@@ -97,7 +97,7 @@ def shown_ways(records: dict[str, dict[str, Any] | None]) -> str:
     ways = []
     for way in SHOWN:
         shown = {name: d for name, d in records.items() if d and verdict(d) == way}
-        names = [f"{name} ({signed_points(d['difference'])} points)" for name, d in shown.items()]
+        names = [f"{name} ({points(d['difference'], sign='+')} points)" for name, d in shown.items()]
         ways += [f"{way} in {enumeration(names)}"] if names else []
     return " and ".join(ways)
 
@@ -114,7 +114,7 @@ def class_names(classes: list[str]) -> str:
 
 def difference_text(d: dict[str, Any]) -> str:
     """A difference with its interval and p, if it has them, for use in a sentence."""
-    text = f"{signed_points(d['difference'])} points"
+    text = f"{points(d['difference'], sign='+')} points"
     if d["p"] is None:
         return text
     equation = f"{'' if d['p'] == d['p_holm'] else 'corrected '}p = {p_cell(d['p_holm'])}".replace("= <", "<")
@@ -140,11 +140,6 @@ def points(fraction: float, decimals: int = 1, sign: str = "") -> str:
     while value and not round(value, decimals):
         decimals += 1
     return f"{value:{sign}.{decimals}f}"
-
-
-def signed_points(fraction: float) -> str:
-    """A fraction in points with its sign."""
-    return points(fraction, sign="+")
 
 
 def interval_in_points(d: dict[str, Any]) -> str:

@@ -13,7 +13,6 @@ from ner.report.findings import (
     p_cell,
     points,
     score_cell,
-    signed_points,
     verdict,
     with_seeds,
 )
@@ -124,7 +123,7 @@ def difference_cells(d: dict[str, Any]) -> list[str]:
     """The cells of a difference in a table: points, interval, verdict, p, and p after Holm's correction."""
     untested = "not tested" if d["p"] is None else "described only"
     p, corrected = p_cell(d["p"]), p_cell(d.get("p_holm"))
-    return [signed_points(d["difference"]), interval_in_points(d), verdict(d) or untested, p, corrected]
+    return [points(d["difference"], sign="+"), interval_in_points(d), verdict(d) or untested, p, corrected]
 
 
 def detectable_cell(d: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from ner.report.comparison import experiment_names
-from ner.report.findings import finding, interval_in_points, p_cell, points, signed_points, verdict
+from ner.report.findings import finding, interval_in_points, p_cell, points, verdict
 from ner.report.page import report_markdown
 from ner.report.tables import tables
 
@@ -119,11 +119,11 @@ def test_cells_do_not_contradict_the_verdict_and_say_what_is_missing():
 @pytest.mark.parametrize("value", [0.0004, -0.0004, 3e-7, -3e-7, 0.0005, -0.0449, 0.2])
 def test_a_difference_that_is_not_0_is_not_shown_as_0(value):
     """With its sign, and an interval that excludes 0 is shown without it."""
-    shown, size = float(signed_points(value)), abs(value)
+    shown, size = float(points(value, sign="+")), abs(value)
     assert shown * value > 0 and abs(shown) == pytest.approx(100 * size, rel=0.5, abs=0.05)
     low, high = map(float, interval_in_points(difference(value, size, 2 * size)).split(" to "))
     assert 0 < low <= high and points(value, 2, "+")[0] == "-+"[value > 0]
-    assert [signed_points(zero) for zero in (0.0, -0.0, 1e-17, -1e-17)] == ["+0.0"] * 4
+    assert [points(zero, sign="+") for zero in (0.0, -0.0, 1e-17, -1e-17)] == ["+0.0"] * 4
 
 
 @pytest.mark.parametrize("p", [0.001, 0.0495, 0.0496, 0.04999, 0.0499999999, 0.05, 0.0500001, 0.0502, 0.1, 1.0])
