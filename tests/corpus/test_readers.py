@@ -133,7 +133,9 @@ def test_odd_names_are_no_data_sets(name):
 def test_a_copy_with_other_numbers_is_refused_and_no_network_names_the_ways_to_go_on():
     with pytest.raises(InputError, match="numbers its labels in another order"):
         read("tner/multinerd", ["en"], "train")
-    with pytest.raises(InputError, match=r"and is not cached: HF_HUB_OFFLINE is set; name --dataset sample, or a local folder"):
+    with pytest.raises(
+        InputError, match=r"not cached: HF_HUB_OFFLINE is set; name --dataset sample, or a local folder"
+    ):
         read("Babelscape/multinerd", ["en"], "train")
 
 
