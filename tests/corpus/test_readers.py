@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from conftest import NAMES, row, write_jsonl
 
-from ner.corpus.readers import FORMATS, Format, read
+from ner.corpus.readers import FORMATS, Format, read, read_raw
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
 
@@ -84,11 +84,26 @@ def test_several_languages_follow_each_other(tmp_path):
         ("a\tO\n\nb\n", 3, "found 1 columns"),
         ("a\tO\nb\tx\ty\tz\n", 2, "found 4 columns"),
         ("a\tO\n\nb\tB-PER\n", 3, "unknown tag 'B-PER'; expected O, or B- or I- with LOC"),
+        ("a\tO\n12\tb\tB-LOC\n", 2, "found 3 columns, and 2 in the lines before"),
+        ("0\ta\tO\n\n1\tO\n", 3, "found 2 columns, and 3 in the lines before"),
+        ("#\tnews\n1\tIn\tO\tO\n2\tNew\tB-LOC\tB-LOC\n", 2, "found a tag in another column too: 'O'"),  # GermEval
+        ("0\tIn\tB-LOC\n1\tNew\tYork\tB-LOC\n", 2, "found a tag in another column too: 'B-LOC'"),
     ],
 )
 def test_a_wrong_tsv_line_is_named(tmp_path, text, line, message):
     with pytest.raises(InputError, match=rf"train_en\.tsv:{line}: .*{message}"):
         read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train", known_classes=["LOC"])
+
+
+def test_lines_that_are_read_in_part_or_skipped_are_named_once(tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
+    text = "0\t-DOCSTART-\tO\n\n0\tIn\tO\n1\tNew\tB-LOC\tbn:1\tQ1\n2\tYork\tI-LOC\tB-2\n\n0\t-DOCSTART-\tO\n0\tHi\tO\n"
+    result = read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train")
+    assert result.token_lists() == [["In", "New", "York"], ["Hi"]]
+    assert [message.partition("train_en.tsv:")[2] for message in caplog.messages] == [
+        "4: this line has another number of columns after the tag; they are not read (2 such lines)",
+        "1: this line is -DOCSTART- with an index; it is skipped (2 such lines)",
+    ]
 
 
 def test_a_tag_that_training_does_not_know_is_named(tmp_path):
@@ -118,7 +133,9 @@ def test_odd_names_are_no_data_sets(name):
 def test_a_copy_with_other_numbers_is_refused_and_no_network_names_the_ways_to_go_on():
     with pytest.raises(InputError, match="numbers its labels in another order"):
         read("tner/multinerd", ["en"], "train")
-    with pytest.raises(InputError, match=r"and not cached; name --dataset sample, or a local folder"):
+    with pytest.raises(
+        InputError, match=r"not cached: HF_HUB_OFFLINE is set; name --dataset sample, or a local folder"
+    ):
         read("Babelscape/multinerd", ["en"], "train")
 
 
@@ -135,3 +152,14 @@ def test_fingerprints_tell_tokens_tags_and_borders_apart(tmp_path):
         write_jsonl(tmp_path / str(i) / "train/train_en.jsonl", lines)
         seen.append(read(str(tmp_path / str(i)), ["en"], "train").fingerprint())
     assert len(set(seen)) == 4 and seen[0] == seen[4]  # however the labels are numbered
+
+
+def test_the_export_of_an_annotation_tool_is_a_split(tmp_path):
+    place = tmp_path / "train" / "train_en.jsonl"
+    place.parent.mkdir()
+    place.write_text('{"text": "Rabies kills bats.", "label": [[0, 6, "DIS"], [14, 15, "ANIM"]]}\n')
+    with pytest.raises(InputError, match=r"1 of 2 spans .*train_en.jsonl:1: 'a' \(14 to 15, ANIM\) cuts a word"):
+        read_raw(str(tmp_path), ["en"], "train")
+    found = read_raw(str(tmp_path), ["en"], "train", "skip").sentences
+    assert found.token_lists() == [["Rabies", "kills", "bats", "."]]
+    assert found.tag_lists() == [["B-DIS", "O", "O", "O"]]
