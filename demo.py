@@ -151,7 +151,7 @@ def page_of(taggers: dict[str, Any], scored: list[Run]) -> Any:
             gr.Markdown("## Errors in the test split")
             with gr.Row():
                 filters = [
-                    gr.Dropdown(choices, label=label)
+                    gr.Dropdown(choices, label=label, filterable=False)
                     for label, choices in (
                         ("run", list(wrong)),
                         ("kind of error", [ANY, *KINDS]),

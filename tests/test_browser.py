@@ -30,7 +30,9 @@ def chromium(profile):
                  "disable-component-update", "disable-sync", f"user-data-dir={profile}"):  # fmt: skip
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    browser.set_script_timeout(300)  # on a busy machine, axe-core takes minutes
+    return browser
 
 
 @pytest.fixture(scope="module")
