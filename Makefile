@@ -12,14 +12,14 @@ SENTENCE := Rabies, which foxes and bats carry, was studied by Louis Pasteur in 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' Makefile
 
-quickstart: $(RUN)/README.md  ## train on the sample corpus, score the test split, tag a sentence
+quickstart: $(RUN)/manifest.json  ## train on the sample corpus, score the test split, tag a sentence
 	$(BIN)/python inference.py --checkpoint $(RUN)
 	$(BIN)/python inference.py --checkpoint $(RUN) --text "$(SENTENCE)"
 	@printf '\n$(RUN) holds the checkpoint, its scores and predictions, and a model card (README.md).\n'
 	@printf 'runs/data/sample holds an audit of the data, with pictures. Next: "Your own data" in README.md.\n'
 
-# The model card is the last file of a run. An interrupted training is resumed from its last checkpoint, if it has one.
-$(RUN)/README.md: | .venv/quickstart-installed
+# The manifest is the last file of a run. An interrupted training is resumed from its last checkpoint, if it has one.
+$(RUN)/manifest.json: | .venv/quickstart-installed
 	$(BIN)/python data.py --dataset sample
 	$(BIN)/python train.py configs/quickstart.yaml $(if $(wildcard $(RUN)/checkpoint-*),--resume_from_checkpoint true)
 

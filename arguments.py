@@ -8,6 +8,7 @@ The command line overrides the config file, which overrides the defaults in this
 """
 
 import dataclasses
+import math
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,13 @@ from typing import Any
 import torch
 import transformers
 
+from ner.corpus.schemes import SCHEMES
 from ner.errors import InputError
 from ner.options import option, parse_groups, require, require_at_least, require_one_of
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
+READING = ("dataset", "languages", "tag_scheme")  # what says where a run's sentences are, and how to read them
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
 
 
@@ -31,6 +34,9 @@ class DataArguments:
 
     dataset: str = option("Babelscape/multinerd", "A Hub id, a folder of JSONL or TSV files, or `sample`.")
     languages: list[str] = option(["en"], f"One or more of {' '.join(LANGUAGES)}.")
+    tag_scheme: str = option(
+        "auto", f"How the tags show where an entity begins and ends: {' '.join(SCHEMES)}; or auto, to recognise it."
+    )
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
     masked_training: bool = option(False, "Experiment B: labels outside selected_categories become O.")
@@ -42,6 +48,7 @@ class DataArguments:
 
     def __post_init__(self) -> None:
         require_one_of(self, LANGUAGES, "languages")
+        require_one_of(self, ("auto", *SCHEMES), "tag_scheme")
         require(
             self, lambda names: len(set(names)) == len(names), "each once; remove the repeated one",
             "languages", "selected_categories", "upsample_categories",
@@ -113,12 +120,21 @@ class TrainingArguments(transformers.TrainingArguments):
     def __post_init__(self) -> None:
         require_at_least(
             self, 1, "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps",
-            "early_stopping_patience",
+            "early_stopping_patience", "save_total_limit", "eval_accumulation_steps",
         )  # fmt: skip
-        require_at_least(self, 0, "learning_rate", "weight_decay")
-        require(self, lambda epochs: epochs > 0, "more than 0", "num_train_epochs")
-        require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "seed")
-        require(self, lambda share: 0 <= share < 1, "at least 0 and less than 1", "word_dropout")
+        require_at_least(
+            self, 0, "learning_rate", "weight_decay", "max_grad_norm", "adam_epsilon", "warmup_steps", "logging_steps",
+            "eval_steps", "save_steps", "eval_delay", "neftune_noise_alpha",
+        )  # fmt: skip
+        require(self, lambda epochs: 0 < epochs < math.inf, "a number of more than 0", "num_train_epochs")
+        require(self, lambda steps: steps == -1 or steps > 0, "1 or more; without a limit, leave it out", "max_steps")
+        require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "seed", "data_seed")
+        require(
+            self, lambda share: 0 <= share < 1, "at least 0 and less than 1",
+            "word_dropout", "label_smoothing_factor", "adam_beta1", "adam_beta2",
+        )  # fmt: skip
+        require(self, lambda names: names == ["labels"], "labels, or no such option", "label_names")
+        require(self, lambda chosen: not chosen, "no such option: these models cannot be trained with it", "debug")
         require_one_of(self, SAMPLING, "train_sampling_strategy")
         require(self, lambda name: name.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model")
         require(
@@ -188,7 +204,8 @@ def parse(argv: list[str], description: str) -> Arguments:
 def recorded(arguments: Arguments) -> dict[str, Any]:
     """What `args.yaml` holds: this project's options, and each other training argument that was given a new value.
 
-    The precision is the one that was chosen, so that a repeated run uses it on other hardware too.
+    The precision is the one that was chosen, so that a repeated run uses it on other hardware too. Case markers are
+    recorded if the checkpoint has them, whatever was asked for.
     """
     names = [f.name for group in (DataArguments, ModelArguments) for f in dataclasses.fields(group)]
     for f in dataclasses.fields(TrainingArguments):
@@ -196,5 +213,6 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
         if f.init and (new or f.name in TrainingArguments.__annotations__):
             names.append(f.name)
     values = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
-    values |= {"bf16": arguments.training.bf16} | ({"fp16": True} if arguments.training.fp16 else {})
+    values |= {"case_markers": arguments.model.case_markers, "bf16": arguments.training.bf16}
+    values |= {"fp16": True} if arguments.training.fp16 else {}
     return {name: value for name, value in values.items() if not name.startswith("hub_")}

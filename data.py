@@ -5,20 +5,24 @@
 `training_data` lists the steps from files to training rows.
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 from arguments import DataArguments, parse
 from ner.corpus.audit import audit, by_language, class_counts, findings
-from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, read
+from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, read_raw
+from ner.corpus.rows import RawSplit, common_scheme, in_bio
 from ner.corpus.selection import (
     TrainingData,
     capped,
-    in_labels,
     mask,
     require_entities,
     upsampled,
@@ -27,8 +31,8 @@ from ner.corpus.selection import (
 )
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, nearest, printable, run_script
-from ner.files import write_text
-from ner.hub_files import MissingFileError
+from ner.files import write_text, written_together
+from ner.hub_files import MissingFileError, from_cache
 from ner.labels import classes_of
 
 log = logging.getLogger("ner")
@@ -39,12 +43,13 @@ def training_data(options: DataArguments) -> TrainingData:
 
     Masking and up-sampling come last, so experiments A and B train on the same sentences.
     """
-    # Read and check the files.
-    train = read_split(options, "train")
+    # Read and check the files. All of them show the tag scheme, which becomes BIO.
+    raw = [raw_split(options, "train"), raw_split(options, "validation"), *raw_tests(options)]
+    scheme = common_scheme(raw, options.tag_scheme)
+    train = in_bio(raw[0], scheme)
     classes = classes_of(train.names)
     require_known_classes(options, classes)
-    validation = in_labels(read_split(options, "validation", classes), train.names)
-    tests = test_splits(options)
+    validation, tests = in_bio(raw[1], scheme, classes), [in_bio(test, scheme) for test in raw[2:]]
     rows = {"read": len(train)}
 
     # Drop training sentences that repeat the tokens and tags of an earlier one.
@@ -81,7 +86,7 @@ def training_data(options: DataArguments) -> TrainingData:
         "validation or test, kept %(kept)d, repeated %(repeated)d: %(training_rows)d rows",
         rows,
     )
-    return TrainingData(train, validation, rows, *fingerprints)
+    return TrainingData(train, validation, rows, *fingerprints, scheme)
 
 
 def require_known_classes(options: DataArguments, known: list[str]) -> None:
@@ -95,25 +100,32 @@ def require_known_classes(options: DataArguments, known: list[str]) -> None:
             )
 
 
-def read_split(options: DataArguments, split: str, known_classes: Sequence[str] | None = None) -> Sentences:
-    """A whole split of the data set. Logs its size, and warns of a copy of MultiNERD that has another size."""
-    sentences = read(options.dataset, options.languages, split, known_classes)
-    expected = MULTINERD_ENGLISH_ROWS[split]
-    if options.dataset == "Babelscape/multinerd" and options.languages == ["en"] and len(sentences) != expected:
-        log.warning("%s: read %d sentences; MultiNERD's English has %d", split, len(sentences), expected)
-    log.info("%s: read %d sentences, %d tokens", split, len(sentences), len(sentences.words))
-    return sentences
+def raw_split(options: DataArguments, split: str) -> RawSplit:
+    """A whole split with the tags of its files. Logs its size, and warns of a MultiNERD that has another size."""
+    with from_cache("dataset", options.dataset):
+        raw = read_raw(options.dataset, options.languages, split)
+    size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
+    if options.dataset == "Babelscape/multinerd" and options.languages == ["en"] and size != expected:
+        log.warning("%s: read %d sentences; MultiNERD's English has %d", split, size, expected)
+    log.info("%s: read %d sentences, %d tokens", split, size, len(raw.sentences.words))
+    return raw
 
 
-def test_splits(options: DataArguments) -> list[Sentences]:
+def raw_tests(options: DataArguments) -> list[RawSplit]:
     """The test split of each language that has one, to find leaks."""
     splits = []
     for language in options.languages:
         try:
-            splits.append(read_split(replace(options, languages=[language]), "test"))
+            splits.append(raw_split(replace(options, languages=[language]), "test"))
         except MissingFileError:
             log.info("test: no file for %s, so training sentences are not compared with this split", language)
     return splits
+
+
+def read_split(options: DataArguments, split: str) -> Sentences:
+    """A whole split of the data set in BIO, read without the others."""
+    raw = raw_split(options, split)
+    return in_bio(raw, common_scheme([raw], options.tag_scheme))
 
 
 def evaluation_sentences(options: DataArguments, split: str) -> Sentences:
@@ -140,7 +152,6 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
     ):
         counts = {split: class_counts(sentences) for split, sentences in shown.items()}
         draw(partial(class_bars, counts, title), title, folder / name)
-        log.info("wrote %s", folder / name)
 
 
 def main(argv: list[str]) -> None:
@@ -152,21 +163,24 @@ def main(argv: list[str]) -> None:
     options, folder = arguments.data, Path("runs/data") / (Path(arguments.data.dataset).name or "data")
     if "output_dir" in arguments.given:
         folder = Path(arguments.training.output_dir) / "data"
-    splits = {"train": read_split(options, "train")}
-    classes = classes_of(splits["train"].names)
-    require_known_classes(options, classes)
-    splits["validation"] = read_split(options, "validation", classes)
+    raw = [raw_split(options, "train"), raw_split(options, "validation")]
     try:
-        splits["test"] = read_split(options, "test")
+        raw.append(raw_split(options, "test"))
     except MissingFileError as error:
         log.info("no test split: %s", error)
+    scheme = common_scheme(raw, options.tag_scheme)
+    splits = {"train": in_bio(raw[0], scheme)}
+    classes = classes_of(splits["train"].names)
+    require_known_classes(options, classes)
+    for split, known in zip(raw[1:], (classes, None), strict=False):
+        splits[split.split] = in_bio(split, scheme, known)
     languages = by_language(splits)
     faults = [finding for lang, own in languages.items() for finding in findings(lang, own)]
-    folder.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(asdict(fault), ensure_ascii=False) for fault in faults)
-    write_text(folder / "findings.jsonl", "".join(f"{line}\n" for line in lines))
-    log.info("wrote %s", folder / "findings.jsonl")
-    write_plots(splits, options.selected_categories, folder)
+    with written_together(folder) as new:
+        write_text(new / "findings.jsonl", "".join(f"{line}\n" for line in lines))
+        write_plots(splits, options.selected_categories, new)
+    log.info("wrote findings.jsonl, default-dataset.png and masked-dataset.png in %s", folder)
     print(audit(splits, faults), flush=True)
     for lang, own in languages.items() if len(languages) > 1 else ():
         print(f"\n\n=== {printable(lang)} ===\n\n{audit(own, [f for f in faults if f.lang == lang])}", flush=True)

@@ -1,9 +1,15 @@
-"""Share a run: show its model card, export its model to ONNX, push it to the Hugging Face Hub.
+"""Share a run: show its model card, export its model to ONNX, push it to the Hugging Face Hub, check that it is whole.
 
 python hub.py card runs/quickstart
 python hub.py onnx runs/quickstart
 python hub.py push runs/quickstart --repo_id OWNER/NAME [--private]
+python hub.py verify runs/quickstart [--rescore]                      # or a repository, OWNER/NAME
 """
+
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
 
 import argparse
 import logging
@@ -11,38 +17,43 @@ import shlex
 import sys
 from pathlib import Path
 
-from ner.errors import CommandParser, run_script
-from ner.files import write_json
-from ner.runs.files import BASELINE, ONNX_FOLDERS, recorded_args
+from ner.errors import CommandParser, InputError, run_script
+from ner.files import optional_json, write_json
+from ner.runs.files import BASELINE, CARD, METRICS, ONNX_FOLDERS, PREDICTIONS, SPLITS, recorded_args
+from ner.runs.manifest import downloaded, files_of, record, require_intact
 from ner.runs.model_card import model_card, write_card
+from ner.runs.predictions import require_equal
 from ner.runs.upload import push
 
 log = logging.getLogger("ner")
+FOUR_DIGITS = 5e-5  # how far scores that are equal to four digits differ at most
 
 
 def export(run: Path) -> list[str]:
     """Exports the run's model to ONNX. If the run's test split was scored, scores the exports too, for the card.
 
     Returns a line of text for each export that was scored. Raises `InputError` if the folder holds no run that can be
-    exported.
+    exported, or one that is not as it was written.
     """
     # Imported here because they load torch, which the model card does not need.
     from transformers.utils import logging as transformers_logging
 
-    from arguments import DataArguments
+    from arguments import READING, DataArguments
     from data import evaluation_sentences
     from ner.tagging import onnx_export
     from ner.tagging.score import score
     from ner.tagging.tagger import Tagger
 
     transformers_logging.disable_progress_bar()
-    onnx_export.export(run)
-    if not (run / "test" / "metrics.json").is_file():
+    require_intact(run)
+    if onnx_export.export(run):
+        record(run, [name for name in files_of(run) if name.startswith(tuple(ONNX_FOLDERS))])
+    if not (run / "test" / METRICS).is_file():
         log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
         return []
     args = recorded_args(run)
-    options = DataArguments(**{name: args[name] for name in ("dataset", "languages") if name in args})
+    options = DataArguments(**{name: args[name] for name in READING if name in args})
     sentences = evaluation_sentences(options, "test")
     scored = [
         score(
@@ -59,14 +70,61 @@ def export(run: Path) -> list[str]:
     for folder, each in zip(ONNX_FOLDERS, scored[1:], strict=True):
         each.write(run / folder / "test")
     write_card(run)
+    written = [f"{folder}/test/{name}" for folder in ONNX_FOLDERS for name in (METRICS, PREDICTIONS)]
+    record(run, [CARD, BASELINE, *written])
     return [
         f"{folder}: test F1 {own_f1:.2f}, the run's in float32 {f1[0]:.2f}"
         for folder, own_f1 in zip(ONNX_FOLDERS, f1[1:], strict=True)
     ]
 
 
+def verify(name: str, rescore: bool) -> list[str]:
+    """Checks a run folder, or a repository on the Hub, against its manifest, its predictions and if asked, its model.
+
+    Returns a line of text for each check. Raises `InputError` for the first one that fails.
+    """
+    run = Path(name) if Path(name).is_dir() else downloaded(name)
+    return require_intact(run) + (scored_again(run) if rescore else [])
+
+
+def scored_again(run: Path) -> list[str]:
+    """Scores each split again that the run or its exports were scored on, and compares to four digits.
+
+    Returns a line of text for each. Raises `InputError` where a score differs, or the data are others now.
+    """
+    from transformers.utils import logging as transformers_logging
+
+    from arguments import READING, DataArguments
+    from data import evaluation_sentences
+    from ner.tagging.score import score
+    from ner.tagging.tagger import Tagger
+
+    transformers_logging.disable_progress_bar()
+    args, lines = recorded_args(run), []
+    for split in SPLITS:
+        for folder in (run, *(run / name for name in ONNX_FOLDERS)):
+            place = folder / split / METRICS
+            recorded = optional_json(place)
+            if not recorded:
+                continue
+            # The first sentences, as many as were scored: a run may have been trained with max_eval_sentences.
+            own = {name: args[name] for name in READING if name in args}
+            options = DataArguments(**own, max_eval_sentences=recorded["sentences"])
+            sentences = evaluation_sentences(options, split)
+            if sentences.fingerprint() != recorded["data_fingerprint"]:
+                raise InputError(
+                    f"{place}: was scored on the data {recorded['data_fingerprint']}; {options.dataset} has "
+                    f"{sentences.fingerprint()} now; expected the same; score it with inference.py"
+                )
+            tagger = Tagger.load(folder, precision=recorded["precision"])
+            scored = score(tagger, sentences, split=split, dataset=options.dataset, languages=options.languages)
+            require_equal(recorded, scored.metrics, FOUR_DIGITS, place, "the model")
+            lines.append(f"{place.parent.relative_to(run)}: scored again, with the same scores to four digits")
+    return lines
+
+
 def main(argv: list[str]) -> None:
-    """Runs `card`, `onnx` or `push` on the run folder that the command line names."""
+    """Runs `card`, `onnx`, `push` or `verify` on the run that the command line names."""
     parser = CommandParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -74,20 +132,23 @@ def main(argv: list[str]) -> None:
     card = commands.add_parser("card", help="show the model card", allow_abbrev=False)
     upload = commands.add_parser("push", help="upload weights, tokenizer, model card and records", allow_abbrev=False)
     onnx = commands.add_parser("onnx", help="export the model, with float32 and int8 weights", allow_abbrev=False)
+    check = commands.add_parser("verify", help="check that a run is as it was written", allow_abbrev=False)
     for command in (card, upload, onnx):
         command.add_argument("run", type=Path, help="a run folder")
     upload.add_argument("--repo_id", required=True, help="the repository on the Hub, OWNER/NAME")
     upload.add_argument("--private", action="store_true", help="make a new repository private")
+    check.add_argument("run", help="a run folder, or a repository on the Hub, OWNER/NAME")
+    check.add_argument("--rescore", action="store_true", help="score the splits again and compare")
     options = parser.parse_args(argv)
     if options.command == "card":
         print(model_card(options.run), end="")
-    elif options.command == "onnx":
-        for line in export(options.run):
-            print(line)
-    else:
+    elif options.command == "push":
         repository = push(options.run, options.repo_id, private=options.private or None)
         print(repository)
         print(f"to score or use it: python inference.py --checkpoint {repository.repo_id}", file=sys.stderr)
+    else:
+        for line in export(options.run) if options.command == "onnx" else verify(options.run, options.rescore):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,14 @@ python inference.py --checkpoint runs/quickstart --text "Rabies kills bats."
 python inference.py --checkpoint runs/quickstart --input_file - < lines.txt > tagged.jsonl
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -19,22 +25,24 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers.utils import logging as transformers_logging
 
-from arguments import Arguments, DataArguments, parse
+from arguments import READING, Arguments, DataArguments, parse
 from data import evaluation_sentences
 from ner.encoder.checkpoints import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
-from ner.errors import InputError, of_option, printable, run_script
-from ner.files import read_record
-from ner.hub_files import fetch_optional
-from ner.runs.files import ONNX_FOLDERS, recorded_args
-from ner.runs.folder import is_finished
+from ner.errors import InputError, enough_memory, of_option, printable, run_script
+from ner.files import optional_json, read_record, using_records
+from ner.hub_files import fetch_optional, from_cache, public_name
+from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES, recorded_args
+from ner.runs.folder import is_finished, is_run
+from ner.runs.manifest import record
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
-from ner.tagging.score import score
+from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Tagger, tag_texts
 from ner.tagging.text_lines import input_lines, output
 
 log = logging.getLogger("ner")
+DATA_OPTIONS = {"dataset", "languages"}  # if not given, those of the checkpoint's `args.yaml`
 LINES = 2_048  # lines that are sorted by length and tagged together
 
 
@@ -43,12 +51,13 @@ def main(argv: list[str]) -> None:
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
     keep_freed_memory()
-    if arguments.inference.text is None and arguments.inference.input_file is None:
-        metrics = score_split(arguments)
-        if is_first():
-            print(score_table(metrics))
-    else:
-        tag(arguments)
+    with enough_memory(f"lower --per_device_eval_batch_size (it was {arguments.training.per_device_eval_batch_size})"):
+        if arguments.inference.text is None and arguments.inference.input_file is None:
+            metrics = score_split(arguments)
+            if is_first():
+                print(score_table(metrics))
+        else:
+            tag(arguments)
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
 
 
@@ -82,7 +91,12 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
     location, split = checkpoint_of(arguments), arguments.inference.split
     is_local = Path(location).is_dir()
     run = Path(location) if is_local else Path(arguments.training.output_dir) / location.split("/")[-1]
-    options = data_options(arguments, location)
+    if not is_local and is_run(run):
+        raise InputError(
+            f"--output_dir: {run} holds a run, whose scores those of {location} would replace; name another"
+        )
+    own = own_args(arguments, location)
+    options = data_options(arguments, own)
     sentences = evaluation_sentences(options, split)
     tagger = load_tagger(location, arguments)
     scored = score(
@@ -94,33 +108,100 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         progress=sys.stderr.isatty(),
     )
     if is_first():
-        scored.write(run / split)
-        log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / split)
-        owner = run.parent if run.name in ONNX_FOLDERS else run
-        if is_finished(owner):  # a run of this repository, whose card shows the new scores
-            write_card(owner)
+        place = split
+        if not is_own_record(run, own, arguments, options, tagger, scored):
+            place = f"{SCORES}/{os.path.basename(real_path(options.dataset))}-{split}-{scored.fingerprint[:8]}"
+            log.info(
+                "%s stays as it is: its scores are of the run's own data, whole, tagged as in training", run / split
+            )
+        scored.write(run / place)
+        log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / place)
+        enter_scores(run, place)
     return scored.metrics
 
 
-def data_options(arguments: Arguments, checkpoint: str) -> DataArguments:
-    """The data options; data set and languages, if not given, are those of the checkpoint's own `args.yaml`.
+def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
+    """The `args.yaml` of a checkpoint, empty where it has none.
 
-    Raises `InputError` for a checkpoint of the Hub that was trained on a folder.
+    Raises `InputError` for a checkpoint of the Hub that was trained on a folder, unless an option names the data.
     """
-    missing = {"dataset", "languages"} - arguments.given.keys()
-    if not missing:
-        return arguments.data
     if Path(checkpoint).is_dir():
-        own = recorded_args(Path(checkpoint))
-    else:
+        return recorded_args(Path(checkpoint))
+    missing = DATA_OPTIONS - arguments.given.keys()
+    try:
         args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
+    except InputError as error:
+        if missing:
+            raise
+        log.info("%s", error)
+        return {}
+    with from_cache("model", checkpoint), using_records(checkpoint):
         own = read_record(args_yaml) if args_yaml else {}
         if "dataset" in missing & own.keys() and own["dataset"] != "sample" and "/" not in own["dataset"]:
             raise InputError(
                 f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or a "
                 "data set on the Hub; name the data to score it on with --dataset"
             )
+        return own
+
+
+def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:
+    """The data options; data set and languages, if not given, are those of `own`, the checkpoint's `args.yaml`.
+
+    With the data set goes how it is read.
+    """
+    missing = (DATA_OPTIONS if "dataset" in arguments.given else set(READING)) - arguments.given.keys()
     return replace(arguments.data, **{name: own[name] for name in missing & own.keys()})
+
+
+def is_own_record(
+    run: Path, own: dict[str, Any], arguments: Arguments, options: DataArguments, tagger: Tagger, scored: ScoredSplit
+) -> bool:
+    """Whether scores belong to `RUN/SPLIT`: those of the run's own data, as a whole, tagged as after training.
+
+    They do if the sentences are those of the run's earlier scores, or of its owner's. Where there are none, the data
+    set, the languages and the cap decide. `own` is the run's `args.yaml`.
+    """
+    config, window = tagger.model.config, arguments.model.max_length
+    if tagger.constrained != getattr(config, "constrained_decoding", tagger.constrained):
+        return False
+    if window not in (None, getattr(config, "trained_window", window)):
+        return False
+    for folder in (run, owner_of(run)):
+        earlier = optional_json(folder / scored.split / METRICS)
+        if earlier:
+            return bool(earlier.get("data_fingerprint") == scored.fingerprint)
+    return (
+        options.max_eval_sentences is None
+        and options.languages == own.get("languages", options.languages)
+        and is_same_data_set(options.dataset, own.get("dataset", options.dataset))
+    )
+
+
+def is_same_data_set(given: str, recorded: str) -> bool:
+    """Whether a data set is the one that an `args.yaml` records, which on the Hub has only the last part of a path."""
+    return public_name(given) == recorded or real_path(given) == real_path(recorded)
+
+
+def real_path(name: str) -> str:
+    """The path that a name means, without links."""
+    return os.path.realpath(os.path.expanduser(name))
+
+
+def owner_of(run: Path) -> Path:
+    """The run that an export belongs to; any other folder belongs to itself."""
+    return run.parent if run.name in ONNX_FOLDERS else run
+
+
+def enter_scores(run: Path, place: str) -> None:
+    """Shows new scores of a run, or of its export, in the model card, and enters them into the manifest."""
+    owner = owner_of(run)
+    if is_finished(owner):
+        write_card(owner)
+        folder = (run / place).relative_to(owner).as_posix()
+        record(owner, [CARD, f"{folder}/{METRICS}", f"{folder}/{PREDICTIONS}"])
+    elif is_run(owner):
+        log.info("%s holds no %s, so its model card stays as it is", owner, MANIFEST)
 
 
 def is_first() -> bool:

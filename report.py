@@ -7,13 +7,19 @@ It only reads run folders, and `test/predictions.jsonl` in each of them is enoug
 report.json and the pictures (SVG) to the output folder, and prints the tables.
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import argparse
 import gc
+import os
 import sys
 from pathlib import Path
 
-from ner.errors import CommandParser, run_script
-from ner.files import using_records, write_json, write_text
+from ner.errors import CommandParser, InputError, run_script
+from ner.files import optional_json, using_records, write_json, write_text, written_together
 from ner.report.comparison import comparison, entities_by_run
 from ner.report.page import html_page, report_markdown
 from ner.report.run_reader import compared_classes, read_runs
@@ -24,7 +30,9 @@ from ner.report.tables import confidence_table, opening, tables
 def main(argv: list[str]) -> None:
     """Writes the comparison of the named runs as web page, Markdown, JSON and pictures, and prints its tables."""
     options = parse(argv)
-    runs, folder = read_runs(options.runs), options.output_dir
+    folder = options.output_dir
+    require_own(folder)
+    runs = read_runs(options.runs)
     classes = compared_classes(runs, options.classes)
     entities = entities_by_run(runs, classes)
     result = comparison(runs, classes, entities)
@@ -32,13 +40,23 @@ def main(argv: list[str]) -> None:
 
     from ner.report.pictures import difference_picture, run_pictures  # matplotlib takes a while to import
 
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "report.json", result)
-    parts = [*first, *difference_picture(result, folder), *rest, *run_pictures(result, runs, folder)]
-    write_text(folder / "report.md", report_markdown(parts))
-    write_text(folder / "report.html", html_page(parts, runs, classes, entities))
+    with written_together(folder) as new:
+        write_json(new / "report.json", result)
+        parts = [*first, *difference_picture(result, new), *rest, *run_pictures(result, runs, new)]
+        write_text(new / "report.md", report_markdown(parts))
+        write_text(new / "report.html", html_page(parts, runs, classes, entities))
     print(report_markdown([*first, *rest]), end="")
     print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)
+
+
+def require_own(folder: Path) -> None:
+    """Raises `InputError` where a report would replace a file that `report.py` did not write."""
+    present = [name for name in ("report.html", "report.md", "report.json") if os.path.lexists(folder / name)]
+    if present and not optional_json(folder / "report.json").keys() >= {"classes", "groups"}:
+        raise InputError(
+            f"--output_dir: {folder} holds a {present[0]} that report.py did not write; expected a new folder, or one "
+            "with an earlier report; name another"
+        )
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

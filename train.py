@@ -5,6 +5,11 @@ python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
 accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
+from ner.errors import before_imports
+
+if __name__ == "__main__":
+    before_imports()
+
 import logging
 import warnings
 from collections.abc import Callable
@@ -30,7 +35,8 @@ from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
-from ner.encoder.case_markers import with_case_markers
+from ner.corpus.sentences import Sentences
+from ner.encoder.case_markers import has_case_markers, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, Encoded, encode, require_embedded, window_size
 from ner.encoder.precision import (
@@ -40,13 +46,14 @@ from ner.encoder.precision import (
     scoring_precision,
     set_precision,
 )
-from ner.errors import of_option, run_script
+from ner.errors import InputError, enough_memory, of_option, run_script
 from ner.files import read_record, write_json, write_text
 from ner.labels import tag_lists
 from ner.options import described
 from ner.runs.environment import environment
 from ner.runs.files import SURFACES
 from ner.runs.folder import in_first_process, require_trainable, training_in
+from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
 from ner.runs.upload import push, require_repo_and_login
 from ner.scoring.calibration import fitted
@@ -63,7 +70,7 @@ from ner.training.resuming import (
     require_same,
 )
 from ner.training.speed import fast_dropout
-from ner.training.trainer import TaggingTrainer, build_trainer, saving
+from ner.training.trainer import TaggingTrainer, build_trainer, require_trackers, saving
 
 log = logging.getLogger("ner")
 
@@ -75,6 +82,11 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     """
     arguments = parse(argv, "Fine-tune a tagger and write a run folder.")
     options, run = arguments.training, Path(arguments.training.output_dir)
+    if options.crf_loss and arguments.model.constrained_decoding is False:
+        raise InputError(
+            "--crf_loss, --constrained_decoding: found true and false; expected constrained decoding, for which that "
+            "loss trains; leave one out"
+        )
     transformers_logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # without a GPU, it would appear at every evaluation
     for line in described(arguments.given, arguments.values):
@@ -84,6 +96,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
 
     resumes = str(options.resume_from_checkpoint).lower() not in ("none", "false")
     in_first_process(lambda: require_trainable(run, resumes))
+    require_trackers(options.report_to)
     repository = push_target(arguments)
     checkpoint = checkpoint_to_resume(run, options.resume_from_checkpoint)
     if checkpoint:
@@ -91,12 +104,14 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         in_first_process(lambda: find_best_again(checkpoint))
 
     data = training_data(arguments.data)
+    arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
     require_entities(arguments.data.dataset, "training", data.train)
-    if checkpoint:
-        require_same(checkpoint, facts_of(arguments, data))
+    require_entities_to_choose_by(arguments, data.validation)
 
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_model(arguments, data, checkpoint)
+    if checkpoint:  # only now, because one of the facts is whether it has case markers
+        require_same(checkpoint, facts_of(arguments, data))
     inputs = model_inputs(data, model, tokenizer)
     record = RunRecord(record_of(checkpoint)["seconds"] if checkpoint else 0.0, facts_of(arguments, data))
     callbacks: list[TrainerCallback] = [record]
@@ -111,7 +126,8 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         seconds = record.seconds + train(trainer, checkpoint)
         with saving(run):
             trainer.save_model(str(run))
-        scored = score_validation(trainer, arguments, data)
+        with enough_memory(f"lower --per_device_eval_batch_size (it was {options.per_device_eval_batch_size})"):
+            scored = score_validation(trainer, arguments, data)
         if options.should_save:
             write_results(run, trainer, arguments, data, scored, seconds)
     end_processes(trainer)
@@ -136,6 +152,23 @@ def push_target(arguments: Arguments) -> str | None:
     return repo_id
 
 
+def require_entities_to_choose_by(arguments: Arguments, validation: Sentences) -> None:
+    """Raises `InputError` where the best checkpoint would be chosen by validation sentences without an entity.
+
+    Their F1 is always 0, so the first checkpoint would stay the best. Warns where nothing is chosen.
+    """
+    options = arguments.training
+    if validation.tags.any():
+        return
+    found = f"{arguments.data.dataset}: found no entity in the {len(validation):,} validation sentences that are used"
+    if options.load_best_model_at_end or options.early_stopping_patience is not None:
+        raise InputError(
+            f"{found}, by which the best checkpoint would be chosen: each has F1 0; expected some; check the data and "
+            "which classes you keep, or give --load_best_model_at_end false and no --early_stopping_patience"
+        )
+    log.warning("%s: F1 on them is 0, whatever the model", found)
+
+
 def facts_of(arguments: Arguments, data: TrainingData) -> dict[str, Any]:
     """What must be the same in a run that is resumed."""
     options = {f"--{name}": value for name, value in recorded(arguments).items()}
@@ -151,14 +184,17 @@ def load_model(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The encoder with a classifier for the labels of the data, or the model of the checkpoint that is resumed.
 
-    Sets the precision in the options.
+    Sets the precision in the options, and whether there are case markers.
     """
     options, chosen = arguments.training, arguments.model
     with of_option("model_checkpoint"):
         model, tokenizer = load_for_training(
             str(checkpoint or chosen.model_checkpoint), data.names, arguments.data.masked_training
         )
-    if chosen.case_markers and checkpoint is None:
+    if has_case_markers(tokenizer):
+        log.info("case markers: the checkpoint has them")
+        chosen.case_markers = True  # for the record
+    elif chosen.case_markers and checkpoint is None:
         tokenizer = with_case_markers(tokenizer, model)
     model.config.constrained_decoding = chosen.constrained_decoding is not False
     model.config.trained_window = window_size(tokenizer, model, chosen.max_length)  # the run is scored with it too
@@ -238,7 +274,7 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
 def write_results(
     run: Path, trainer: TaggingTrainer, arguments: Arguments, data: TrainingData, scored: ScoredSplit, seconds: float
 ) -> None:
-    """Writes the records and scores of the trained model into the run folder, and last its model card."""
+    """Writes the records and scores of the trained model into the run folder, and last its manifest."""
     trainer.state.save_to_json(str(run / "trainer_state.json"))
     config = read_record(run / "config.json")
     write_json(run / "config.json", config | {CALIBRATION: asdict(scored.calibration)})
@@ -253,6 +289,7 @@ def write_results(
     write_json(run / "environment.json", environment() | about)
     scored.write(run / "validation")
     write_card(run)
+    write_manifest(run)
 
 
 def end_processes(trainer: TaggingTrainer) -> None:

@@ -42,7 +42,7 @@ def main() -> None:
     for name in ("word_logits", "best_tags", "entity_probabilities"):
         setattr(tagger, name, timed(name))
     arguments = parse(["--checkpoint", run, "--use_cpu", "true"], "")
-    options = inference.data_options(arguments, run)
+    options = inference.data_options(arguments, inference.own_args(arguments, run))
     loaded = tagger.Tagger.load(run)
     sentences = in_known_labels(loaded, evaluation_sentences(options, "test"))
     tagged = loaded.tag(sentences.words, sentences.lengths)

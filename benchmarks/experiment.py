@@ -20,6 +20,7 @@ import yaml
 
 from ner.files import optional_json, write_json, write_text
 from ner.runs.files import SPLITS, recorded_args
+from ner.runs.folder import is_finished
 from ner.runs.upload import without_local_paths
 
 ROOT = Path(__file__).parent.parent
@@ -93,15 +94,10 @@ def runs_of(folder: Path, experiment: str) -> list[Path]:
     return [run for run in sorted(folder.glob(f"{experiment}-*/")) if run.name.rpartition("-")[0] == experiment]
 
 
-def is_trained(run: Path) -> bool:
-    """Whether a training has written its last file, the model card."""
-    return (run / "README.md").exists()
-
-
 def train_and_score(run: Path, training: list[str]) -> Path:
     """Brings a run folder to its end, from wherever an earlier call left it."""
     log = run.with_name(f"{run.name}.log")
-    if not is_trained(run):
+    if not is_finished(run):
         resumed = ["--resume_from_checkpoint", "true"] if list(run.glob("checkpoint-*/trainer_state.json")) else []
         script("train.py", *training, "--output_dir", str(run), "--save_total_limit", "1", *resumed, log=log)
     if not (run / "test" / "metrics.json").exists():

@@ -19,7 +19,8 @@ FOLDER = Path(__file__).parent.parent / "readmefiles"
 WIDTH, SCALE = 830, 1.2  # pixels of the page, and of the picture for each of these
 TOP = """
 const content = document.getElementById("report"), first = (selector) => content.querySelector(selector);
-content.replaceChildren(...content.querySelectorAll(".lead"), first("figure"), first("h2 ~ .tables"));
+content.replaceChildren(...content.querySelectorAll("#report > p:not(h2 ~ p)"), first("figure"), first("h2 ~ .tables"));
+content.querySelectorAll("caption a").forEach((link) => link.remove());
 document.querySelector("section").remove();
 const main = document.querySelector("main");
 main.style.padding = "1rem 1.25rem 0.5rem";

@@ -10,8 +10,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from ner.files import optional_json
-from ner.report.findings import p_cell, verdict
+from ner.errors import CommandParser, InputError, run_script
+from ner.files import optional_json, using_records
+from ner.report.findings import p_cell, points, verdict
 from ner.report.tables import detectable_cell
 
 TITLES = {
@@ -24,12 +25,21 @@ TITLES = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(argv: list[str]) -> None:
+    """Prints the tables of a folder of records. Raises `InputError` if it has no report over experiments."""
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path)
-    records = parser.parse_args().records
-    for name in ("report", "controls"):
-        if report := optional_json(records / f"{name}.json"):
+    records = parser.parse_args(argv).records
+    paths = [path for name in ("report", "controls") if (path := records / f"{name}.json").exists()]
+    if not paths:
+        found = f"{records}: found no report.json or controls.json"
+        below = ", ".join(str(path.parent) for path in sorted(records.rglob("report.json")))
+        raise InputError(f"{found}; expected one over experiments; {below or 'results/README.md'} may have it")
+    for path in paths:
+        report = optional_json(path)
+        if "groups" not in report:
+            raise InputError(f"{path}: found no experiments; expected a report over seeds; read README.md beside it")
+        with using_records(path):
             print_tables(report, records)
 
 
@@ -63,7 +73,7 @@ def spread(mean: float, deviation: float) -> str:
 
 def difference_row(title: str, support: int, d: dict[str, Any]) -> list[str]:
     """How a score differs from that of the first experiment."""
-    difference, low, high = (f"{100 * d[name]:+.2f}" for name in ("difference", "low", "high"))
+    difference, low, high = (points(d[name], 2, "+") for name in ("difference", "low", "high"))
     p = p_cell(d["p"]), p_cell(d["p_holm"])
     return [title, f"{support:,}", difference, f"{low} to {high}", *p, verdict(d), detectable_cell(d)]
 
@@ -74,4 +84,4 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -5,12 +5,16 @@ import errno
 import io
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the errors of a disk, a user's share or a file that is full
+OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory")
 
 
 class InputError(ValueError):
@@ -28,10 +32,14 @@ def of_option(name: str) -> Iterator[None]:
 
 
 class CommandParser(argparse.ArgumentParser):
-    """argparse's parser, which raises `InputError` for a wrong command line instead of printing the usage."""
+    """argparse's parser, which raises `InputError` for a wrong command line instead of printing the usage, and
+    `OSError` where its help cannot be written."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.removeprefix('argument ')}; --help lists the options")
+
+    def print_help(self, file: Any = None) -> None:
+        print(self.format_help(), end="", file=file, flush=True)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -57,6 +65,32 @@ class OneLine(logging.Formatter):
         return printable(super().formatMessage(record).replace("\n", " "))
 
 
+@contextmanager
+def enough_memory(remedy: str) -> Iterator[None]:
+    """Around code that may exhaust the memory of the machine or of a GPU: then raises an `InputError` with the remedy.
+
+    torch has an exception of its own for GPUs only; for CPUs its message tells.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error))):
+            raise
+        raise InputError(f"the memory is exhausted: {message_of(error, 200)}; {remedy}") from error
+
+
+def before_imports() -> None:
+    """Lets Ctrl-C end a script without a traceback while its imports take their seconds. `run_script` takes over."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # which it is not in a shell's background
+        signal.signal(signal.SIGINT, interrupted)
+
+
+def interrupted(number: int, frame: object) -> NoReturn:
+    """A signal's handler: ends the process at once. Libraries that are being imported would catch an exception."""
+    os.write(sys.stderr.fileno(), b"interrupted\n")
+    os._exit(128 + number)
+
+
 def run_script(main: Callable[[list[str]], None]) -> None:
     """Runs a script's `main` on the words of the command line.
 
@@ -66,10 +100,15 @@ def run_script(main: Callable[[list[str]], None]) -> None:
     traceback.
     """
     first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints
+    if signal.getsignal(signal.SIGINT) is interrupted:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):  # UTF-8 everywhere; bytes of a file's name that are not are escaped
+        if isinstance(sys.stdout.buffer, io.RawIOBase):  # PYTHONUNBUFFERED: what a full disk takes half of would be cut
+            sys.stdout = io.TextIOWrapper(io.BufferedWriter(sys.stdout.buffer), line_buffering=True)
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(message)s"))
+    handler.addFilter(lambda record: not record.getMessage().startswith("HTTP Error "))  # next, the Hub's client waits
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -84,7 +123,7 @@ def run_script(main: Callable[[list[str]], None]) -> None:
     except BrokenPipeError:
         status = 141
     except OSError as error:
-        if error.filename is None and error.errno != errno.ENOSPC:
+        if error.filename is None and error.errno not in FULL:
             raise
         status, message = 2, f"error: {error.filename or 'standard output'}: {error.strerror}"
     except KeyboardInterrupt:

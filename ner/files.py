@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 from uuid import uuid4
 
 import yaml
@@ -18,23 +18,22 @@ from ner.errors import InputError, message_of
 
 
 @contextmanager
-def whole_file(path: Path | str) -> Iterator[IO[str]]:
+def whole_file(path: Path | str) -> Iterator[TextIO]:
     """A UTF-8 file to write, which takes the place and the permissions of `path` when the block ends without an error.
 
-    Until then it has another name, in the same folder. If `path` is a link, its target is replaced. Half a
+    Until then it has another name, in the same folder. A link is replaced, and its target stays as it is. Half a
     surrogate pair, which UTF-8 cannot hold, is written as its backslash escape, the form that JSON has for it.
     Raises `OSError`, naming `path`, where the system refuses.
     """
-    target = Path(os.path.realpath(path))
-    unfinished = target.with_name(f".unfinished-{uuid4().hex}")
+    unfinished = Path(path).with_name(unfinished_name())
     try:
         with open(unfinished, "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            if target.exists():
-                shutil.copymode(target, unfinished)
+            if os.path.exists(path) and not os.path.islink(path):
+                shutil.copymode(path, unfinished)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(unfinished, target)
+        os.replace(unfinished, path)
     except BaseException as error:
         with suppress(OSError):
             unfinished.unlink()
@@ -43,10 +42,53 @@ def whole_file(path: Path | str) -> Iterator[IO[str]]:
         raise
 
 
+def unfinished_name() -> str:
+    """A new name for what is not whole yet; `ner.runs.folder` knows these names by their beginning."""
+    return f".unfinished-{uuid4().hex}"
+
+
+@contextmanager
+def written_together(folder: Path) -> Iterator[Path]:
+    """A new folder to write files into that belong together, such as predictions and their scores.
+
+    When the block ends without an error, they take their places in `folder`, which is made where it is absent. An
+    error or an interrupt leaves all the earlier files, or all the new ones. Raises `OSError`, naming a file's place in
+    `folder`, where the system refuses.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / unfinished_name()
+    try:
+        unfinished.mkdir()
+        yield unfinished
+        try:
+            move_files(unfinished, folder)
+        except (KeyboardInterrupt, SystemExit):  # in the middle: the rest too, because half of them would be a mixture
+            move_files(unfinished, folder)
+            raise
+    except OSError as error:
+        if error.filename is not None:
+            error.filename = str(error.filename).replace(str(unfinished), str(folder))
+        raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def move_files(source: Path, folder: Path) -> None:
+    """Moves all files of a folder into another one, where they replace those of the same name."""
+    for path in sorted(source.iterdir()):
+        path.replace(folder / path.name)
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a UTF-8 file, whole or not at all. Raises `OSError` where the system refuses."""
     with whole_file(path) as file:
         file.write(text)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file, whole or not at all. Raises `OSError` where the system refuses."""
+    with whole_file(path) as file:
+        file.buffer.write(content)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.experiment import in_one_thread, is_trained, runs_of
+from benchmarks.experiment import in_one_thread, runs_of
 from benchmarks.tables import table
 from ner.files import optional_json, write_json
+from ner.runs.folder import is_finished
 
 COMMON = "--per_device_train_batch_size 32 --eval_strategy no --save_strategy no --load_best_model_at_end false"
 BASE = "--num_train_epochs 3 --learning_rate 3e-4"
@@ -76,7 +77,7 @@ def main() -> None:
 
     def run(name: str, seed: int) -> None:
         place = options.output_dir / f"{name}-{seed}"
-        if not is_trained(place):
+        if not is_finished(place):
             words = ["--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, "--seed", str(seed),
                      "--output_dir", str(place), *COMMON.split()]  # fmt: skip
             own = SETTINGS[name].replace("OUTPUT_DIR", str(options.output_dir)).split()
@@ -87,7 +88,7 @@ def main() -> None:
         list(pool.map(run, *zip(*runs, strict=True)))
     scores = optional_json(options.records) or {}
     for name in SETTINGS:
-        trained = [place for place in runs_of(options.output_dir, name) if is_trained(place)]
+        trained = [place for place in runs_of(options.output_dir, name) if is_finished(place)]
         seeds = {place.name.rpartition("-")[2]: scores_of(place) for place in trained}
         if seeds:
             scores[name] = {"options": f"{COMMON} {SETTINGS[name]}", "seeds": seeds}

@@ -184,3 +184,4 @@ def online(loopback_hub, monkeypatch):
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     yield loopback_hub
     loopback_hub.broken = loopback_hub.failing = None
+    loopback_hub.status, loopback_hub.headers = 503, {}

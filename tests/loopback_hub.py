@@ -1,7 +1,8 @@
 """A small server that speaks as much of the Hub's protocol as the real client uses, on the loopback interface.
 
 It holds repositories in memory: files under `(repo_type, repo_id)`. Set `broken` to a part of a path, and requests
-with it are cut off in the middle, as by a network that fails; or `failing`, and they are answered with status 503.
+with it are cut off in the middle, as by a network that fails; or `failing`, and they are answered with `status`, by
+default 503. With status 200 they get a web page, as from a network that wants a login first.
 """
 
 import base64
@@ -10,6 +11,8 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
+
+PAGE = b"<!DOCTYPE html>\n<html><body>Please log in to this network.</body></html>\n"
 
 
 class LoopbackHub(ThreadingHTTPServer):
@@ -24,6 +27,7 @@ class LoopbackHub(ThreadingHTTPServer):
         self.large: tuple[str, ...] = (".safetensors",)  # ends of the names of files that go to the LFS storage
         self.broken: str | None = None
         self.failing: str | None = None
+        self.status, self.headers = 503, {}  # of the answers to failing requests
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -51,7 +55,7 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if self.server.failing and self.server.failing in self.path:
-            self.answer({"error": "down"}, 503)
+            self.answer(PAGE if self.server.status == 200 else {"error": "no"}, self.server.status, self.server.headers)
             return
         parts = [unquote(p) for p in urlsplit(self.path).path.strip("/").split("/")]
         if parts[0] == "lfs":

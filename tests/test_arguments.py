@@ -67,6 +67,12 @@ def test_editing_a_default_works(monkeypatch):
     assert module.parse([], "test").training.learning_rate == 7e-5
 
 
+NUMBERS = (
+    "learning_rate", "weight_decay", "max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon", "warmup_steps",
+    "logging_steps", "eval_steps", "save_steps", "eval_delay", "neftune_noise_alpha", "label_smoothing_factor",
+    "num_train_epochs", "word_dropout",
+)  # fmt: skip
+COUNTS = ("per_device_train_batch_size", "max_steps", "save_total_limit", "eval_accumulation_steps")
 NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end false"
 
 
@@ -82,11 +88,14 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--languages en xx", "--languages: found 'xx'; expected de, en"),
         ("--languages", "--languages.*expected at least one argument"),
         ("--languages en en", "--languages: found en en; expected each once"),
-        ("--learning_rate nan", "--learning_rate: found nan"),
-        ("--per_device_train_batch_size 0", "--per_device_train_batch_size: found 0"),
-        ("--logging_steps inf", "training arguments: cannot convert float infinity"),
-        ("--num_train_epochs 0", "--num_train_epochs: found 0"),
+        *[(f"--{name} {value}", f"--{name}: found {value}") for name in NUMBERS for value in ("nan", "inf")],
+        *[(f"--{name} -2", f"--{name}: found -2") for name in (*NUMBERS, *COUNTS)],
+        *[(f"--{name} 0", f"--{name}: found 0") for name in COUNTS],
         (f"--seed {2**32}", "--seed: found 4294967296"),
+        ("--data_seed -1", "--data_seed: found -1"),
+        ("--adam_beta2 1", "--adam_beta2: found 1.0; expected at least 0 and less than 1"),
+        ("--debug tpu_metrics_debug", "--debug: found tpu_metrics_debug; expected no such option"),
+        ("--label_names tags", "--label_names: found tags; expected labels"),
         ("--word_dropout 1", "--word_dropout: found 1.0; expected at least 0 and less than 1"),
         ("--crf_loss true --label_smoothing_factor 0.1", "--crf_loss, --label_smoothing_factor: found both"),
         ("--eval_strategy sometimes", "sometimes is not a valid"),

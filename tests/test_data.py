@@ -3,14 +3,18 @@ import re
 from collections import Counter
 
 import pytest
-from conftest import ROOT, row, write_jsonl
+import trained_runs
+import yaml
+from conftest import NAMES, ROOT, row, write_jsonl
 from scipy import stats
 
 import data
-from arguments import DataArguments
+import inference
+import train
+from arguments import DataArguments, parse
 from data import training_data
 from ner.corpus.audit import unbalanced
-from ner.corpus.readers import read
+from ner.corpus.readers import read_raw
 from ner.errors import InputError
 
 
@@ -155,12 +159,58 @@ def test_validation_may_number_what_training_names(tmp_path):
     assert prepared.validation.names == prepared.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
     assert prepared.validation.tag_lists() == [["B-PER", "O"]]
     write_jsonl(tmp_path / "val/val_en.jsonl", [row(["c", "d"], ["B-DIS", "O"])])
-    with pytest.raises(InputError, match="validation: found DIS; expected the classes of training: PER, LOC"):
+    with pytest.raises(InputError, match=r"val_en.jsonl:1: unknown tag 'B-DIS'; expected O, .* with PER, LOC"):
         training_data(options(tmp_path))
 
 
+ONE_EPOCH = ("--num_train_epochs", "1", *trained_runs.CPU)
+
+
+@pytest.mark.slow
+def test_a_run_on_iob1_is_the_run_on_bio_and_is_scored_in_its_scheme(corpus, encoders, tmp_path):
+    for split in ("train", "val", "test"):
+        rows: dict[str, list[dict]] = {"bio": [], "iob1": []}
+        for line in (corpus / split / f"{split}_en.jsonl").open():
+            read = json.loads(line)
+            bio = [NAMES[number] for number in read["ner_tags"]]
+            pairs = zip(["O", *bio], bio, strict=False)
+            iob1 = [f"I{tag[1:]}" if tag[0] == "B" and tag[2:] != before[2:] else tag for before, tag in pairs]
+            for scheme, tags in (("bio", bio), ("iob1", iob1)):
+                rows[scheme].append({"tokens": read["tokens"], "tags": tags})
+        for scheme, of_scheme in rows.items():
+            write_jsonl(tmp_path / scheme / split / f"{split}_en.jsonl", of_scheme)
+    runs = {scheme: tmp_path / f"run-{scheme}" for scheme in ("bio", "iob1")}
+    for scheme, run in runs.items():
+        train.main(trained_runs.argv(tmp_path / scheme, encoders["bert"], run, *ONE_EPOCH))
+        inference.main(["--checkpoint", str(run), *trained_runs.CPU])
+        assert yaml.safe_load((run / "args.yaml").read_text())["tag_scheme"] == scheme
+    for split in ("validation", "test"):
+        bio, iob1 = (json.loads((run / split / "metrics.json").read_text()) for run in runs.values())
+        assert bio["data_fingerprint"] == iob1["data_fingerprint"] and bio["overall"] == iob1["overall"]
+
+
+def test_a_run_is_scored_in_the_scheme_of_its_own_data():
+    own = {"dataset": "sample", "languages": ["en"], "tag_scheme": "iobes"}
+    for more, scheme in (((), "iobes"), (("--dataset", "other"), "auto"), (("--tag_scheme", "io"), "io")):
+        assert inference.data_options(parse(list(more), "test"), own).tag_scheme == scheme
+
+
+@pytest.mark.parametrize("more", [(), ("--load_best_model_at_end", "false", "--early_stopping_patience", "1")])
+def test_validation_without_an_entity_cannot_choose_the_best_checkpoint(small, tmp_path, more, caplog):
+    """Masking leaves no entity in it: its only one is LOC."""
+    write_jsonl(small / "val/val_en.jsonl", [row(["in", "validation"], ["B-LOC", "O"])])
+    argv = ["--dataset", str(small), "--output_dir", str(tmp_path / "run"), "--masked_training", "true",
+            "--selected_categories", "DIS", "ANIM"]  # fmt: skip
+    with pytest.raises(InputError, match=r"found no entity in the 1 validation sentences .* each has F1 0; .*keep, or"):
+        train.main([*argv, *more])
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(InputError, match="--model_checkpoint"):  # the data are no obstacle where nothing is chosen
+        train.main([*argv, "--load_best_model_at_end", "false", "--model_checkpoint", "no/such/place"])
+    assert "found no entity in the 1 validation sentences that are used: F1 on them is 0" in caplog.text
+
+
 def test_a_copy_of_multinerd_of_another_size_is_warned_of(small, monkeypatch, caplog):
-    monkeypatch.setattr(data, "read", lambda dataset, *of_split: read(str(small), *of_split))
+    monkeypatch.setattr(data, "read_raw", lambda dataset, *of_split: read_raw(str(small), *of_split))
     training_data(DataArguments())
     assert "train: read 8 sentences; MultiNERD's English has 131280" in caplog.text
 

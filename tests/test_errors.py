@@ -1,6 +1,7 @@
 """What reaches a terminal: one line a message, without control characters, whatever names contain."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from conftest import ROOT
 from arguments import DataArguments
 from data import read_split
 from ner.corpus.audit import Finding, audit
+from ner.errors import InputError, enough_memory
 from ner.scoring.intervals import intervals
 from ner.scoring.score_table import score_table
 from ner.scoring.scores import counts_of_tags, scores
@@ -17,7 +19,7 @@ from ner.scoring.scores import counts_of_tags, scores
 
 def ended(code: str, output: int, **variables: str) -> subprocess.CompletedProcess:
     """A script with that code as its `main`, and a file descriptor as its standard output."""
-    script = f"import logging\nfrom ner.errors import InputError, run_script\ndef main(argv):\n    {code}\n"
+    script = f"import logging\nfrom ner.errors import *\ndef main(argv):\n    {code}\n"
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     environment |= {"PYTHONPATH": str(ROOT)} | variables
     command = [sys.executable, "-c", f"{script}run_script(main)"]
@@ -59,6 +61,8 @@ FULL = "error: standard output: No space left on device\n"
         ("print('a')", {}, FULL),
         ("print('a' * 100_000)", {}, FULL),
         ("print('a')", {"PYTHONUNBUFFERED": "1"}, FULL),
+        ("CommandParser().parse_args(['--help'])", {"PYTHONUNBUFFERED": "1"}, FULL),
+        ("from arguments import parse; parse(['--help'], '')", {"PYTHONUNBUFFERED": "1"}, FULL),
         ("print('a'); raise InputError('wrong')", {}, "error: wrong\n"),
     ],
 )
@@ -66,6 +70,49 @@ def test_a_full_standard_output_is_one_message(code, variables, message):
     with open("/dev/full", "w") as full:
         done = ended(code, full.fileno(), **variables)
     assert (done.returncode, done.stderr) == (2, message)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_the_disk_takes_a_part_of_is_no_success(unbuffered, tmp_path):
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))"
+    with open(tmp_path / "out", "w") as out:
+        done = ended(f"{limit}; print('a' * 100_000, end='')", out.fileno(), PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stderr) == (2, "error: standard output: File too large\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["train", "inference", "data", "report", "hub"])
+def test_ctrl_c_while_a_script_imports_its_libraries_is_no_traceback(script, tmp_path):
+    """Each library here is a file that presses Ctrl-C."""
+    for name in ("torch", "accelerate", "numpy", "pyarrow", "huggingface_hub"):
+        (tmp_path / f"{name}.py").write_text(
+            "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise ImportError"
+        )
+    done = subprocess.run(
+        [sys.executable, ROOT / f"{script}.py", "--help"], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # pytest may run where it is ignored
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+EXHAUSTED = [
+    MemoryError(),
+    RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8"),
+    RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+]
+
+
+@pytest.mark.parametrize("error", EXHAUSTED)
+def test_exhausted_memory_is_a_message_with_a_remedy(error):
+    with pytest.raises(InputError, match=r"^the memory is exhausted: .*; use less$"), enough_memory("use less"):
+        raise error
+
+
+def test_other_errors_are_not_taken_for_exhausted_memory():
+    with pytest.raises(RuntimeError, match="shapes"), enough_memory("use less"):
+        raise RuntimeError("shapes")
 
 
 @pytest.mark.slow

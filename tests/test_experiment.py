@@ -60,9 +60,8 @@ def test_runs_are_trained_scored_recorded_and_shown_once(calls, corpus, encoders
     everything = "".join(path.read_text(encoding="utf-8") for path in records.rglob("*.*"))
     assert str(tmp_path) not in everything and "Bergen" not in everything
 
-    monkeypatch.setattr(sys, "argv", ["tables", str(records)])
     capsys.readouterr()
-    tables.main()
+    tables.main([str(records)])
     lines = capsys.readouterr().out.splitlines()
     own = [optional_json(records / name / "test" / "metrics.json")["overall"]["f1"] for name in names[2:6:3]]
     assert lines[4].startswith(f"| A, up-sampled | {updates['default_upsampled-1']} | ")

@@ -1,11 +1,13 @@
 """Files that are written whole or not at all, and places that cannot be written: one message that names them."""
 
+import itertools
 import os
 import random
 import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from scored_runs import sentences, with_noise, write_run
 
 import data
 import report
-from ner.files import whole_file, write_json, write_text
+from ner.files import whole_file, write_bytes, write_json, write_text, written_together
 
 
 def mode(path: Path) -> int:
@@ -62,20 +64,19 @@ def test_a_replaced_file_keeps_its_permissions(permissions, file, tmp_path):
     assert (file.read_text(), mode(file), os.listdir(tmp_path)) == ("new", permissions, ["file"])
 
 
-def test_a_new_file_has_the_usual_permissions_and_a_link_stays_one(tmp_path):
+def test_a_new_file_has_the_usual_permissions_and_replaces_a_link_not_its_target(file, tmp_path):
     before = os.umask(0o027)
     try:
         write_text(tmp_path / "out", "new")
     finally:
         os.umask(before)
     assert mode(tmp_path / "out") == 0o640
-    (tmp_path / "link").symlink_to("out")
+    (tmp_path / "link").symlink_to("file")
     (tmp_path / "ahead").symlink_to("later")
     for name in ("link", "ahead"):
         write_text(tmp_path / name, name)
-        assert (tmp_path / name).is_symlink()
-    assert (tmp_path / "out").read_text() == "link" and (tmp_path / "later").read_text() == "ahead"
-    assert sorted(os.listdir(tmp_path)) == ["ahead", "later", "link", "out"]
+        assert not (tmp_path / name).is_symlink() and (tmp_path / name).read_text() == name
+    assert file.read_text() == "mine" and sorted(os.listdir(tmp_path)) == ["ahead", "file", "link", "out"]
 
 
 def test_the_longest_name_can_be_written(tmp_path):
@@ -89,6 +90,78 @@ def test_an_error_leaves_the_old_file(file, tmp_path):
         new.write("half")
         raise KeyError
     assert (file.read_text(), os.listdir(tmp_path)) == ("mine", ["file"])
+
+
+def interrupt(monkeypatch, at: int, error: BaseException) -> None:
+    """Raises an error right before or after one of the calls that put files on the disk, counted from 0."""
+    calls = itertools.count()
+
+    def stop() -> None:
+        if next(calls) == at:
+            raise error
+
+    def interrupted(call):
+        def wrapped(*arguments):
+            stop()
+            call(*arguments)
+            stop()
+
+        return wrapped
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, interrupted(getattr(os, name)))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
+def test_an_interrupt_leaves_the_earlier_files_or_the_later_ones_and_no_mixture(error, tmp_path):
+    names, seen = ["a", "b", "c"], set()
+    for at in itertools.count():
+        folder = tmp_path / str(at)
+        with written_together(folder) as new:
+            for name in names:
+                write_text(new / name, "earlier")
+        with pytest.MonkeyPatch.context() as patched, suppress(type(error)):
+            interrupt(patched, at, error)
+            with written_together(folder) as new:
+                for name in names:
+                    write_bytes(new / name, b"later")
+            break  # it was interrupted everywhere
+        (state,) = {(folder / name).read_text() for name in names}
+        seen.add(state)
+        assert sorted(os.listdir(folder)) == names
+    assert at > 12 and seen == {"earlier", "later"}
+
+
+def test_an_error_leaves_the_earlier_files_and_names_the_place(tmp_path):
+    write_text(tmp_path / "a", "earlier")
+    with pytest.raises(OSError) as error, written_together(tmp_path) as new:
+        write_text(new / "a", "later")
+        write_text(new / "none" / "b", "later")
+    assert error.value.filename == str(tmp_path / "none" / "b")
+    assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "earlier"
+
+
+def test_a_report_replaces_only_a_report(tmp_path, fails, monkeypatch):
+    run = write_run(tmp_path / "run", with_noise(sentences(random.Random(0)), 0.3, 1))
+    for name in ("report.html", "report.md", "report.json"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (tmp_path / "target").write_text("{}")
+        (folder / name).symlink_to(tmp_path / "target")
+        message = fails(report.main, run, "--output_dir", folder)
+        assert f"--output_dir: {folder} holds a {name} that report.py did not write" in message
+        assert os.listdir(folder) == [name] and (tmp_path / "target").read_text() == "{}"
+    out = tmp_path / "out"
+    report.main([str(run), "--output_dir", str(out)])
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    other = write_run(tmp_path / "other", with_noise(sentences(random.Random(1)), 0.3, 1))
+    monkeypatch.setattr(report, "html_page", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError):
+        report.main([str(other), "--output_dir", str(out)])
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    monkeypatch.undo()
+    report.main([str(other), "--output_dir", str(out)])
+    assert (out / "report.html").read_bytes() != before["report.html"]
 
 
 WRITER = """

@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ import inference
 import train
 from ner.corpus.readers import read
 from ner.errors import InputError
+from ner.runs import model_card as model_cards
 from ner.runs import upload
+from ner.runs.manifest import write_manifest
 from ner.runs.model_card import model_card
 
 pytestmark = [pytest.mark.usefixtures("online"), pytest.mark.slow]
@@ -44,8 +47,8 @@ def test_push_and_load_back_by_id(run, corpus, tmp_path, loopback_hub, capsys):
     assert capsys.readouterr().out == f"{loopback_hub.url}/someone/tiny-tagger\n"
     files = loopback_hub.repos["models", "someone/tiny-tagger"]
     assert sorted(files) == [
-        "README.md", "args.yaml", "config.json", "environment.json", "model.safetensors", "test/metrics.json",
-        "tokenizer.json", "tokenizer_config.json", "validation/metrics.json",
+        "README.md", "args.yaml", "config.json", "environment.json", "manifest.json", "model.safetensors",
+        "test/metrics.json", "tokenizer.json", "tokenizer_config.json", "validation/metrics.json",
     ]  # fmt: skip
     assert files["model.safetensors"] == (run / "model.safetensors").read_bytes()
     assert [c for c in loopback_hub.commits if c[0] == "someone/tiny-tagger"] == [
@@ -54,6 +57,66 @@ def test_push_and_load_back_by_id(run, corpus, tmp_path, loopback_hub, capsys):
     assert loopback_hub.private["someone/tiny-tagger"] is True
     assert score(tmp_path, "--checkpoint", "someone/tiny-tagger", "--dataset", corpus) == predictions(run / "test")
     assert (tmp_path / "tiny-tagger" / "test" / "metrics.json").exists()
+
+
+def test_runs_and_repositories_are_verified(run, corpus, tmp_path, loopback_hub, fails, capsys):
+    """A cut file is never pushed; of a pushed repository all is checked but the scores, which have no predictions."""
+    copy, repo_id = shutil.copytree(run, tmp_path / "copy"), "someone/verified"
+    hub.main(["verify", str(copy), "--rescore"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[1:]] == ["test", "validation", "validation", "test"]
+    assert all(line.endswith("scored again, with the same scores to four digits") for line in lines[3:])
+
+    weights = (copy / "model.safetensors").read_bytes()
+    (copy / "model.safetensors").write_bytes(weights[:-7])
+    for words in (("push", copy, "--repo_id", repo_id), ("onnx", copy), ("verify", copy)):
+        message = fails(hub.main, *words)
+        assert f"{copy}: not as manifest.json records it: model.safetensors has {len(weights) - 7:,} bytes" in message
+    assert ("models", repo_id) not in loopback_hub.repos and not (copy / "onnx").exists()
+    inference.main(["--checkpoint", str(run), "--split", "validation", *CPU])  # enters its own files only
+    shutil.copytree(run / "validation", copy / "validation", dirs_exist_ok=True)
+    (copy / "model.safetensors").write_bytes(weights)
+    hub.main(["push", str(copy), "--repo_id", repo_id])
+    capsys.readouterr()
+    hub.main(["verify", repo_id])
+    lines = capsys.readouterr().out.splitlines()
+    files = loopback_hub.repos["models", repo_id]
+    assert lines[0] == f"{len(files) - 1} files are as manifest.json records them"
+    assert all("not computed again, because there is no predictions.jsonl" in line for line in lines[1:])
+    assert corpus.name in fails(hub.main, "verify", repo_id, "--rescore")  # a folder, which is not there
+
+    for name, data in files.items():  # a clone, which has no predictions either
+        (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clone" / name).write_bytes(data)
+    inference.main(["--checkpoint", str(tmp_path / "clone"), "--dataset", str(corpus), *CPU])
+    assert predictions(tmp_path / "clone" / "test") == predictions(run / "test")
+    hub.main(["verify", str(tmp_path / "clone")])
+
+    damaged = "someone/damaged"
+    loopback_hub.repos["models", damaged] = files | {"config.json": files["config.json"].replace(b"0.1", b"0.2")}
+    del loopback_hub.repos["models", damaged]["tokenizer.json"]
+    message = fails(hub.main, "verify", damaged)
+    assert "records it: config.json has changed; tokenizer.json is missing; " in message
+    loopback_hub.repos["models", "someone/without"] = {"config.json": files["config.json"]}
+    assert "someone/without: has no manifest.json" in fails(hub.main, "verify", "someone/without")
+
+
+def test_scores_that_the_model_does_not_give_are_found(run, tmp_path, fails):
+    """Another model's weights, and its manifest with them."""
+    copy = shutil.copytree(run, tmp_path / "copy")
+    tensors = load_file(copy / "model.safetensors")
+    tensors["classifier.bias"][0] += 20
+    (copy / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
+    write_manifest(copy)
+    hub.main(["verify", str(copy)])
+    message = fails(hub.main, "verify", copy, "--rescore")
+    assert "validation/metrics.json: found " in message and ", but the model gives " in message
+    data = shutil.copytree(yaml.safe_load((copy / "args.yaml").read_text())["dataset"], tmp_path / "data")
+    (data / "val" / "val_en.jsonl").write_text((data / "test" / "test_en.jsonl").read_text())
+    args = yaml.safe_load((copy / "args.yaml").read_text()) | {"dataset": str(data)}
+    (copy / "args.yaml").write_text(yaml.safe_dump(args))
+    write_manifest(copy)
+    assert "validation/metrics.json: was scored on the data " in fails(hub.main, "verify", copy, "--rescore")
 
 
 def test_the_card_tells_what_the_run_recorded(run, corpus):
@@ -86,7 +149,19 @@ def test_the_card_tells_what_the_run_recorded(run, corpus):
     assert (run / "README.md").read_text(encoding="utf-8") == card.content
 
 
-def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path):
+def test_the_card_says_how_transformers_uses_the_run_and_what_that_costs(run):
+    """The snippet as it is printed; a run that decodes word by word loses nothing."""
+    text, metrics = ModelCard(model_card(run)).text, read_json(run / "test" / "metrics.json")
+    snippet = next(part for part in text.split("\n\n") if part.startswith("    from transformers import pipeline"))
+    found: dict = {}
+    exec(textwrap.dedent(snippet).replace("THIS_REPOSITORY", str(run)), found)
+    assert found["tagger"].model.config.num_labels == 11
+    f1, other = (f"{100 * score:.1f}" for score in (metrics["overall"]["f1"], metrics["unconstrained_f1"]))
+    assert f"gives an F1 of {other} instead of {f1}." in " ".join(text.split())
+
+
+def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_cards, "require_scores_of", lambda *_: None)  # a class that nothing predicts
     odd, escaped = "<b>|[c](d)", r"&lt;b&gt;\|\[c\](d)"
     copy = shutil.copytree(run, tmp_path / odd.replace("/", ""))
 
@@ -159,14 +234,16 @@ def test_foreign_checkpoints_with_labels_in_another_order(source, count, corpus,
         weights[name] = weights[name][order].contiguous()
     config["id2label"] = {str(i): names[old] for i, old in enumerate(order)}
     config["label2id"] = {label: int(i) for i, label in config["id2label"].items()}
-    del config["masked_training"], config["classes"]
+    for key in ("classes", "masked_training", "constrained_decoding", "trained_window", "score_calibration"):
+        del config[key]
     repo_id = f"pariakashani/en-multinerd-{count}"
     loopback_hub.repos["models", repo_id] = {
         "config.json": json.dumps(config).encode(),
         "model.safetensors": save(weights, metadata={"format": "pt"}),
         **{n: (own / n).read_bytes() for n in ("tokenizer.json", "tokenizer_config.json")},
     }
-    assert score(tmp_path / "scored", "--checkpoint", repo_id, "--dataset", corpus) == predictions(own / "test")
+    scored = score(tmp_path / "scored", "--checkpoint", repo_id, "--dataset", corpus, "--constrained_decoding", "true")
+    assert scored == predictions(own / "test")
 
 
 def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):

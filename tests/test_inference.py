@@ -10,14 +10,16 @@ import pytest
 from conftest import NAMES, WORDS, row, sentence, write_jsonl
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import classification_report, f1_score
-from trained_runs import CPU, barely_trained, predictions, read_json, tagged
+from trained_runs import CPU, barely_trained, content, predictions, read_json, tagged
 
 import inference
 import train
 from ner.encoder import precision as precision_module
 from ner.errors import InputError
+from ner.runs.manifest import require_intact
 from ner.scoring import calibration
 from ner.tagging import onnx_export, prediction, tagger
+from ner.tagging.tagger import OWN_KEYS
 
 pytestmark = pytest.mark.slow
 
@@ -83,21 +85,24 @@ def test_scoring_the_validation_split_repeats_what_training_wrote(bf16, corpus, 
 def test_no_run_has_an_invalid_transition_unless_it_is_asked_for(corpus, encoders, tmp_path, capsys):
     run = barely_trained(corpus, encoders["distilbert"], tmp_path / "run")
     words = " ".join(predictions(run / "validation")[0]["tokens"])
-    found, entities = {}, {}
+    found, f1, entities = {}, {}, {}
     assert read_json(run / "config.json")["constrained_decoding"] is True
     for constrained in ("true", "false"):
         inference.main(["--checkpoint", str(run), "--constrained_decoding", constrained, *CPU])
-        metrics = read_json(run / "test" / "metrics.json")
+        (scored,) = run.glob("test" if constrained == "true" else "scores/*-test-*")  # the run's own, or another
+        metrics = read_json(scored / "metrics.json")
         assert metrics["constrained_decoding"] == (constrained == "true")
         found[constrained] = metrics["invalid_transitions"]
+        f1[constrained] = metrics["overall"]["f1"], metrics["unconstrained_f1"]
         entities[constrained] = tagged(
             capsys, "--checkpoint", run, "--text", words, "--constrained_decoding", constrained
         )
     assert found["true"] == 0 < found["false"] and entities["true"] != entities["false"]
+    assert f1["false"][0] == f1["false"][1] == f1["true"][1] != f1["true"][0]
     assert read_json(run / "validation" / "metrics.json")["invalid_transitions"] == 0
 
 
-def test_a_checkpoint_that_begins_entities_with_i_finds_them(masked_run, tmp_path, capsys):
+def test_a_checkpoint_that_begins_entities_with_i_finds_them(masked_run, tmp_path, capsys, fails):
     """As published ones do whose data were in the IOB1 scheme: a model of labels without `B-`."""
     run = shutil.copytree(masked_run, tmp_path / "run")
     text = "a storm hit Bergen while people left Peru"
@@ -105,11 +110,13 @@ def test_a_checkpoint_that_begins_entities_with_i_finds_them(masked_run, tmp_pat
     config, tensors = read_json(run / "config.json"), load_file(run / "model.safetensors")
     kept = [0, *range(1, len(config["id2label"]), 2)]  # O, and each B-, which becomes the I- of its class
     names = [config["id2label"][str(i)].replace("B-", "I-") for i in kept]
-    foreign = {k: v for k, v in config.items() if k not in ("constrained_decoding", "score_calibration")}
+    foreign = {key: value for key, value in config.items() if key not in OWN_KEYS}
     labels = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
     (run / "config.json").write_text(json.dumps(foreign | labels))
     tensors |= {name: tensors[name][kept].contiguous() for name in ("classifier.weight", "classifier.bias")}
     save_file(tensors, run / "model.safetensors", metadata={"format": "pt"})
+    message = fails(inference.main, "--checkpoint", run, "--text", text, "--constrained_decoding", "true", *CPU)
+    assert "found no label B-PER; expected a B- label of each class" in message
     found = tagged(capsys, "--checkpoint", run, "--text", text)[0]["entities"]
     assert [(e["type"], e["text"]) for e in found] == [(e["type"], e["text"]) for e in expected] != []
     assert all(e["score"] > 0.3 for e in found)
@@ -132,9 +139,7 @@ def test_training_calibrates_scores_and_the_calibration_goes_where_the_checkpoin
     scores = []
     for checkpoint in (run, run / "onnx"):
         scores.append([e["score"] for e in tagged(capsys, "--checkpoint", checkpoint, "--text", text)[0]["entities"]])
-    config = read_json(run / "config.json")
-    del config["score_calibration"]
-    (run / "config.json").write_text(json.dumps(config))
+    (run / "config.json").write_text(json.dumps(read_json(run / "config.json") | {"score_calibration": None}))
     raw = [e["score"] for e in tagged(capsys, "--checkpoint", run, "--text", text)[0]["entities"]]
     assert scores[0] == pytest.approx(scores[1], abs=2e-4) and scores[0] != raw
     assert scores[0] == pytest.approx(calibration.Calibration(**recorded).scores(np.array(raw)), abs=2e-3)
@@ -159,6 +164,113 @@ def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders,
     inference.main(["--checkpoint", str(tmp_path / "next"), *CPU])
     for split in ("validation", "test"):  # in inference, too, as it was trained
         assert read_json(tmp_path / "next" / split / "metrics.json")["constrained_decoding"] is False
+
+
+def test_a_runs_own_scores_are_of_its_own_data_as_a_whole(masked_run, corpus, tmp_path, fails, caplog):
+    caplog.set_level("INFO", "ner")
+    run = shutil.copytree(masked_run, tmp_path / "run")
+    rows = [json.loads(line) for line in (corpus / "test" / "test_en.jsonl").open(encoding="utf-8")]
+    other, moved = tmp_path / "other", shutil.copytree(corpus, tmp_path / "moved")
+    for split in ("test", "val"):
+        for lang in ("en", "de"):
+            write_jsonl(other / split / f"{split}_{lang}.jsonl", [r | {"lang": lang} for r in rows[:-1]])
+
+    def scored(*options: object) -> str:
+        """The folder, within the run, whose scores are new."""
+        before = content(run)
+        inference.main([str(o) for o in ("--checkpoint", run, *options, *CPU)])
+        after = content(run)
+        assert require_intact(run)
+        changed = {name for name in after if before.get(name) != after[name]} - {"manifest.json", "README.md"}
+        (folder,) = {str(Path(name).parent) for name in changed}
+        return folder
+
+    # Before the test split was scored: only the run's own data, languages and whole split are its record.
+    others = [("--dataset", other), ("--dataset", other, "--languages", "de", "en"), ("--max_eval_sentences", 20)]
+    for split in ("test", "validation"):
+        folders = [scored(*options, "--split", split) for options in others]
+        names = [f"scores/other-{split}-", f"scores/other-{split}-", f"scores/{corpus.name}-{split}-"]
+        for folder, name in zip(folders, names, strict=True):
+            assert folder.startswith(name) and len(folder) == len(name) + 8
+            assert read_json(run / folder / "metrics.json")["data_fingerprint"].startswith(folder[-8:])
+            assert f"wrote {run / folder}" in caplog.text
+        assert len(set(folders)) == 3
+    assert not (run / "test").exists() and content(run / "validation") == content(masked_run / "validation")
+    assert scored() == "test"
+    card, own = (run / "README.md").read_bytes(), content(run / "test")
+
+    # Afterwards, its sentences decide, wherever they are; and the same sentences tagged otherwise are another score.
+    assert scored("--dataset", moved) == "test"
+    for options in (("--constrained_decoding", "false"), ("--max_length", "6")):
+        assert scored(*options).startswith(f"scores/{corpus.name}-test-")
+        assert f"{run / 'test'} stays as it is" in caplog.text
+    assert scored("--constrained_decoding", "true", "--max_eval_sentences", len(rows)) == "test"
+    assert (run / "README.md").read_bytes() == card and content(run / "test") == own
+
+
+def test_a_run_that_was_validated_on_a_part_of_the_split_says_so(corpus, encoders, tmp_path):
+    run = tmp_path / "run"
+    train.main(["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(run),
+                "--max_steps", "2", "--max_eval_sentences", "17", *CPU])  # fmt: skip
+    text = (run / "README.md").read_text(encoding="utf-8")
+    assert "17 sentences (a part of it: `max_eval_sentences` was 17), " in text
+    before = content(run / "validation")
+    for more in ((), ("--max_eval_sentences", "17")):
+        inference.main(["--checkpoint", str(run), "--split", "validation", *more, *CPU])
+        assert content(run / "validation") == before
+    (whole,) = run.glob("scores/*-validation-*")
+    assert read_json(whole / "metrics.json")["sentences"] == 40
+    inference.main(["--checkpoint", str(run), *CPU])
+    assert read_json(run / "test" / "metrics.json")["sentences"] == 40
+    assert "| validation F1 of these weights, on 17 sentences |" in (run / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_calibration_is_used_in_the_decoding_that_it_was_fitted_in(masked_run, tmp_path, capsys, caplog):
+    caplog.set_level("INFO", "ner")
+    run = shutil.copytree(masked_run, tmp_path / "run")
+    own = read_json(run / "config.json")
+
+    def scores(trained: bool, calibration: dict | None, *options: str) -> list[float]:
+        config = own | {"constrained_decoding": trained, "score_calibration": calibration}
+        (run / "config.json").write_text(json.dumps(config))
+        (line,) = tagged(capsys, "--checkpoint", run, "--text", "a storm hit Bergen and Ada Moss", *options)
+        return [e["score"] for e in line["entities"]]
+
+    low = {"slope": 1.0, "intercept": -9.0}
+    for trained, other in ((True, "false"), (False, "true")):
+        assert max(scores(trained, low)) < 0.3 < min(scores(trained, None))
+        assert "are not calibrated" not in caplog.text
+        assert scores(trained, low, "--constrained_decoding", other) == scores(
+            trained, None, "--constrained_decoding", other
+        )
+        assert "are not calibrated: the checkpoint's calibration is for tags with" in caplog.text
+        caplog.clear()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("constrained_decoding", ..., "expected true or false"),
+        ("constrained_decoding", "true", "expected true or false"),
+        ("constrained_decoding", None, "expected true or false"),
+        ("masked_training", ..., "expected true or false"),
+        ("trained_window", ..., "expected a number from 4"),
+        ("trained_window", True, "expected a number from 4"),
+        ("score_calibration", ..., "expected slope and intercept, two numbers"),
+        ("score_calibration", {"slope": 1.0}, "expected slope and intercept, two numbers"),
+        ("score_calibration", {"slope": 1.0, "intercept": "0"}, "expected slope and intercept, two numbers"),
+        ("score_calibration", {"slope": 1.0, "intercept": float("nan")}, "expected slope and intercept, two numbers"),
+        ("score_calibration", [1.0, 0.0], "expected slope and intercept, two numbers"),
+    ],
+)
+def test_a_checkpoint_of_this_project_needs_its_keys(key, value, expected, masked_run, tmp_path, fails):
+    run = shutil.copytree(masked_run, tmp_path / "run")
+    config = {k: v for k, v in read_json(run / "config.json").items() if k != key}
+    (run / "config.json").write_text(json.dumps(config if value is ... else config | {key: value}))
+    found = f"found no {key}" if value is ... else f"found {key}: {value!r}"
+    for more in ((), ("--text", "a")):
+        assert f"{run}: config.json: {found}; {expected}; " in fails(inference.main, "--checkpoint", run, *more, *CPU)
+    assert not (run / "test").exists()
 
 
 def test_the_precision_of_scores_is_recorded_and_can_be_overridden(run, tmp_path, monkeypatch):
@@ -197,15 +309,16 @@ def test_long_sentences_keep_every_gold_token(run, tmp_path):
     write_jsonl(tmp_path / "data" / "test" / "test_en.jsonl", rows)
     shutil.copytree(run, tmp_path / "run")
     inference.main(["--checkpoint", str(tmp_path / "run"), "--dataset", str(tmp_path / "data"), *CPU])
-    lines = predictions(tmp_path / "run" / "test")
+    (scored,) = (tmp_path / "run").glob("scores/data-test-*")
+    lines = predictions(scored)
     assert [line["tokens"] for line in lines] == [r["tokens"] for r in rows]
     assert all(len(line["gold"]) == len(line["predicted"]) == len(line["tokens"]) for line in lines)
-    assert read_json(tmp_path / "run" / "test" / "metrics.json")["overall"]["f1"] > 0.75
+    assert read_json(scored / "metrics.json")["overall"]["f1"] > 0.75
 
 
 def test_string_tags_in_another_form_score_the_same(run, corpus, tmp_path):
-    shutil.copytree(run, tmp_path / "run")
     inference.main(["--checkpoint", str(run), *CPU])
+    shutil.copytree(run, tmp_path / "run")
     text = ""
     for line in (corpus / "test" / "test_en.jsonl").open(encoding="utf-8"):
         tokens = json.loads(line)
@@ -215,6 +328,20 @@ def test_string_tags_in_another_form_score_the_same(run, corpus, tmp_path):
     (tmp_path / "data" / "test_en.tsv").write_text(text, encoding="utf-8")
     inference.main(["--checkpoint", str(tmp_path / "run"), "--dataset", str(tmp_path / "data"), *CPU])
     assert predictions(tmp_path / "run" / "test") == predictions(run / "test")
+
+
+def test_scores_that_are_interrupted_leave_the_earlier_ones(run, tmp_path, monkeypatch):
+    copy = shutil.copytree(run, tmp_path / "run")
+    score_it = ["--checkpoint", str(copy), "--split", "validation", *CPU]
+    before = content(copy)
+
+    def ended(*args) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ner.tagging.score.write_json", ended)  # the predictions are written, the scores are not
+    with pytest.raises(KeyboardInterrupt):
+        inference.main([*score_it, "--max_eval_sentences", "5"])
+    assert content(copy) == before
 
 
 def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
@@ -247,6 +374,7 @@ def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_
     (tmp_path / "args.yaml").write_text("dataset: mine\nlanguages: [it]\n")
     monkeypatch.setattr(inference, "fetch_optional", lambda *_: tmp_path / "args.yaml")
     with pytest.raises(InputError, match=r"someone/tagger: was trained on 'mine', a folder of its author's"):
-        inference.data_options(inference.parse([], ""), "someone/tagger")
-    options = inference.data_options(inference.parse(["--dataset", "sample"], ""), "someone/tagger")
+        inference.own_args(inference.parse([], ""), "someone/tagger")
+    arguments = inference.parse(["--dataset", "sample"], "")
+    options = inference.data_options(arguments, inference.own_args(arguments, "someone/tagger"))
     assert (options.dataset, options.languages) == ("sample", ["it"])

@@ -8,17 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from conftest import ROOT, SIZES
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import f1_score
 from trained_runs import argv, differ_by, read_json, weights
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, TrainerCallback
+from transformers.trainer_pt_utils import safe_globals
 
 import train
 from ner.encoder import precision
 from ner.labels import label_names
-from ner.training.trainer import StopAtDivergence
+from ner.training.trainer import StopAtDivergence, build_trainer
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +100,36 @@ def test_early_stopping_stops(corpus, encoders, tmp_path):
     more = ("--learning_rate", "0", "--num_train_epochs", "9", "--early_stopping_patience", "1")
     train.main(argv(corpus, encoders["bert"], tmp_path, *more))
     assert read_json(tmp_path / "trainer_state.json")["epoch"] == 2
+
+
+def test_a_token_is_in_no_file_at_any_time_and_pickles_are_states_alone(
+    corpus, encoders, tmp_path, monkeypatch, capsys, online
+):
+    """Looks at the folder whenever a checkpoint has been saved, and at the end at all that was pushed and printed."""
+    monkeypatch.setenv("HF_TOKEN", "hf_environment")
+    run, pickles, seen = tmp_path / "run", {}, []
+
+    class Look(TrainerCallback):
+        def on_save(self, *args, **kwargs) -> None:
+            seen.extend(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+            pickles.update({path.name: path for path in run.rglob("*") if is_pickled(path)})
+
+    def is_pickled(path: Path) -> bool:
+        return path.is_file() and (path.suffix == ".bin" or path.read_bytes()[:2] in (b"PK", b"\x80\x02", b"\x80\x04"))
+
+    def with_look(*parts, **named):
+        built = build_trainer(*parts, **named)
+        built.add_callback(Look)
+        return built
+
+    push = ("--push_to_hub", "true", "--hub_model_id", "someone/secret", "--hub_token", "hf_secret")
+    train.main(argv(corpus, encoders["bert"], run, "--num_train_epochs", "2", *push), with_look)
+    assert len(seen) > 20 and pickles.keys() == {"optimizer.pt", "scheduler.pt", "rng_state.pth"}
+    with safe_globals():  # what Trainer allows when it resumes
+        assert all(torch.load(path, weights_only=True) for path in pickles.values() if path.exists())
+    seen += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    seen += [*online.repos["models", "someone/secret"].values(), *(text.encode() for text in capsys.readouterr())]
+    assert not [content for content in seen if b"hf_secret" in content or b"hf_environment" in content]
 
 
 def test_results_go_to_standard_output_and_the_rest_to_standard_error(corpus, encoders, tmp_path, capsys):

@@ -12,16 +12,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from ner.corpus.jsonl import jsonl_tables
-from ner.corpus.rows import with_ids
+from ner.corpus.number_names import NAMES_REMEDY
+from ner.corpus.rows import LARGEST_TAG, RawSplit, common_scheme, in_bio, with_ids
 from ner.corpus.sentences import Sentences
 from ner.corpus.tsv import tsv_tables
 from ner.errors import InputError
 from ner.hub_files import MissingFileError, fetch, is_repo_id
-from ner.labels import MULTINERD_CLASSES, classes_of, label_names
+from ner.labels import MULTINERD_CLASSES, label_names
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 # Rows of Babelscape's English files; copies with twice as many rows exist.
 MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454}
+CONLL_TAGS = 8  # the largest number of CoNLL-2003's four classes; MultiNERD's rare classes have larger ones
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,22 @@ FORMATS = {  # by the suffix of the files
 
 
 def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequence[str] | None = None) -> Sentences:
-    """The sentences of a split (train, validation or test), language after language.
+    """The sentences of a split in BIO. Their tag scheme is the one that the tags of this split fit best.
 
-    Integer tags are MultiNERD's. String tags make the label set; then a class outside `known_classes` is an error.
+    A class outside `known_classes` is an error. Raises `InputError` as `read_raw` and `in_bio` do.
+    """
+    raw = read_raw(dataset, languages, split)
+    return in_bio(raw, common_scheme([raw]), known_classes)
+
+
+def read_raw(dataset: str, languages: Sequence[str], split: str) -> RawSplit:
+    """A split (train, validation or test) with the tags of its files, language after language.
+
     Raises `InputError` with file and line for whatever is wrong, `MissingFileError` if there is no file for the split.
     """
-    names: list[str] = []  # of the labels, in the order in which they are found
+    names: list[str] = []  # of the tags, in the order in which they are found
     tables: list[pa.Table] = []
+    files: list[tuple[Path, int]] = []
     kinds: set[pa.DataType] = set()  # of the tags: numbers or names
     for language in languages:
         path = file_of(dataset, language, split)
@@ -59,14 +70,21 @@ def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequ
                     f"{path}:{table['line'][0]}: found both numbers and label names as tags of one split; "
                     "expected one of them"
                 )
-            tables.append(with_ids(path, table, names, known_classes))
-        if not any(map(len, tables[before:])):
+            if kinds != {pa.string()}:
+                names = label_names(MULTINERD_CLASSES)
+            tables.append(with_ids(path, table, names))
+        files.append((path, sum(map(len, tables[before:]))))
+        if not files[-1][1]:
             raise InputError(f"{path}: found no sentence; expected at least one; is the file complete?")
     table = pa.concat_tables(tables).combine_chunks()
-    if kinds != {pa.string()}:
-        return Sentences(table, label_names(MULTINERD_CLASSES))
-    classes = classes_of(names) if known_classes is None else known_classes
-    return Sentences(table, names).with_names(label_names(classes))
+    sentences = Sentences(table.drop_columns("line"), names)
+    raw = RawSplit(split, sentences, files, table["line"].to_numpy(), numbered=kinds != {pa.string()})
+    if split == "train" and raw.numbered and len(sentences) >= 100 and sentences.tags.max(initial=0) <= CONLL_TAGS:
+        raise InputError(
+            f"{files[0][0]}: found no number above {CONLL_TAGS} in the tags of {len(sentences):,} training sentences; "
+            f"MultiNERD's go up to {LARGEST_TAG}, so these may mean other classes; {NAMES_REMEDY}"
+        )
+    return raw
 
 
 def file_of(dataset: str, language: str, split: str) -> Path:

@@ -1,23 +1,53 @@
 """The tables that readers of files make, and the checks that hold for every format.
 
 A reader is a function from a file and the language in its name to tables of sentences, with the columns `line` (where
-a sentence begins in the file), `tokens` (list of string), `tags` (list of label names or MultiNERD's numbers) and
-`lang`.
+a sentence begins in the file), `tokens` (list of string), `tags` (list of label names in any tag scheme, or of
+MultiNERD's numbers) and `lang`.
 """
 
 import codecs
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ner.corpus.sentences import list_column
+from ner.corpus.schemes import SCHEMES, bio_ids, classes_in, misfits, prefix_and_class, scheme_of
+from ner.corpus.sentences import Sentences, list_column
 from ner.errors import InputError
-from ner.labels import MULTINERD_CLASSES, is_label, label_names
+from ner.labels import MULTINERD_CLASSES, classes_of, label_names
 
+log = logging.getLogger("ner")
 LARGEST_TAG = 2 * len(MULTINERD_CLASSES)
+
+
+@dataclass(frozen=True)
+class RawSplit:
+    """A split as its files have it: the names of `sentences` are the tags that were found, in whichever scheme.
+
+    `files` has each file with the number of its sentences, and `lines` where each sentence begins, [sentence].
+    `numbered` means that the tags were numbers, which were taken for MultiNERD's.
+    """
+
+    split: str
+    sentences: Sentences
+    files: list[tuple[Path, int]]
+    lines: np.ndarray
+    numbered: bool
+
+    def place(self, token: int) -> str:
+        """FILE:LINE of a token, counted over the whole split."""
+        ends = np.cumsum(self.sentences.lengths)
+        sentence = int(np.searchsorted(ends, token, side="right"))
+        file = int(np.searchsorted(np.cumsum([size for _, size in self.files]), sentence, side="right"))
+        path, line = self.files[file][0], int(self.lines[sentence])
+        if path.suffix == ".tsv":  # has a token a line
+            line += token - int(ends[sentence] - self.sentences.lengths[sentence])
+        return f"{path}:{line}"
 
 
 def checked_content(path: Path) -> bytes:
@@ -33,12 +63,11 @@ def checked_content(path: Path) -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
-def with_ids(path: Path, table: pa.Table, names: list[str], known_classes: Sequence[str] | None) -> pa.Table:
-    """A reader's table with the columns of `Sentences`: label names become indices into `names`, to which
-    new ones are added.
+def with_ids(path: Path, table: pa.Table, names: list[str]) -> pa.Table:
+    """A reader's table in which label names became indices into `names`, to which new ones are added.
 
-    Raises `InputError`, with file and line, where a sentence has more or fewer tags than tokens, or a tag is neither a
-    number of MultiNERD's nor a label of a known class.
+    Raises `InputError`, with file and line, where a sentence has more or fewer tags than tokens, or a number is not
+    one of MultiNERD's.
     """
     lengths, counts = (pc.list_value_length(table[name]).to_numpy() for name in ("tokens", "tags"))
     unequal = np.flatnonzero(lengths != counts)
@@ -49,29 +78,68 @@ def with_ids(path: Path, table: pa.Table, names: list[str], known_classes: Seque
         )
     encoded = pc.list_flatten(table["tags"]).combine_chunks().dictionary_encode()
     tags = encoded.dictionary.to_pylist()
-    ids = np.array([tag_id(tag, names, known_classes) for tag in tags], dtype=np.int16)[encoded.indices]
-    if ids.min(initial=0) < 0:
-        token = np.argmax(ids < 0)
-        sentence = np.searchsorted(np.cumsum(lengths), token, side="right")
-        if isinstance(tags[0], int):
-            expected = f"0 to {LARGEST_TAG}, MultiNERD's numbers; fix the line, or write label names under `tags`"
-        else:
-            classes = ", ".join(known_classes or ["some CLASS"])
-            expected = f"O, or B- or I- with {classes}; fix the line (the training split must contain every class)"
-        tag, line = tags[encoded.indices[token].as_py()], table["line"][sentence].as_py()
-        if path.suffix == ".tsv":  # has a token a line
-            line += token - (np.cumsum(lengths) - lengths)[sentence]
-        raise InputError(f"{path}:{line}: unknown tag {tag!r}; expected {expected}")
-    return pa.table([table["tokens"], list_column(ids, lengths), table["lang"]], ["tokens", "tags", "lang"])
+    names += [tag for tag in tags if isinstance(tag, str) and tag not in names]
+    ids = np.array([names.index(t) if isinstance(t, str) else t for t in tags], dtype=np.int16)[encoded.indices]
+    wrong = np.flatnonzero((ids < 0) | (ids >= len(names)))
+    if len(wrong):
+        line = table["line"][np.searchsorted(np.cumsum(lengths), wrong[0], side="right")]
+        raise InputError(
+            f"{path}:{line}: unknown tag {ids[wrong[0]]}; expected 0 to {LARGEST_TAG}, MultiNERD's numbers; fix the "
+            "line, or write label names under `tags`"
+        )
+    columns = [table["line"], table["tokens"], list_column(ids, lengths), table["lang"]]
+    return pa.table(columns, ["line", "tokens", "tags", "lang"])
 
 
-def tag_id(tag: str | int, names: list[str], known_classes: Sequence[str] | None) -> int:
-    """MultiNERD's number as it is, or the index of a label in `names`, which grows by a new one; -1 for a wrong tag."""
-    if isinstance(tag, int):
-        return tag if 0 <= tag <= LARGEST_TAG else -1
-    name = tag.strip()  # with white space around it, a tag would be a class of its own
-    if not is_label(name) or (known_classes is not None and name not in label_names(known_classes)):
-        return -1
-    if name not in names:
-        names.append(name)
-    return names.index(name)
+def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
+    """The tag scheme of the splits of a data set: `wanted`, or for `auto` the one that their tags fit best.
+
+    MultiNERD's numbers are BIO. Logs what numbers are taken for, a scheme other than BIO, and how many tags do not fit.
+    """
+    if any(split.numbered for split in splits):
+        log.info("tags: found numbers without label names beside the data; read as MultiNERD's")
+    named = [split.sentences for split in splits if not split.numbered]
+    scheme = scheme_of(named) if wanted == "auto" else wanted
+    if scheme != "bio":
+        without_b = not any(tag.strip().startswith("B-") for sentences in named for tag in sentences.names)
+        name = "IOB1 or IO" if scheme == "iob1" and without_b else scheme.upper()
+        merged = "; neighbouring tokens of one class are one entity" if name.endswith("IO") else ""
+        log.info("tag scheme: %s%s", name, merged)
+    wrong, total = (sum(map(count, named)) for count in (partial(misfits, scheme=scheme), entity_tags))
+    if wrong:
+        log.warning("tag scheme: %d of %d tags do not fit %s; if another scheme is meant, name it with --tag_scheme",
+                    wrong, total, scheme.upper())  # fmt: skip
+    return scheme
+
+
+def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = None) -> Sentences:
+    """The sentences of a split in BIO, with the label set of `known_classes`, or of the classes that were found.
+
+    Logs the number of tags that were rewritten. Raises `InputError`, with file and line, for a tag that the scheme does
+    not have or whose class is unknown.
+    """
+    raw = split.sentences
+    classes = classes_of(label_names(classes_in(raw, scheme))) if known_classes is None else known_classes
+    parts = [prefix_and_class(tag, scheme) for tag in raw.names]
+    is_known = [p != "" and p in "O" + SCHEMES[scheme] and (p == "O" or c in classes) for p, c in parts]
+    wrong = np.flatnonzero(~np.array(is_known, dtype=bool)[raw.tags])
+    if len(wrong):
+        prefixes = "" if scheme == "io" else " or ".join(f"{prefix}-" for prefix in SCHEMES[scheme]) + " with "
+        raise InputError(
+            f"{split.place(wrong[0])}: unknown tag {raw.names[raw.tags[wrong[0]]]!r}; expected O, or {prefixes}"
+            f"{', '.join(known_classes or ['some CLASS'])}; fix the line (the training split must contain every class) "
+            "or name the data's tag scheme: --tag_scheme"
+        )
+    ids, names = bio_ids(raw, scheme, classes), label_names(classes)
+    if scheme != "bio":
+        as_found = {name: i for i, name in enumerate(names)}
+        rewritten = np.array([as_found.get(tag.strip(), -1) for tag in raw.names])[raw.tags] != ids
+        log.info(
+            "%s: rewrote %d of %d tags from %s to BIO", split.split, rewritten.sum(), entity_tags(raw), scheme.upper()
+        )
+    return Sentences(raw.table.set_column(1, "tags", list_column(ids, raw.lengths)), names)
+
+
+def entity_tags(sentences: Sentences) -> int:
+    """The number of tags that are not `O`."""
+    return int(np.array([tag.strip() != "O" for tag in sentences.names])[sentences.tags].sum())

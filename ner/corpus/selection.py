@@ -20,6 +20,7 @@ class TrainingData:
     """What a model is trained on, and the validation sentences that choose its best checkpoint.
 
     `rows` counts training sentences at each step. The fingerprints are those before masking and up-sampling.
+    `tag_scheme` is that of the files.
     """
 
     train: Sentences
@@ -27,25 +28,12 @@ class TrainingData:
     rows: dict[str, int]
     train_fingerprint: str
     validation_fingerprint: str
+    tag_scheme: str
 
     @property
     def names(self) -> list[str]:
         """The label names of both splits."""
         return self.train.names
-
-
-def in_labels(validation: Sentences, names: list[str]) -> Sentences:
-    """The validation sentences in the label set of training: one split may use numbers and the other names.
-
-    Raises `InputError` if they contain a class that training does not know.
-    """
-    used, known = classes_of(validation.names[i] for i in np.unique(validation.tags)), classes_of(names)
-    unknown = [c for c in used if c not in known]
-    if unknown:
-        raise InputError(
-            f"validation: found {', '.join(unknown)}; expected the classes of training: {', '.join(known)}"
-        )
-    return validation if validation.names == names else validation.with_names(names)
 
 
 def require_entities(dataset: str, split: str, sentences: Sentences) -> None:

@@ -20,6 +20,12 @@ RULES = {  # `\K` begins the match at the end of the word, where the marker goes
 }
 
 
+def has_case_markers(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Whether the tokenizer puts markers after words with capitals."""
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    return normalizer is not None and "[title]" in normalizer.normalize_str("A")
+
+
 def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> PreTrainedTokenizerFast:
     """The tokenizer with markers after words with capitals, whose embeddings the model gets.
 

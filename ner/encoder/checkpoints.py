@@ -20,7 +20,8 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from ner.errors import InputError, message_of
-from ner.hub_files import fetch, fetch_optional, is_repo_id
+from ner.files import read_record, write_json
+from ner.hub_files import fetch, fetch_optional, from_cache, is_repo_id
 from ner.labels import classes_of, is_label
 from ner.runs.files import INDEX, ONNX
 
@@ -79,18 +80,19 @@ def only_errors() -> Iterator[None]:
 @contextmanager
 def loading(location: str) -> Iterator[None]:
     """Around transformers' reading of a checkpoint, whose files can contain anything: each error is an `InputError`."""
-    try:
-        with only_errors():
-            yield
-    except Exception as error:
-        message = message_of(error)
-        if "trust_remote_code" in message:
-            message = NEEDS_CODE
-        elif "file named model.safetensors" in message:
-            message = NO_SAFETENSORS
-        else:
-            message = f"cannot be loaded: {message}"
-        raise InputError(f"{location}: {message}") from error
+    with from_cache("model", location):
+        try:
+            with only_errors():
+                yield
+        except Exception as error:
+            message = message_of(error)
+            if "trust_remote_code" in message:
+                message = NEEDS_CODE
+            elif "file named model.safetensors" in message:
+                message = NO_SAFETENSORS
+            else:
+                message = f"cannot be loaded: {message}"
+            raise InputError(f"{location}: {message}") from error
 
 
 def fetch_files(location: str) -> None:
@@ -132,6 +134,25 @@ def load_tokenizer(location: str) -> PreTrainedTokenizerFast:
     tokenizer.backend_tokenizer.no_truncation()  # its file may have set a limit
     tokenizer.backend_tokenizer.no_padding()
     return tokenizer
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Writes a tokenizer that versions 4 and 5 of transformers load and use alike.
+
+    By itself, version 5 writes names that version 4 does not know, relies on another default for the model's inputs,
+    and keeps an `add_prefix_space` that only version 4 applies to every tokenizer.
+    """
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    settings = read_record(path)
+    if settings["tokenizer_class"] == "TokenizersBackend":
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+        settings["model_input_names"] = tokenizer.model_input_names
+    if "extra_special_tokens" in settings:
+        settings["additional_special_tokens"] = settings.pop("extra_special_tokens")
+    if not getattr(tokenizer.backend_tokenizer.pre_tokenizer, "add_prefix_space", False):
+        settings.pop("add_prefix_space", None)
+    write_json(path, settings)
 
 
 def load_model(location: str, config: PreTrainedConfig, new_head: bool) -> PreTrainedModel:

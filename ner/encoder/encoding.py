@@ -6,6 +6,7 @@ is longer than the model's window becomes several overlapping windows, and each 
 predicted and scored) in exactly one of them.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ner.corpus.sentences import list_column
+from ner.encoder.case_markers import RULES
 from ner.errors import InputError
 from ner.labels import ranges
 
@@ -164,13 +166,18 @@ def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[
     return full[:start], full[start + len(bare) :]
 
 
+def embedding_rows(model: PreTrainedModel) -> int:
+    """For how many ids the model has an embedding."""
+    embedding = model.get_input_embeddings()
+    return getattr(embedding, "num_embeddings", embedding.weight.shape[0])
+
+
 def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, place: str) -> None:
     """Raises `InputError` where the model has no embedding for an id of `encoded` or for padding.
 
     Other ids of the tokenizer may be larger: those of some published tokenizers are.
     """
-    embedding = model.get_input_embeddings()
-    rows = getattr(embedding, "num_embeddings", embedding.weight.shape[0])
+    rows = embedding_rows(model)
     largest = max(int(encoded.input_ids.max(initial=0)), tokenizer.pad_token_id or 0)
     if largest >= rows:
         raise InputError(
@@ -187,6 +194,7 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
     """
     # The tokenizer splits each word of a sequence by itself, and is faster with few long sequences than with many short
     # ones. The Python code around its backend would spend even more time on masks that nobody reads.
+    words = without_special_tokens(words, tokenizer)
     sequences = [words[start : start + SEQUENCE] for start in range(0, len(words), SEQUENCE)]
     encoded = tokenizer.backend_tokenizer.encode_batch(sequences, is_pretokenized=True, add_special_tokens=False)
     ids = np.array([i for e in encoded for i in e.ids], dtype=np.int32)
@@ -201,6 +209,16 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
             )
         ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown)
     return ids, np.maximum(counts, 1)
+
+
+def without_special_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """The words, with a space inside what the tokenizer would take for a special token or a case marker.
+
+    A `[SEP]` in a sentence is text: it gets the sub-tokens of `[ SEP]`.
+    """
+    literals = {token for token in (*tokenizer.all_special_tokens, *RULES) if len(token) > 1}
+    literal = re.compile("|".join(map(re.escape, sorted(literals, key=len, reverse=True))))
+    return [literal.sub(lambda found: f"{found[0][0]} {found[0][1:]}", word) for word in words]
 
 
 def windows(bounds: np.ndarray, lengths: np.ndarray, room: int) -> np.ndarray:

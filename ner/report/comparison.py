@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ner.report.findings import class_names, enumeration
 from ner.report.run_reader import Run, runs_by_experiment, shared_classes
 from ner.scoring.error_analysis import Entities, entities_of, error_analysis, errors
 from ner.scoring.intervals import scores_and_intervals
@@ -25,6 +26,7 @@ ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
     "accelerators", "git_commit",
 )  # fmt: skip
+MOST_OPTIONS = 3  # that the text about an experiment names
 SCORING = ("precision", "constrained_decoding", "data_fingerprint")
 
 
@@ -49,13 +51,14 @@ def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) ->
     support = dict(zip(classes, map(int, gold_entities(sums[0].sum(axis=0))), strict=True))
     experiments = runs_by_experiment(runs)
     members = [[runs[i].name for i in each] for each in experiments]
-    named = zip(experiment_names(members), members, experiment_records(sums, experiments, support), strict=True)
+    texts, records = trained_texts(runs, experiments), experiment_records(sums, experiments, support)
+    named = zip(experiment_names(members), members, texts, records, strict=True)
     result = {
         "classes": classes,
         "support": support,
         "sentences": len(runs[0].tokens),
         "clusters": int(cluster.max() + 1),
-        "groups": [{"name": name, "runs": each} | record for name, each, record in named],
+        "groups": [{"name": name, "runs": each, "trained": text} | record for name, each, text, record in named],
         "runs": {run.name: run_record(run, c, cluster) for run, c in zip(runs, counts, strict=True)},
         "errors": {
             run.name: error_analysis(each, classes, run.tokens, run.seen)
@@ -76,6 +79,42 @@ def experiment_names(groups: list[list[str]]) -> list[str]:
     """
     names = [re.sub(r"[\W_]*(seed)?[\W_]*\d*$", "", runs[0]) if len(runs) > 1 else runs[0] for runs in groups]
     return names if all(names) and len(set(names)) == len(names) else [runs[0] for runs in groups]
+
+
+def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
+    """How each experiment was trained, from the classes and the recorded options that differ; empty if none do.
+
+    A run that repeats the options and the seed of an earlier one is not another seed, and its text says so.
+    """
+    firsts = [runs[members[0]] for members in experiments]
+    differing = differing_options(firsts)
+    others = [name for name in differing if name not in NOT_COMPARED]
+    texts = []
+    for members, run in zip(experiments, firsts, strict=True):
+        parts = []
+        if any(run.classes != each.classes for each in firsts):
+            unmasked = run.args.get("masked_training") is False
+            parts.append(f"on all {len(run.classes)} classes" if unmasked else f"on {class_names(run.classes)}")
+        if run.args.get("upsample") and any(name.startswith("upsample") for name in differing):
+            rare, times = " or ".join(run.args["upsample_categories"]), run.args["upsample_factor"]
+            random = "as many random sentences as have" if run.args.get("upsample_at_random") else "each sentence with"
+            parts.append(f"up-sampled ({random} {rare} {times} times)")
+        if others:
+            options = [f"{name} {text_of(run.args.get(name, 'default'))}" for name in others[:MOST_OPTIONS]]
+            more = len(others) - MOST_OPTIONS
+            parts.append(f"with {enumeration(options + [f'{more} more options that differ'] * (more > 0))}")
+        repeated = [each.name for each in runs[: members[0]] if run.args and not differing_options([each, run])]
+        parts += [f"with the options and the seed of {name}, so it is not another seed" for name in repeated[:1]]
+        texts.append(", ".join(parts))
+    return texts
+
+
+def differing_options(runs: list[Run]) -> list[str]:
+    """The recorded options in which some runs differ, but for the output folder; none if a run has no record."""
+    if not all(run.args for run in runs):
+        return []
+    names = dict.fromkeys(name for run in runs for name in run.args if name != "output_dir")
+    return [name for name in names if any(run.args.get(name) != runs[0].args.get(name) for run in runs)]
 
 
 def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
@@ -207,5 +246,9 @@ def recorded_facts(file: str, record: dict[str, Any]) -> dict[str, str]:
         facts |= {f"version of {name}": version for name, version in record.get("packages", {}).items()}
     else:
         facts = {f"scoring {name.replace('_', ' ')}": record.get(name) for name in SCORING}
-    known = {what: value for what, value in facts.items() if value is not None}
-    return {what: ", ".join(map(str, v)) or "none" if isinstance(v, list) else str(v) for what, v in known.items()}
+    return {what: text_of(value) for what, value in facts.items() if value is not None}
+
+
+def text_of(value: Any) -> str:
+    """A recorded value as text."""
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

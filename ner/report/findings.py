@@ -10,6 +10,8 @@ from ner.scoring.significance import ALPHA
 
 SHOWN = ("higher", "lower")  # the verdicts that a difference is shown
 EMPTY = "\u2013"  # a table cell without a value, as the F1 of a class without gold entities
+MOST_CLASSES = 8  # that a sentence names
+ONE_SEED = "with one seed each, this is about {} checkpoints, not about the method"
 
 
 def verdict(d: dict[str, Any]) -> str:
@@ -31,11 +33,17 @@ def finding(result: dict[str, Any]) -> list[str]:
     first, *others = result["groups"]
     if not others:
         return [f"Micro F1 of {with_seeds(first)} is {mean_cell(first['f1']['micro'])}; nothing is compared with it."]
-    sentences = []
+    several, sentences = len(others) > 1, []
     for k, other in enumerate(others):
         languages = {lang: of["differences"][k] for lang, of in result.get("by_language", {}).items()}
-        sentences.append(comparison_sentence(first, other, languages))
-    return [headline(first, others), *sentences] if len(others) > 1 else sentences
+        note = "" if several or not one_seed(first, other) else f", but {ONE_SEED.format('two')}"
+        sentences.append(comparison_sentence(first, other, languages, note))
+    return [headline(first, others), *sentences] if several else sentences
+
+
+def one_seed(first: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether a comparison is about two checkpoints: each experiment has one run."""
+    return len(first["runs"]) == len(other["runs"]) == 1
 
 
 def with_seeds(group: dict[str, Any]) -> str:
@@ -52,20 +60,24 @@ def headline(first: dict[str, Any], others: list[dict[str, Any]]) -> str:
         outcome = words.get(verdict(other["difference"]["micro"]), "no difference shown for")
         outcomes.setdefault(outcome, []).append(other["name"])
     listed = "; ".join(f"{outcome} {enumeration(names)}" for outcome, names in outcomes.items())
-    return f"Micro F1 against {first['name']}: {listed}."
+    note = f" ({ONE_SEED.format('single')})" if any(one_seed(first, other) for other in others) else ""
+    return f"Micro F1 against {first['name']}{note}: {listed}."
 
 
 def comparison_sentence(
-    first: dict[str, Any], other: dict[str, Any], languages: dict[str, dict[str, Any] | None]
+    first: dict[str, Any], other: dict[str, Any], languages: dict[str, dict[str, Any] | None], note: str
 ) -> str:
-    """What the comparison of an experiment with the first one shows in micro F1, and in which classes and languages."""
+    """What the comparison of an experiment with the first one shows in micro F1, and in which classes and languages.
+
+    The `note` follows the difference of micro F1.
+    """
     micro, name = other["difference"]["micro"], other["name"]
     classes = {c: d for c, d in other["difference"].items() if c not in ("micro", "macro")}
     way, about = verdict(micro), difference_text(micro)
     if way in SHOWN:
-        text = f"{with_seeds(other)} is {way} than {with_seeds(first)} in micro F1 ({about})"
+        text = f"{with_seeds(other)} is {way} than {with_seeds(first)} in micro F1 ({about}){note}"
     elif way:
-        text = f"No difference is shown between {with_seeds(other)} and {with_seeds(first)} in micro F1 ({about})"
+        text = f"No difference is shown between {with_seeds(other)} and {with_seeds(first)} in micro F1 ({about}){note}"
     else:
         pair = f"{with_seeds(other)} minus {with_seeds(first)}"
         return f"Micro F1 of {pair}: {about}. One seed is too few to test this."
@@ -85,7 +97,7 @@ def shown_ways(records: dict[str, dict[str, Any] | None]) -> str:
     ways = []
     for way in SHOWN:
         shown = {name: d for name, d in records.items() if d and verdict(d) == way}
-        names = [f"{name} ({signed_points(d['difference'])} points)" for name, d in shown.items()]
+        names = [f"{name} ({points(d['difference'], sign='+')} points)" for name, d in shown.items()]
         ways += [f"{way} in {enumeration(names)}"] if names else []
     return " and ".join(ways)
 
@@ -95,9 +107,14 @@ def enumeration(items: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
+def class_names(classes: list[str]) -> str:
+    """The classes for use in a sentence: their names, or their number if there are many."""
+    return enumeration(classes) if len(classes) <= MOST_CLASSES else f"{len(classes)} classes"
+
+
 def difference_text(d: dict[str, Any]) -> str:
     """A difference with its interval and p, if it has them, for use in a sentence."""
-    text = f"{signed_points(d['difference'])} points"
+    text = f"{points(d['difference'], sign='+')} points"
     if d["p"] is None:
         return text
     equation = f"{'' if d['p'] == d['p_holm'] else 'corrected '}p = {p_cell(d['p_holm'])}".replace("= <", "<")
@@ -105,22 +122,31 @@ def difference_text(d: dict[str, Any]) -> str:
 
 
 def p_cell(p: float | None) -> str:
-    """p with three decimals; empty if there is none."""
+    """p with three decimals, or as many as show on which side of 0.05 it is; empty if there is none."""
     if p is None:
         return ""
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+    if p < 0.001:
+        return "< 0.001"
+    texts = (f"{p:.{decimals}f}" for decimals in range(3, 18))
+    return next(text for text in texts if (float(text) < ALPHA) == (p < ALPHA))
 
 
-def signed_points(fraction: float) -> str:
-    """A fraction in points with its sign and one decimal; never `-0.0`."""
-    return f"{round(100 * fraction, 1) + 0.0:+.1f}"
+def points(fraction: float, decimals: int = 1, sign: str = "") -> str:
+    """A fraction in points with some decimals, or as many as show that it is not 0; never `-0.0`.
+
+    `sign` is `+` to show that of a positive number, too.
+    """
+    value = round(100 * fraction, 9) + 0.0  # what is below is an error of floating-point numbers
+    while value and not round(value, decimals):
+        decimals += 1
+    return f"{value:{sign}.{decimals}f}"
 
 
 def interval_in_points(d: dict[str, Any]) -> str:
     """The interval of a difference in points, as in `-1.2 to 0.4`."""
     if d["low"] is None:
         return "one seed"
-    return " to ".join(f"{round(100 * v, 1) + 0.0:.1f}" for v in (d["low"], d["high"]))
+    return " to ".join(points(v) for v in (d["low"], d["high"]))
 
 
 def mean_cell(f1: dict[str, Any]) -> str:

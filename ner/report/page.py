@@ -55,7 +55,7 @@ def templates() -> Environment:
 
 
 def sentence_row(i: int, run: Run, classes: list[str], entities: list[Entities]) -> list[Any]:
-    """The sentence `i` as [tokens, gold entities, entities of each run, errors of each run, id and language].
+    """The sentence `i` as [tokens, gold entities, entities of each run, errors of each run, id, language].
 
     An entity is [start, end, class], an error [kind, gold entity, predicted entity]. Class, kind and entities are
     positions in their lists; -1 is no entity.
@@ -72,5 +72,4 @@ def sentence_row(i: int, run: Run, classes: list[str], entities: list[Entities])
         ]
         for each in entities
     ]
-    about = ", ".join(filter(None, [f"id {i}", run.langs[i]]))
-    return [run.tokens[i], rows(gold), [rows(each.predicted[i]) for each in entities], wrong, about]
+    return [run.tokens[i], rows(gold), [rows(each.predicted[i]) for each in entities], wrong, i, run.langs[i]]

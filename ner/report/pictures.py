@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.rcsetup import cycler
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import StrMethodFormatter
 from matplotlib.typing import RcKeyType
 
 from ner.errors import printable
+from ner.files import write_bytes
 from ner.report.findings import SHOWN, verdict
 from ner.report.run_reader import Run
 from ner.report.tables import Part, f1_of, first_runs
@@ -29,7 +32,11 @@ PALETTES = {  # by the end of the file's name: letters, soft letters, rules, gri
 }
 MARKERS = ("o", "s", "D", "^", "v", "P")  # series are told apart without colours as well
 MAX_SERIES = len(MARKERS)  # in one picture
-WIDTH, LABELS, LINE, AXIS = 720, 104, 20, 46  # pixels: the picture, the names of rows, a legend's line, the axis below
+WIDTH, LABELS, LINE, AXIS = 600, 104, 20, 46  # pixels: the picture, the names of rows, a legend's line, the axis below
+NO_SCORES: dict[str, Any] = {"bins": [], "risk_coverage": []}  # the record of a run without scores of entities
+PERFECT = "On the line of perfect calibration, 80 % of the entities with a score of 80 % are right."
+OWN_CLASSES = "All classes that a run knows count, so do not compare runs that know different classes."
+LETTERS = 13  # pixels: the size of all text
 
 
 class Point(NamedTuple):
@@ -46,8 +53,8 @@ def theme(ink: str, soft: str, rule: str, grid: str, ground: str, series: str) -
     return {
         "axes.axisbelow": True, "axes.edgecolor": rule, "axes.facecolor": ground, "axes.formatter.useoffset": False,
         "axes.labelcolor": soft, "axes.prop_cycle": cycler(color=series.split()), "axes.unicode_minus": False,
-        "figure.facecolor": ground, "font.sans-serif": ["system-ui", "DejaVu Sans", "sans-serif"], "font.size": 9.75,
-        "grid.color": grid, "legend.frameon": False, "lines.linewidth": 1.15,
+        "figure.facecolor": ground, "font.sans-serif": ["system-ui", "DejaVu Sans", "sans-serif"],
+        "font.size": 0.75 * LETTERS, "grid.color": grid, "legend.frameon": False, "lines.linewidth": 1.15,
         "lines.markersize": 7, "svg.fonttype": "none", "svg.hashsalt": "ner", "text.color": ink,
         "text.parse_math": False, "xtick.color": soft, "ytick.color": soft,
     }  # fmt: skip
@@ -60,7 +67,7 @@ def draw(picture: Callable[[], Figure], title: str, path: Path) -> list[bytes]:
         content = BytesIO()
         with rc_context(theme(*palette)), warnings.catch_warnings(action="ignore"):  # of letters that no font has
             picture().savefig(content, format=path.suffix[1:], dpi=144, metadata=metadata)
-        path.with_stem(path.stem + suffix).write_bytes(content.getvalue())
+        write_bytes(path.with_stem(path.stem + suffix), content.getvalue())
         files.append(content.getvalue())
     return files
 
@@ -77,7 +84,7 @@ def frame(left: int, height: int, legend: int) -> tuple[Figure, Axes]:
 
 def label_rows(axes: Axes, labels: Iterable[str]) -> None:
     """Names the rows of a picture, from the top, in a column left of them."""
-    names = [shortened(label, 12) for label in labels]
+    names = [shortened(label, LABELS - 12) for label in labels]
     axes.set_yticks(range(len(names)), names, ha="left", color=rcParams["text.color"])
     axes.tick_params(axis="y", pad=LABELS * 0.75)
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -85,33 +92,39 @@ def label_rows(axes: Axes, labels: Iterable[str]) -> None:
 
 def add_legend(figure: Figure, handles: list[Any], names: Iterable[str], **options: Any) -> None:
     """Names the series above a picture, one below the other."""
-    labels = [shortened(name, 90) for name in names]
+    labels = [shortened(name, WIDTH - 100) for name in names]
     figure.legend(handles, labels, loc="upper left", borderaxespad=0, borderpad=0.2, **options)
 
 
-def shortened(name: str, length: int) -> str:
-    """A name in printable characters, cut to a length."""
-    return printable(name if len(name) <= length else f"{name[: length - 1]}…")
+def shortened(name: str, width: int) -> str:
+    """A name in printable characters, cut to a width in pixels."""
+    font, text, kept = FontProperties(size=LETTERS), printable(name), min(len(name), width)
+    while text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] > width:
+        kept -= 1
+        text = printable(name[:kept]) + "…"
+    return text
 
 
 def forest_plot(rows: list[str], series: dict[str, list[Point]], unit: str, zero: bool) -> Figure:
     """Points with their intervals, in percent: a row for each label, a marker for each series.
 
-    `zero` draws a line at 0. A rule separates the first two rows (micro, macro) from the classes.
+    A series without points only keeps its colour and marker from the others. `zero` draws a line at 0. A rule separates
+    the first two rows (micro, macro) from the classes.
     """
-    several = len(series) > 1
-    height = max(28, 13 * len(series) + 12)
-    figure, axes = frame(LABELS, height * len(rows), len(series) if several else 0)
+    drawn = {name: (f"C{k}", MARKERS[k], points) for k, (name, points) in enumerate(series.items()) if points}
+    several = len(drawn) > 1
+    height = max(28, 13 * len(drawn) + 12)
+    figure, axes = frame(LABELS, height * len(rows), len(drawn) if several else 0)
     axes.grid(axis="x")
     if zero:
         axes.axvline(0, color=rcParams["text.color"])
-    for k, points in enumerate(series.values()):
+    for k, (color, marker, points) in enumerate(drawn.values()):
         for i, point in enumerate(points):
-            y = i + 13 / height * (k - (len(series) - 1) / 2)
+            y = i + 13 / height * (k - (len(drawn) - 1) / 2)
             if point.low is not None and point.high is not None:
-                axes.plot([100 * point.low, 100 * point.high], [y, y], f"C{k}", marker="|")
-            face = f"C{k}" if point.filled else rcParams["figure.facecolor"]
-            axes.plot(100 * point.value, y, f"C{k}", marker=MARKERS[k], markerfacecolor=face)
+                axes.plot([100 * point.low, 100 * point.high], [y, y], color, marker="|")
+            face = color if point.filled else rcParams["figure.facecolor"]
+            axes.plot(100 * point.value, y, color, marker=marker, markerfacecolor=face)
     label_rows(axes, rows)
     for i, label in enumerate(axes.get_yticklabels()):
         label.set_fontweight("bold" if i < 2 else "normal")
@@ -120,28 +133,29 @@ def forest_plot(rows: list[str], series: dict[str, list[Point]], unit: str, zero
             axes.axhline(i - 0.5, -LABELS / (0.98 * WIDTH - LABELS), color=color, linewidth=0.8, clip_on=False)
     axes.set_xlabel(unit)
     if several:
-        add_legend(figure, [axes.plot([], f"C{k}{MARKERS[k]}")[0] for k in range(len(series))], series, handlelength=1)
+        handles = [axes.plot([], color + marker)[0] for color, marker, _ in drawn.values()]
+        add_legend(figure, handles, drawn, handlelength=1)
     return figure
 
 
 def line_plot(series: dict[str, list[tuple[float, float]]], across: str, up: str, diagonal: str = "") -> Figure:
     """Lines through points (x, y), one for each series; `across` and `up` name the axes.
 
-    A name for the `diagonal` draws it from 0 to 100.
+    A series without points only keeps its colour and marker from the others. A name for the `diagonal` draws it from 0
+    to 100.
     """
-    figure, axes = frame(58, 200, len(series) + bool(diagonal) + 1)
+    drawn = [name for name, points in series.items() if points]
+    figure, axes = frame(58, 200, len(drawn) + bool(diagonal) + 1)
     axes.grid(axis="y")
     handles = []
     if diagonal:
         handles += axes.plot([0, 100], [0, 100], color=rcParams["xtick.color"])
     for k, points in enumerate(series.values()):
-        handles += axes.plot(*zip(*points, strict=True), f"C{k}", marker=MARKERS[k])
-    steps = sorted({x for points in series.values() for x, _ in points})
-    if len(steps) < 8:
-        axes.set_xticks(steps, [f"{step:.4g}" for step in steps])
+        if points:
+            handles += axes.plot(*zip(*points, strict=True), f"C{k}", marker=MARKERS[k])
     axes.set_xlabel(across)
-    axes.set_title(up, loc="left", x=-58 / (0.98 * WIDTH - 58), size=9.75, color=rcParams["axes.labelcolor"])
-    add_legend(figure, handles, [*filter(None, [diagonal]), *series], handlelength=4)
+    axes.set_title(up, loc="left", x=-58 / (0.98 * WIDTH - 58), size="medium", color=rcParams["axes.labelcolor"])
+    add_legend(figure, handles, [*filter(None, [diagonal]), *drawn], handlelength=4)
     return figure
 
 
@@ -170,11 +184,14 @@ def class_bars(counts: dict[str, dict[str, int]], title: str) -> Figure:
 def report_picture(
     plot: Callable[[dict[str, Any]], Figure], series: dict[str, Any], title: str, path: Path
 ) -> list[Part]:
-    """Draws the first `MAX_SERIES` series into a report's folder, and returns the part that shows them, if any."""
-    if not series:
+    """Draws the first `MAX_SERIES` series into a report's folder, and returns the part that shows them, if any.
+
+    There is a series for each experiment, empty if it is not in this picture, so that all pictures have its colour.
+    """
+    if not any(series.values()):
         return []
     if len(series) > MAX_SERIES:
-        title += f" (the first {MAX_SERIES} of {len(series)})"
+        title += f" (of the first {MAX_SERIES} of {len(series)} experiments)"
     drawn = dict(list(series.items())[:MAX_SERIES])
     files = draw(lambda: plot(drawn), title, path)
     light, dark = (f"data:image/svg+xml;base64,{b64encode(file).decode()}" for file in files)
@@ -185,7 +202,7 @@ def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:
     """Draws the differences of F1 from the first experiment into the report's folder."""
     first, *others = result["groups"]
     titles = ["micro", "macro", *(c for c in result["classes"] if result["support"][c])]
-    series = {
+    series: dict[str, list[Point]] = {first["name"]: []} | {
         other["name"]: [
             Point(d["difference"], d["low"], d["high"], verdict(d) in SHOWN)
             for d in (other["difference"][title] for title in titles)
@@ -202,28 +219,29 @@ def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:
 
 
 def run_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
-    """Draws the first run of each experiment into the report's folder: F1 of each class, and if recorded, the learning
-    curve, the reliability diagram and the risk-coverage curve.
+    """Draws the first run of each experiment into the report's folder: F1 of each class, and if recorded, the
+    reliability diagram and the risk-coverage curve.
     """
     titles = ["micro", "macro", *(c for c in result["classes"] if result["support"][c])]
     shown = [run for run in runs if run.name in first_runs(result)]
     f1: dict[str, list[Point]] = {}
+    bins, risks = {}, {}
     for run in shown:
         found = [f1_of(result["runs"][run.name], title) for title in titles]
         f1[run.name] = [Point(v[score], *(v["intervals"][score] or (None, None))) for v, score in found if v]
-    records = {run.name: run.metrics["confidence"] for run in shown if run.metrics.get("confidence")}
-    bins = {name: [(100 * b["score"], 100 * b["precision"]) for b in of["bins"]] for name, of in records.items()}
-    risks = {name: [(100 * x, 100 * y) for x, y in of["risk_coverage"]] for name, of in records.items()}
+        record, name = run.metrics.get("confidence") or NO_SCORES, f"{run.name} ({len(run.classes)} classes)"
+        bins[name] = [(100 * b["score"], 100 * b["precision"]) for b in record["bins"]]
+        risks[name] = [(100 * x, 100 * y) for x, y in record["risk_coverage"]]
     parts: list[Part] = [("h2", "Pictures")]
     for plot, series, title, name in (
         (partial(forest_plot, titles, unit="F1 in percent", zero=False), f1,
          "F1 of each class and run, with 95 % intervals", "class_f1.svg"),
-        (partial(line_plot, across="epoch", up="validation F1 in percent"),
-         {run.name: run.curve for run in shown if run.curve}, "Validation F1 during training", "learning_curves.svg"),
         (partial(line_plot, across="mean score in percent", up="precision in percent", diagonal="perfect calibration"),
-         bins, "Reliability: mean score and precision of the entities of each bin", "reliability.svg"),
+         bins, f"Reliability: mean score and precision of the entities of each bin. {PERFECT} {OWN_CLASSES}",
+         "reliability.svg"),
         (partial(line_plot, across="coverage in percent", up="wrong entities in percent"), risks,
-         "Risk and coverage: the share of errors among the entities with the highest scores", "risk_coverage.svg"),
+         f"Risk and coverage: the share of errors among the entities with the highest scores. {OWN_CLASSES}",
+         "risk_coverage.svg"),
     ):  # fmt: skip
         parts += report_picture(plot, series, title, folder / name)
     return parts

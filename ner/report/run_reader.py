@@ -7,10 +7,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from ner.errors import InputError, message_of, nearest
+from ner.errors import InputError, nearest
 from ner.files import optional_json, using_records
 from ner.labels import classes_of, flat_ids, label_names, lookup_table
-from ner.runs.files import SURFACES, recorded_args
+from ner.runs.files import METRICS, PREDICTIONS, SURFACES, recorded_args
+from ner.runs.predictions import prediction_rows, require_scores_of
 from ner.scoring.scores import Counts, counts_of_ids
 
 NOT_THE_EXPERIMENT = ("seed", "output_dir")  # arguments in which runs of one experiment may differ
@@ -29,7 +30,6 @@ class Run:
     args: dict[str, Any]
     environment: dict[str, Any]
     metrics: dict[str, Any]  # of the test split, empty if there is no metrics.json
-    curve: list[tuple[float, float]]  # epoch and validation F1 in percent, during training
     seen: set[tuple[str, str]] | None  # class and surface form of each training entity, None if not recorded
 
     def counts(self, classes: list[str]) -> Counts:
@@ -58,11 +58,12 @@ def read_runs(folders: list[Path]) -> list[Run]:
 def read_run(folder: Path, name: str) -> Run:
     """The run in a folder, under a name.
 
-    Raises `InputError` for a folder without predictions, for a line that is not a prediction, and for records that
-    cannot be used.
+    Raises `InputError` for a folder without predictions, for a line that is not a prediction, for scores that the
+    predictions do not give, and for records that cannot be used.
     """
-    path = folder / "test" / "predictions.jsonl"
+    path = folder / "test" / PREDICTIONS
     rows = prediction_rows(path)
+    require_scores_of(rows, folder / "test")
     gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
     used = classes_of({tag for tags in (*gold, *predicted) for tag in tags})
     labels = optional_json(folder / "config.json").get("id2label", {})
@@ -73,7 +74,6 @@ def read_run(folder: Path, name: str) -> Run:
         raise InputError(
             f"{path}: found {', '.join(used)}; config.json knows {', '.join(classes)}; score the run again"
         )
-    history = optional_json(folder / "trainer_state.json").get("log_history", [])
     return Run(
         name,
         [row["tokens"] for row in rows],
@@ -83,34 +83,9 @@ def read_run(folder: Path, name: str) -> Run:
         classes,
         args=recorded_args(folder),
         environment=optional_json(folder / "environment.json"),
-        metrics=optional_json(folder / "test" / "metrics.json"),
-        curve=[(entry["epoch"], 100.0 * entry["eval_f1"]) for entry in history if "eval_f1" in entry],
+        metrics=optional_json(folder / "test" / METRICS),
         seen=training_surfaces(folder / SURFACES),
     )
-
-
-def prediction_rows(path: Path) -> list[dict[str, Any]]:
-    """The sentences of a `predictions.jsonl`, each with as many gold and predicted BIO tags as tokens.
-
-    Raises `InputError`, with the line, for anything else.
-    """
-    rows: list[dict[str, Any]] = []
-    try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                row = json.loads(line)
-                tokens, gold, predicted = row["tokens"], row["gold"], row["predicted"]
-                "".join([*tokens, *gold, *predicted, row.get("lang", "")]).encode()  # text, and whole characters
-                classes_of({*gold, *predicted})
-                if not len(tokens) == len(gold) == len(predicted):
-                    raise ValueError("tokens, gold and predicted differ in length")
-                rows.append(row)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        place = f"{path}:{len(rows) + 1}"
-        raise InputError(f"{place}: found no predictions ({message_of(error)}); run inference.py again") from None
-    if not rows:
-        raise InputError(f"{path}: holds no sentence; expected at least one; score another split")
-    return rows
 
 
 def training_surfaces(path: Path) -> set[tuple[str, str]] | None:

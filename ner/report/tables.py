@@ -5,13 +5,14 @@ from typing import Any
 from ner.errors import InputError
 from ner.report.findings import (
     EMPTY,
+    class_names,
     enumeration,
     finding,
     interval_in_points,
     mean_cell,
     p_cell,
+    points,
     score_cell,
-    signed_points,
     verdict,
     with_seeds,
 )
@@ -22,17 +23,18 @@ from ner.scoring.score_table import is_calibrated
 # A part of a report: what it is, and its content. `h2`, `p` and `lead` (a paragraph of the finding) have a text,
 # `table` has what `table` returns, `picture` what `ner.report.pictures` draws. Whoever renders a part escapes its text.
 Part = tuple[str, Any]
-DIFFERENCE = ("verdict", "difference", "95 % interval", "p", "p (Holm)")  # columns of a table
+DIFFERENCE = ("difference", "95 % interval", "verdict", "p", "p (Holm)")  # columns of a table
+OTHER_DIFFERENCES, MOST_LISTED = "Other differences", 5  # the section of those that are too many for a sentence
 SCORES = (("micro", "f1"), ("macro", "macro_f1"))
 LEAST_SCORES = (0.5, 0.8, 0.9, 0.95, 0.99)  # of entities, in the table of confidence
+VERDICTS = (
+    "“Not shown” means not significant, which is not the same as equal. “Not after Holm” means that the interval "
+    "excludes 0 or p is below 0.05, but not p after Holm's correction: of many tests, some fall below 0.05 by chance."
+)
 UNITS = (
     "Differences of F1 and their 95 % intervals are in points. The verdict follows from p after Holm's correction; the "
     "interval is not corrected. Macro F1, the mean over the classes with gold entities, is only described. "
     "docs/statistics.md explains the tests."
-)
-SINGLE = (
-    "With one seed per experiment, these tests are about these checkpoints. They say nothing about the method: another "
-    "seed changes every score too."
 )
 OVER_SEEDS = (
     "Runs that differ only in their seed are one experiment. Interval and p are for new seeds and new sentences; an "
@@ -51,7 +53,8 @@ CONFUSION = (
 CONFIDENCE = (
     "The score of an entity is the probability that it is right, calibrated on the validation split. The expected "
     "calibration error (ECE) is in points. Under “≥” are precision and, in brackets, coverage of the entities with at "
-    "least such a score, in percent, over all classes of a run. docs/confidence.md explains this."
+    "least such a score, in percent. All classes of a run count: do not compare runs that know different classes. "
+    "docs/confidence.md explains this."
 )
 
 
@@ -65,56 +68,62 @@ def table(title: str, head: list[str], rows: list[list[Any]], shade: list[list[f
 
 
 def opening(result: dict[str, Any]) -> list[Part]:
-    """The finding, and how the runs differ apart from what the experiment varies."""
+    """The finding, what the experiments are, and whether they differ in more than the experiment."""
     parts: list[Part] = [("lead", text) for text in finding(result)]
-    names, differing, unrecorded = list(result["runs"]), result["differing"], result["unrecorded"]
-    if len(names) < 2:
+    if len(result["runs"]) < 2:
         return parts
+    for group in result["groups"]:
+        trained = f"trained {group['trained']}; " if group["trained"] else ""
+        parts.append(("p", f"{with_seeds(group)}: {trained}micro F1 {mean_cell(group['f1']['micro'])}."))
+    what = [d["what"] for d in result["differing"]]
     about = "Everything else that all runs record is the same."
-    if differing:
-        listed = enumeration([d["what"] for d in differing])
-        about = f"Note that the runs differ in more than the experiment: in {listed}."
-    if unrecorded:
-        about += f" Not every run has {enumeration(unrecorded)}."
-    parts.append(("p", about))
-    if differing:
-        rows = [[d["what"], *d["values"].values()] for d in differing]
-        parts.append(table("Other differences between the runs", ["recorded", *names], rows))
-    return parts
+    if what:
+        listed = enumeration(what) if len(what) <= MOST_LISTED else f"{len(what)} recorded values"
+        about = f"Note that the runs differ in more than the experiment: in {listed} (“{OTHER_DIFFERENCES}”, below)."
+    if result["unrecorded"]:
+        about += f" Not every run has {enumeration(result['unrecorded'])}."
+    scored = f"All scores are on the same {result['sentences']:,} test sentences, with "
+    scored += f"{sum(result['support'].values()):,} entities of {class_names(result['classes'])}."
+    return [*parts, ("p", f"{scored} {about}")]
 
 
 def tables(result: dict[str, Any]) -> list[Part]:
-    """The parts after the opening: differences, then scores, then where the errors are."""
+    """The parts after the opening: differences, then scores, where the errors are, and how else the runs differ."""
     first, *others = result["groups"]
     seeds = any(len(group["runs"]) > 1 for group in (first, *others))
     parts: list[Part] = []
     if others:
-        parts += [("h2", "Differences"), ("p", UNITS), ("p", OVER_SEEDS if seeds else SINGLE)]
-        parts += [difference_table(first, other, result["support"]) for other in others]
-    parts += [("h2", "F1"), ("p", score_text(result))]
-    parts += [*f1_tables(result, seeds), own_score_table(result["runs"])]
+        parts += [("h2", "Differences"), *(difference_table(first, other, result["support"]) for other in others)]
+        parts += [("p", VERDICTS), ("p", f"{UNITS} {OVER_SEEDS}" if seeds else UNITS)]
+    parts += [("h2", "F1"), *f1_tables(result, seeds), own_score_table(result["runs"]), ("p", score_text(result))]
     if "by_language" in result:
         parts += language_tables(result)
-    return [*parts, *error_tables(result)]
+    parts += error_tables(result)
+    if result["differing"]:
+        rows = [[d["what"], *d["values"].values()] for d in result["differing"]]
+        title = "What the runs record differently, besides the experiment"
+        parts += [("h2", OTHER_DIFFERENCES), table(title, ["recorded", *result["runs"]], rows)]
+    return parts
 
 
 def difference_table(first: dict[str, Any], other: dict[str, Any], support: dict[str, int]) -> Part:
     """Verdict, difference, interval and p of each F1; over several seeds, the minimal detectable difference as well."""
     differences = {title: d for title, d in other["difference"].items() if d}
     entities: dict[str, Any] = {"micro": sum(support.values()), "macro": ""} | support
-    rows = [[title, entities[title], *difference_cells(d)] for title, d in differences.items()]
-    head = ["class", "gold entities", *DIFFERENCE]
+    rows = [[title, *difference_cells(d)] for title, d in differences.items()]
+    head = ["class", *DIFFERENCE]
     if any(d["detectable"] for d in differences.values()):
         head.append("detectable")
         rows = [[*row, detectable_cell(d)] for row, d in zip(rows, differences.values(), strict=True)]
-    return table(f"{other['name']} against {first['name']}", head, rows)
+    rows = [[*row, entities[title]] for row, title in zip(rows, differences, strict=True)]
+    return table(f"{other['name']} against {first['name']}", [*head, "gold entities"], rows)
 
 
 def difference_cells(d: dict[str, Any]) -> list[str]:
-    """The cells of a difference in a table: verdict, points, interval, p, and p after Holm's correction."""
+    """The cells of a difference in a table: points, interval, verdict, p, and p after Holm's correction."""
     untested = "not tested" if d["p"] is None else "described only"
     p, corrected = p_cell(d["p"]), p_cell(d.get("p_holm"))
-    return [verdict(d) or untested, signed_points(d["difference"]), interval_in_points(d), p, corrected]
+    return [points(d["difference"], sign="+"), interval_in_points(d), verdict(d) or untested, p, corrected]
 
 
 def detectable_cell(d: dict[str, Any]) -> str:
@@ -124,7 +133,7 @@ def detectable_cell(d: dict[str, Any]) -> str:
     """
     if d.get("p_holm") is None:
         return EMPTY
-    return f"±{100 * d['detectable']:.1f}" if d["detectable"] < 1 else "none"
+    return f"±{points(d['detectable'])}" if d["detectable"] < 1 else "none"
 
 
 def score_text(result: dict[str, Any]) -> str:
@@ -145,14 +154,14 @@ def f1_tables(result: dict[str, Any], seeds: bool) -> list[Part]:
     parts = []
     if seeds:
         rows = [
-            [title, n, *(mean_cell(g["f1"][title]) if n != 0 else EMPTY for g in groups)]
+            [title, *(mean_cell(g["f1"][title]) if n != 0 else EMPTY for g in groups), n]
             for title, n in entities.items()
         ]
         parts = [
-            table("Mean F1 ± standard deviation over seeds", ["class", "gold entities", *map(with_seeds, groups)], rows)
+            table("Mean F1 ± standard deviation over seeds", ["class", *map(with_seeds, groups), "gold entities"], rows)
         ]
-    rows = [[title, n, *(score_cell(*f1_of(r, title)) for r in runs.values())] for title, n in entities.items()]
-    return [*parts, table("F1 of each run on the compared classes", ["class", "gold entities", *runs], rows)]
+    rows = [[title, *(score_cell(*f1_of(r, title)) for r in runs.values()), n] for title, n in entities.items()]
+    return [*parts, table("F1 of each run on the compared classes", ["class", *runs, "gold entities"], rows)]
 
 
 def f1_of(run: dict[str, Any], title: str) -> tuple[dict[str, Any] | None, str]:
@@ -177,18 +186,18 @@ def own_score_table(runs: dict[str, Any]) -> Part:
 def language_tables(result: dict[str, Any]) -> list[Part]:
     """Micro F1 of each run by language, and how that of the other experiments differs from that of the first."""
     about, (first, *others) = result["by_language"], result["groups"]
-    head = ["language", "sentences", "gold entities", *result["runs"]]
+    head = ["language", *result["runs"], "gold entities", "sentences"]
     rows = [
-        [lang, of["sentences"], of["gold_entities"]]
-        + [score_cell(scores if of["gold_entities"] else None, "f1") for scores in of["runs"].values()]
+        [lang, *(score_cell(each if n else None, "f1") for each in of["runs"].values()), n, of["sentences"]]
         for lang, of in about.items()
+        for n in [of["gold_entities"]]
     ]
     parts = [("h2", "Languages"), table("Micro F1 by language", head, rows)]
     for k, other in enumerate(others):
         tested = {lang: of for lang, of in about.items() if of["gold_entities"]}
-        rows = [[lang, of["gold_entities"], *difference_cells(of["differences"][k])] for lang, of in tested.items()]
+        rows = [[lang, *difference_cells(of["differences"][k]), of["gold_entities"]] for lang, of in tested.items()]
         title = f"{other['name']} against {first['name']}, micro F1 by language"
-        parts.append(table(title, ["language", "gold entities", *DIFFERENCE], rows))
+        parts.append(table(title, ["language", *DIFFERENCE, "gold entities"], rows))
     return parts
 
 
@@ -197,7 +206,7 @@ def error_tables(result: dict[str, Any]) -> list[Part]:
     errors = result["errors"]
     runs, per_run = list(errors), list(errors.values())
     kinds = [[kind, *(e["kinds"][kind] for e in per_run)] for kind in KINDS]
-    parts = [("h2", "Where the errors are"), ("p", KINDS_OF_ERROR), table("Errors by kind", ["kind", *runs], kinds)]
+    parts = [("h2", "Where the errors are"), table("Errors by kind", ["kind", *runs], kinds)]
     if any(e["by_seen"] for e in per_run):
         unknown = dict.fromkeys(("seen", "unseen"))
         rows = [[form, *(part_cell((e["by_seen"] or unknown)[form]) for e in per_run)] for form in unknown]
@@ -205,7 +214,7 @@ def error_tables(result: dict[str, Any]) -> list[Part]:
         parts.append(table(title, ["surface form", *runs], rows))
     rows = [[length, *(part_cell(e["by_length"][length]) for e in per_run)] for length in LENGTHS]
     parts.append(table("F1 by number of tokens in the entity (gold entities)", ["tokens", *runs], rows))
-    return [*parts, ("h2", "Confusion"), ("p", CONFUSION), *confusion_tables(result)]
+    return [*parts, ("p", KINDS_OF_ERROR), ("h2", "Confusion"), *confusion_tables(result), ("p", CONFUSION)]
 
 
 def part_cell(scores: dict[str, Any] | None) -> str:
@@ -254,16 +263,17 @@ def confidence_table(runs: list[Run]) -> list[Part]:
                 where = f"{run.name}: test/metrics.json"
                 raise InputError(f"{where}: found confidence without {error}; score the run again") from error
     title = "How far the scores can be trusted"
-    return [("h2", "Scores of entities"), ("p", CONFIDENCE), table(title, head, rows)] if rows else []
+    return [("h2", "Scores of entities"), table(title, head, rows), ("p", CONFIDENCE)] if rows else []
 
 
 def confidence_cells(record: dict[str, Any]) -> list[Any]:
     """The cells of a run in the table of confidence; no precision where no entity reaches a least score."""
     after, at = record["after"], {each["threshold"]: each for each in record["thresholds"]}
     before = f"{100 * record['before']['ece']:.1f}" if is_calibrated(record) else "not calibrated"
-    ece, low, high = (f"{100 * value:.1f}" for value in (after["ece"], *after["ece_interval"]))
+    ece = f"{100 * after['ece']:.1f}"
+    interval = " to ".join(f"{100 * end:.1f}" for end in after["ece_interval"] or ()) or EMPTY  # none for few entities
     return [
-        record["entities"], before, ece, f"{low} to {high}", f"{after['brier']:.3f}",
+        record["entities"], before, ece, interval, f"{after['brier']:.3f}",
         *(
             EMPTY if at[least]["precision"] is None
             else f"{100 * at[least]['precision']:.1f} ({100 * at[least]['coverage']:.1f})"

@@ -1,11 +1,12 @@
 """A run folder: whether a training may begin or continue there, and that no second one does at the same time.
 
-A finished run is never changed by training. Its model card, `README.md`, is written last, so a folder with a run's
-`args.yaml` and without a card holds an unfinished run.
+A finished run is never changed by training. Its manifest is written last, so a folder with a run's `args.yaml` and
+without a manifest holds an unfinished run.
 """
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,12 +14,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ner.errors import InputError
-from ner.runs.files import recorded_args
+from ner.runs.files import CARD, MANIFEST, recorded_args
 
 LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
 STATE = "trainer_state.json"  # the last file that Trainer writes into a checkpoint
-UNFINISHED = ".unfinished-*"  # what `whole_file` writes before it takes its place
+UNFINISHED = ".unfinished-*"  # what `ner.files` writes before it takes its place
 RUN_ARGUMENTS = {"dataset", "model_checkpoint", "masked_training", "output_dir"}  # in the args.yaml of every run
 NEW = {LOCK, "data"}  # what a folder may hold before its training: the lock, and an audit of `data.py`
 
@@ -36,7 +37,7 @@ def is_run(folder: Path) -> bool:
 
 def is_finished(folder: Path) -> bool:
     """Whether the folder holds a finished run of this project."""
-    return is_run(folder) and (folder / "README.md").is_file()
+    return is_run(folder) and (folder / MANIFEST).is_file()
 
 
 def require_trainable(run: Path, resumes: bool) -> None:
@@ -50,7 +51,13 @@ def require_trainable(run: Path, resumes: bool) -> None:
             f"another, or delete it first; to train its model further: --model_checkpoint {run} --output_dir NEW"
         )
     if is_run(run):
-        if not resumes and any((checkpoint / STATE).is_file() for checkpoint in checkpoints_in(run)):
+        has_checkpoint = any((checkpoint / STATE).is_file() for checkpoint in checkpoints_in(run))
+        if (run / CARD).is_file() and not has_checkpoint:
+            raise InputError(
+                f"--output_dir: {run} holds a run with a {CARD} and without a {MANIFEST}: an earlier version finished "
+                "it, or it was killed at its very end; expected a new folder; name another, or delete it first"
+            )
+        if has_checkpoint and not resumes:
             raise InputError(
                 f"--output_dir: {run} holds an unfinished run; continue it with --resume_from_checkpoint true, name "
                 "another folder, or delete it first"
@@ -92,7 +99,7 @@ def locked(run: Path) -> Iterator[None]:
         ) from None
     with lock:
         for path in run.rglob(UNFINISHED):  # what a killed training was writing
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield
         if is_finished(run):  # it needs no lock: nobody can train there again
             (run / LOCK).unlink()

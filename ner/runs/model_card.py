@@ -10,7 +10,8 @@ from ner.errors import InputError, printable
 from ner.files import optional_json, using_records, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import escape
-from ner.runs.files import BASELINE, ONNX, ONNX_FOLDERS, recorded_args
+from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS, PREDICTIONS, recorded_args
+from ner.runs.predictions import prediction_rows, require_scores_of
 from ner.scoring.score_table import interval_text, is_calibrated, percent, score_cells
 
 SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "accuracy": "Token accuracy"}
@@ -26,14 +27,14 @@ TEMPLATES.filters |= {
 
 def write_card(run: Path) -> None:
     """Writes the model card into the run folder. Raises `InputError` as `model_card` does."""
-    write_text(run / "README.md", model_card(run))
+    write_text(run / CARD, model_card(run))
 
 
 def model_card(run: Path) -> str:
     """The card's Markdown: metadata with a `model-index`, scores with intervals, training, use, limits, licence.
 
     The scores are those of the test split, or of validation where test was not scored. Raises `InputError` where the
-    folder holds no finished run.
+    folder holds no finished run, or predictions that do not give its scores.
     """
     config, environment = optional_json(run / "config.json"), optional_json(run / "environment.json")
     args = recorded_args(run)
@@ -41,10 +42,14 @@ def model_card(run: Path) -> str:
         raise InputError(
             f"{run}: lacks a config.json, environment.json or args.yaml; expected the folder of a finished run"
         )
-    scored = {split: optional_json(run / split / "metrics.json") for split in ("test", "validation")}
+    scored = {split: optional_json(run / split / METRICS) for split in ("test", "validation")}
     scored = {split: metrics for split, metrics in scored.items() if metrics}
     if not scored:
         raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
+    for each in scored:
+        if not (run / each / PREDICTIONS).is_file():  # a repository of the Hub, downloaded; `verify` finds other losses
+            continue
+        require_scores_of(prediction_rows(run / each / PREDICTIONS), run / each)
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
     with using_records(run):
         few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
@@ -101,7 +106,7 @@ def export_rows(run: Path, test: dict[str, Any]) -> list[list[str]]:
     if test.get("precision") == "bfloat16":
         variants.append(("the same in bfloat16", size, test))
     for folder, precision in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
-        model, metrics = run / folder / ONNX, optional_json(run / folder / "test" / "metrics.json")
+        model, metrics = run / folder / ONNX, optional_json(run / folder / "test" / METRICS)
         if metrics and model.is_file():
             variants.append((f"`{folder}/`, {precision}", model.stat().st_size, metrics))
     rows = []

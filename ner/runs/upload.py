@@ -10,22 +10,15 @@ import yaml
 from huggingface_hub import HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
-from ner.errors import InputError, message_of, printable
+from ner.errors import InputError, printable
 from ner.files import optional_json, read_record, write_json, write_text
-from ner.hub_files import is_repo_id, public_name
-from ner.runs.files import BASELINE, INDEX, ONNX, ONNX_FOLDERS, SPLITS, TOKENIZER_NAMES
+from ner.hub_files import LOG_IN, is_repo_id, public_name, refusal
+from ner.runs.files import BASELINE, CARD, INDEX, METRICS, PUSHED, WEIGHTS
+from ner.runs.manifest import require_intact, write_manifest
 from ner.runs.model_card import model_card
 
-WEIGHTS = "model.safetensors"
 CONFIGS = ("config.json", "tokenizer_config.json")
-RECORDS = ("args.yaml", "environment.json", "metrics.json", Path(BASELINE).name, *CONFIGS)  # may name local files
-# What is pushed beside the model card, as patterns within the run folder, in which `*` does not match a slash.
-# Of the scores only metrics.json: predictions.jsonl holds the text of the data.
-CHECKPOINT = ("config.json", "args.yaml", *TOKENIZER_NAMES, *(f"{split}/metrics.json" for split in SPLITS))
-PUSHED = (
-    *CHECKPOINT, "environment.json", WEIGHTS, "model-*-of-*.safetensors", INDEX, BASELINE,
-    *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (*CHECKPOINT, ONNX)),
-)  # fmt: skip
+RECORDS = ("args.yaml", "environment.json", METRICS, Path(BASELINE).name, *CONFIGS)  # may name local files
 
 
 def require_repo_and_login(repo_id: str, token: str | None) -> None:
@@ -36,15 +29,17 @@ def require_repo_and_login(repo_id: str, token: str | None) -> None:
     if not is_repo_id(repo_id):
         raise InputError(f"repository {repo_id!r}: expected OWNER/NAME in letters, digits, - _ and .")
     if token is None and get_token() is None:
-        raise InputError("no login to the Hub; expected a token; log in with `hf auth login`, or set HF_TOKEN")
+        raise InputError(f"no login to the Hub; expected a token; {LOG_IN}")
 
 
 def push(run: Path, repo_id: str, private: bool | None = None, token: str | None = None) -> RepoUrl:
     """Uploads a run with a newly rendered model card; the folder is not changed. Returns the repository's address.
 
-    Raises `InputError` where a file cannot be shared, or the Hub cannot be reached or refuses.
+    Raises `InputError` where the run is not as it was written, where a file cannot be shared, or the Hub cannot be
+    reached or refuses.
     """
     require_repo_and_login(repo_id, token)
+    require_intact(run)
     api, message = HfApi(token=token), f"{printable(run.resolve().name)}: weights, tokenizer, model card"
     with tempfile.TemporaryDirectory() as folder:
         stage(run, Path(folder))
@@ -54,17 +49,18 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
         except (HTTPError, OSError, RuntimeError, ValueError) as error:
             again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}{' --private' if private else ''}"
             raise InputError(
-                f"{repo_id}: not pushed: {message_of(error, 300)}; the run in {run} is whole; try again: {again}"
+                f"{repo_id}: not pushed: {refusal(error)}; the run in {run} is whole; try again: {again}"
             ) from error
     return repository
 
 
 def stage(run: Path, folder: Path) -> None:
-    """Puts what is pushed into a folder: a new model card, records without local paths, and links to all other files.
+    """Puts what is pushed into a folder: a new model card, records without local paths, links to all other files, and
+    the manifest of these.
 
     Raises `InputError` as `files_to_push` does, and for records that cannot be used.
     """
-    write_text(folder / "README.md", model_card(run))
+    write_text(folder / CARD, model_card(run))
     for path in files_to_push(run):
         staged = folder / path.relative_to(run)
         staged.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +72,7 @@ def stage(run: Path, folder: Path) -> None:
             write_text(staged, yaml.safe_dump(public, sort_keys=False, allow_unicode=True))
         else:
             write_json(staged, public)
+    write_manifest(folder)
 
 
 def files_to_push(run: Path) -> list[Path]:

@@ -96,12 +96,13 @@ def confidence(
 
 
 def bins_of(scores: np.ndarray) -> np.ndarray:
-    """The bin of each entity, [entity]: as many entities in each as possible, in the order of their scores."""
-    bins = np.empty(len(scores), dtype=np.int64)
-    parts = np.array_split(np.argsort(scores, kind="stable"), min(BINS, len(scores)))
-    for number, part in enumerate(parts):
-        bins[part] = number
-    return bins
+    """The bin of each entity, [entity]: as many entities in each as possible, in the order of their scores.
+
+    Equal scores share a bin, so that the bins do not depend on the order of the entities. A bin may be left out.
+    """
+    parts = np.array_split(np.sort(scores), min(BINS, len(scores)))
+    lowest = np.unique([part[0] for part in parts])
+    return np.searchsorted(lowest, scores, side="right") - 1
 
 
 def calibration_error(scores: np.ndarray, right: np.ndarray) -> float:
@@ -110,28 +111,28 @@ def calibration_error(scores: np.ndarray, right: np.ndarray) -> float:
 
 
 def calibration_error_interval(scores: np.ndarray, right: np.ndarray, sentence: np.ndarray) -> list[float]:
-    """[low, high]: in about 95 of 100 samples of sentences or more, the expected calibration error is in it.
+    """[low, high]: in at least 95 of 100 samples of sentences, the expected calibration error is in it.
 
-    The entities of resampled sentences stay in their bins. Chance alone makes an error, because the precision of each
-    bin varies: once in the sample, and once more in each resample. So `high` is that of the percentile bootstrap, but
-    `low` is that of the basic bootstrap, or 0 where chance alone makes errors as large as that of the sample.
+    Chance alone makes an error, because the precision of each bin varies. How large one is simulated: each entity is
+    right with the probability that its score states, and the entities of a sentence are so together, which makes the
+    error vary most. `low` is 0 unless the error exceeds nearly all of these. The bootstrap over sentences, whose
+    entities stay in their bins, widens the interval where it shows that the error varies more than that.
     """
     bins = bins_of(scores)
     index = np.unique(sentence, return_inverse=True)[1]
     distance, size = np.zeros((2, index.max() + 1, bins.max() + 1))
     np.add.at(distance, (index, bins), scores - right)
     np.add.at(size, (index, bins), 1)
-    gaps = distance.sum(axis=0) / size.sum(axis=0)
-    rng, errors, chance = np.random.default_rng(SEED), [], []
+    rng, resampled, by_chance = np.random.default_rng(SEED), [], []
     for _ in range(RESAMPLES):
         drawn = np.bincount(rng.integers(len(size), size=len(size)), minlength=len(size))
-        of_bins, entities = drawn @ distance, drawn @ size
-        errors.append(np.abs(of_bins).sum() / entities.sum())
-        chance.append(np.abs(of_bins - gaps * entities).sum() / entities.sum())
+        resampled.append(np.abs(drawn @ distance).sum() / (drawn @ size).sum())
+        by_chance.append(
+            np.abs(np.bincount(bins, scores - (rng.random(len(size))[index] < scores))).sum() / len(scores)
+        )
     error = calibration_error(scores, right)
-    high = float(np.percentile(errors, 97.5))
-    by_chance = error <= np.percentile(chance, 97.5)
-    return [0.0 if by_chance else max(0.0, 2 * error - high), high]
+    chance, bootstrap = np.percentile(by_chance, 97.5), np.percentile(resampled, 97.5)
+    return [max(0.0, float(error - max(chance, bootstrap - error))), float(max(chance, bootstrap))]
 
 
 def brier(scores: np.ndarray, right: np.ndarray) -> float:
@@ -147,7 +148,11 @@ def threshold_record(scores: np.ndarray, right: np.ndarray, threshold: float) ->
 
 
 def risk_coverage(scores: np.ndarray, right: np.ndarray) -> list[list[float]]:
-    """Points [coverage, risk]: the share of wrong entities among the most certain ones, for growing shares of these."""
-    wrong = np.cumsum(~right[np.argsort(-scores, kind="stable")])
+    """Points [coverage, risk]: the share of wrong entities among the most certain ones, for growing shares of these.
+
+    Of entities with equal scores, each counts as wrong by the share of them that is: their order means nothing.
+    """
+    equal = np.unique(-scores, return_inverse=True)[1]
+    wrong = np.cumsum((np.bincount(equal, ~right) / np.bincount(equal))[np.sort(equal)])
     counts = np.unique(np.linspace(1, len(scores), min(CURVE, len(scores))).round().astype(int))
     return [[float(n / len(scores)), float(wrong[n - 1] / n)] for n in counts]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ner.encoder.checkpoints import load_for_tagging
+from ner.encoder.checkpoints import load_for_tagging, save_tokenizer
 from ner.errors import InputError, message_of
 from ner.runs.files import ONNX, ONNX_FOLDERS
 from ner.tagging.prediction import Logits
@@ -20,18 +20,20 @@ log = logging.getLogger("ner")
 QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
 
 
-def export(run: Path) -> None:
-    """Writes `onnx/` and `onnx_int8/` into a run folder, unless they are there.
+def export(run: Path) -> bool:
+    """Writes `onnx/` and `onnx_int8/` into a run folder, each unless it is there; returns whether it wrote one.
 
     Each is a complete checkpoint: config.json, tokenizer, model.onnx and, if the run has it, args.yaml. The model takes
     input_ids and attention_mask, int64 [row, position], and gives logits, float32 [row, position, label]. Raises
     `InputError` where the folder holds no run, or a model that is too large for one file or that the exporter cannot
     export.
     """
-    present = [folder for folder in ONNX_FOLDERS if (run / folder).exists()]
-    if present:
-        log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(present))
-        return
+    unfinished = run / ".onnx-unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
+    absent = [folder for folder in ONNX_FOLDERS if not (run / folder).exists()]
+    if not absent:
+        log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(ONNX_FOLDERS))
+        return False
     if not (run / "config.json").is_file():
         raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
     model, tokenizer = load_for_tagging(str(run))
@@ -39,20 +41,18 @@ def export(run: Path) -> None:
         raise InputError(
             f"{run}: found {model.num_parameters():,} parameters; expected less than 2 GiB, the limit of an ONNX file"
         )
-    unfinished = run / ".onnx-unfinished"
     full, small = (unfinished / folder for folder in ONNX_FOLDERS)
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
     try:
         for new in (full, small):
-            tokenizer.save_pretrained(new)
+            save_tokenizer(tokenizer, new)
             for name in ("config.json", "args.yaml"):
                 if (run / name).is_file():
                     shutil.copy(run / name, new)
         with quiet():
             write_onnx(model, full / ONNX)
             write_int8(full / ONNX, small / ONNX)
-        for new in (full, small):
-            new.rename(run / new.name)
+        for folder in absent:
+            (unfinished / folder).rename(run / folder)
     except torch.onnx.OnnxExporterError as error:
         raise InputError(
             f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
@@ -60,7 +60,8 @@ def export(run: Path) -> None:
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    log.info("wrote %s", " and ".join(str(run / folder) for folder in ONNX_FOLDERS))
+    log.info("wrote %s", " and ".join(str(run / folder) for folder in absent))
+    return True
 
 
 def write_onnx(model: PreTrainedModel, path: Path) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError
-from ner.files import write_json, write_text
+from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
-from ner.labels import classes_of, equal_spans, spans, tag_lists
+from ner.labels import Spans, classes_of, equal_spans, spans, tag_lists
 from ner.scoring.calibration import Calibration, confidence
 from ner.scoring.intervals import scores_with_intervals
 from ner.scoring.scores import invalid_transitions
@@ -40,12 +40,23 @@ class ScoredSplit:
     calibration: Calibration
 
     @cached_property
+    def gold(self) -> Spans:
+        """The gold entities."""
+        return spans(self.sentences.tags, self.sentences.lengths, self.sentences.names)
+
+    @cached_property
     def right(self) -> np.ndarray:
         """True [predicted entity] where a gold entity has the same words and class."""
-        gold = spans(self.sentences.tags, self.sentences.lengths, self.sentences.names)
         right = np.zeros(len(self.tagged.probabilities), dtype=bool)
-        right[equal_spans(self.tagged.entities, gold)[0]] = True
+        right[equal_spans(self.tagged.entities, self.gold)[0]] = True
         return right
+
+    @property
+    def unconstrained_f1(self) -> float:
+        """Micro F1 of the best label of each word by itself, as programs take it that know no other decoding."""
+        found = spans(self.tagged.best_ids, self.sentences.lengths, self.sentences.names)
+        right, total = len(equal_spans(found, self.gold)[0]), len(found.start) + len(self.gold.start)
+        return 2 * right / max(1, total)
 
     @cached_property
     def predicted(self) -> list[list[str]]:
@@ -68,6 +79,7 @@ class ScoredSplit:
             "data_fingerprint": self.fingerprint,
             "precision": self.precision,
             "constrained_decoding": self.constrained,
+            "unconstrained_f1": self.unconstrained_f1,
             "overall": scores["overall"],
             "per_class": {c: scores["per_class"].get(c) for c in classes},
             "intervals": {
@@ -79,16 +91,16 @@ class ScoredSplit:
         }
 
     def write(self, folder: Path) -> None:
-        """Writes `predictions.jsonl` and `metrics.json` into a folder, which is made where it is absent."""
+        """Writes `predictions.jsonl` and `metrics.json` into a folder: both or, if it is interrupted, neither."""
         s = self.sentences
         rows = zip(s.langs, s.token_lists(), s.tag_lists(), self.predicted, strict=True)
         keys = ("lang", "tokens", "gold", "predicted")
         lines = [
             json.dumps({"id": i} | dict(zip(keys, row, strict=True)), ensure_ascii=False) for i, row in enumerate(rows)
         ]
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "predictions.jsonl", "".join(f"{line}\n" for line in lines))
-        write_json(folder / "metrics.json", self.metrics)
+        with written_together(folder) as new:
+            write_text(new / "predictions.jsonl", "".join(f"{line}\n" for line in lines))
+            write_json(new / "metrics.json", self.metrics)
 
 
 def score(

@@ -1,5 +1,8 @@
 """A checkpoint that tags: from words to labels, and from raw text to entities with character offsets."""
 
+import logging
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,10 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging, resolve_checkpoint
-from ner.encoder.encoding import encode, require_embedded, window_size
+from ner.encoder.encoding import LEAST_WINDOW, encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision, scoring_precision
 from ner.encoder.word_splitter import word_offsets
 from ner.errors import InputError
@@ -21,12 +24,24 @@ from ner.tagging.decoding import best_tags, entity_probabilities, independent_pr
 from ner.tagging.onnx_export import onnx_logits
 from ner.tagging.prediction import Batching, Logits, batching_for, torch_logits, word_logits
 
+log = logging.getLogger("ner")
+# What training writes into config.json, with what each must be; a calibration is null until the training ends.
+OWN_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "masked_training": (lambda value: isinstance(value, bool), "true or false"),
+    "constrained_decoding": (lambda value: isinstance(value, bool), "true or false"),
+    "trained_window": (lambda value: type(value) is int and value >= LEAST_WINDOW, f"a number from {LEAST_WINDOW}"),
+    CALIBRATION: (lambda value: value is None or is_calibration(value), "slope and intercept, two numbers"),
+}
+
 
 @dataclass(frozen=True)
 class Tagged:
-    """The label id of each word, int16 [token], the entities in order, and their probabilities, float64 [entity]."""
+    """The label id of each word and the best one of each word by itself, int16 [token], which are equal unless tags are
+    constrained; the entities in order, and their probabilities, float64 [entity].
+    """
 
     ids: np.ndarray
+    best_ids: np.ndarray
     entities: Spans
     probabilities: np.ndarray
 
@@ -67,10 +82,23 @@ class Tagger:
 
         If `precision` is None, it is the one that the hardware suits. If `constrained` is None, tags are constrained if
         the checkpoint was trained so; one that was not trained here may begin entities with `I-`. `max_length` and
-        `batch_size` are those of `window_size` and `batching_for`. Raises `InputError` where it cannot be used.
+        `batch_size` are those of `window_size` and `batching_for`. The scores of entities are only calibrated for the
+        decoding that the calibration was fitted with. Raises `InputError` where it cannot be used.
         """
         location = resolve_checkpoint(str(checkpoint))
         model, tokenizer = load_for_tagging(location)
+        require_own_keys(model.config, location)
+        labels, trained = label_set(model.config), getattr(model.config, "constrained_decoding", False)
+        constrained = trained if constrained is None else constrained
+        if constrained:
+            require_beginnings(labels, location)
+        calibration = Calibration(**(getattr(model.config, CALIBRATION, None) or {}))
+        if constrained != trained and calibration != Calibration():
+            log.info(
+                "the scores of entities are not calibrated: the checkpoint's calibration is for tags %s constraints",
+                "with" if trained else "without",
+            )
+            calibration = Calibration()
         exported = model.device.type == "meta"
         device = torch.device("cpu" if exported else device)
         batching = batching_for(batch_size, device)
@@ -79,19 +107,17 @@ class Tagger:
         else:
             precision = scoring_precision(choose_precision(precision, device, model.config.model_type))
             logits = torch_logits(model.to(device, getattr(torch, precision)))
-        if constrained is None:
-            constrained = getattr(model.config, "constrained_decoding", None) is True
         return cls(
             place=location,
             logits=logits,
             precision=precision,
             model=model,
             tokenizer=tokenizer,
-            checkpoint_labels=label_set(model.config),
+            checkpoint_labels=labels,
             window=window_size(tokenizer, model, max_length),
             batching=batching,
             constrained=constrained,
-            calibration=Calibration(**(getattr(model.config, CALIBRATION, None) or {})),
+            calibration=calibration,
         )
 
     @property
@@ -123,11 +149,47 @@ class Tagger:
             )
         scores = np.full((len(logits), len(self.names)), -np.inf, dtype=np.float32)
         scores[:, [self.names.index(label) for label in labels]] = logits
-        ids = best_tags(scores, lengths, self.constrained)
+        ids, best_ids = (best_tags(scores, lengths, constrained) for constrained in (self.constrained, False))
         entities = spans(ids, lengths, self.names)
         if self.constrained:
-            return Tagged(ids, entities, entity_probabilities(scores, lengths, entities))
-        return Tagged(ids, entities, independent_probabilities(scores, lengths, ids, entities))
+            probabilities = entity_probabilities(scores, lengths, entities)
+        else:
+            probabilities = independent_probabilities(scores, lengths, ids, entities)
+        return Tagged(ids, best_ids, entities, probabilities)
+
+
+def require_own_keys(config: PreTrainedConfig, location: str) -> None:
+    """Raises `InputError` where the config of a checkpoint that was trained here has lost a key, or its value.
+
+    Without the check, the feature that a key stands for would turn itself off. A config with any of the keys is one of
+    this project.
+    """
+    if not any(hasattr(config, key) for key in OWN_KEYS):
+        return
+    for key, (is_right, expected) in OWN_KEYS.items():
+        found = f"found {key}: {getattr(config, key)!r}" if hasattr(config, key) else f"found no {key}"
+        if not (hasattr(config, key) and is_right(getattr(config, key))):
+            raise InputError(
+                f"{location}: config.json: {found}; expected {expected}; the file is damaged: copy the checkpoint "
+                "again, or train it again"
+            )
+
+
+def is_calibration(value: Any) -> bool:
+    """Whether a value of config.json holds the two numbers of a `Calibration`."""
+    if not isinstance(value, dict) or value.keys() != {"slope", "intercept"}:
+        return False
+    return all(type(number) in (int, float) and math.isfinite(number) for number in value.values())
+
+
+def require_beginnings(labels: list[str], location: str) -> None:
+    """Raises `InputError` where a class has no `B-` label: under the rules of BIO its entities could never begin."""
+    without = [c for c in classes_of(labels) if f"B-{c}" not in labels]
+    if without:
+        raise InputError(
+            f"{location}: found no label B-{without[0]}; expected a B- label of each class, with which entities begin "
+            "under --constrained_decoding true; leave the option out"
+        )
 
 
 def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO
+from typing import TextIO
 
 from ner.errors import InputError
 from ner.files import whole_file
@@ -33,10 +33,10 @@ def decoded(lines: Iterable[bytes], place: str) -> Iterator[str]:
         yield text.removesuffix("\n").removesuffix("\r")
 
 
-def output(path: str | None) -> AbstractContextManager[IO[str]]:
-    """Standard output, a pipe or a device as it is, or a file that appears when it is complete."""
+def output(path: str | None) -> AbstractContextManager[TextIO]:
+    """Standard output, a pipe or a device as it is, or a file that appears when it is complete: a link's target."""
     if path in (None, "/dev/stdout"):
         return nullcontext(sys.stdout)
     if os.path.exists(path) and not os.path.isfile(path):  # opening refuses a folder
         return open(path, "w", encoding="utf-8", newline="\n")
-    return whole_file(path)
+    return whole_file(os.path.realpath(path))

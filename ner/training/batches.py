@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import torch
-from transformers import PreTrainedTokenizerFast, TrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from ner.encoder.encoding import IGNORED, Encoded
+from ner.encoder.encoding import IGNORED, Encoded, embedding_rows
 from ner.errors import InputError
 
 
@@ -58,18 +58,25 @@ def training_table(train: Encoded, options: TrainingArguments) -> pa.Table:
     return pa.concat_tables([table, pa.Table.from_pylist([empty], schema=table.schema)])
 
 
-def require_mask(tokenizer: PreTrainedTokenizerFast) -> int:
-    """The id of the mask token. Raises `InputError` where the tokenizer has none."""
+def require_mask(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> int:
+    """The id of the mask token. Raises `InputError` where the tokenizer has none, or the model no embedding for it."""
     if tokenizer.mask_token_id is None:
         raise InputError(
             f"--word_dropout: the tokenizer of {tokenizer.name_or_path} has no mask token; expected one to hide words "
             "behind; pass --word_dropout 0"
         )
-    return tokenizer.mask_token_id
+    mask, rows = tokenizer.mask_token_id, embedding_rows(model)
+    if mask >= rows:
+        raise InputError(
+            f"--word_dropout: found the id {mask} for the mask token {tokenizer.mask_token}; expected one below "
+            f"{rows}, the rows of the model's embeddings; pass --word_dropout 0, or use the tokenizer that belongs to "
+            "the model"
+        )
+    return mask
 
 
 def with_hidden_words(input_ids: torch.Tensor, share: float, tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
     """The ids [row, position] with each hidden by a probability of `share`, except special tokens."""
     special = torch.tensor(tokenizer.all_special_ids, device=input_ids.device)
     hidden = (torch.rand(input_ids.shape, device=input_ids.device) < share) & ~torch.isin(input_ids, special)
-    return input_ids.masked_fill(hidden, require_mask(tokenizer))
+    return input_ids.masked_fill(hidden, tokenizer.mask_token_id)

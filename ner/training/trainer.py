@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,13 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.integrations import get_available_reporting_integrations
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import TrainOutput
 
+from ner.encoder.checkpoints import save_tokenizer
 from ner.encoder.encoding import IGNORED, Encoded
-from ner.errors import InputError, message_of
+from ner.errors import InputError, enough_memory, message_of
 from ner.tagging.decoding import best_tags
 from ner.training.batches import BatchesOfLikeLength, require_mask, training_table, with_hidden_words
 from ner.training.callbacks import LogLines, LogLinesAndBars, StopAtDivergence
@@ -40,10 +43,23 @@ class TaggingTrainer(Trainer):
 
     has_begun = False  # whether the model was trained on a batch
 
-    def train(self, *arguments: Any, **named: Any) -> TrainOutput:
-        """Trains. Raises `InputError` for what a library refuses before the model was trained on a batch."""
-        with refusals(self):
-            return super().train(*arguments, **named)
+    def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:
+        """Trains.
+
+        Raises `InputError` for what a library refuses before the model was trained on a batch, and where the memory is
+        exhausted. Of a checkpoint, pickles are read as weights only, so that none of them can run code.
+        """
+        remedy = (
+            f"lower --per_device_train_batch_size (it was {self.args.per_device_train_batch_size}) and, for the same "
+            "updates, raise --gradient_accumulation_steps; shorter windows need less memory too: --max_length"
+        )
+        with refusals(self, resume_from_checkpoint), enough_memory(remedy):
+            return super().train(resume_from_checkpoint, **named)
+
+    def evaluate(self, *arguments: Any, **named: Any) -> dict[str, float]:
+        """Evaluates. Raises `InputError` where the memory is exhausted."""
+        with enough_memory(f"lower --per_device_eval_batch_size (it was {self.args.per_device_eval_batch_size})"):
+            return super().evaluate(*arguments, **named)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         with saving(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"):
@@ -53,7 +69,7 @@ class TaggingTrainer(Trainer):
         if self.args.should_save:
             folder = output_dir or self.args.output_dir
             self.model.save_pretrained(folder, state_dict=state_dict)
-            self.processing_class.save_pretrained(folder)
+            save_tokenizer(self.processing_class, Path(folder))
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
@@ -85,14 +101,35 @@ class TaggingTrainer(Trainer):
         # Otherwise the checkpoint is the last of a training that had ended, by its updates or by early stopping.
 
 
+def require_trackers(names: list[str]) -> None:
+    """Raises `InputError` where a tracker of experiments that `--report_to` names is not installed."""
+    # Two of them are not always listed where they are installed.
+    absent = sorted({*names} - {*get_available_reporting_integrations(), "azure_ml", "flyte"})
+    if absent:
+        raise InputError(
+            f"--report_to: found {absent[0]}, which is not installed; expected the trackers of this environment; "
+            "install its package, or leave the option out"
+        )
+
+
 @contextmanager
-def refusals(trainer: TaggingTrainer | None = None) -> Iterator[None]:
-    """Turns what a library raises before a training has begun, for an option that it refuses, into an `InputError`."""
+def refusals(trainer: TaggingTrainer | None = None, checkpoint: str | None = None) -> Iterator[None]:
+    """Turns what a library raises before a training has begun into an `InputError`: for an option that it refuses, or
+    for a damaged file of the checkpoint that is resumed."""
     try:
         yield
-    except (ValueError, TypeError, ArithmeticError, ImportError, RuntimeError) as error:
-        if isinstance(error, InputError) or (trainer and trainer.has_begun):
+    except (
+        ValueError, TypeError, ArithmeticError, ImportError, RuntimeError, EOFError, OSError, UnpicklingError
+    ) as error:  # fmt: skip
+        if isinstance(error, InputError) or (trainer and trainer.has_begun) or getattr(error, "filename", None):
             raise
+        if checkpoint:
+            # torch's own message advises to run the code in the pickle.
+            found = "a damaged pickle" if isinstance(error, UnpicklingError) else message_of(error, 120)
+            raise InputError(
+                f"--resume_from_checkpoint: {checkpoint} cannot be continued: found {found}; expected undamaged files; "
+                "delete that folder, and resume from an earlier checkpoint or begin again"
+            ) from error
         raise InputError(f"training arguments: the training cannot begin: {message_of(error)}") from error
 
 
@@ -149,7 +186,7 @@ def build_trainer(
         trainer.remove_callback(callback)
     for callback in (LogLines if options.disable_tqdm else LogLinesAndBars, StopAtDivergence):
         trainer.add_callback(callback)
-    others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
+    others = [tokenizer.pad_token_id, require_mask(tokenizer, model) if options.word_dropout > 0 else None]
     if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
         train_used_rows(model, inputs, others)
     return trainer

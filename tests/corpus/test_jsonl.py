@@ -29,7 +29,7 @@ def random_rows(count: int) -> list[dict]:
     for i in range(count):
         tokens = ["".join(rng.choices(alphabet, k=rng.randint(0, 6))) for _ in range(rng.choice((0, 1, 5, 20)))]
         row = {"tokens": tokens, "ner_tags": [rng.randint(0, 30) for _ in tokens]}
-        made.append(row | ({"lang": rng.choice(("en", "de"))} if i % 3 else {"id": i, "more": [{"a": None}]}))
+        made.append(row | ({"lang": rng.choice(("en", "de"))} if i % 3 else {}))
     return made
 
 
@@ -80,6 +80,12 @@ def test_names_in_blocks_make_one_label_set(tmp_path):
         ('{"tokens": ["a"], "ner_tags": [0]} {"tokens": ["b"], "ner_tags": [0]}', "not on one line of its own"),
         ('{"tokens": ["a"],\n"ner_tags": [0]}', "JSON parse error"),
         ('{"tokens": ["a"], "ner_tags": [0], "tokens": ["b"]}', "specified twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "ner_tags": null}', "specified twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "n\\u0065r_tags": [1]}', "specified twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "lang": "en", "lang": "de"}', "specified twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "id": 1}', "found the key 'id'"),
+        ('{"tokens": ["a"], "ner_tags": [7], "tags": ["B-MISC"]}', "'B-MISC' in tags, and 7 (B-ANIM) in ner_tags"),
+        ('{"tokens": ["a"], "ner_tags": [0], "tags": ["O", "O"]}', "'O' in tags, and nothing (no label) in ner_tags"),
         ('{"tokens": ' + "[" * 100_000, "changed from string to array"),
     ],
 )
@@ -89,6 +95,18 @@ def test_a_wrong_line_is_named(tmp_path, wrong, message, before):
     path.write_text("\n".join([*[GOOD] * before, wrong, *[GOOD] * 20]) + "\n")
     with pytest.raises(InputError, match=rf"train_en\.jsonl:{before + 1}: .*{re.escape(message)}"):
         read(str(tmp_path), ["en"], "train")
+
+
+def test_tags_that_agree_with_numbers_are_read(tmp_path):
+    both = json.loads(GOOD) | {"tags": ["B-DIS", " O", "O"]}
+    write_jsonl(tmp_path / "train/train_en.jsonl", [both, json.loads(GOOD)])
+    assert read(str(tmp_path), ["en"], "train").tag_lists() == [["B-DIS", "O", "O"]] * 2
+
+
+def test_label_names_may_stand_beside_any_other_keys(tmp_path):
+    rows = [{"tokens": ["a"], "tags": ["B-LOC"], "id": i, "more": [{"a": None}] if i % 2 else "x"} for i in range(40)]
+    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
+    assert read(str(tmp_path), ["en"], "train").tag_lists() == [["B-LOC"]] * 40
 
 
 def test_numbers_after_names_are_named_with_their_line(tmp_path):

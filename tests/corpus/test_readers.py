@@ -84,11 +84,26 @@ def test_several_languages_follow_each_other(tmp_path):
         ("a\tO\n\nb\n", 3, "found 1 columns"),
         ("a\tO\nb\tx\ty\tz\n", 2, "found 4 columns"),
         ("a\tO\n\nb\tB-PER\n", 3, "unknown tag 'B-PER'; expected O, or B- or I- with LOC"),
+        ("a\tO\n12\tb\tB-LOC\n", 2, "found 3 columns, and 2 in the lines before"),
+        ("0\ta\tO\n\n1\tO\n", 3, "found 2 columns, and 3 in the lines before"),
+        ("#\tnews\n1\tIn\tO\tO\n2\tNew\tB-LOC\tB-LOC\n", 2, "found a tag in another column too: 'O'"),  # GermEval
+        ("0\tIn\tB-LOC\n1\tNew\tYork\tB-LOC\n", 2, "found a tag in another column too: 'B-LOC'"),
     ],
 )
 def test_a_wrong_tsv_line_is_named(tmp_path, text, line, message):
     with pytest.raises(InputError, match=rf"train_en\.tsv:{line}: .*{message}"):
         read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train", known_classes=["LOC"])
+
+
+def test_lines_that_are_read_in_part_or_skipped_are_named_once(tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
+    text = "0\t-DOCSTART-\tO\n\n0\tIn\tO\n1\tNew\tB-LOC\tbn:1\tQ1\n2\tYork\tI-LOC\tB-2\n\n0\t-DOCSTART-\tO\n0\tHi\tO\n"
+    result = read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train")
+    assert result.token_lists() == [["In", "New", "York"], ["Hi"]]
+    assert [message.partition("train_en.tsv:")[2] for message in caplog.messages] == [
+        "4: this line has another number of columns after the tag; they are not read (2 such lines)",
+        "1: this line is -DOCSTART- with an index; it is skipped (2 such lines)",
+    ]
 
 
 def test_a_tag_that_training_does_not_know_is_named(tmp_path):
@@ -118,7 +133,9 @@ def test_odd_names_are_no_data_sets(name):
 def test_a_copy_with_other_numbers_is_refused_and_no_network_names_the_ways_to_go_on():
     with pytest.raises(InputError, match="numbers its labels in another order"):
         read("tner/multinerd", ["en"], "train")
-    with pytest.raises(InputError, match=r"and not cached; name --dataset sample, or a local folder"):
+    with pytest.raises(
+        InputError, match=r"not cached: HF_HUB_OFFLINE is set; name --dataset sample, or a local folder"
+    ):
         read("Babelscape/multinerd", ["en"], "train")
 
 

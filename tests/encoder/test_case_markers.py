@@ -4,8 +4,9 @@ import json
 import random
 
 import architectures
+import numpy as np
 import pytest
-from conftest import WORDS, row, write_jsonl
+from conftest import NAMES, WORDS, row, write_jsonl
 from interrupted_runs import interrupted
 from trained_runs import CPU, argv, differ_by, predictions, read_json, tagged, weights
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
@@ -13,8 +14,9 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 import inference
 import train
 from ner.encoder.case_markers import RULES, with_case_markers
-from ner.encoder.checkpoints import load_tokenizer
-from ner.encoder.encoding import word_prefix
+from ner.encoder.checkpoints import load_tokenizer, save_tokenizer
+from ner.encoder.encoding import sub_tokens, word_prefix
+from ner.files import read_record
 from ner.tagging import onnx_export
 
 pytestmark = pytest.mark.slow
@@ -39,6 +41,7 @@ def homonyms(tmp_path_factory):
             tags = ["O"] * len(before) + ["B-LOC" if name == "Peru" else "B-ANIM", "O"]
             rows.append(row([*before, name, "."], tags))
         write_jsonl(folder / split / f"{split}_en.jsonl", rows)
+    (folder / "labels.txt").write_text("\n".join(NAMES))  # so few classes could be another corpus's numbers
     return folder
 
 
@@ -118,11 +121,34 @@ def test_a_training_resumes_with_its_markers(homonyms, encoder, run, tmp_path):
     assert differ_by(run, tmp_path / "resumed") == 0
 
 
-def test_a_checkpoint_with_markers_gets_no_second_ones(homonyms, run, tmp_path):
-    train.main(argv(homonyms, run, tmp_path / "again", *OPTIONS, "--max_steps", 1))
-    name = "bert.embeddings.word_embeddings.weight"
-    assert weights(tmp_path / "again")[name].shape == weights(run)[name].shape
-    assert tokens(AutoTokenizer.from_pretrained(tmp_path / "again"), "Peru").count("[title]") == 1
+@pytest.mark.parametrize("option", ["true", "false"])
+def test_a_checkpoint_with_markers_keeps_them_and_gets_no_second_ones(option, homonyms, run, tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
+    again, name = tmp_path / "again", "bert.embeddings.word_embeddings.weight"
+    more = ("--case_markers", option, "--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1,
+            "--load_best_model_at_end", "false")  # fmt: skip
+    train.main(argv(homonyms, run, again, *OPTIONS, *more))
+    assert "case markers: the checkpoint has them" in caplog.text and "gets none" not in caplog.text
+    assert read_record(again / "args.yaml")["case_markers"] is True
+    assert weights(again)[name].shape == weights(run)[name].shape
+    assert (again / "tokenizer.json").read_bytes() == (run / "tokenizer.json").read_bytes()
+    interrupted(again, tmp_path / "resumed", 1)
+    options = (*OPTIONS, *more, "--resume_from_checkpoint", "true")
+    train.main(argv(homonyms, run, tmp_path / "resumed", *options))
+    assert differ_by(again, tmp_path / "resumed") == 0
+
+
+@pytest.mark.parametrize("letter", ["ǅ", "Ⓐ"])
+def test_a_title_case_digraph_or_a_circled_letter_is_no_capital(letter, encoder):
+    tokenizer, _ = with_markers(encoder)
+    assert not set(MARKERS) & set(tokens(tokenizer, f"{letter}a a{letter} {letter}"))
+
+
+def test_a_marker_in_a_sentence_is_text(encoder):
+    tokenizer, _ = with_markers(encoder)
+    ids, counts = sub_tokens([*MARKERS, "a[title]", "[TITLE]", "Peru"], tokenizer)
+    parts = np.split(np.array(tokenizer.convert_ids_to_tokens(ids)), np.cumsum(counts)[:-1])
+    assert [[part for part in word if part in MARKERS] for word in parts] == [[], [], [], ["[capitals]"], ["[title]"]]
 
 
 def test_the_embedding_grows_by_the_rows_that_it_lacks(encoder, tmp_path):
@@ -149,8 +175,8 @@ def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):
     backend["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFKD"}, {"type": "Lowercase"}]}
     (encoder / "tokenizer.json").write_text(json.dumps(backend))
     tokenizer, model = with_markers(encoder)
-    for place in (tokenizer, model):
-        place.save_pretrained(tmp_path / "saved")
+    model.save_pretrained(tmp_path / "saved")
+    save_tokenizer(tokenizer, tmp_path / "saved")
     for kind in (tokenizer, load_tokenizer(str(tmp_path / "saved"))):
         text = "In Bergen NATO said a storm hit"
         parts = tokens(kind, text)

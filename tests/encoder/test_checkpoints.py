@@ -16,6 +16,7 @@ import train
 from ner.encoder.checkpoints import load_for_tagging, load_for_training
 from ner.errors import InputError
 from ner.labels import label_names
+from ner.runs.manifest import write_manifest
 from ner.tagging.tagger import Tagger, tag_texts
 
 pytestmark = pytest.mark.slow
@@ -59,6 +60,7 @@ def stranger(mark, encoders, tmp_path) -> Path:
     values = {"model_type": "evil", "id2label": dict(enumerate(label_names(["PER"]))), "auto_map": own}
     folder = changed(encoders["bert"], tmp_path / "stranger", "config.json", **values)
     (folder / "code.py").write_text(CODE.format(mark=str(mark)))
+    write_manifest(folder)  # without one, it would not be exported
     return folder
 
 

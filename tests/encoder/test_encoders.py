@@ -72,7 +72,8 @@ def agreement(run: Path, folder: Path) -> float:
     call(inference.main, "--checkpoint", own, "--constrained_decoding", "false", *CPU)
     pipe = transformers.pipeline("token-classification", model=str(own), ignore_labels=[], device="cpu")
     same = total = 0
-    for line in predictions(own / "test"):
+    (scored,) = own.glob("scores/*")
+    for line in predictions(scored):
         sub_tokens = pipe(" ".join(line["tokens"]))
         place = 0
         for token, tag in zip(line["tokens"], line["predicted"], strict=True):

@@ -1,3 +1,4 @@
+import json
 import random
 
 import numpy as np
@@ -6,9 +7,10 @@ import pytest
 import torch
 from architectures import ARCHITECTURES, NAMES, ROBERTA, TEXT, WORDS, params, save, unigram
 from tokenizers import Tokenizer, models
-from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedTokenizerFast
 
 from ner.encoder import checkpoints, encoding
+from ner.encoder.case_markers import with_case_markers
 from ner.encoder.encoding import IGNORED, encode, require_embedded, sentence_windows, window_size
 from ner.errors import InputError
 
@@ -56,6 +58,50 @@ def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
     assert result.input_ids.tolist() == [i for text in texts for i in text]
     opens_with_space = name not in ("modernbert", "mmbert", "eurobert")
     assert (tokenizer("storm")["input_ids"] == tokenizer(" storm")["input_ids"]) == opens_with_space
+
+
+@pytest.mark.parametrize("name", params(ARCHITECTURES))
+def test_a_special_token_in_a_sentence_is_text(name, tmp_path):
+    tokenizer = checkpoints.load_tokenizer(str(save(tmp_path, name)))
+    special = tokenizer.all_special_tokens[:5]
+    words = [before + token + after for token in special for before in ("", "a", " ") for after in ("", "storm")]
+    ids, counts = encoding.sub_tokens(words, tokenizer)
+    unknown = 0 if name == "xlnet" else tokenizer.unk_token_id  # XLNet's class puts it there
+    assert not set(ids.tolist()) & (set(tokenizer.all_special_ids) - {unknown})
+    assert counts.min() > 1
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_literal_special_token_has_the_sub_tokens_of_its_characters(marked, encoders):
+    model, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
+    tokenizer = with_case_markers(tokenizer, model) if marked else tokenizer
+    for literal in tokenizer.all_special_tokens:
+        ids, _ = encoding.sub_tokens([literal], tokenizer)
+        expected = tokenizer([[f"[ {literal[1:]}"]], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+        assert ids.tolist() == expected[0]
+
+
+@pytest.mark.parametrize("name", params(ARCHITECTURES))
+def test_a_saved_tokenizer_is_of_a_class_that_transformers_4_knows(name, tmp_path):
+    """And splits alike without our way of loading it. `benchmarks/transformers4.py` loads it in version 4."""
+    encoder = str(save(tmp_path / "encoder", name))
+    tokenizers = {name: checkpoints.load_tokenizer(encoder)}
+    if name == "bert":
+        model = AutoModelForTokenClassification.from_pretrained(encoder)
+        tokenizers["marked"] = with_case_markers(checkpoints.load_tokenizer(encoder), model)
+    for kind, one in tokenizers.items():
+        folder = tmp_path / kind
+        AutoConfig.from_pretrained(encoder).save_pretrained(folder)
+        checkpoints.save_tokenizer(one, folder)
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+        assert settings["tokenizer_class"] != "TokenizersBackend" and "extra_special_tokens" not in settings
+        assert kind != "marked" or settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+        again = AutoTokenizer.from_pretrained(folder)
+        text = "In Bergen , Ada Moss said Größe ' s 1,000"
+        assert again(text)["input_ids"] == one(text)["input_ids"]
+        split = {"is_split_into_words": True}
+        assert again([text.split()], **split)["input_ids"] == one([text.split()], **split)["input_ids"]
+        assert again.all_special_ids == one.all_special_ids and again.model_input_names == one.model_input_names
 
 
 def test_a_truncation_and_padding_of_the_tokenizers_file_change_nothing(encoders):

@@ -7,6 +7,7 @@ import numpy as np
 from scored_runs import CLASSES, report_of, sentences, with_noise, write_run
 
 import report
+from ner.report.pictures import PALETTES
 from ner.scoring.calibration import Calibration, confidence
 
 ROWS = with_noise(sentences(random.Random(0)), 0.3, 1)
@@ -33,9 +34,39 @@ def test_scores_are_shown_for_the_runs_that_have_them(tmp_path):
     assert "| c |" not in table
     for picture in ("reliability.svg", "risk_coverage.svg"):
         assert f"({picture})" in pictures and "<svg" in (tmp_path / "out" / picture).read_text(encoding="utf-8")
+        assert ">b (3 classes)</text>" in (tmp_path / "out" / picture).read_text(encoding="utf-8")
+    said = "All classes that a run knows count, so do not compare runs that know different classes."
+    assert pictures.count(said) == 2 and "All classes of a run count: do not compare" in table
 
     report_of(tmp_path, tmp_path / "c")
     assert "Scores of entities" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_few_entities_have_no_interval(tmp_path):
+    run, few = write_run(tmp_path / "a", ROWS, CLASSES), record(30)
+    few["after"]["ece_interval"] = None
+    (run / "test" / "metrics.json").write_text(json.dumps({"confidence": few}))
+    report_of(tmp_path, run)
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert f"| {100 * few['after']['ece']:.1f} | \N{EN DASH} | {few['after']['brier']:.3f} |" in text
+
+
+def test_a_run_has_one_colour_in_all_pictures(tmp_path):
+    """The second of three, which is the first that some pictures show."""
+    for k, name in enumerate("abc"):
+        run = write_run(tmp_path / name, with_noise(sentences(random.Random(0)), 0.1 * k + 0.1, k), CLASSES)
+        (run / "test" / "metrics.json").write_text(json.dumps({"confidence": None if name == "a" else record(500)}))
+        (run / "trainer_state.json").write_text('{"log_history": [{"epoch": 1.0, "eval_f1": 0.5}]}')
+    report_of(tmp_path, *(tmp_path / name for name in "abc"))
+    for suffix, palette in PALETTES.items():
+        first, second, third, *others = palette[-1].split()
+        for picture in ("differences", "class_f1", "reliability", "risk_coverage"):
+            drawn = (tmp_path / "out" / f"{picture}{suffix}.svg").read_text(encoding="utf-8")
+            assert second in drawn and third in drawn and not any(other in drawn for other in others)
+            assert (first in drawn) == (picture == "class_f1")
+    # Validation F1 during training is on all classes of each run: side by side, fewer classes would look better.
+    files = [path.name for path in (tmp_path / "out").glob("*.svg")]
+    assert len(files) == 8 and "during training" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_an_incomplete_record_is_refused(tmp_path, fails):

@@ -3,7 +3,7 @@
 import pytest
 
 from ner.report.comparison import experiment_names
-from ner.report.findings import finding, verdict
+from ner.report.findings import finding, interval_in_points, p_cell, points, verdict
 from ner.report.page import report_markdown
 from ner.report.tables import tables
 
@@ -38,10 +38,10 @@ def result(**compared: tuple[dict, dict, dict]) -> dict:
         "by_seen": None, "by_length": dict.fromkeys(("1", "2", "3", "4 or more"), part),
     }  # fmt: skip
     f1 = {title: {"mean": 0.8, "sd": None} for title in ("micro", "macro", *classes)}
-    groups = [{"name": "A", "runs": ["A"], "f1": f1, "difference": {}}]
+    groups = [{"name": "A", "runs": ["A"], "trained": "", "f1": f1, "difference": {}}]
     for name, (micro, per, dis) in compared.items():
         by_title = {"micro": micro, "macro": difference(0.01, 0.0, 0.02, 0.01), "PER": per, "DIS": dis, "MYTH": None}
-        groups.append({"name": name, "runs": [name], "f1": f1, "difference": by_title})
+        groups.append({"name": name, "runs": [name], "trained": "", "f1": f1, "difference": by_title})
     return {
         "classes": classes, "support": {"PER": 1200, "DIS": 3, "MYTH": 0}, "sentences": 10, "clusters": 10,
         "groups": groups, "runs": {g["name"]: run | {"update_steps": 1212} for g in groups},
@@ -64,25 +64,34 @@ def test_verdicts(d, expected):
     ("differences", "expected"),
     [
         ((NONE, NONE, NOT_AFTER_HOLM), "No difference is shown between B and A in micro F1 (-0.9 points, 95 % interval "
-         "-1.9 to 0.1, p = 0.080); no class shows a difference."),
+         "-1.9 to 0.1, p = 0.080)NOTE; no class shows a difference."),
         ((NONE, LOWER, HIGHER), "No difference is shown between B and A in micro F1 (-0.9 points, 95 % interval -1.9 "
-         "to 0.1, p = 0.080); by class, B is higher in DIS (+3.0 points) and lower in PER (-2.5 points)."),
+         "to 0.1, p = 0.080)NOTE; by class, B is higher in DIS (+3.0 points) and lower in PER (-2.5 points)."),
         ((LOWER, LOWER, NONE), "B is lower than A in micro F1 (-2.5 points, 95 % interval -4.0 to -1.0, corrected "
-         "p = 0.002); by class, B is lower in PER (-2.5 points)."),
+         "p = 0.002)NOTE; by class, B is lower in PER (-2.5 points)."),
         ((difference(0.2, 0.1, 0.3, 1e-4, 1e-4), NONE, NONE), "B is higher than A in micro F1 (+20.0 points, 95 % "
-         "interval 10.0 to 30.0, p < 0.001); no class shows a difference."),
+         "interval 10.0 to 30.0, p < 0.001)NOTE; no class shows a difference."),
         ((UNTESTED,) * 3, "Micro F1 of B minus A: -1.0 points. One seed is too few to test this."),
     ],
 )  # fmt: skip
-def test_the_finding_is_a_sentence(differences, expected):
-    assert finding(result(B=differences)) == [expected]
+def test_the_finding_is_a_sentence_that_says_it_is_about_two_checkpoints(differences, expected):
+    note = ", but with one seed each, this is about two checkpoints, not about the method"
+    assert finding(result(B=differences)) == [expected.replace("NOTE", note)]
+    over_seeds = result(B=differences)
+    for group in over_seeds["groups"]:
+        group["runs"] = [f"{group['name']}{seed}" for seed in range(5)]
+    (said,) = finding(over_seeds)
+    assert "checkpoints" not in said and said.replace(" (5 seeds)", "") == expected.replace("NOTE", "")
 
 
 def test_several_runs_have_a_headline_and_a_sentence_each():
     quiet = (NONE, NONE, NONE)
     said = finding(result(B=quiet, C=(LOWER, LOWER, NONE), D=quiet, E=(UNTESTED, UNTESTED, UNTESTED)))
-    assert said[0] == "Micro F1 against A: no difference shown for B and D; lower for C; not tested for E."
-    assert len(said) == 5
+    assert said[0] == (
+        "Micro F1 against A (with one seed each, this is about single checkpoints, not about the method): no "
+        "difference shown for B and D; lower for C; not tested for E."
+    )
+    assert len(said) == 5 and not any("checkpoints" in sentence for sentence in said[1:])
     assert finding(result()) == ["Micro F1 of A is 80.0; nothing is compared with it."]
 
 
@@ -98,13 +107,43 @@ def test_the_finding_names_the_languages_with_a_difference(de, expected):
 
 def test_cells_do_not_contradict_the_verdict_and_say_what_is_missing():
     text = report_markdown(tables(result(B=(NONE, NOT_AFTER_HOLM, UNTESTED))))
-    assert "| class | gold entities | verdict | difference | 95 % interval | p | p (Holm) |" in text
-    assert "| macro |  | described only | +1.0 | 0.0 to 2.0 | 0.010 |  |" in text
-    assert "| PER | 1,200 | not after Holm | -6.1 | -10.9 to -1.9 | 0.020 | 0.120 |" in text
-    assert "| DIS | 3 | not tested | -1.0 | one seed |  |  |" in text
-    assert "| DIS | 3 | 100.0 (too few) | 100.0 (too few) |" in text
-    assert "| MYTH | 0 | \N{EN DASH} | \N{EN DASH} |" in text and text.count("| MYTH | 0 |") == 1
+    assert "| class | difference | 95 % interval | verdict | p | p (Holm) | gold entities |" in text
+    assert "| macro | +1.0 | 0.0 to 2.0 | described only | 0.010 |  |  |" in text
+    assert "| PER | -6.1 | -10.9 to -1.9 | not after Holm | 0.020 | 0.120 | 1,200 |" in text
+    assert "| DIS | -1.0 | one seed | not tested |  |  | 3 |" in text
+    assert "| DIS | 100.0 (too few) | 100.0 (too few) | 3 |" in text
+    assert "| MYTH | \N{EN DASH} | \N{EN DASH} | 0 |" in text and text.count("| MYTH | \N{EN DASH}") == 1
     assert "| updates | 1,212 | 1,212 |" in text
+
+
+@pytest.mark.parametrize("value", [0.0004, -0.0004, 3e-7, -3e-7, 0.0005, -0.0449, 0.2])
+def test_a_difference_that_is_not_0_is_not_shown_as_0(value):
+    """With its sign, and an interval that excludes 0 is shown without it."""
+    shown, size = float(points(value, sign="+")), abs(value)
+    assert shown * value > 0 and abs(shown) == pytest.approx(100 * size, rel=0.5, abs=0.05)
+    low, high = map(float, interval_in_points(difference(value, size, 2 * size)).split(" to "))
+    assert 0 < low <= high and points(value, 2, "+")[0] == "-+"[value > 0]
+    assert [points(zero, sign="+") for zero in (0.0, -0.0, 1e-17, -1e-17)] == ["+0.0"] * 4
+
+
+@pytest.mark.parametrize("p", [0.001, 0.0495, 0.0496, 0.04999, 0.0499999999, 0.05, 0.0500001, 0.0502, 0.1, 1.0])
+def test_p_is_shown_on_its_side_of_005(p):
+    assert (float(p_cell(p)) < 0.05) == (p < 0.05)
+    assert float(p_cell(p)) == pytest.approx(p, abs=0.0005)
+    assert len(p_cell(p)) == 5 or 0.0495 <= p < 0.05  # three decimals elsewhere
+    d = difference(-0.02, -0.04, -0.001, p, p)
+    assert (verdict(d) == "lower") == (f"{p_cell(p)}" < "0.05")
+
+
+def test_what_explains_a_table_comes_after_it():
+    """And so do the glosses of the verdicts."""
+    sections = report_markdown(tables(result(B=(NONE, NOT_AFTER_HOLM, UNTESTED)))).split("\n## ")[1:]
+    assert len(sections) == 4
+    for section in sections:
+        blocks = section.strip().split("\n\n")[1:]
+        first_text = next(i for i, block in enumerate(blocks) if block[0] not in "*|")
+        assert first_text > 0 and not any(block[0] in "*|" for block in blocks[first_text:])
+    assert "“Not shown” means not significant" in sections[0] and "“Not after Holm” means" in sections[0]
 
 
 def test_experiments_are_named_by_their_first_runs():

@@ -1,13 +1,17 @@
 """How a report draws its numbers."""
 
+import itertools
 import re
+import warnings
 from functools import partial
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from ner.report.pictures import PALETTES, Point, class_bars, draw, forest_plot, line_plot
+from ner.report.pictures import PALETTES, Point, class_bars, draw, forest_plot, line_plot, theme
 
 POINTS = [Point(-0.25, -0.4, -0.1), Point(0.5, -0.1, 1, filled=False), Point(0.1, None, None)]
 
@@ -68,6 +72,36 @@ def test_bars_have_plain_numbers_and_whole_names_beside_them(tmp_path):
     assert {"0", "1", "10", "100", "1,000", "$x$_{1}", "PER", "train", "test", "All classes"} <= texts(light)
     (axes,) = class_bars(counts, "All classes").axes
     assert [bar.get_width() for bars in axes.containers for bar in bars] == [3000, 0, 0, 12]
+
+
+LONG = ["W" * 40, "a_class_of_a_long_name", "\u05d9" * 30, *(f"CLASS_{k}_WITH_MANY_WORDS" for k in range(37))]
+PICTURES = {
+    "bars": lambda: class_bars({s: dict.fromkeys(LONG, 10**6) for s in ("train", "validation", "test")}, "All classes"),
+    "one bar": lambda: class_bars({"train": {"PER": 7}}, "All classes"),
+    "points": lambda: forest_plot(LONG, {f"{k} {'W' * 90}": [POINTS[0]] * 40 for k in range(6)}, "points", zero=True),
+    "two rows": lambda: forest_plot(["micro", "macro"], {"B": POINTS[:2]}, "points", zero=True),
+    "lines": lambda: line_plot({f"{k} {'W' * 90}": [(0, 0), (100, 1)] for k in range(6)}, "x", "y", diagonal="d"),
+}
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_nothing_in_a_picture_covers_or_touches_something_else(picture):
+    """The boxes of names, numbers, legend and drawing do not overlap, and the edge cuts none of them."""
+    with rc_context(theme(*PALETTES[""])), warnings.catch_warnings(action="ignore"):  # of letters that no font has
+        figure = PICTURES[picture]()
+        FigureCanvasAgg(figure).draw()
+        (axes,) = figure.axes
+        texts = [axes.xaxis.get_label(), axes._left_title]
+        for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, sorted(axes.get_ylim()))):
+            shown = zip(axis.get_ticklabels(), axis.get_ticklocs(), strict=True)
+            texts += [label for label, place in shown if low <= place <= high]
+        boxes = [text.get_window_extent() for text in texts if text.get_text()]
+        boxes += [axes.get_window_extent(), *(legend.get_window_extent() for legend in figure.legends)]
+    assert len(boxes) > 4
+    for box, other in itertools.combinations(boxes, 2):
+        assert min(box.x1, other.x1) <= max(box.x0, other.x0) or min(box.y1, other.y1) <= max(box.y0, other.y0)
+    for box in boxes:
+        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
 
 
 def luminance(colour: str) -> float:

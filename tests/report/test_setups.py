@@ -27,7 +27,47 @@ def test_what_an_experiment_varies_is_no_difference(tmp_path, capsys):
     b = recorded_run(tmp_path / "b", ENVIRONMENT, SCORED, **ARGUMENTS | {"seed": 2}, masked_training=True)
     result = report_of(tmp_path, a, b)
     assert result["differing"] == [] and result["unrecorded"] == []
-    assert capsys.readouterr().out.split("\n\n")[2] == "Everything else that all runs record is the same."
+    assert " Everything else that all runs record is the same.\n\n## Differences" in capsys.readouterr().out
+
+
+RARE = {"upsample_categories": ["DIS", "ANIM"], "upsample_factor": 2, "upsample_at_random": False}
+
+
+def test_the_report_says_what_the_experiments_are(tmp_path, capsys):
+    a = write_run(tmp_path / "default", ROWS, CLASSES, masked_training=False, upsample=False, **RARE)
+    two = [row | {side: [t if t[2:] != "ORG" else "O" for t in row[side]] for side in ("gold", "predicted")}
+           for row in ROWS]  # fmt: skip
+    b = write_run(tmp_path / "masked", two, ["PER", "LOC"], masked_training=True, upsample=False, **RARE)
+    options = RARE | {"upsample": True, "upsample_at_random": True, "learning_rate": 3e-4}
+    c = write_run(tmp_path / "c", ROWS, CLASSES, masked_training=False, **options, optim="sgd")
+    groups = report_of(tmp_path, a, b, c)["groups"]
+    assert [group["trained"] for group in groups] == [
+        "on all 3 classes, with learning_rate default and optim default",
+        "on PER and LOC, with learning_rate default and optim default",
+        "on all 3 classes, up-sampled (as many random sentences as have DIS or ANIM 2 times), with learning_rate "
+        "0.0003 and optim sgd",
+    ]
+    report_of(tmp_path, a, b)
+    f1, entities = (f"{100 * groups[0]['f1']['micro']['mean']:.1f}", sum(t[:2] == "B-" for r in two for t in r["gold"]))
+    parts = capsys.readouterr().out.split("# Comparison of runs")[-1].strip().split("\n\n")
+    assert parts[1:3] == [
+        f"default: trained on all 3 classes; micro F1 {f1}.", f"masked: trained on PER and LOC; micro F1 {f1}.",
+    ]  # fmt: skip
+    assert parts[3].startswith(
+        f"All scores are on the same 80 test sentences, with {entities} entities of PER and LOC."
+    )
+
+
+def test_many_differences_stay_readable(tmp_path, capsys):
+    """The opening names a few, and a table has all."""
+    many = {f"option_{i}": i for i in range(30)}
+    a, b = (write_run(tmp_path / n, ROWS, CLASSES, **{k: v + d for k, v in many.items()}) for d, n in enumerate("ab"))
+    result = report_of(tmp_path, a, b)
+    assert result["groups"][0]["trained"] == "with option_0 0, option_1 1, option_10 10 and 27 more options that differ"
+    opening, rest = capsys.readouterr().out.split("\n\n## Differences", 1)
+    assert "in more than the experiment: in 30 recorded values (“Other differences”, below)." in opening
+    assert max(map(len, opening.split("\n\n"))) < 320
+    assert all(f"| argument option_{i} | {i} | {i + 1} |" in rest for i in range(30))
 
 
 def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, capsys):
@@ -51,9 +91,9 @@ def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, cap
         "scoring precision": ("float32", "bfloat16"),
         "scoring data fingerprint": ("a1", "b2"),
     }
-    parts = capsys.readouterr().out.split("\n\n")
-    assert parts[2].startswith("Note that the runs differ in more than the experiment: in argument weight_decay, ")
-    assert "| recorded | a | b |" in parts[4] and "| version of torch | 2.13.0 | 2.12.1 |" in parts[4]
+    opening, rest = capsys.readouterr().out.split("\n\n## Differences", 1)
+    assert "Note that the runs differ in more than the experiment: in 10 recorded values (“Other" in opening
+    assert "| recorded | a | b |" in rest and "| version of torch | 2.13.0 | 2.12.1 |" in rest
 
 
 def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):

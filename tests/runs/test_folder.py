@@ -37,6 +37,7 @@ def write(folder: Path, *names: str) -> Path:
         (["args.yaml", "checkpoint-8/model.safetensors", "config.json"], False),  # and so if its only one is not whole
         (["args.yaml"], True),
         (["args.yaml", "checkpoint-8/trainer_state.json"], True),
+        (["args.yaml", "README.md", "checkpoint-8/trainer_state.json"], True),  # killed before its last file
     ],
 )
 def test_a_new_folder_and_an_unfinished_run_can_be_trained_in(names, resumes, tmp_path):
@@ -46,8 +47,10 @@ def test_a_new_folder_and_an_unfinished_run_can_be_trained_in(names, resumes, tm
 @pytest.mark.parametrize(
     ("names", "resumes", "message"),
     [
-        (["args.yaml", "README.md"], False, "holds a finished run, which training never changes"),
-        (["args.yaml", "README.md", "checkpoint-8/trainer_state.json"], True, "to train its model further: --model_ch"),
+        (["args.yaml", "manifest.json"], False, "holds a finished run, which training never changes"),
+        (["args.yaml", "manifest.json", "checkpoint-8/trainer_state.json"], True, "to train its model further: --m"),
+        (["args.yaml", "README.md"], False, "without a manifest.json: an earlier version finished it"),
+        (["args.yaml", "README.md"], True, "without a manifest.json: an earlier version finished it"),
         (["args.yaml", "checkpoint-8/trainer_state.json"], False, "unfinished run; continue it with --resume_from_ch"),
         (["README.md"], False, "holds README.md, which no run wrote"),
         (["test/test_en.jsonl", "train/train_en.jsonl"], True, "holds test, which no run wrote"),
@@ -80,7 +83,7 @@ def test_a_folder_is_locked_for_one_training_and_until_its_holder_ends(tmp_path)
         write(tmp_path / "run", "args.yaml")
     assert (tmp_path / "run" / LOCK).exists()  # unfinished: the next training may be waiting for it
     with locked(tmp_path / "run"):
-        write(tmp_path / "run", "README.md")
+        write(tmp_path / "run", "manifest.json")
     assert not (tmp_path / "run" / LOCK).exists()
 
 

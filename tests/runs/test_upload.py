@@ -12,6 +12,7 @@ from trained_runs import content
 
 import hub
 from ner.runs.files import BASELINE
+from ner.runs.manifest import write_manifest
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
 
@@ -25,6 +26,7 @@ def run(upsampled_run, tmp_path) -> Path:
         shutil.copytree(folder, folder / name, ignore=shutil.ignore_patterns("checkpoint-*", "onnx*", "model.*"))
         (folder / name / "model.onnx").write_bytes(b"model")
     shutil.copy(folder / "test" / "metrics.json", folder / BASELINE)
+    write_manifest(folder)
     return folder
 
 
@@ -48,7 +50,15 @@ def test_only_known_files_are_pushed_in_one_commit(streamed, run, loopback_hub, 
     checkpoint = {"args.yaml", "config.json", "tokenizer.json", "tokenizer_config.json", "test/metrics.json",
                   "validation/metrics.json"}  # fmt: skip
     exports = {f"{folder}/{name}" for folder in ("onnx", "onnx_int8") for name in {*checkpoint, "model.onnx"}}
-    assert set(files) == {*checkpoint, *exports, "README.md", "environment.json", "model.safetensors", BASELINE}
+    assert set(files) == {
+        *checkpoint,
+        *exports,
+        "README.md",
+        "environment.json",
+        "manifest.json",
+        "model.safetensors",
+        BASELINE,
+    }
     assert files["model.safetensors"] == before["model.safetensors"]
     assert [message for repository, message in loopback_hub.commits if repository == repo_id] == [
         "tagger: weights, tokenizer, model card"
@@ -61,11 +71,14 @@ def test_parts_of_a_large_model_are_pushed(run, loopback_hub, fails):
     (run / "model.safetensors").rename(run / parts[0])
     index = run / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": parts[0], "b": parts[1]}}))
+    write_manifest(run)
     assert f"found no {parts[1]}; expected all weights" in fails(hub.main, "push", run, "--repo_id", "someone/parts")
     (run / parts[1]).write_bytes(b"second")
+    write_manifest(run)
     assert {*parts, index.name} <= set(pushed(run, loopback_hub, "someone/parts"))
     for name in ("../private.safetensors", "test/predictions.jsonl"):
         index.write_text(json.dumps({"weight_map": {"a": name}}))
+        write_manifest(run)
         assert f"found no {name}; expected all weights" in fails(hub.main, "push", run, "--repo_id", "someone/parts")
 
 
@@ -81,6 +94,7 @@ def test_no_pushed_file_names_a_local_path(run, upsampled_run, corpus, encoders,
     with (run / "args.yaml").open("a") as args_yaml:
         args_yaml.write(f"logging_dir: {run}/logs\nlr_scheduler_kwargs: {{x: {run}/y}}\n")
     (run / "README.md").write_text(f"An older card, of {encoders['bert']}.\n")
+    write_manifest(run)
     before = content(run)
     files = pushed(run, loopback_hub, "someone/no-paths")
     for place in (run.parent, upsampled_run.parent, corpus.parent, encoders["bert"].parent, ROOT, "site-packages"):

@@ -83,18 +83,37 @@ def test_the_interval_contains_the_error_of_other_sentences():
     assert inside >= 32
 
 
-@pytest.mark.parametrize("error", [0.0, 0.04, 0.09])
-def test_the_interval_contains_the_error_of_scores_that_are_too_high_by_it(error):
-    """Of perfect scores too, whose error in a sample is some points by chance."""
+@pytest.mark.parametrize(("error", "entities"), [(0.0, 15), (0.0, 60), (0.04, 60), (0.09, 660)])
+def test_the_interval_contains_the_error_of_scores_that_are_too_high_by_it(error, entities):
+    """Of perfect scores too, whose error in a sample is some points by chance, however few entities there are."""
     inside = 0
-    for seed in range(30):
+    for seed in range(20):
         rng = np.random.default_rng(seed)
-        scores = 0.1 + 0.88 * rng.beta(4, 1, 660)
-        right = rng.random(660) < scores - error
-        low, high = calibration_error_interval(scores, right, np.arange(660) // 2)
+        scores = 0.1 + 0.88 * rng.beta(4, 1, entities)
+        right = rng.random(entities) < scores - error
+        low, high = calibration_error_interval(scores, right, np.arange(entities) // 2)
         assert low <= calibration_error(scores, right) <= high
         inside += low <= error <= high
-    assert inside >= 27
+    assert inside >= 18
+
+
+def test_the_order_of_the_entities_changes_nothing():
+    """Not even of those with equal scores."""
+    rng = np.random.default_rng(6)
+    probabilities, sentence = rng.integers(1, 10, 200) / 10, np.arange(200) // 2
+    right = rng.random(200) < probabilities
+    first = confidence(probabilities, Calibration(), right, sentence)
+    assert sum(each["entities"] for each in first["bins"]) == 200
+    for order in (np.argsort(right), np.argsort(~right), rng.permutation(200)):
+        other = confidence(probabilities[order], Calibration(), right[order], sentence[order])
+        for part in ("before", "after"):
+            assert other[part].keys() == first[part].keys()
+            for key in first[part]:
+                assert other[part][key] == pytest.approx(first[part][key])
+        assert [each["entities"] for each in other["bins"]] == [each["entities"] for each in first["bins"]]
+        for key in ("score", "precision"):
+            assert [each[key] for each in other["bins"]] == pytest.approx([each[key] for each in first["bins"]])
+        assert np.array(other["risk_coverage"]) == pytest.approx(np.array(first["risk_coverage"]))
 
 
 def test_the_risk_grows_with_the_coverage_and_ends_at_the_share_of_errors():

@@ -15,7 +15,9 @@ import inference
 from ner.encoder import checkpoints
 from ner.encoder.encoding import window_size
 from ner.runs.files import BASELINE, ONNX_FOLDERS
+from ner.runs.manifest import write_manifest
 from ner.runs.model_card import model_card
+from ner.scoring.intervals import scores_with_intervals
 from ner.tagging import onnx_export
 from ner.tagging.prediction import torch_logits
 
@@ -112,9 +114,13 @@ def test_exports_are_not_blamed_for_the_bfloat16_of_the_runs_own_scores(exported
     inference.main(["--checkpoint", str(copy), "--use_cpu", "true", "--bf16", "true"])
     metrics = read_json(copy / "test" / "metrics.json")
     assert metrics["precision"] == "bfloat16"
-    metrics["overall"]["f1"] -= 0.02  # a cost that this small model has not
+    lines = predictions(copy / "test")
+    lines[0]["predicted"] = ["O"] * len(lines[0]["tokens"])  # a cost that this small model has not
+    (copy / "test" / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    metrics |= scores_with_intervals(*([line[side] for line in lines] for side in ("gold", "predicted", "tokens")))
     low = 100 * metrics["overall"]["f1"]
     (copy / "test" / "metrics.json").write_text(json.dumps(metrics))
+    write_manifest(copy)
     capsys.readouterr()
     hub.main(["onnx", str(copy)])
     assert f"onnx: test F1 {own:.2f}, the run's in float32 {own:.2f}" in capsys.readouterr().out
@@ -139,6 +145,7 @@ def test_a_run_that_was_not_scored_is_exported_and_says_so(copy, known_model, ca
     caplog.set_level("INFO", "ner")
     for folder in ("test", *ONNX_FOLDERS):
         shutil.rmtree(copy / folder)
+    write_manifest(copy)
     hub.main(["onnx", str(copy)])
     assert f"python inference.py --checkpoint {copy}" in caplog.text
     assert (copy / "onnx_int8" / "model.onnx").is_file() and not (copy / "onnx_int8" / "test").exists()
@@ -164,8 +171,37 @@ def test_an_export_replaces_nothing_and_leaves_nothing_half_written(copy, fails,
         shutil.rmtree(copy / folder)
     (copy / "model.safetensors").write_bytes(b"short")
     before = content(copy)
-    assert "cannot be loaded" in fails(hub.main, "onnx", copy)
+    assert "records it: model.safetensors has 5 bytes instead of" in fails(hub.main, "onnx", copy)
     assert content(copy) == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_export_that_was_ended_anywhere_leaves_nothing_that_the_next_one_does_not_mend(
+    error, exported_run, copy, known_model, monkeypatch
+):
+    files = {name: data for name, data in content(copy).items() if "/test/" not in name and name != BASELINE}
+    for folder in ONNX_FOLDERS:
+        shutil.rmtree(copy / folder)
+    rename = Path.rename
+
+    def ended(path: Path, target: Path) -> None:
+        rename(path, target)
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr(Path, "rename", ended)
+    monkeypatch.setattr(shutil, "rmtree", lambda *args, **kwargs: None)  # a kill leaves what it was writing
+    with pytest.raises(error):
+        onnx_export.export(copy)
+    assert (copy / "onnx").exists() and not (copy / "onnx_int8").exists()
+    shutil.copytree(copy / "onnx", copy / ".onnx-unfinished" / "onnx", dirs_exist_ok=True)
+    monkeypatch.setattr(
+        onnx_export, "write_onnx", lambda model, path: shutil.copy(exported_run / "onnx" / "model.onnx", path)
+    )
+    for _ in range(2):
+        onnx_export.export(copy)
+        assert content(copy).keys() == files.keys() and not list(copy.glob(".*"))
+        (copy / ".onnx-unfinished").mkdir()  # killed after all was in its place
 
 
 def test_exports_are_pushed_without_the_data(exported_run, online):

@@ -41,6 +41,7 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
         ("mkfifo pipe; cat pipe & COPY in pipe; wait", TEXT, ""),
         ("COPY in /dev/null; [ -c /dev/null ]", "", ""),
         ("COPY in out; cat out", TEXT, ""),
+        ("ln -s out link; COPY in link; [ -L link ] && cat out", TEXT, ""),
         ("COPY in > /dev/full", "", "standard output: No space left on device"),
         ("COPY in .", "", ".: Is a directory"),
         ("COPY none", "", "none: No such file or directory"),

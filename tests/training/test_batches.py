@@ -10,8 +10,9 @@ from trained_runs import argv, differ_by, read_json, weights
 from transformers import AutoTokenizer
 
 import train
+from ner.encoder.checkpoints import load_for_training
 from ner.errors import InputError
-from ner.training.batches import BatchesOfLikeLength, with_hidden_words
+from ner.training.batches import BatchesOfLikeLength, require_mask, with_hidden_words
 
 
 @pytest.mark.slow
@@ -56,9 +57,22 @@ def test_a_share_of_the_sub_tokens_is_hidden_but_no_special_token(encoders):
     assert (hidden[changed] == tokenizer.mask_token_id).all()
     assert abs(changed[:, 1:6].float().mean().item() - 0.3) < 0.02
     assert not changed[:, [0, 6, 7]].any()
+
+
+def test_a_mask_token_that_cannot_hide_words_is_refused(encoders):
+    model, tokenizer = load_for_training(str(encoders["bert"]), ["O"], False)
+    assert require_mask(tokenizer, model) == tokenizer.mask_token_id
+    rows = model.get_input_embeddings().num_embeddings
+    tokenizer.add_tokens([f"[{number}]" for number in range(rows)])
+    tokenizer.mask_token = f"[{rows - 1}]"
+    message = (
+        rf"--word_dropout: found the id {tokenizer.mask_token_id} .* expected one below {rows}, .*--word_dropout 0"
+    )
+    with pytest.raises(InputError, match=message):
+        require_mask(tokenizer, model)
     tokenizer.mask_token = None
     with pytest.raises(InputError, match=r"--word_dropout: the tokenizer of .* pass --word_dropout 0"):
-        with_hidden_words(ids, 0.3, tokenizer)
+        require_mask(tokenizer, model)
 
 
 @pytest.mark.slow

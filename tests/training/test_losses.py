@@ -53,7 +53,7 @@ def test_the_crf_loss_has_a_share_of_cross_entropy():
     outputs = {"logits": logits(3, 4, 5)}
     of_words = mean_loss(outputs, LABELS, label_smoothing=0).item()
     of_sequences = crf_loss(outputs, LABELS, cross_entropy=0).item()
-    for weight in (CROSS_ENTROPY, 1):
+    for weight in (CROSS_ENTROPY, 0.25):
         expected = (of_sequences + weight * of_words) / (1 + weight)
         assert crf_loss(outputs, LABELS, cross_entropy=weight).item() == pytest.approx(expected, rel=1e-5)
     assert crf_loss(outputs, LABELS) == crf_loss(outputs, LABELS, cross_entropy=CROSS_ENTROPY)
@@ -105,3 +105,8 @@ def test_a_training_learns_with_the_crf_loss(corpus, encoders, tmp_path):
         train.main(argv(corpus, encoders["bert"], tmp_path / crf, "--num_train_epochs", 3, "--crf_loss", crf))
     assert read_json(tmp_path / "true" / "validation" / "metrics.json")["overall"]["f1"] > 0.5
     assert differ_by(tmp_path / "true", tmp_path / "false") > 0.01
+
+
+def test_the_crf_loss_is_only_for_constrained_decoding(fails):
+    message = fails(train.main, "--crf_loss", "true", "--constrained_decoding", "false")
+    assert message.startswith("error: --crf_loss, --constrained_decoding: found true and false; expected")

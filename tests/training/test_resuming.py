@@ -4,7 +4,6 @@ import errno
 import json
 import logging
 import os
-import pickle
 import pkgutil
 import shutil
 from pathlib import Path
@@ -217,15 +216,16 @@ def test_no_code_of_a_damaged_state_is_run(run, corpus, encoders, tmp_path, fail
             return Path.touch, (tmp_path / "harmed",)
 
     folder = interrupted(run, tmp_path / "run", 8)
-    optimizer = folder / "checkpoint-8" / "optimizer.pt"
     resume = argv(corpus, encoders["bert"], folder, "--bf16", "false", *RESUME)
-    whole = optimizer.read_bytes()
-    torch.save(Harmful(), optimizer)
-    with pytest.raises(pickle.UnpicklingError):
-        train.main(resume)
-    assert not (tmp_path / "harmed").exists()
-    optimizer.write_bytes(whole[: len(whole) // 2])
-    assert "the training cannot begin: " in fails(train.main, *resume)
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        state = folder / "checkpoint-8" / name
+        whole = state.read_bytes()
+        torch.save(Harmful(), state)
+        assert "checkpoint-8 cannot be continued: found a damaged pickle; " in fails(train.main, *resume)
+        assert not (tmp_path / "harmed").exists()
+        state.write_bytes(whole[: len(whole) // 2])
+        assert "checkpoint-8 cannot be continued: found " in fails(train.main, *resume)
+        state.write_bytes(whole)
 
 
 def test_a_checkpoint_that_lost_a_file_does_not_begin_the_training_again(run, tmp_path):

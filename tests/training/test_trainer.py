@@ -75,6 +75,28 @@ def test_an_option_that_a_library_refuses_is_one_message(options, message, corpu
     assert not list(tmp_path.glob("run/checkpoint-*"))
 
 
+@pytest.mark.parametrize("name", ["mlflow", "none_such"])
+def test_a_tracker_that_is_not_installed_is_one_message(name):
+    trainer.require_trackers(TrainingArguments(report_to="none").report_to)
+    with pytest.raises(InputError, match=f"--report_to: found {name}, which is not installed"):
+        trainer.require_trackers(TrainingArguments(report_to=name).report_to)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "remedy"), [(16, "train_batch_size (it was 16"), (32, "eval_batch_size (it was 32")])
+def test_exhausted_memory_names_the_batch_size_to_lower(size, remedy, corpus, encoders, tmp_path, monkeypatch, fails):
+    """Batches of 16 are those of training, batches of 32 those of evaluation."""
+
+    def loss(outputs, labels, num_items_in_batch=None, *, label_smoothing):
+        if len(labels) == size:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+        return outputs["logits"].sum()
+
+    monkeypatch.setattr(trainer, "mean_loss", loss)
+    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run"))
+    assert "the memory is exhausted: " in message and f"; lower --per_device_{remedy}" in message
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("batches", [0, 1])
 def test_an_error_after_the_first_batch_keeps_its_traceback(batches, corpus, encoders, tmp_path, monkeypatch):

@@ -8,7 +8,19 @@ function element(name, attributes = {}, ...children) {
 }
 const name = (text) => element("bdi", {}, text);
 
-// The sentences: [tokens, gold, [entities of a run, ...], [errors of a run, ...], id and language]; an entity:
+// A link to each table as CSV. A text that a spreadsheet would take for a formula begins with an apostrophe.
+function csvCell({ innerText }) {
+  const text = /^[\d,]+$/.test(innerText) ? innerText.replaceAll(",", "") : innerText.replace(/^(?=[=@]|[-+](?![\d.]))/, "'");
+  return `"${text.trim().replaceAll('"', '""')}"`;
+}
+for (const table of document.querySelectorAll("table")) {
+  const title = table.caption.innerText, lines = [...table.rows].map(({ cells }) => [...cells].map(csvCell).join(","));
+  const href = `data:text/csv;charset=utf-8,${encodeURIComponent(`${lines.join("\r\n")}\r\n`)}`;
+  const download = `${title.replace(/[^\p{L}\p{N}]+/gu, "_")}.csv`;
+  table.caption.append(" ", element("a", { class: "screen", href, download, "aria-label": `CSV: ${title}` }, "CSV"));
+}
+
+// The sentences: [tokens, gold, [entities of a run, ...], [errors of a run, ...], id, language]; an entity:
 // [start, end, class]; an error: [kind, gold entity or -1, predicted entity or -1] by position.
 // All of their text becomes text nodes, never markup.
 const data = JSON.parse(at("data").textContent);
@@ -18,23 +30,28 @@ const touch = (some, others) => some.some(([start, end]) => others.some(([from, 
 function firstIsRight(sentence, entities) {
   return !sentence[3][0].some((error) => touch(entitiesOf(sentence, 0, error), entities));
 }
-const wrongOf = (sentence, run) => (run === "" ? sentence[3].flat() : sentence[3][run]);
+const wrongOf = (sentence, run) => (run < 0 ? sentence[3].flat() : sentence[3][run]);
+const differing = data.sentences.map(([, , predicted]) => predicted.some((each) => `${each}` !== `${predicted[0]}`));
+const field = (name) => at("filter").elements.namedItem(name);
 let chosen = [], page = 0;
 function select() {
-  const [run, kind, wanted, words] = ["run", "kind", "class", "words"].map((id) => at(id).value);
-  const first = at("first").checked;
-  const runs = run === "" ? data.runs.map((_, r) => r) : [Number(run)];
-  const ofClass = (entities) => wanted === "" || entities.some((e) => e[2] === Number(wanted));
+  const [kind, words, order] = ["kind", "words", "order"].map((name) => field(name).value);
+  const run = data.runs.indexOf(field("run").value), wanted = data.classes.indexOf(field("class").value);
+  const first = field("first").checked;
+  const runs = run < 0 ? data.runs.map((_, r) => r) : [run];
+  const ofClass = (entities) => wanted < 0 || entities.some((e) => e[2] === wanted);
   chosen = data.sentences.map((_, i) => i).filter((i) => {
     const sentence = data.sentences[i];
     if (words && !sentence[0].join(" ").toLowerCase().includes(words.toLowerCase())) return false;
-    if (kind === "" && !first) return wanted === "" || [sentence[1], ...runs.map((r) => sentence[2][r])].some(ofClass);
+    if (kind === "" && !first) return wanted < 0 || [sentence[1], ...runs.map((r) => sentence[2][r])].some(ofClass);
     return runs.some((r) => sentence[3][r].some((error) => {
       const entities = entitiesOf(sentence, r, error);
-      return (kind === "" || kind === "some" || error[0] === Number(kind)) && ofClass(entities) && (!first || firstIsRight(sentence, entities));
+      return ["", "some", data.kinds[error[0]]].includes(kind) && ofClass(entities) && (!first || firstIsRight(sentence, entities));
     }));
   });
-  if (at("order").value === "errors") chosen.sort((a, b) => wrongOf(data.sentences[b], run).length - wrongOf(data.sentences[a], run).length || a - b);
+  const errors = (i) => wrongOf(data.sentences[i], run).length;
+  if (order === "") chosen.sort((a, b) => differing[b] - differing[a]);
+  if (order === "errors") chosen.sort((a, b) => errors(b) - errors(a));
   page = 0;
   draw();
 }
@@ -61,13 +78,15 @@ function line(tokens, entities, kinds, clean, missed = []) {
 }
 const side = (title, content) => element("div", { class: "side" }, name(title), content);
 function article(i) {
-  const [tokens, gold, predicted, wrong, about] = data.sentences[i];
+  const [tokens, gold, predicted, wrong, id, lang] = data.sentences[i];
   const runs = data.runs.map((run, r) => {
     const kinds = {}, missed = [];
     for (const [k, g, p] of wrong[r]) { if (p >= 0) kinds[p] = data.kinds[k]; else missed.push(gold[g]); }
     return side(run, line(tokens, predicted[r], kinds, "right", missed));
   });
-  return element("article", {}, element("h3", {}, name(about)), side("gold", line(tokens, gold, {}, "gold")), ...runs);
+  const about = [`id ${id}`, lang, differing[i] ? "the runs differ" : ""].filter(Boolean).join(", ");
+  const heading = element("h3", {}, element("a", { href: `#s${id}` }, name(about)));
+  return element("article", { id: `s${id}` }, heading, side("gold", line(tokens, gold, {}, "gold")), ...runs);
 }
 
 function draw() {
@@ -82,8 +101,34 @@ function turn(by) {
   draw();
   if (at("list").getBoundingClientRect().top < 0) at("browse").scrollIntoView();
 }
+
+// The address has the filter, as in #class=DIS&kind=missed, or a sentence, as in #s12.
+function follow() {
+  const address = location.hash.slice(1), found = data.sentences.findIndex((sentence) => `s${sentence[4]}` === address);
+  if (found < 0 && !address.includes("=")) return; // a heading
+  if (!chosen.includes(found)) {
+    at("filter").reset();
+    for (const [name, value] of new URLSearchParams(found < 0 ? address : "")) {
+      const control = field(name);
+      if (control?.type === "checkbox") control.checked = true;
+      else if (control) control.value = value;
+    }
+    select();
+  }
+  if (found < 0) return;
+  page = Math.floor(chosen.indexOf(found) / PAGE);
+  draw();
+  at(address).classList.add("here");
+  at(address).scrollIntoView();
+}
 at("previous").addEventListener("click", () => turn(-1));
 at("next").addEventListener("click", () => turn(1));
-at("filter").addEventListener("input", select);
+at("filter").addEventListener("input", () => {
+  const set = [...new FormData(at("filter"))].filter(([, value]) => value);
+  history.replaceState(null, "", `#${new URLSearchParams(set)}`);
+  select();
+});
 at("filter").addEventListener("submit", (event) => event.preventDefault());
+addEventListener("hashchange", follow);
 select();
+follow();

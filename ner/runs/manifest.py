@@ -1,0 +1,146 @@
+"""The manifest of a run: the SHA-256 and size of each file that makes it, so that damage is found before it spreads.
+
+Training writes it last. What writes into a run later enters its own files only, so nothing hides that another file has
+changed.
+"""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ner.errors import InputError
+from ner.files import optional_json, read_record, using_records, write_json
+from ner.hub_files import MissingFileError, fetch, is_repo_id
+from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, PUSHED, SCORES, SPLITS, SURFACES
+from ner.runs.predictions import prediction_rows, require_scores_of
+
+FOLDERS = ("", *(f"{folder}/" for folder in ONNX_FOLDERS))  # of the run and of its exports
+SCORED = [
+    f"{folder}{place}/{name}"
+    for folder in FOLDERS
+    for place in (*SPLITS, f"{SCORES}/*")
+    for name in (METRICS, PREDICTIONS)
+]
+FILES = (*PUSHED, CARD, "trainer_state.json", SURFACES, *SCORED)  # patterns of all that makes a run
+ADDED = (*FOLDERS[1:], f"{SCORES}/")  # what a run's owner may delete again
+MOST = 5  # damaged files that a message names
+
+
+def files_of(run: Path) -> list[str]:
+    """The names of the files that make a run, with slashes, in alphabetical order."""
+    paths = {path for pattern in FILES for path in run.glob(pattern) if path.is_file()}
+    return sorted(path.relative_to(run).as_posix() for path in paths)
+
+
+def entry(path: Path) -> dict[str, Any]:
+    """What a manifest says of a file."""
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
+
+
+def write_manifest(run: Path) -> None:
+    """Writes the manifest of a run that is complete."""
+    write_entries(run, {name: entry(run / name) for name in files_of(run)})
+
+
+def record(run: Path, names: Iterable[str]) -> None:
+    """Enters files that were just written into the manifest of a run; what it says of all others stays."""
+    write_entries(run, read_manifest(run) | {name: entry(run / name) for name in names})
+
+
+def write_entries(run: Path, files: dict[str, Any]) -> None:
+    """Writes a manifest with the hash of its own entries, for it may be damaged itself."""
+    write_json(run / MANIFEST, {"files": dict(sorted(files.items())), "sha256": digest(files)})
+
+
+def digest(files: dict[str, Any]) -> str:
+    """The SHA-256 of the entries of a manifest."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """The entries of a run's manifest by the names of the files. Raises `InputError` where there is none, or damage."""
+    path = run / MANIFEST
+    if not path.is_file():
+        args_yaml, folder = shlex.quote(str(run / "args.yaml")), shlex.quote(str(run))
+        raise InputError(
+            f"{run}: holds no {MANIFEST}; expected the folder of a finished run; a run of an earlier version is "
+            f"finished again from its checkpoint-N: python train.py {args_yaml} --output_dir {folder} "
+            "--resume_from_checkpoint true; without one, train it again in a new folder"
+        )
+    content = read_record(path)
+    with using_records(path):
+        if content["sha256"] != digest(content["files"]):
+            raise InputError(f"{path}: is damaged: its entries do not have its checksum; copy the run again")
+        for name in content["files"]:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise InputError(f"{path}: found {name!r}; expected the name of a file within the run")
+        return dict(content["files"])
+
+
+def require_intact(run: Path) -> list[str]:
+    """Raises `InputError` unless a run holds what its manifest says, and each score is what its predictions give.
+
+    Returns a line for each check.
+    """
+    recorded, found = read_manifest(run), files_of(run)
+    with using_records(run / MANIFEST):
+        damage = [text for name in sorted({*recorded, *found}) if (text := fault(run, name, recorded.get(name)))]
+    if damage:
+        more = f", and {len(damage) - MOST} more" if len(damage) > MOST else ""
+        raise InputError(
+            f"{run}: not as {MANIFEST} records it: {'; '.join(damage[:MOST])}{more}; copy the run again from a place "
+            "where it is whole, or train it again; inference.py only writes scores and the model card again"
+        )
+    lines = [f"{len(recorded)} files are as {MANIFEST} records them"]
+    for place in (name.removesuffix(f"/{METRICS}") for name in found if name.endswith(f"/{METRICS}")):
+        if (run / place / PREDICTIONS).is_file():
+            require_scores_of(prediction_rows(run / place / PREDICTIONS), run / place)
+            lines.append(f"{place}: its scores are those of {PREDICTIONS}{f1_of(run / place)}")
+        else:
+            lines.append(f"{place}: not computed again, because there is no {PREDICTIONS}{f1_of(run / place)}")
+    return lines
+
+
+def f1_of(folder: Path) -> str:
+    """F1 of a scored split, for the end of a line."""
+    return f": F1 {100 * optional_json(folder / METRICS)['overall']['f1']:.2f}"
+
+
+def fault(run: Path, name: str, expected: dict[str, Any] | None) -> str | None:
+    """What is wrong with a file of a run, which its manifest describes if that is not None; None if nothing is."""
+    path = run / name
+    if expected is None:
+        return f"{name} is not recorded"
+    if not path.is_file():
+        deleted = name.startswith(ADDED) and not path.parent.exists()
+        return None if deleted else f"{name} is missing"
+    size = path.stat().st_size
+    if size != expected["size"]:
+        return f"{name} has {size:,} bytes instead of {expected['size']:,}"
+    return None if entry(path) == expected else f"{name} has changed"
+
+
+def downloaded(repo_id: str) -> Path:
+    """A folder of the Hub's cache with the files that the manifest of a repository names, as far as they are there.
+
+    Raises `InputError` where the name cannot be that of a repository, where that has no manifest, or where the Hub does
+    not answer.
+    """
+    if not is_repo_id(repo_id) or ("/" in repo_id and Path(repo_id).parent.is_dir()):
+        raise InputError(f"found no folder {repo_id!r}; expected a run folder or a Hub id OWNER/NAME")
+    remedy = "try again later"
+    try:
+        run = fetch(repo_id, MANIFEST, "model", remedy).parent
+    except MissingFileError:
+        raise InputError(
+            f"{repo_id}: has no {MANIFEST}; expected a repository that this version pushed; push it again"
+        ) from None
+    for name in read_manifest(run):
+        with suppress(MissingFileError):
+            fetch(repo_id, name, "model", remedy)
+    return run

@@ -1,0 +1,153 @@
+"""Each tag scheme is recognised and becomes BIO. The oracle is seqeval's strict reading of each scheme."""
+
+import random
+from itertools import groupby
+
+import pytest
+import seqeval.scheme
+from conftest import write_jsonl
+
+from arguments import DataArguments
+from data import training_data
+from ner.corpus.readers import read
+from ner.errors import InputError
+from ner.scoring.scores import invalid_transitions
+
+CLASSES = ("PER", "LOC", "work-of-art", "event_name")
+STRICT = {"bio": "IOB2", "iob1": "IOB1", "iobes": "IOBES", "bilou": "BILOU"}  # their names in seqeval
+
+
+def random_bio(seed: int, with_borders: bool = True) -> list[list[str]]:
+    """Tags of sentences in which entities often touch, those of one class only if borders between them can be shown."""
+    rng, sentences = random.Random(seed), []
+    for _ in range(60):
+        tags, before = [], ""
+        for _ in range(rng.randint(0, 6)):
+            class_ = rng.choice(("", *CLASSES))
+            if class_ and (with_borders or class_ != before):
+                tags += [f"B-{class_}", *[f"I-{class_}"] * rng.choice((0, 0, 1, 3))]
+            elif not class_:
+                tags.append("O")
+            before = class_
+        sentences.append(tags)
+    return sentences
+
+
+def written_as(scheme: str, tags: list[str]) -> list[str]:
+    """The BIO tags of a sentence in another scheme, entity by entity."""
+    result: list[str] = []
+    starts = [i for i, tag in enumerate(tags) if tag[0] != "I"]
+    for start, end in zip(starts, [*starts[1:], len(tags)], strict=False):
+        class_, size = tags[start][2:], end - start
+        if not class_:
+            result += ["O"] * size
+        elif scheme == "bare":
+            result += [class_] * size
+        elif scheme in ("io", "iob1"):
+            touches = scheme == "iob1" and result and result[-1][2:] == class_
+            result += [f"{'B' if touches else 'I'}-{class_}", *[f"I-{class_}"] * (size - 1)]
+        elif scheme in ("iobes", "bilou"):
+            last, single = ("E", "S") if scheme == "iobes" else ("L", "U")
+            whole = [f"B-{class_}", *[f"I-{class_}"] * (size - 2), f"{last}-{class_}"]
+            result += [f"{single}-{class_}"] if size == 1 else whole
+        else:
+            result += tags[start:end]
+    return result
+
+
+def folder_of(path, **splits: list[list[str]]) -> str:
+    for split, sentences in splits.items():
+        rows = [{"tokens": [f"{split}{i}.{n}" for n in range(len(t))], "tags": t} for i, t in enumerate(sentences)]
+        write_jsonl(path / f"{split}/{split}_en.jsonl", rows)
+    return str(path)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("scheme", ["bio", "iob1", "iobes", "bilou", "io", "bare"])
+def test_a_scheme_and_back_is_the_identity(tmp_path, scheme, seed):
+    bio = random_bio(seed, with_borders=scheme not in ("io", "bare"))
+    sentences = [written_as(scheme, tags) for tags in bio]
+    result = read(folder_of(tmp_path, train=sentences), ["en"], "train")
+    assert result.tag_lists() == bio
+    assert result.names == ["O", *(f"{p}-{c}" for c in ("PER", "LOC", "event_name", "work-of-art") for p in "BI")]
+    if scheme in STRICT:
+        strict = getattr(seqeval.scheme, STRICT[scheme])
+        expected = seqeval.scheme.Entities(sentences, strict).entities
+        assert seqeval.scheme.Entities(result.tag_lists(), seqeval.scheme.IOB2).entities == expected
+        assert any(expected)
+
+
+def test_neighbours_of_one_class_are_one_entity_where_nothing_shows_the_border(tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
+    for scheme, said in (("io", "IOB1 or IO"), ("bare", "IO")):
+        bio = random_bio(0)
+        result = read(folder_of(tmp_path, train=[written_as(scheme, tags) for tags in bio]), ["en"], "train")
+        for tags, merged in zip(bio, result.tag_lists(), strict=True):
+            runs = [(class_, len(list(run))) for class_, run in groupby(tag[2:] for tag in tags)]
+            assert merged == [
+                f"{'I' if i else 'B'}-{class_}" if class_ else "O" for class_, size in runs for i in range(size)
+            ]
+        assert f"tag scheme: {said}; neighbouring tokens of one class are one entity" in caplog.messages
+
+
+def test_all_splits_together_show_the_scheme_and_the_log_says_what_was_rewritten(tmp_path, caplog):
+    """Neither the two validation tags nor the two of test are IOB1 if they are seen alone."""
+    caplog.set_level("INFO", "ner")
+    train, other = [["I-PER", "B-PER", "I-PER", "O", "I-LOC"]] * 3, [["B-PER", "O"], ["O", "I-LOC"]]
+    for i, tags in enumerate(train[:2]):
+        train[i] = [*tags, *["O"] * (i + 1)]
+    dataset = folder_of(tmp_path, train=train, val=other, test=other)
+    prepared = training_data(DataArguments(dataset=dataset))
+    assert prepared.tag_scheme == "iob1"
+    assert prepared.train.tag_lists()[2] == ["B-PER", "B-PER", "I-PER", "O", "B-LOC"]
+    assert prepared.validation.tag_lists() == [["B-PER", "O"], ["O", "B-LOC"]]
+    for said in (
+        "tag scheme: IOB1",
+        "tag scheme: 2 of 16 tags do not fit IOB1; if another scheme is meant, name it with --tag_scheme",
+        "train: rewrote 6 of 12 tags from IOB1 to BIO",
+        "validation: rewrote 1 of 2 tags from IOB1 to BIO",
+    ):
+        assert said in caplog.messages
+
+
+def test_bio_with_a_few_faults_stays_as_it_is(tmp_path, caplog):
+    faulty = [["O", "I-PER", "I-PER"], ["B-LOC", "I-PER"], *[["B-PER", "O", "B-LOC"]] * 5]
+    result = read(folder_of(tmp_path, train=faulty), ["en"], "train")
+    assert result.tag_lists() == faulty
+    assert invalid_transitions(result.tags, result.lengths, result.names) == 2
+    assert caplog.messages == [
+        "tag scheme: 2 of 14 tags do not fit BIO; if another scheme is meant, name it with --tag_scheme"
+    ]
+
+
+def test_the_option_decides_where_the_tags_do_not(tmp_path):
+    dataset = folder_of(tmp_path, train=[["I-PER", "O", "B-PER"]], val=[["O"]])  # as many for BIO as for IOB1
+    for scheme, tags in (("auto", "IOB"), ("bio", "IOB"), ("iob1", "BOB")):
+        prepared = training_data(DataArguments(dataset=dataset, tag_scheme=scheme))
+        assert prepared.train.tag_lists() == [[t if t == "O" else f"{t}-PER" for t in tags]]
+    with pytest.raises(InputError, match=r"train_en.jsonl:1: unknown tag 'B-PER'; expected O, or some CLASS; .*--tag_"):
+        training_data(DataArguments(dataset=dataset, tag_scheme="io"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "wrong", "expected"),
+    [
+        (["O", "B-PER", "PER"], "PER", "B- or I-"),  # a class without prefix among others
+        (["O", "art-film", "B-"], "B-", ""),
+        (["O", "art-film", "X-PER"], "X-PER", ""),  # of no known scheme
+        (["O", "b-per"], "b-per", "B- or I-"),
+        (["O", "B_PER"], "B_PER", "B- or I-"),
+        (["NN", "VB"], "NN", "B- or I-"),  # without O, they are no entities
+        (["B-PER", "M-PER", "E-PER", "S-PER", "S-PER"], "M-PER", "B- or I- or E- or S-"),
+        (["B-PER", "O", "B-PER", "O", "B-PER", "E-PER"], "E-PER", "B- or I-"),  # one slip makes no IOBES
+        (["S-PER", "O", "S-PER", "U-PER"], "U-PER", "B- or I- or E- or S-"),
+    ],
+)
+def test_a_tag_of_no_scheme_is_named_with_its_line(tmp_path, tags, wrong, expected):
+    path = tmp_path / "train_en.tsv"
+    path.write_text("".join(f"w\t{tag}\n" for tag in tags))
+    line, what = tags.index(wrong) + 1, f"{expected} with " if expected else ""
+    with pytest.raises(
+        InputError, match=rf"train_en.tsv:{line}: unknown tag '{wrong}'; expected O, or {what}some CLASS"
+    ):
+        read(str(tmp_path), ["en"], "train")
