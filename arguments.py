@@ -22,7 +22,12 @@ from ner.options import option, parse_groups, require, require_at_least, require
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
-READING = ("dataset", "languages", "tag_scheme")  # what says where a run's sentences are, and how to read them
+READING = (
+    "dataset",
+    "languages",
+    "tag_scheme",
+    "misaligned",
+)  # what says where a run's sentences are, and how to read them
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
 
 
@@ -32,11 +37,12 @@ class DataArguments:
 
     _argument_group_name = "data"
 
-    dataset: str = option("Babelscape/multinerd", "A Hub id, a folder of JSONL or TSV files, or `sample`.")
+    dataset: str = option("Babelscape/multinerd", "A Hub id, a folder of JSONL, TSV or .spacy files, or `sample`.")
     languages: list[str] = option(["en"], f"One or more of {' '.join(LANGUAGES)}.")
     tag_scheme: str = option(
         "auto", f"How the tags show where an entity begins and ends: {' '.join(SCHEMES)}; or auto, to recognise it."
     )
+    misaligned: str = option("error", "What spans over text do that do not fit its words: error or skip.")
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
     masked_training: bool = option(False, "Experiment B: labels outside selected_categories become O.")
@@ -49,6 +55,7 @@ class DataArguments:
     def __post_init__(self) -> None:
         require_one_of(self, LANGUAGES, "languages")
         require_one_of(self, ("auto", *SCHEMES), "tag_scheme")
+        require_one_of(self, ("error", "skip"), "misaligned")
         require(
             self, lambda names: len(set(names)) == len(names), "each once; remove the repeated one",
             "languages", "selected_categories", "upsample_categories",

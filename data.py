@@ -103,7 +103,7 @@ def require_known_classes(options: DataArguments, known: list[str]) -> None:
 def raw_split(options: DataArguments, split: str) -> RawSplit:
     """A whole split with the tags of its files. Logs its size, and warns of a MultiNERD that has another size."""
     with from_cache("dataset", options.dataset):
-        raw = read_raw(options.dataset, options.languages, split)
+        raw = read_raw(options.dataset, options.languages, split, options.misaligned)
     size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
     if options.dataset == "Babelscape/multinerd" and options.languages == ["en"] and size != expected:
         log.warning("%s: read %d sentences; MultiNERD's English has %d", split, size, expected)

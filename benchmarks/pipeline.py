@@ -17,11 +17,11 @@ import transformers
 from benchmarks.detokeniser import joined
 from benchmarks.raw_text import Spans, f1, spans
 from benchmarks.tables import table
-from ner.encoder.word_splitter import word_offsets
 from ner.files import write_json
 from ner.labels import classes_of
 from ner.scoring.error_analysis import entities_of
 from ner.tagging.tagger import Tagger, tag_texts
+from ner.word_splitter import word_offsets
 
 COLUMNS = ("inference.py", "unconstrained", "pipeline", "sentences", "of")
 

@@ -15,10 +15,10 @@ import numpy as np
 
 import inference
 from benchmarks.detokeniser import joined, written
-from ner.encoder.word_splitter import word_offsets
 from ner.report.run_reader import read_run
 from ner.scoring.error_analysis import entities_of
 from ner.scoring.scores import precision_recall_f1
+from ner.word_splitter import word_offsets
 
 Spans = set[tuple[int, int, str]]  # first character, the one after the last, class
 

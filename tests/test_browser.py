@@ -24,6 +24,19 @@ THIRD = "a_run_of_a_long_name_without_any_space_in_it"
 RIGHT_TO_LEFT = "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd"
 
 
+def chromium(profile):
+    """A browser that logs what it asks for."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
+                 "disable-component-update", "disable-sync", f"user-data-dir={profile}"):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    browser.set_script_timeout(300)  # on a busy machine, axe-core takes minutes
+    return browser
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """A report of three runs in a browser; some tokens are markup that would run if taken for it."""
@@ -36,14 +49,7 @@ def browser(tmp_path_factory):
     for seed, (name, rate) in enumerate({"good": 0.1, "<b>bad": 0.3, THIRD: 0.12}.items()):
         runs.append(write_run(folder / name, with_noise(rows, rate, seed), CLASSES))
     report.main([*map(str, runs), "--output_dir", str(folder / "report")])
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
-                 "disable-component-update", "disable-sync", f"user-data-dir={folder / 'profile'}"):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    browser.set_script_timeout(600)  # a busy machine is slow
+    browser = chromium(folder / "profile")
     browser.address = (folder / "report" / "report.html").as_uri()
     yield browser
     browser.quit()
@@ -276,6 +282,15 @@ def colours(page, scheme: str, media: str = "") -> None:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features, "media": media})
 
 
+def serious_findings(page) -> list:
+    """What axe-core calls serious or critical: its rules, and the elements."""
+    page.execute_script(AXE.read_text(encoding="utf-8"))
+    audit = page.execute_async_script("const done = arguments[0]; axe.run().then(done, (e) => done({ error: `${e}` }))")
+    assert "error" not in audit and len(audit["passes"]) > 20
+    serious = [v for v in audit["violations"] if v["impact"] in ("serious", "critical")]
+    return [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in serious]
+
+
 def style(page, selector: str, name: str) -> str:
     script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
     return page.execute_script(script, selector, name)
@@ -334,11 +349,7 @@ def test_print_has_whole_tables_and_no_controls(page):
 def test_axe_finds_nothing_serious(page, scheme, width):
     colours(page, scheme)
     size(page, width)
-    page.execute_script(AXE.read_text(encoding="utf-8"))
-    audit = page.execute_async_script("const done = arguments[0]; axe.run().then(done, (e) => done({ error: `${e}` }))")
-    assert "error" not in audit and len(audit["passes"]) > 20
-    serious = [v for v in audit["violations"] if v["impact"] in ("serious", "critical")]
-    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in serious] == []
+    assert serious_findings(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

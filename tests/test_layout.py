@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 # What a person runs, and what these commands share: their options, an experiment's rows, the metric.
-COMMANDS, SHARED = {"train", "inference", "report", "hub"}, {"arguments", "data", "metrics"}
+COMMANDS, SHARED = {"train", "inference", "report", "hub", "demo"}, {"arguments", "data", "metrics"}
 # Each imports only from itself and from those after it; "" is ner/ itself.
 ROOMS = ("report", "training", "tagging", "encoder", "runs", "corpus", "scoring", "")
 TORCH = {"torch", "transformers", "accelerate"}
@@ -89,11 +89,11 @@ def test_a_room_does_without(room, libraries):
             assert not {i.split(".")[0] for i in imports(tree)} & libraries, name
 
 
-def test_onnx_is_imported_where_it_is_used():
-    """Not by each command that could use it: it takes time to load."""
+def test_onnx_and_spacy_are_imported_where_they_are_used():
+    """Not by each command that could use them: they take time to load."""
     for name, tree in TREES.items():
         top = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)], [])
-        assert not {i.split(".")[0] for i in imports(top)} & {"onnx", "onnxruntime"}, name
+        assert not {i.split(".")[0] for i in imports(top)} & {"onnx", "onnxruntime", "spacy"}, name
 
 
 def test_no_path_is_edited():

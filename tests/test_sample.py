@@ -6,9 +6,9 @@ import pytest
 
 from ner.corpus.audit import class_counts
 from ner.corpus.readers import read
-from ner.encoder.word_splitter import word_offsets
 from ner.labels import MULTINERD_CLASSES
 from ner.scoring.scores import invalid_transitions
+from ner.word_splitter import word_offsets
 
 SPLITS = {"train": 886, "validation": 155, "test": 260}
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ner.corpus.annotation_tools import annotation_tool, span_tables
+from ner.corpus.docbin import docbin_tables
 from ner.corpus.jsonl import jsonl_tables
 from ner.corpus.number_names import NAMES_REMEDY
 from ner.corpus.rows import LARGEST_TAG, RawSplit, common_scheme, in_bio, with_ids
@@ -39,6 +41,7 @@ FORMATS = {  # by the suffix of the files
         {"train": "train/train_{}.jsonl", "validation": "val/val_{}.jsonl", "test": "test/test_{}.jsonl"}, jsonl_tables
     ),
     ".tsv": Format({"train": "train_{}.tsv", "validation": "dev_{}.tsv", "test": "test_{}.tsv"}, tsv_tables),
+    ".spacy": Format({"train": "train_{}.spacy", "validation": "dev_{}.spacy", "test": "test_{}.spacy"}, docbin_tables),
 }
 
 
@@ -51,7 +54,16 @@ def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequ
     return in_bio(raw, common_scheme([raw]), known_classes)
 
 
-def read_raw(dataset: str, languages: Sequence[str], split: str) -> RawSplit:
+def tables_of(path: Path, language: str, misaligned: str) -> Iterator[pa.Table]:
+    """The sentences of a file, from the reader of its format; spans that do not fit words are `misaligned`."""
+    if path.suffix == ".jsonl" and annotation_tool(path):
+        return span_tables(path, language, misaligned)
+    if path.suffix == ".spacy":
+        return docbin_tables(path, language, misaligned)
+    return FORMATS[path.suffix].tables(path, language)
+
+
+def read_raw(dataset: str, languages: Sequence[str], split: str, misaligned: str = "error") -> RawSplit:
     """A split (train, validation or test) with the tags of its files, language after language.
 
     Raises `InputError` with file and line for whatever is wrong, `MissingFileError` if there is no file for the split.
@@ -63,7 +75,7 @@ def read_raw(dataset: str, languages: Sequence[str], split: str) -> RawSplit:
     for language in languages:
         path = file_of(dataset, language, split)
         before = len(tables)
-        for table in FORMATS[path.suffix].tables(path, language):
+        for table in tables_of(path, language, misaligned):
             kinds.add(table["tags"].type.value_type)
             if len(kinds) > 1:
                 raise InputError(

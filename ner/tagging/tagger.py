@@ -15,7 +15,6 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging, resolve_checkpoint
 from ner.encoder.encoding import LEAST_WINDOW, encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision, scoring_precision
-from ner.encoder.word_splitter import word_offsets
 from ner.errors import InputError
 from ner.labels import Spans, classes_of, label_names, spans
 from ner.runs.files import ONNX
@@ -23,6 +22,7 @@ from ner.scoring.calibration import Calibration
 from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities
 from ner.tagging.onnx_export import onnx_logits
 from ner.tagging.prediction import Batching, Logits, batching_for, torch_logits, word_logits
+from ner.word_splitter import word_offsets
 
 log = logging.getLogger("ner")
 # What training writes into config.json, with what each must be; a calibration is null until the training ends.

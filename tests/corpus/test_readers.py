@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from conftest import NAMES, row, write_jsonl
 
-from ner.corpus.readers import FORMATS, Format, read
+from ner.corpus.readers import FORMATS, Format, read, read_raw
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
 
@@ -152,3 +152,14 @@ def test_fingerprints_tell_tokens_tags_and_borders_apart(tmp_path):
         write_jsonl(tmp_path / str(i) / "train/train_en.jsonl", lines)
         seen.append(read(str(tmp_path / str(i)), ["en"], "train").fingerprint())
     assert len(set(seen)) == 4 and seen[0] == seen[4]  # however the labels are numbered
+
+
+def test_the_export_of_an_annotation_tool_is_a_split(tmp_path):
+    place = tmp_path / "train" / "train_en.jsonl"
+    place.parent.mkdir()
+    place.write_text('{"text": "Rabies kills bats.", "label": [[0, 6, "DIS"], [14, 15, "ANIM"]]}\n')
+    with pytest.raises(InputError, match=r"1 of 2 spans .*train_en.jsonl:1: 'a' \(14 to 15, ANIM\) cuts a word"):
+        read_raw(str(tmp_path), ["en"], "train")
+    found = read_raw(str(tmp_path), ["en"], "train", "skip").sentences
+    assert found.token_lists() == [["Rabies", "kills", "bats", "."]]
+    assert found.tag_lists() == [["B-DIS", "O", "O", "O"]]

@@ -6,7 +6,7 @@ import random
 import pytest
 from conftest import SHARED
 
-from ner.encoder.word_splitter import word_offsets
+from ner.word_splitter import word_offsets
 
 
 def words(text: str) -> list[str]:

@@ -1,0 +1,197 @@
+"""Reads what annotation tools export: texts with spans, as doccano, Prodigy and Label Studio write them.
+
+A record is a sentence, and its words come from the word splitter.
+"""
+
+import codecs
+import io
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ner.corpus.rows import checked_content
+from ner.corpus.text_spans import COLUMNS, Span, bio_tags, from_utf16, report_misfits
+from ner.errors import InputError, message_of
+from ner.word_splitter import word_offsets
+
+log = logging.getLogger("ner")
+DOCCANO_SPANS = ("label", "labels", "entities")  # the names of the field, which depend on version and project
+Found = tuple[Any, Any, Any]  # a record's text, its spans as the tool writes them, its language: not checked yet
+
+
+@dataclass(frozen=True)
+class AnnotatedText:
+    """A record, with its line in the file, or its number if the file is one JSON list. Both begin at 1."""
+
+    line: int
+    text: str
+    spans: list[Span]
+    lang: str
+
+    def tagged(self) -> tuple[list[str], list[str], list[str]]:
+        """The words, their tags, and a description of each span that does not fit the words."""
+        words = word_offsets(self.text)
+        return [self.text[start:end] for start, end in words], *bio_tags(self.text, words, self.spans)
+
+
+def annotation_tool(path: Path) -> str | None:
+    """The tool that wrote a JSON or JSONL file, judged by its first record: a key of `TOOLS`, or None."""
+    with path.open("rb") as file:
+        line = next((line for line in file if line.strip()), b"").removeprefix(codecs.BOM_UTF8)
+    record: Any = None
+    with suppress(ValueError, RecursionError):  # not JSON, which is for the reader of the file to report
+        record = next(records(path), (0, None))[1] if line.lstrip().startswith(b"[") else json.loads(line)
+    match record:
+        case {"tokens": [str(), *_]}:
+            return None
+        case {"data": dict(), "annotations": list()}:
+            return "Label Studio"
+        case {"text": str(), "spans": list()} | {"text": str(), "answer": str()}:
+            return "Prodigy"
+        case {"text": str()} | {"data": str()}:
+            return "doccano" if any(isinstance(record.get(key), list) for key in DOCCANO_SPANS) else None
+    return None
+
+
+def records(path: Path) -> Iterator[tuple[int, Any]]:
+    """The elements of a JSON list with their numbers, or the values of JSON lines with their lines."""
+    text = checked_content(path).decode()
+    is_list = text.lstrip().startswith("[")
+    for number, line in enumerate([text] if is_list else io.StringIO(text), 1):  # only a newline ends a line of it
+        if line.strip():
+            try:
+                content = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise InputError(
+                    f"{path}:{number}: not JSON: {message_of(error, 200)}; is the file complete?"
+                ) from None
+            yield from enumerate(content, 1) if is_list else [(number, content)]
+
+
+def span_tables(path: Path, language: str, misaligned: str = "error") -> Iterator[pa.Table]:
+    """The sentences of an export; `language` is that of records without `lang`.
+
+    Records that an annotator skipped or rejected are left out and counted. Raises `InputError` for a wrong record, and
+    for spans that do not fit the words unless `misaligned` is "skip".
+    """
+    tool = annotation_tool(path)
+    if tool is None:
+        raise InputError(f"{path}: found no spans in the first record; expected an export of {', '.join(TOOLS)}")
+    annotated: list[AnnotatedText] = []
+    notes: Counter[str] = Counter()
+    for line, record in records(path):
+        try:
+            found = TOOLS[tool](record, notes)
+            if found is not None:
+                text, items, lang = found
+                if not isinstance(text, str):
+                    raise ValueError("found no text")
+                spans = [span for item in items or [] for span in spans_of(item)]
+                f"{text}{spans}".encode()  # fails at half a surrogate pair, which JSON allows
+                annotated.append(AnnotatedText(line, text, spans, str(lang or language)))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{path}:{line}: not a record of {tool}: {message_of(error, 200)}; "
+                "expected a text, and spans with start, end and class; fix the record"
+            ) from None
+    for note, count in notes.items():
+        log.info("%s: %s: %d", path, note, count)
+    rows, misfits = [], []
+    for sentence in in_characters(path, annotated, tool):
+        tokens, tags, wrong = sentence.tagged()
+        misfits += [f"{path}:{sentence.line}: {description}" for description in wrong]
+        if tokens:
+            rows.append({"line": sentence.line, "tokens": tokens, "tags": tags, "lang": sentence.lang})
+    report_misfits(misfits, sum(len(sentence.spans) for sentence in annotated), misaligned)
+    yield pa.Table.from_pylist(rows, COLUMNS)
+
+
+def in_characters(path: Path, texts: list[AnnotatedText], tool: str) -> list[AnnotatedText]:
+    """The texts with offsets that count characters.
+
+    No export says whether it counts characters or UTF-16 code units, of which an emoji has two. doccano counts code
+    units, as JavaScript does, and so did Label Studio until 2022; but spans that were imported may count characters.
+    So a file is read in the way in which more spans fit the words.
+    """
+    converted = [
+        replace(text, spans=from_utf16(text.text, text.spans)) if max(text.text, default="") > "\uffff" else text
+        for text in texts
+    ]
+    changed = [(text, other) for text, other in zip(texts, converted, strict=True) if text.spans != other.spans]
+    if not changed:
+        return texts
+    characters, units = (sum(len(pair[i].tagged()[2]) for pair in changed) for i in (0, 1))
+    in_units = units < characters or (units == characters and tool == "doccano")
+    log.info(
+        "%s: after emoji, offsets count %s: %d spans would not fit words in characters, %d in UTF-16 code units",
+        path, "UTF-16 code units" if in_units else "characters", characters, units,
+    )  # fmt: skip
+    return converted if in_units else texts
+
+
+def spans_of(item: Any) -> list[Span]:
+    """A tool's span, once for each of its classes. Raises `ValueError` if it is none."""
+    match item:
+        case [int(start), int(end), names]:
+            pass
+        case {"start": int(start), "end": int(end)} | {"start_offset": int(start), "end_offset": int(end)}:
+            names = item.get("label", item.get("labels", ""))
+        case _:
+            raise ValueError(f"found {item!r}, which is no span")
+    names = names if isinstance(names, list) else [names]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"found {item!r}, whose class is no text")
+    return [(start, end, " ".join(name.split())) for name in names]
+
+
+def doccano(record: Any, notes: Counter[str]) -> Found:
+    """`text`, or `data` in older versions, and spans as [start, end, class] or with `start_offset` and `end_offset`."""
+    fields = [key for key in DOCCANO_SPANS if key in record]
+    if not fields:
+        raise ValueError(f"found no {', '.join(DOCCANO_SPANS)}")
+    return record.get("text", record.get("data")), record[fields[0]], record.get("lang")
+
+
+def prodigy(record: Any, notes: Counter[str]) -> Found | None:
+    """`text` and `spans`. Left out are rejected and ignored records, and answers about a single span (`ner.teach`),
+    which do not show the other entities of a text."""
+    if record.get("answer", "accept") != "accept":
+        notes["records left out because their answer is not accept"] += 1
+    elif record.get("_view_id") == "ner":
+        notes["records left out because they answer about one span only"] += 1
+    else:
+        return record.get("text"), record.get("spans"), record.get("lang")
+    return None
+
+
+def label_studio(record: Any, notes: Counter[str]) -> Found | None:
+    """The text in `data` and the spans of an annotation. Raises `ValueError` for labels of images or HTML."""
+    annotations = [a for a in record["annotations"] if not a.get("was_cancelled")]
+    if not annotations:
+        notes["tasks left out because no annotation was submitted"] += 1
+        return None
+    if len(annotations) > 1:
+        notes["tasks with several annotations, of which the ground truth is read, else the first"] += 1
+    annotation = max(annotations, key=lambda a: bool(a.get("ground_truth")))
+    regions = [region for region in annotation["result"] if region.get("type", "").endswith("labels")]
+    if other := {region["type"] for region in regions} - {"labels"}:
+        raise ValueError(f"found {' and '.join(sorted(other))}, which are not labels of plain text")
+    if len({region.get("to_name") for region in regions}) > 1:
+        raise ValueError("found labels of several texts")
+    fields = {key: value for key, value in record["data"].items() if isinstance(value, str) and key != "lang"}
+    if "text" not in fields and len(fields) != 1:
+        raise ValueError(f"found the fields {', '.join(fields)}, and none is called text")
+    text = fields["text"] if "text" in fields else next(iter(fields.values()))
+    return text, [region["value"] for region in regions], record["data"].get("lang")
+
+
+TOOLS: dict[str, Callable[[Any, Counter[str]], Found | None]] = {
+    "doccano": doccano, "Prodigy": prodigy, "Label Studio": label_studio,
+}  # fmt: skip
