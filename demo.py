@@ -108,8 +108,6 @@ def page_of(taggers: dict[str, Any], scored: list[Run]) -> Any:
     """The page, `gradio.Blocks`: text to be tagged by the `Tagger` of each name, then the errors of the scored runs."""
     import gradio as gr
 
-    from ner.tagging.tagger import tag_texts
-
     known = [tagger.classes for tagger in taggers.values()]
     classes = list(dict.fromkeys(name for some in known for name in some))
     hues = {name: 360 * i // len(classes) for i, name in enumerate(classes)}
@@ -117,8 +115,8 @@ def page_of(taggers: dict[str, Any], scored: list[Run]) -> Any:
 
     @lru_cache(maxsize=1)  # the slider does not tag again
     def tagged(text: str) -> list[list[list[Found]]]:  # of each checkpoint and line
-        results = [tag_texts(text.split("\n"), tagger) for tagger in taggers.values()]
-        return [[[(e["start"], e["end"], e["type"], e["score"]) for e in line] for line in lines] for lines in results]
+        results = [tagger.tag(text.split("\n")) for tagger in taggers.values()]
+        return [[[(e.start, e.end, e.type, e.score) for e in line] for line in lines] for lines in results]
 
     def tag(text: str, min_score: float) -> str:
         bodies = [""] * len(taggers)

@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -38,7 +38,7 @@ from ner.runs.manifest import record
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.score import ScoredSplit, score
-from ner.tagging.tagger import Tagger, tag_texts
+from ner.tagging.tagger import Entity, Tagger
 from ner.tagging.text_lines import input_lines, output
 
 log = logging.getLogger("ner")
@@ -46,12 +46,13 @@ DATA_OPTIONS = {"dataset", "languages"}  # if not given, those of the checkpoint
 LINES = 2_048  # lines that are sorted by length and tagged together
 
 
-def main(argv: list[str]) -> None:
-    """Tags text where an option gives some; otherwise scores a split and prints the table of scores."""
+def main(argv: list[str]) -> dict[str, Any] | None:
+    """Tags text where an option gives some; otherwise scores a split, prints the scores, and returns the metrics."""
     arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
     transformers_logging.disable_progress_bar()
     keep_freed_memory()
     with enough_memory(f"lower --per_device_eval_batch_size (it was {arguments.training.per_device_eval_batch_size})"):
+        metrics = None
         if arguments.inference.text is None and arguments.inference.input_file is None:
             metrics = score_split(arguments)
             if is_first():
@@ -59,6 +60,7 @@ def main(argv: list[str]) -> None:
         else:
             tag(arguments)
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
+    return metrics
 
 
 def load_tagger(location: str, arguments: Arguments) -> Tagger:
@@ -224,26 +226,26 @@ def tag(arguments: Arguments) -> None:
     with source as lines, destination as file:
         tagger = load_tagger(checkpoint_of(arguments), arguments)
         while texts := broadcast_object_list([list(islice(lines, size))])[0]:
-            for text, entities in zip(texts, tag_texts(texts, tagger), strict=True):
-                entities = [entity for entity in entities if entity["score"] >= options.min_score]
+            for text, entities in zip(texts, tagger.tag(texts), strict=True):
+                entities = [entity for entity in entities if entity.score >= options.min_score]
                 if options.text is not None and to_terminal:
                     print(marked_text(text, entities), file=file)
                 elif file:
-                    line = json.dumps({"text": text, "entities": entities}, ensure_ascii=False)
+                    line = json.dumps({"text": text, "entities": list(map(asdict, entities))}, ensure_ascii=False)
                     print(printable(line) if to_terminal else line, file=file)
             if file:
                 file.flush()
 
 
-def marked_text(text: str, entities: list[dict[str, Any]]) -> str:
+def marked_text(text: str, entities: list[Entity]) -> str:
     """A text with its entities marked, then one line for each entity; for a terminal."""
     text = printable(text)  # each character by one, so that the offsets stay right
     parts, lines, done = [], [], 0
     for e in entities:
-        surface, name = text[e["start"] : e["end"]], printable(e["type"])
-        parts += [text[done : e["start"]], f"\x1b[1m[{surface}]\x1b[0m\x1b[2m{name}\x1b[0m"]
-        lines.append(f"  {name:<6} {surface}  ({e['start']}-{e['end']}, {e['score']:.0%})")
-        done = e["end"]
+        surface, name = text[e.start : e.end], printable(e.type)
+        parts += [text[done : e.start], f"\x1b[1m[{surface}]\x1b[0m\x1b[2m{name}\x1b[0m"]
+        lines.append(f"  {name:<6} {surface}  ({e.start}-{e.end}, {e.score:.0%})")
+        done = e.end
     return "\n".join(["".join(parts) + text[done:], *(lines or ["  no entity"])])
 
 

@@ -75,8 +75,10 @@ from ner.training.trainer import TaggingTrainer, build_trainer, require_trackers
 log = logging.getLogger("ner")
 
 
-def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_trainer) -> None:
+def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_trainer) -> Path:
     """Trains as the options say, writes the run folder, prints the validation scores, and pushes if asked to.
+
+    Returns the run folder.
 
     `make_trainer` takes the arguments of `build_trainer` and may give its trainer other parts, such as a loss.
     """
@@ -139,6 +141,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
             print(score_table(scored.metrics), flush=True)
         if address:
             print(address)
+    return run
 
 
 def push_target(arguments: Arguments) -> str | None:

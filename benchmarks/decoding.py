@@ -45,7 +45,7 @@ def main() -> None:
     options = inference.data_options(arguments, inference.own_args(arguments, run))
     loaded = tagger.Tagger.load(run)
     sentences = in_known_labels(loaded, evaluation_sentences(options, "test"))
-    tagged = loaded.tag(sentences.words, sentences.lengths)
+    tagged = loaded.tag_words(sentences.words, sentences.lengths)
     scores, lengths, _ = kept["best_tags"][0]
     for name, ids in (("unconstrained", scores.argmax(axis=1)), ("constrained", tagged.ids)):
         counts = counts_of_ids(sentences.tags, ids, lengths, loaded.classes).entities.sum(axis=(0, 1))

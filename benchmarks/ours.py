@@ -14,7 +14,7 @@ from metrics import ner_metric
 from ner.encoder import checkpoints
 from ner.encoder.encoding import encode, window_size
 from ner.encoder.precision import keep_freed_memory
-from ner.tagging.tagger import Tagger, tag_texts
+from ner.tagging.tagger import Tagger
 from ner.training.speed import fast_dropout
 from ner.training.trainer import TaggingTrainer, build_trainer
 from train import epoch_scores, load_model, model_inputs
@@ -79,7 +79,7 @@ def tag(checkpoint: str, lines: list[str]) -> float:
     loaded = tagger(checkpoint)
     start = time.perf_counter()
     for first in range(0, len(lines), inference.LINES):
-        tag_texts(lines[first : first + inference.LINES], loaded)
+        loaded.tag(lines[first : first + inference.LINES])
     return time.perf_counter() - start
 
 

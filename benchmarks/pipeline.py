@@ -20,7 +20,7 @@ from benchmarks.tables import table
 from ner.files import write_json
 from ner.labels import classes_of
 from ner.scoring.error_analysis import entities_of
-from ner.tagging.tagger import Tagger, tag_texts
+from ner.tagging.tagger import Tagger
 from ner.word_splitter import word_offsets
 
 COLUMNS = ("inference.py", "unconstrained", "pipeline", "sentences", "of")
@@ -63,7 +63,7 @@ def scores_of(run: Path, split: str) -> dict[str, float]:
 
 def tagged(tagger: Tagger, texts: list[str]) -> list[Spans]:
     """The entities that `inference.py` finds in each text."""
-    return [{(e["start"], e["end"], e["type"]) for e in found} for found in tag_texts(texts, tagger)]
+    return [{(e.start, e.end, e.type) for e in found} for found in tagger.tag(texts)]
 
 
 def words_of_pipeline(tokenizer: transformers.PreTrainedTokenizerFast, text: str) -> list[tuple[int, int]]:

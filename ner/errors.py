@@ -91,7 +91,7 @@ def interrupted(number: int, frame: object) -> NoReturn:
     os._exit(128 + number)
 
 
-def run_script(main: Callable[[list[str]], None]) -> None:
+def run_script(main: Callable[[list[str]], object]) -> None:
     """Runs a script's `main` on the words of the command line.
 
     An `InputError` becomes its message and exit status 2, and so does what the system refuses: a file that is absent,

@@ -88,10 +88,10 @@ def test_no_run_has_an_invalid_transition_unless_it_is_asked_for(corpus, encoder
     found, f1, entities = {}, {}, {}
     assert read_json(run / "config.json")["constrained_decoding"] is True
     for constrained in ("true", "false"):
-        inference.main(["--checkpoint", str(run), "--constrained_decoding", constrained, *CPU])
+        returned = inference.main(["--checkpoint", str(run), "--constrained_decoding", constrained, *CPU])
         (scored,) = run.glob("test" if constrained == "true" else "scores/*-test-*")  # the run's own, or another
         metrics = read_json(scored / "metrics.json")
-        assert metrics["constrained_decoding"] == (constrained == "true")
+        assert returned == metrics and metrics["constrained_decoding"] == (constrained == "true")
         found[constrained] = metrics["invalid_transitions"]
         f1[constrained] = metrics["overall"]["f1"], metrics["unconstrained_f1"]
         entities[constrained] = tagged(

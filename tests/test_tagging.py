@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from conftest import WORDS
 from trained_runs import CPU, predictions, tagged
 
 import inference
+from ner import Entity, Tagger
 from ner.labels import flat_ids, label_names, spans
 
 pytestmark = pytest.mark.slow
@@ -71,10 +73,19 @@ def test_standard_input_a_file_and_an_output_file_give_the_same(run, tmp_path, c
 def test_text_is_json_in_a_pipe_and_readable_on_a_terminal(run, capsys, monkeypatch):
     (line,) = tagged(capsys, "--checkpoint", run, "--text", "a storm hit Lake Inari.")
     assert [(e["type"], e["text"]) for e in line["entities"]] == [("LOC", "Lake Inari")]
-    shown = inference.marked_text("a \x1b[31mstorm hit Lake Inari.", [line["entities"][0] | {"start": 17, "end": 27}])
+    entity = Entity(**line["entities"][0] | {"start": 17, "end": 27})
+    shown = inference.marked_text("a \x1b[31mstorm hit Lake Inari.", [entity])
     assert "\x1b[31m" not in shown and "[Lake Inari]" in shown
     assert shown.splitlines()[1].split()[:3] == ["LOC", "Lake", "Inari"]
     assert "no entity" in inference.marked_text("nothing", [])
+
+
+def test_three_lines_of_python_tag_as_the_command_does(run, capsys):
+    lines = ["a storm hit Lake Inari.", "", "nothing"]
+    expected = [tagged(capsys, "--checkpoint", run, "--text", line)[0]["entities"] if line else [] for line in lines]
+    found = Tagger.load(run, precision="float32").tag(lines)
+    assert [[asdict(entity) for entity in entities] for entities in found] == expected
+    assert found[0][0] == Entity("LOC", "Lake Inari", 12, 22, expected[0][0]["score"])
 
 
 def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys, tmp_path):

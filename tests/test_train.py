@@ -68,7 +68,7 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(run):
 def test_args_yaml_repeats_the_run(run, tmp_path):
     recorded = yaml.safe_load((run / "args.yaml").read_text())
     assert recorded["masked_training"] is True and recorded["learning_rate"] == 1e-2
-    train.main([str(run / "args.yaml"), "--output_dir", str(tmp_path / "again")])
+    assert train.main([str(run / "args.yaml"), "--output_dir", str(tmp_path / "again")]) == tmp_path / "again"
     assert differ_by(run, tmp_path / "again") == 0
 
 

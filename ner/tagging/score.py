@@ -126,7 +126,7 @@ def score(
         languages=languages,
         fingerprint=fingerprint or sentences.fingerprint(),
         sentences=known,
-        tagged=tagger.tag(known.words, known.lengths, progress),
+        tagged=tagger.tag_words(known.words, known.lengths, progress),
         precision=tagger.precision,
         constrained=tagger.constrained,
         calibration=tagger.calibration,

@@ -46,6 +46,17 @@ class Tagged:
     probabilities: np.ndarray
 
 
+@dataclass(frozen=True)
+class Entity:
+    """An entity of a text, at its half-open range of characters, with the probability that it is right."""
+
+    type: str
+    text: str
+    start: int
+    end: int
+    score: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tagger:
     """What tagging needs: the model's logits, its tokenizer and labels, and how windows are batched.
@@ -130,7 +141,7 @@ class Tagger:
         """The label names that the ids of `tag` index, in this project's order of classes."""
         return label_names(self.classes)
 
-    def tag(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Tagged:
+    def tag_words(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Tagged:
         """Tags the words [token] of sentences of `lengths` [sentence]; ids are indices into `names`.
 
         Raises `InputError` where the model gives no finite scores.
@@ -156,6 +167,25 @@ class Tagger:
         else:
             probabilities = independent_probabilities(scores, lengths, ids, entities)
         return Tagged(ids, best_ids, entities, probabilities)
+
+    def tag(self, texts: list[str]) -> list[list[Entity]]:
+        """The entities of each text, in order. Raises `InputError` where the model gives no finite scores."""
+        offsets = [word_offsets(text) for text in texts]
+        lengths = np.array([len(o) for o in offsets], dtype=np.int64)
+        words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
+        result = self.tag_words(pa.array(words, type=pa.string()), lengths)
+        entities = result.entities
+        text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
+        classes = self.classes
+        tagged: list[list[Entity]] = [[] for _ in texts]
+        scores = self.calibration.scores(result.probabilities).tolist()
+        columns = (entities.start, entities.end, entities.class_index, scores)
+        for first, last, class_id, score in zip(*columns, strict=True):
+            text = text_of_word[first]
+            places = offsets[text][first - first_words[text] : last - first_words[text]]
+            start, end = places[0][0], places[-1][1]
+            tagged[text].append(Entity(classes[class_id], texts[text][start:end], start, end, round(score, 4)))
+        return tagged
 
 
 def require_own_keys(config: PreTrainedConfig, location: str) -> None:
@@ -190,24 +220,3 @@ def require_beginnings(labels: list[str], location: str) -> None:
             f"{location}: found no label B-{without[0]}; expected a B- label of each class, with which entities begin "
             "under --constrained_decoding true; leave the option out"
         )
-
-
-def tag_texts(texts: list[str], tagger: Tagger) -> list[list[dict[str, Any]]]:
-    """The entities of each text, with half-open character offsets and calibrated scores."""
-    offsets = [word_offsets(text) for text in texts]
-    lengths = np.array([len(o) for o in offsets], dtype=np.int64)
-    words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
-    result = tagger.tag(pa.array(words, type=pa.string()), lengths)
-    entities = result.entities
-    text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
-    classes = tagger.classes
-    tagged: list[list[dict[str, Any]]] = [[] for _ in texts]
-    scores = tagger.calibration.scores(result.probabilities).tolist()
-    columns = (entities.start, entities.end, entities.class_index, scores)
-    for first, last, class_id, score in zip(*columns, strict=True):
-        text = text_of_word[first]
-        places = offsets[text][first - first_words[text] : last - first_words[text]]
-        start, end = places[0][0], places[-1][1]
-        entity = {"type": classes[class_id], "text": texts[text][start:end], "start": start, "end": end}
-        tagged[text].append(entity | {"score": round(score, 4)})
-    return tagged

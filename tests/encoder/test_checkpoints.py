@@ -17,7 +17,7 @@ from ner.encoder.checkpoints import load_for_tagging, load_for_training
 from ner.errors import InputError
 from ner.labels import label_names
 from ner.runs.manifest import write_manifest
-from ner.tagging.tagger import Tagger, tag_texts
+from ner.tagging.tagger import Tagger
 
 pytestmark = pytest.mark.slow
 
@@ -166,8 +166,8 @@ def test_the_tokenizer_of_another_model_is_refused_where_it_shows(masked_run, co
     vocabulary["model"]["vocab"]["storm"] = rows + 6
     (other / "tokenizer.json").write_text(json.dumps(vocabulary))
     tagger, expected = Tagger.load(other), f"{other}: tokenizer.json gave the id {rows + 6}; expected ids below {rows}"
-    assert tag_texts(["Lake Inari"], tagger)[0]
+    assert tagger.tag(["Lake Inari"])[0]
     with pytest.raises(InputError, match=expected):
-        tag_texts(["a storm"], tagger)
+        tagger.tag(["a storm"])
     train_it = ("--dataset", corpus, "--model_checkpoint", other, "--output_dir", tmp_path / "new", *CPU)
     assert expected in fails(train.main, *train_it)

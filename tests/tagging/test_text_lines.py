@@ -12,6 +12,7 @@ from conftest import ROOT
 from trained_runs import CPU, barely_trained
 
 import inference
+from ner.tagging.tagger import Entity, Tagger
 
 # Copies lines as `inference.py` tags them, without the seconds that loading a model takes.
 COPY = """
@@ -62,8 +63,8 @@ def test_names_from_a_checkpoint_do_not_reach_a_terminal_raw(run, monkeypatch, c
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
-    entity = {"type": odd, "text": "storm", "start": 7, "end": 12, "score": 0.5}
-    monkeypatch.setattr(inference, "tag_texts", lambda texts, tagger: [[entity] for _ in texts])
+    entity = Entity(odd, "storm", 7, 12, 0.5)
+    monkeypatch.setattr(Tagger, "tag", lambda tagger, texts: [[entity] for _ in texts])
     for words in (("--text", text), ("--input_file", "-")):
         inference.main(["--checkpoint", str(run), *words, *CPU])
         shown = capsys.readouterr().out
