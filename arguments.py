@@ -22,12 +22,8 @@ from ner.options import option, parse_groups, require, require_at_least, require
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
-READING = (
-    "dataset",
-    "languages",
-    "tag_scheme",
-    "misaligned",
-)  # what says where a run's sentences are, and how to read them
+# The options that say where a run's sentences are, and how they are read.
+READING = ("dataset", "languages", "tag_scheme", "misaligned")
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
 
 

@@ -95,28 +95,30 @@ def scored_again(run: Path) -> list[str]:
     from transformers.utils import logging as transformers_logging
 
     from arguments import READING, DataArguments
-    from data import evaluation_sentences
+    from data import read_split
+    from ner.corpus.selection import capped
     from ner.tagging.score import score
     from ner.tagging.tagger import Tagger
 
     transformers_logging.disable_progress_bar()
     args, lines = recorded_args(run), []
+    options = DataArguments(**{name: args[name] for name in READING if name in args})
     for split in SPLITS:
-        for folder in (run, *(run / name for name in ONNX_FOLDERS)):
-            place = folder / split / METRICS
+        places = [folder / split / METRICS for folder in (run, *(run / name for name in ONNX_FOLDERS))]
+        scored_places = [place for place in places if place.is_file()]
+        if not scored_places:
+            continue
+        whole = read_split(options, split)
+        for place in scored_places:
             recorded = optional_json(place)
-            if not recorded:
-                continue
             # The first sentences, as many as were scored: a run may have been trained with max_eval_sentences.
-            own = {name: args[name] for name in READING if name in args}
-            options = DataArguments(**own, max_eval_sentences=recorded["sentences"])
-            sentences = evaluation_sentences(options, split)
+            sentences = capped(whole, recorded["sentences"])
             if sentences.fingerprint() != recorded["data_fingerprint"]:
                 raise InputError(
                     f"{place}: was scored on the data {recorded['data_fingerprint']}; {options.dataset} has "
                     f"{sentences.fingerprint()} now; expected the same; score it with inference.py"
                 )
-            tagger = Tagger.load(folder, precision=recorded["precision"])
+            tagger = Tagger.load(place.parents[1], precision=recorded["precision"])
             scored = score(tagger, sentences, split=split, dataset=options.dataset, languages=options.languages)
             require_equal(recorded, scored.metrics, FOUR_DIGITS, place, "the model")
             lines.append(f"{place.parent.relative_to(run)}: scored again, with the same scores to four digits")

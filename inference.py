@@ -113,9 +113,7 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         place = split
         if not is_own_record(run, own, arguments, options, tagger, scored):
             place = f"{SCORES}/{os.path.basename(real_path(options.dataset))}-{split}-{scored.fingerprint[:8]}"
-            log.info(
-                "%s stays as it is: its scores are of the run's own data, whole, tagged as in training", run / split
-            )
+            log.info("scored apart from %s, which is for the run's own data, whole, tagged as in training", run / split)
         scored.write(run / place)
         log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / place)
         enter_scores(run, place)

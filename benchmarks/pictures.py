@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.webdriver.support.ui import WebDriverWait
 
 import report
 
@@ -32,30 +33,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs=2, metavar="RUN")
     runs = parser.parse_args().runs
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    browser = chromium()
     try:
         with tempfile.TemporaryDirectory() as folder:
             report.main([*runs, "--output_dir", folder])
             for scheme in ("light", "dark"):
                 path = FOLDER / f"report-{scheme}.png"
-                path.write_bytes(screenshot(browser, Path(folder, "report.html"), scheme))
+                path.write_bytes(screenshot(browser, Path(folder, "report.html").as_uri(), scheme, WIDTH, TOP))
                 print(f"wrote {path}")
     finally:
         browser.quit()
 
 
-def screenshot(browser: webdriver.Chrome, page: Path, scheme: str) -> bytes:
-    """The top of a report as a PNG file; `scheme` is light or dark."""
+def chromium() -> webdriver.Chrome:
+    """A browser without a window."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
+        options.add_argument(flag)
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+
+
+def screenshot(browser: webdriver.Chrome, address: str, scheme: str, width: int, height: str) -> bytes:
+    """The top of a page as a PNG file; `scheme` is light or dark, `height` a script that returns it once it is known.
+
+    Width and height are in CSS pixels.
+    """
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    size = {"width": WIDTH, "height": 900, "deviceScaleFactor": SCALE, "mobile": False}
+    size = {"width": width, "height": 900, "deviceScaleFactor": SCALE, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.get(page.as_uri())
-    clip = {"x": 0, "y": 0, "width": WIDTH, "height": browser.execute_script(TOP), "scale": 1}
+    browser.get(address)
+    top = WebDriverWait(browser, 300).until(lambda browser: browser.execute_script(height))
+    clip = {"x": 0, "y": 0, "width": width, "height": top, "scale": 1}
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
     return base64.b64decode(shot["data"])
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from ner.corpus.number_names import NAMES_REMEDY, number_names
-from ner.corpus.rows import checked_content
+from ner.corpus.rows import checked_content, require_numbers
 from ner.corpus.sentences import list_column
 from ner.errors import InputError, message_of
 from ner.labels import MULTINERD_CLASSES, label_names
@@ -68,13 +68,8 @@ def with_label_names(path: Path, table: pa.Table, names: Callable[[], list[str] 
         tags, known = numbers, names()
         if known is not None:
             lengths, flat = pc.list_value_length(numbers).to_numpy(), pc.list_flatten(numbers).to_numpy()
-            wrong = np.flatnonzero((flat < 0) | (flat >= len(known)))
-            if len(wrong):
-                line = table["line"][np.searchsorted(np.cumsum(lengths), wrong[0], side="right")]
-                raise InputError(
-                    f"{path}:{line}: unknown tag {flat[wrong[0]]}; expected 0 to {len(known) - 1}, the numbers of the "
-                    "label names beside the data; correct the line or the names"
-                )
+            whose = "those of the label names beside the data; correct the line or the names"
+            require_numbers(path, table["line"], flat, lengths, len(known), whose)
             tags = list_column(pa.array(known).take(pa.array(flat)), lengths)
     return pa.table([table["line"], table["tokens"], tags, table["lang"]], ["line", "tokens", "tags", "lang"])
 

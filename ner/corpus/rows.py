@@ -80,15 +80,22 @@ def with_ids(path: Path, table: pa.Table, names: list[str]) -> pa.Table:
     tags = encoded.dictionary.to_pylist()
     names += [tag for tag in tags if isinstance(tag, str) and tag not in names]
     ids = np.array([names.index(t) if isinstance(t, str) else t for t in tags], dtype=np.int16)[encoded.indices]
-    wrong = np.flatnonzero((ids < 0) | (ids >= len(names)))
-    if len(wrong):
-        line = table["line"][np.searchsorted(np.cumsum(lengths), wrong[0], side="right")]
-        raise InputError(
-            f"{path}:{line}: unknown tag {ids[wrong[0]]}; expected 0 to {LARGEST_TAG}, MultiNERD's numbers; fix the "
-            "line, or write label names under `tags`"
-        )
+    whose = "MultiNERD's numbers; fix the line, or write label names under `tags`"
+    require_numbers(path, table["line"], ids, lengths, len(names), whose)
     columns = [table["line"], table["tokens"], list_column(ids, lengths), table["lang"]]
     return pa.table(columns, ["line", "tokens", "tags", "lang"])
+
+
+def require_numbers(
+    path: Path, lines: pa.ChunkedArray, numbers: np.ndarray, lengths: np.ndarray, count: int, whose: str
+) -> None:
+    """Raises `InputError`, with the file and one of the `lines` [sentence], where one of the `numbers` [token] of
+    sentences of `lengths` [sentence] is not below `count`; `whose` says what numbers are expected, and what to do.
+    """
+    wrong = np.flatnonzero((numbers < 0) | (numbers >= count))
+    if len(wrong):
+        line = lines[np.searchsorted(np.cumsum(lengths), wrong[0], side="right")]
+        raise InputError(f"{path}:{line}: unknown tag {numbers[wrong[0]]}; expected 0 to {count - 1}, {whose}")
 
 
 def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
