@@ -138,8 +138,8 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
         return {}
     with from_cache("model", checkpoint), using_records(checkpoint):
         own = read_record(args_yaml) if args_yaml else {}
-        data = own.get("train_file") or own.get("dataset")
-        if data and not is_named and data != "sample" and "/" not in data:
+        data = own.get("train_file") or own.get("dataset", "sample")
+        if not is_named and data != "sample" and "/" not in data:
             raise InputError(
                 f"{checkpoint}: was trained on {data!r}, which its author had; expected `sample`, or a data set on the "
                 "Hub; name the data to score it on: --dataset or --test_file"

@@ -1,8 +1,9 @@
 """A small server that speaks as much of the Hub's protocol as the real client uses, on the loopback interface.
 
-It holds repositories in memory: files under `(repo_type, repo_id)`, and those of a data set's conversion to
-Parquet under `("converted", repo_id)`. Set `broken` to a part of a path, and requests with it are cut off in the middle,
-as by a network that fails; or `failing`, and they are answered with `status`, by default 503. With status 200 they get a web page, as from a network that wants a login first.
+It holds repositories in memory: files under `(repo_type, repo_id)`, and those of a data set's conversion to Parquet
+under `("converted", repo_id)`. Set `broken` to a part of a path, and requests with it are cut off in the middle, as by
+a network that fails; or `failing`, and they are answered with `status`, by default 503. With status 200 they get a web
+page, as from a network that wants a login first.
 """
 
 import base64

@@ -71,5 +71,6 @@ def loaded(dataset: str, config: str | None) -> Any:
             builder.download_and_prepare()
             return builder.as_dataset()
     except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{place}: {message_of(error, 400)}; check the name, --dataset_config, or {LOG_IN}") from None
-    raise InputError(f"{place}: found files for {type(builder).__name__}; expected Parquet; {by_hand}")
+        found = message_of(error, 400).rstrip(".")
+        raise InputError(f"{place}: {found}; check the name and --dataset_config, or {LOG_IN}") from None
+    raise InputError(f"{place}: found files of the kind {builder.name}; expected Parquet; {by_hand}")

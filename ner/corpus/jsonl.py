@@ -34,8 +34,8 @@ STRICT, LENIENT = (
 
 
 def is_multinerds(path: Path) -> bool:
-    """Whether the first line with tags has numbers in `ner_tags` or names in `tags`. True if a line is no JSON object,
-    which is for the reader to report."""
+    """Whether the first line with tags has `tokens`, and numbers in `ner_tags` or names in `tags`. True if a line is no
+    JSON object, which is for the reader to report."""
     with path.open("rb") as file:
         for line in file:
             try:
@@ -46,7 +46,7 @@ def is_multinerds(path: Path) -> bool:
                 case {"labels": _} | {"ner_tags": [str(), *_]} | {"tags": [int(), *_]}:
                     return False
                 case {"ner_tags": [_, *_]} | {"tags": [_, *_]}:
-                    return True
+                    return "tokens" in record
     return True
 
 

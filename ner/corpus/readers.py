@@ -66,7 +66,8 @@ def files_of(source: Source, split: str) -> Iterator[tuple[Path, str, Iterable[p
     if source.is_hub_table and not source.file_option(split):
         from ner.corpus.hub_data import hub_table
 
-        yield Path(source.dataset, split), *hub_table(source, split, only_language(source, source.dataset))
+        form, table = hub_table(source, split, only_language(source, source.dataset))
+        yield Path(source.dataset, split), form, [table]
     else:
         for file in split_files(source, split):
             yield file.path, *read_file(file, source)

@@ -102,7 +102,7 @@ def table_of(
         if not isinstance(record, dict):
             raise InputError(f"{place}:{line}: found no JSON object; expected tokens and tags; fix the record")
         if not rows:
-            chosen = columns.among(list(record), place)
+            chosen = columns.among(list(record), f"{place}:{line}")
         tokens, tags, lang = (record.get(name) for name in (*chosen, "lang"))
         kinds = {type(tag) for tag in tags} if isinstance(tags, list) else {type(None)}
         if not is_words(tokens) or not ((kinds <= {str} and is_words(tags)) or kinds <= {int}):

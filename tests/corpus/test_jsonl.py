@@ -70,7 +70,7 @@ def test_names_in_blocks_make_one_label_set(tmp_path):
         ('{"tokens": "a", "ner_tags": [0]}', "changed from array to string"),
         ('{"tokens": ["a"], "ner_tags": [0], "lang": 3}', "changed from string to number"),
         ('{"tokens": ["\\ud800"], "ner_tags": [0]}', "surrogate pair"),
-        ('{"ner_tags": [0]}', "no tokens"),
+        ('{"ner_tags": [0]}', "tokens"),
         ('{"tokens": ["a"], "ner_tags": null}', "no tags"),
         ("[1]", "found no JSON object"),
         ("null", "found no JSON object"),
