@@ -39,13 +39,13 @@ class DataArguments:
     train_file: str | None = option(None, "The file of the training split, instead of --dataset.")
     validation_file: str | None = option(None, "The file of the validation split.")
     test_file: str | None = option(None, "The file of the test split.")
-    languages: list[str] = option(["en"], "Codes of the languages, in the names of files for several.")
+    languages: list[str] = option(["en"], "Codes of languages. With several, the names of files have them.")
     token_column: str | None = option(None, "The column of the tokens: its name, or its number from 1.")
     tag_column: str | None = option(None, "The column of the tags: its name, or its number from 1.")
     tag_scheme: str = option(
         "auto", f"How the tags show where an entity begins and ends: {' '.join(SCHEMES)}; or auto, to recognise it."
     )
-    misaligned: str = option("error", "What spans over text do that do not fit its words: error or skip.")
+    misaligned: str = option("error", "What becomes of spans over text that do not fit its words: error or skip.")
     split_seed: int = option(42, "Seed of the division of data without a validation split. --seed does not change it.")
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from ner.corpus.columns import column_tables
+from ner.corpus.docbin import docbin_tables
 from ner.errors import InputError
 
 EXPECTED = [(["EU", "rejects", "German", "lamb"], ["B-ORG", "O", "B-MISC", "O"]), (["#1", "#"], ["O", "O"])]
@@ -71,3 +72,22 @@ def test_a_line_that_begins_with_a_hash_is_a_token_if_it_has_a_tag(tmp_path, cap
 def test_wrong_columns_are_named(tmp_path, text, columns, message):
     with pytest.raises(InputError, match=message):
         read(tmp_path, text, **columns)
+
+
+def test_spacy_converts_the_same_sentences(tmp_path):
+    """spaCy's converter of CoNLL-2003 is the oracle, and its `.spacy` file is read like the columns."""
+    training = pytest.importorskip("spacy.training")
+    tokens = pytest.importorskip("spacy.tokens")
+    text = "".join(
+        "-DOCSTART- -X- O O\n\n"
+        + "".join(f"{word} NNP I-NP {tag}\n" for word, tag in zip(*sentence, strict=True))
+        + "\n"
+        for sentence in EXPECTED[:1] * 3
+    )
+    _, sentences, documents = read(tmp_path, text)
+    converted = list(training.converters.conll_ner_to_docs(text, n_sents=0, no_print=True))
+    assert [[token.text for token in doc] for doc in converted] == [words for words, _ in sentences]
+    assert documents == [0, 1, 2]
+    tokens.DocBin(docs=converted, store_user_data=True).to_disk(tmp_path / "train.spacy")
+    (table,) = docbin_tables(tmp_path / "train.spacy", "en")
+    assert list(zip(table["tokens"].to_pylist(), table["tags"].to_pylist(), strict=True)) == sentences
