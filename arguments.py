@@ -9,6 +9,7 @@ The command line overrides the config file, which overrides the defaults in this
 
 import dataclasses
 import math
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +18,14 @@ import torch
 import transformers
 
 from ner.corpus.schemes import SCHEMES
+from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.options import option, parse_groups, require, require_at_least, require_one_of
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 # The options that say where a run's sentences are, and how they are read.
-READING = ("dataset", "languages", "tag_scheme", "misaligned")
-LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
+READING = (*(field.name for field in dataclasses.fields(Source)), "tag_scheme")
 
 
 @dataclass
@@ -33,12 +34,19 @@ class DataArguments:
 
     _argument_group_name = "data"
 
-    dataset: str = option("Babelscape/multinerd", "A Hub id, a folder of JSONL, TSV or .spacy files, or `sample`.")
-    languages: list[str] = option(["en"], f"One or more of {' '.join(LANGUAGES)}.")
+    dataset: str = option("Babelscape/multinerd", "A Hub id, a folder, a file, or `sample`.")
+    dataset_config: str | None = option(None, "The config of a Hub id that has several.")
+    train_file: str | None = option(None, "The file of the training split, instead of --dataset.")
+    validation_file: str | None = option(None, "The file of the validation split.")
+    test_file: str | None = option(None, "The file of the test split.")
+    languages: list[str] = option(["en"], "Codes of languages. With several, the names of files have them.")
+    token_column: str | None = option(None, "The column of the tokens: its name, or its number from 1.")
+    tag_column: str | None = option(None, "The column of the tags: its name, or its number from 1.")
     tag_scheme: str = option(
         "auto", f"How the tags show where an entity begins and ends: {' '.join(SCHEMES)}; or auto, to recognise it."
     )
-    misaligned: str = option("error", "What spans over text do that do not fit its words: error or skip.")
+    misaligned: str = option("error", "What becomes of spans over text that do not fit its words: error or skip.")
+    split_seed: int = option(42, "Seed of the division of data without a validation split. --seed does not change it.")
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
     masked_training: bool = option(False, "Experiment B: labels outside selected_categories become O.")
@@ -49,7 +57,13 @@ class DataArguments:
     upsample_at_random: bool = option(False, "A control: repeat as many other sentences instead, chosen at random.")
 
     def __post_init__(self) -> None:
-        require_one_of(self, LANGUAGES, "languages")
+        require(
+            self, lambda codes: all(re.fullmatch("[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", code) for code in codes),
+            "codes such as en, de or zh-CN", "languages",
+        )  # fmt: skip
+        if self.train_file and self.dataset != DataArguments.dataset:
+            raise InputError("--dataset, --train_file: found both; expected one; leave one out")
+        require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "split_seed")
         require_one_of(self, ("auto", *SCHEMES), "tag_scheme")
         require_one_of(self, ("error", "skip"), "misaligned")
         require(
@@ -65,6 +79,12 @@ class DataArguments:
                     f"(selected_categories: {' '.join(self.selected_categories)}); "
                     "name only classes that are kept, or add them to --selected_categories"
                 )
+
+    @property
+    def source(self) -> Source:
+        """Where the sentences are, and how they are read."""
+        of_source = {field.name: getattr(self, field.name) for field in dataclasses.fields(Source)}
+        return Source(**of_source | {"languages": tuple(self.languages)})
 
 
 @dataclass

@@ -15,10 +15,11 @@ import logging
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from arguments import DataArguments, parse
 from ner.corpus.audit import audit, by_language, class_counts, findings
-from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, read_raw
+from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, is_divided, own_splits, read_divided, read_raw
 from ner.corpus.rows import RawSplit, common_scheme, in_bio
 from ner.corpus.selection import (
     TrainingData,
@@ -30,9 +31,10 @@ from ner.corpus.selection import (
     without_leaks,
 )
 from ner.corpus.sentences import Sentences
+from ner.corpus.sources import MULTINERD
 from ner.errors import InputError, nearest, printable, run_script
 from ner.files import write_text, written_together
-from ner.hub_files import MissingFileError, from_cache
+from ner.hub_files import from_cache
 from ner.labels import classes_of
 
 log = logging.getLogger("ner")
@@ -44,7 +46,7 @@ def training_data(options: DataArguments) -> TrainingData:
     Masking and up-sampling come last, so experiments A and B train on the same sentences.
     """
     # Read and check the files. All of them show the tag scheme, which becomes BIO.
-    raw = [raw_split(options, "train"), raw_split(options, "validation"), *raw_tests(options)]
+    raw, division = raw_splits(options)
     scheme = common_scheme(raw, options.tag_scheme)
     train = in_bio(raw[0], scheme)
     classes = classes_of(train.names)
@@ -60,9 +62,10 @@ def training_data(options: DataArguments) -> TrainingData:
     train = without_leaks(train, [validation, *tests])
     rows["leaks_dropped"] = rows["read"] - rows["duplicates_dropped"] - len(train)
     if not len(train):
+        name = options.source.name()
         raise InputError(
-            f"{options.dataset}: no training sentence is left of {rows['read']}; expected some that are in neither "
-            "validation nor test; check the splits"
+            f"{name}: no training sentence is left of {rows['read']}; expected some that are neither in "
+            "validation nor in test; check the splits"
         )
 
     # Cap.
@@ -86,7 +89,7 @@ def training_data(options: DataArguments) -> TrainingData:
         "validation or test, kept %(kept)d, repeated %(repeated)d: %(training_rows)d rows",
         rows,
     )
-    return TrainingData(train, validation, rows, *fingerprints, scheme)
+    return TrainingData(train, validation, rows, *fingerprints, scheme, division)
 
 
 def require_known_classes(options: DataArguments, known: list[str]) -> None:
@@ -101,25 +104,35 @@ def require_known_classes(options: DataArguments, known: list[str]) -> None:
 
 
 def raw_split(options: DataArguments, split: str) -> RawSplit:
-    """A whole split with the tags of its files. Logs its size, and warns of a MultiNERD that has another size."""
+    """A whole split with the tags of its files. Warns of a MultiNERD that has another size."""
     with from_cache("dataset", options.dataset):
-        raw = read_raw(options.dataset, options.languages, split, options.misaligned)
+        raw = read_raw(options.source, split)
     size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
-    if options.dataset == "Babelscape/multinerd" and options.languages == ["en"] and size != expected:
+    if options.source.name(split) == MULTINERD and options.languages == ["en"] and size != expected:
         log.warning("%s: read %d sentences; MultiNERD's English has %d", split, size, expected)
-    log.info("%s: read %d sentences, %d tokens", split, size, len(raw.sentences.words))
     return raw
 
 
-def raw_tests(options: DataArguments) -> list[RawSplit]:
-    """The test split of each language that has one, to find leaks."""
-    splits = []
-    for language in options.languages:
-        try:
-            splits.append(raw_split(replace(options, languages=[language]), "test"))
-        except MissingFileError:
-            log.info("test: no file for %s, so training sentences are not compared with this split", language)
-    return splits
+def raw_splits(options: DataArguments) -> tuple[list[RawSplit], dict[str, Any] | None]:
+    """The training split, the validation split, and the test split of the languages that have one, to find leaks.
+
+    If the data set has no validation split, it is divided, and the record of that is returned too.
+    """
+    division: dict[str, Any] | None = None
+    if is_divided(options.source):
+        divided, division = read_divided(options.source)
+        splits = list(divided.values())
+    else:
+        splits = [raw_split(options, "train"), raw_split(options, "validation")]
+    if len(splits) == 2:
+        of_language = {code: replace(options, languages=[code]) for code in options.languages}
+        with_test = [code for code, alone in of_language.items() if "test" in own_splits(alone.source)]
+        if with_test:
+            splits.append(raw_split(replace(options, languages=with_test), "test"))
+        if len(with_test) < len(options.languages):
+            without = ", ".join(code for code in options.languages if code not in with_test)
+            log.info("test: no file for %s, so training sentences are not compared with this split", without)
+    return splits, division
 
 
 def read_split(options: DataArguments, split: str) -> Sentences:
@@ -134,7 +147,7 @@ def evaluation_sentences(options: DataArguments, split: str) -> Sentences:
     Raises `InputError` for wrong data, and if the sentences contain no entity.
     """
     sentences = capped(read_split(options, split), options.max_eval_sentences)
-    require_entities(options.dataset, split, sentences)
+    require_entities(options.source.name(split), split, sentences)
     return sentences
 
 
@@ -160,14 +173,11 @@ def main(argv: list[str]) -> None:
     They go to `data/` in the run folder if one is named, else to a folder named after the data set.
     """
     arguments = parse(argv, "Audit a data set: counts, faults and class plots.")
-    options, folder = arguments.data, Path("runs/data") / (Path(arguments.data.dataset).name or "data")
+    options = arguments.data
+    folder = Path("runs/data") / (Path(options.source.name()).name or "data")
     if "output_dir" in arguments.given:
         folder = Path(arguments.training.output_dir) / "data"
-    raw = [raw_split(options, "train"), raw_split(options, "validation")]
-    try:
-        raw.append(raw_split(options, "test"))
-    except MissingFileError as error:
-        log.info("no test split: %s", error)
+    raw, _ = raw_splits(options)
     scheme = common_scheme(raw, options.tag_scheme)
     splits = {"train": in_bio(raw[0], scheme)}
     classes = classes_of(splits["train"].names)

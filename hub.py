@@ -60,7 +60,7 @@ def export(run: Path) -> list[str]:
             Tagger.load(run / folder, precision="float32"),
             sentences,
             split="test",
-            dataset=options.dataset,
+            dataset=options.source.name("test"),
             languages=options.languages,
         )
         for folder in ("", *ONNX_FOLDERS)
@@ -115,11 +115,13 @@ def scored_again(run: Path) -> list[str]:
             sentences = capped(whole, recorded["sentences"])
             if sentences.fingerprint() != recorded["data_fingerprint"]:
                 raise InputError(
-                    f"{place}: was scored on the data {recorded['data_fingerprint']}; {options.dataset} has "
+                    f"{place}: was scored on the data {recorded['data_fingerprint']}; {options.source.name(split)} has "
                     f"{sentences.fingerprint()} now; expected the same; score it with inference.py"
                 )
             tagger = Tagger.load(place.parents[1], precision=recorded["precision"])
-            scored = score(tagger, sentences, split=split, dataset=options.dataset, languages=options.languages)
+            scored = score(
+                tagger, sentences, split=split, dataset=options.source.name(split), languages=options.languages
+            )
             require_equal(recorded, scored.metrics, FOUR_DIGITS, place, "the model")
             lines.append(f"{place.parent.relative_to(run)}: scored again, with the same scores to four digits")
     return lines

@@ -42,7 +42,7 @@ from ner.tagging.tagger import Entity, Tagger
 from ner.tagging.text_lines import input_lines, output
 
 log = logging.getLogger("ner")
-DATA_OPTIONS = {"dataset", "languages"}  # if not given, those of the checkpoint's `args.yaml`
+DATA = {"dataset", "dataset_config", "train_file", "validation_file", "test_file"}  # the options that name data
 LINES = 2_048  # lines that are sorted by length and tagged together
 
 
@@ -99,23 +99,24 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         )
     own = own_args(arguments, location)
     options = data_options(arguments, own)
+    data = options.source.name(split)
     sentences = evaluation_sentences(options, split)
     tagger = load_tagger(location, arguments)
     scored = score(
         tagger,
         sentences,
         split=split,
-        dataset=options.dataset,
+        dataset=data,
         languages=options.languages,
         progress=sys.stderr.isatty(),
     )
     if is_first():
         place = split
         if not is_own_record(run, own, arguments, options, tagger, scored):
-            place = f"{SCORES}/{os.path.basename(real_path(options.dataset))}-{split}-{scored.fingerprint[:8]}"
+            place = f"{SCORES}/{os.path.basename(real_path(data))}-{split}-{scored.fingerprint[:8]}"
             log.info("scored apart from %s, which is for the run's own data, whole, tagged as in training", run / split)
         scored.write(run / place)
-        log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), options.dataset, run / place)
+        log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), data, run / place)
         enter_scores(run, place)
     return scored.metrics
 
@@ -127,31 +128,46 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
     """
     if Path(checkpoint).is_dir():
         return recorded_args(Path(checkpoint))
-    missing = DATA_OPTIONS - arguments.given.keys()
+    is_named = bool(DATA & arguments.given.keys())
     try:
         args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
     except InputError as error:
-        if missing:
+        if not {"dataset", "languages"} <= arguments.given.keys():
             raise
         log.info("%s", error)
         return {}
     with from_cache("model", checkpoint), using_records(checkpoint):
         own = read_record(args_yaml) if args_yaml else {}
-        if "dataset" in missing & own.keys() and own["dataset"] != "sample" and "/" not in own["dataset"]:
+        data = own.get("train_file") or own.get("dataset", "sample")
+        if not is_named and data != "sample" and "/" not in data:
             raise InputError(
-                f"{checkpoint}: was trained on {own['dataset']!r}, a folder of its author's; expected `sample`, or a "
-                "data set on the Hub; name the data to score it on with --dataset"
+                f"{checkpoint}: was trained on {data!r}, which its author had; expected `sample`, or a data set on the "
+                "Hub; name the data to score it on: --dataset or --test_file"
             )
         return own
 
 
 def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:
-    """The data options; data set and languages, if not given, are those of `own`, the checkpoint's `args.yaml`.
+    """The data options. If they name no data, or the same as `own`, the checkpoint's `args.yaml`, those that are not
+    given are as there. Of other data, only the languages are.
 
-    With the data set goes how it is read.
+    Raises `InputError` where other data have no file for the split that is scored.
     """
-    missing = (DATA_OPTIONS if "dataset" in arguments.given else set(READING)) - arguments.given.keys()
-    return replace(arguments.data, **{name: own[name] for name in missing & own.keys()})
+    given, split = arguments.given, arguments.inference.split
+    named = DATA & given.keys()
+    if all(is_same_data_set(getattr(arguments.data, name), own.get(name)) for name in named):
+        return replace(arguments.data, **{name: own[name] for name in (set(READING) - given.keys()) & own.keys()})
+    options = replace(arguments.data, **{name: own[name] for name in ({"languages"} - given.keys()) & own.keys()})
+    if options.source.file_option(split):
+        return options
+    if "dataset" not in named:
+        raise InputError(f"--split: found {split}, and no file for it; expected --{split}_file with it")
+    if os.path.isfile(options.source.folder) and "split_seed" not in given:
+        raise InputError(
+            f"--dataset: found one file, {options.dataset}, which training would divide; to score all of it, name it "
+            f"--{split}_file; to score the part that is held out of training, give --split_seed"
+        )
+    return options
 
 
 def is_own_record(
@@ -174,12 +190,14 @@ def is_own_record(
     return (
         options.max_eval_sentences is None
         and options.languages == own.get("languages", options.languages)
-        and is_same_data_set(options.dataset, own.get("dataset", options.dataset))
+        and all(is_same_data_set(getattr(options, name), own.get(name)) for name in DATA & own.keys())
     )
 
 
-def is_same_data_set(given: str, recorded: str) -> bool:
-    """Whether a data set is the one that an `args.yaml` records, which on the Hub has only the last part of a path."""
+def is_same_data_set(given: str | None, recorded: str | None) -> bool:
+    """Whether an option names what an `args.yaml` records, which on the Hub has only the last part of a path."""
+    if given is None or recorded is None:
+        return given == recorded
     return public_name(given) == recorded or real_path(given) == real_path(recorded)
 
 

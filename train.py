@@ -107,7 +107,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
 
     data = training_data(arguments.data)
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
-    require_entities(arguments.data.dataset, "training", data.train)
+    require_entities(arguments.data.source.name(), "training", data.train)
     require_entities_to_choose_by(arguments, data.validation)
 
     set_seed(options.seed)  # before the new classifier gets its weights
@@ -163,7 +163,8 @@ def require_entities_to_choose_by(arguments: Arguments, validation: Sentences) -
     options = arguments.training
     if validation.tags.any():
         return
-    found = f"{arguments.data.dataset}: found no entity in the {len(validation):,} validation sentences that are used"
+    data = arguments.data.source.name("validation")
+    found = f"{data}: found no entity in the {len(validation):,} validation sentences that are used"
     if options.load_best_model_at_end or options.early_stopping_patience is not None:
         raise InputError(
             f"{found}, by which the best checkpoint would be chosen: each has F1 0; expected some; check the data and "
@@ -266,7 +267,7 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
         tagger,
         data.validation,
         split="validation",
-        dataset=arguments.data.dataset,
+        dataset=arguments.data.source.name("validation"),
         languages=arguments.data.languages,
         fingerprint=data.validation_fingerprint,
         progress=not options.disable_tqdm,
@@ -289,6 +290,8 @@ def write_results(
         "data_fingerprint": data.train_fingerprint, "rows": data.rows, "precision": asked_precision(options),
         "update_steps": trainer.state.global_step, "train_seconds": round(seconds, 1),
     }  # fmt: skip
+    if data.division:
+        about["division"] = data.division
     write_json(run / "environment.json", environment() | about)
     scored.write(run / "validation")
     write_card(run)

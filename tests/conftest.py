@@ -180,6 +180,7 @@ def loopback_hub() -> LoopbackHub:
 def online(loopback_hub, monkeypatch):
     """The client may ask the loopback server, as somebody who is logged in, and does not wait between tries."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_TOKEN", "hf_loopback")
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     yield loopback_hub

@@ -1,8 +1,9 @@
 """A small server that speaks as much of the Hub's protocol as the real client uses, on the loopback interface.
 
-It holds repositories in memory: files under `(repo_type, repo_id)`. Set `broken` to a part of a path, and requests
-with it are cut off in the middle, as by a network that fails; or `failing`, and they are answered with `status`, by
-default 503. With status 200 they get a web page, as from a network that wants a login first.
+It holds repositories in memory: files under `(repo_type, repo_id)`, and those of a data set's conversion to Parquet
+under `("converted", repo_id)`. Set `broken` to a part of a path, and requests with it are cut off in the middle, as by
+a network that fails; or `failing`, and they are answered with `status`, by default 503. With status 200 they get a web
+page, as from a network that wants a login first.
 """
 
 import base64
@@ -10,8 +11,11 @@ import hashlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
+MAIN, CONVERTED = "0" * 40, "1" * 40  # commits
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in to this network.</body></html>\n"
 
 
@@ -75,7 +79,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         elif "resolve" in parts:
             kind = "datasets" if parts[0] == "datasets" else "models"
             at = parts.index("resolve")
-            self.resolve(kind, "/".join(parts[at - 2 : at]), "/".join(parts[at + 2 :]))
+            self.resolve(kind, "/".join(parts[at - 2 : at]), parts[at + 1], "/".join(parts[at + 2 :]))
         else:
             self.answer({"error": "not here"}, 404)
 
@@ -88,8 +92,13 @@ class RequestHandler(BaseHTTPRequestHandler):
         self.server.private.setdefault(repo_id, request.get("visibility") == "private")
         self.answer({"url": f"{self.server.url}/{repo_id}", "name": repo_id}, 409 if known else 200)
 
+    def files(self, kind: str, repo_id: str, revision: str) -> dict[str, bytes] | None:
+        return self.server.repos.get(
+            ("converted" if revision in (CONVERTED, "refs/convert/parquet") else kind, repo_id)
+        )
+
     def api(self, kind: str, repo_id: str, rest: list[str], body: bytes) -> None:
-        files = self.server.repos.get((kind, repo_id))
+        files = self.files(kind, repo_id, rest[1] if len(rest) > 1 else "")
         if files is None:
             self.answer({"error": "no such repository"}, 404, {"X-Error-Code": "RepoNotFound"})
         elif rest and rest[0] == "preupload":
@@ -106,18 +115,41 @@ class RequestHandler(BaseHTTPRequestHandler):
                     files[value["path"]] = self.server.lfs[value["oid"]]
             self.server.commits.append((repo_id, lines[0]["value"]["summary"]))
             self.answer({"commitUrl": f"{self.server.url}/{repo_id}/commit/0", "commitOid": "0" * 40, "success": True})
-        elif rest and rest[0] == "tree":
-            self.answer({"error": "no such folder"}, 404, {"X-Error-Code": "EntryNotFound"})
+        elif rest and rest[0] in ("tree", "paths-info"):
+            folder, entries = "/".join(rest[2:]), tree_entries(files)
+            if rest[0] == "paths-info":
+                paths = parse_qs(body.decode()).get("paths", []) if b"=" in body else json.loads(body)["paths"]
+                self.answer([entry for entry in entries if entry["path"] in paths])
+                return
+            inside = [e for e in entries if e["path"].startswith(f"{folder}/" if folder else "")]
+            if "recursive=true" not in self.path:
+                inside = [e for e in inside if e["path"].count("/") == (folder.count("/") + 1 if folder else 0)]
+            if inside or not folder:
+                self.answer(inside)
+            else:
+                self.answer({"error": "no such folder"}, 404, {"X-Error-Code": "EntryNotFound"})
         else:
             siblings = [{"rfilename": name} for name in files]
-            self.answer({"id": repo_id, "sha": "0" * 40, "siblings": siblings, "tags": [], "private": False})
+            sha = CONVERTED if files is self.server.repos.get(("converted", repo_id)) else MAIN
+            self.answer({"id": repo_id, "sha": sha, "siblings": siblings, "tags": [], "private": False})
 
-    def resolve(self, kind: str, repo_id: str, name: str) -> None:
-        files = self.server.repos.get((kind, repo_id))
+    def resolve(self, kind: str, repo_id: str, revision: str, name: str) -> None:
+        files = self.files(kind, repo_id, revision)
+        commit = CONVERTED if files is self.server.repos.get(("converted", repo_id)) else MAIN
         if files is None:
             self.answer({"error": "no such repository"}, 404, {"X-Error-Code": "RepoNotFound"})
         elif name not in files:
-            self.answer({"error": "no such file"}, 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": "0" * 40})
+            self.answer({"error": "no such file"}, 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
         else:
             etag = hashlib.sha256(files[name]).hexdigest()
-            self.answer(files[name], headers={"ETag": f'"{etag}"', "X-Repo-Commit": "0" * 40})
+            self.answer(files[name], headers={"ETag": f'"{etag}"', "X-Repo-Commit": commit})
+
+
+def tree_entries(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    """The files of a repository and the folders that they are in, as the Hub lists them."""
+    folders = {str(folder) for name in files for folder in PurePosixPath(name).parents} - {"."}
+    entries: list[dict[str, Any]] = [{"type": "directory", "path": name, "size": 0, "oid": "0"} for name in folders]
+    for name, content in files.items():
+        oid = hashlib.sha256(content).hexdigest()[:40]
+        entries.append({"type": "file", "path": name, "size": len(content), "oid": oid})
+    return entries

@@ -15,6 +15,7 @@ from arguments import DataArguments, parse
 from data import training_data
 from ner.corpus.audit import unbalanced
 from ner.corpus.readers import read_raw
+from ner.corpus.sources import Source
 from ner.errors import InputError
 
 
@@ -147,9 +148,9 @@ def test_a_test_split_is_optional_in_each_language_but_validation_is_not(small, 
     assert "test: no file for de, so training sentences are not compared with this split" in caplog.text
     (small / "test/test_en.jsonl").unlink()
     assert training_data(options(small)).rows["leaks_dropped"] == 1
-    (small / "val/val_en.jsonl").unlink()
-    with pytest.raises(InputError, match="val/val_en"):
-        training_data(options(small))
+    (small / "val/val_de.jsonl").unlink()
+    with pytest.raises(InputError, match=r"found no file for the validation split in the language de, but val_en"):
+        training_data(options(small, languages=["en", "de"]))
 
 
 def test_validation_may_number_what_training_names(tmp_path):
@@ -210,7 +211,7 @@ def test_validation_without_an_entity_cannot_choose_the_best_checkpoint(small, t
 
 
 def test_a_copy_of_multinerd_of_another_size_is_warned_of(small, monkeypatch, caplog):
-    monkeypatch.setattr(data, "read_raw", lambda dataset, *of_split: read_raw(str(small), *of_split))
+    monkeypatch.setattr(data, "read_raw", lambda source, split: read_raw(Source(str(small)), split))
     training_data(DataArguments())
     assert "train: read 8 sentences; MultiNERD's English has 131280" in caplog.text
 

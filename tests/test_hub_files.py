@@ -19,14 +19,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
 
 @pytest.fixture
 def pushed(upsampled_run, corpus, loopback_hub, tmp_path):
-    """A repository whose args.yaml names a data set on the Hub, and another data set where the default is."""
+    """A repository whose args.yaml names a data set on the Hub in another language than the default's."""
     repo_id = f"someone/{tmp_path.name}"
     names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     files = {name: (upsampled_run / name).read_bytes() for name in names}
-    loopback_hub.repos["models", repo_id] = files | {"args.yaml": b"dataset: someone/own-data\nlanguages: [en]\n"}
+    loopback_hub.repos["models", repo_id] = files | {"args.yaml": b"dataset: Babelscape/multinerd\nlanguages: [it]\n"}
     test = (corpus / "test" / "test_en.jsonl").read_bytes()
-    for name in ("someone/own-data", "Babelscape/multinerd"):
-        loopback_hub.repos["datasets", name] = {"test/test_en.jsonl": test}
+    loopback_hub.repos["datasets", "Babelscape/multinerd"] = {f"test/test_{code}.jsonl": test for code in ("en", "it")}
     return repo_id
 
 
@@ -36,12 +35,12 @@ def scoring(repo_id: str, tmp_path: Path, *more: object) -> list[str]:
 
 def scored_on(tmp_path: Path) -> str:
     (path,) = (tmp_path / "out").glob("*/test/metrics.json")
-    return read_json(path)["dataset"]
+    return " ".join([read_json(path)["dataset"], *read_json(path)["languages"]])
 
 
 def test_a_pushed_run_is_scored_on_the_data_that_it_names(pushed, tmp_path):
     inference.main(scoring(pushed, tmp_path))
-    assert scored_on(tmp_path) == "someone/own-data"
+    assert scored_on(tmp_path) == "Babelscape/multinerd it"
 
 
 @pytest.mark.parametrize("how", ["failing", "broken"])
@@ -51,7 +50,7 @@ def test_an_args_yaml_that_cannot_be_asked_for_is_no_reason_for_other_data(how, 
     assert "args.yaml" in message and "name the data with --dataset and --languages" in message
     assert not (tmp_path / "out").exists()
     inference.main(scoring(pushed, tmp_path, "--dataset", "Babelscape/multinerd", "--languages", "en"))
-    assert scored_on(tmp_path) == "Babelscape/multinerd"
+    assert scored_on(tmp_path) == "Babelscape/multinerd en"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +80,7 @@ def test_what_the_hub_refuses_is_one_message_with_a_remedy(status, headers, reas
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "args.yaml")
 
 
-@pytest.mark.parametrize("name", [*FILES, "test_en.jsonl"])
+@pytest.mark.parametrize("name", [*FILES, "test_it.jsonl"])
 def test_a_web_page_in_place_of_a_file_is_named(name, pushed, tmp_path, loopback_hub, monkeypatch, fails):
     """A proxy sends it with the headers of the Hub, so that the client takes it for the file."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -120,7 +119,7 @@ def test_offline_it_is_unknown_what_is_not_cached(pushed, tmp_path, monkeypatch,
 def test_a_repository_without_an_args_yaml_is_scored_on_the_default_data(pushed, tmp_path, loopback_hub):
     del loopback_hub.repos["models", pushed]["args.yaml"]
     inference.main(scoring(pushed, tmp_path))
-    assert scored_on(tmp_path) == "Babelscape/multinerd"
+    assert scored_on(tmp_path) == "Babelscape/multinerd en"
 
 
 def test_public_names(tmp_path, monkeypatch):

@@ -354,7 +354,7 @@ def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
     assert "not cached" in message("--checkpoint", "someone/some-tagger", "--text", "a")
     write_jsonl(tmp_path / "test" / "test_en.jsonl", [{"tokens": ["a"], "tags": ["B-MISC"]}])
     assert "expected a class in common" in message("--checkpoint", run, "--dataset", tmp_path)
-    assert "neither" in message("--checkpoint", run, "--dataset", corpus, "--languages", "de")
+    assert "in the language de, but test_en" in message("--checkpoint", run, "--dataset", corpus, "--languages", "de")
     assert "none.txt: No such file" in message("--checkpoint", run, "--input_file", tmp_path / "none.txt")
     (tmp_path / "bad.txt").write_bytes(b"fine\n\xff\n")
     out = tmp_path / "out.jsonl"
@@ -373,7 +373,7 @@ def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
 def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_its_datas_name(tmp_path, monkeypatch):
     (tmp_path / "args.yaml").write_text("dataset: mine\nlanguages: [it]\n")
     monkeypatch.setattr(inference, "fetch_optional", lambda *_: tmp_path / "args.yaml")
-    with pytest.raises(InputError, match=r"someone/tagger: was trained on 'mine', a folder of its author's"):
+    with pytest.raises(InputError, match=r"someone/tagger: was trained on 'mine', which its author had"):
         inference.own_args(inference.parse([], ""), "someone/tagger")
     arguments = inference.parse(["--dataset", "sample"], "")
     options = inference.data_options(arguments, inference.own_args(arguments, "someone/tagger"))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.corpus import LANGUAGES, write_corpus
-from ner.corpus.readers import SAMPLE, read
+from ner.corpus.readers import read
+from ner.corpus.sources import SAMPLE
 from ner.scoring.scores import invalid_transitions
 
 

@@ -6,6 +6,7 @@ MultiNERD's do not have.
 Arrow parses many lines at once, several times as fast as Python does one by one.
 """
 
+import codecs
 import json
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -32,9 +33,29 @@ STRICT, LENIENT = (
 )
 
 
-def jsonl_tables(path: Path, language: str) -> Iterator[pa.Table]:
-    """The sentences of a file; `language` is that of lines that name none. Raises `InputError` for a wrong line."""
-    names = cache(partial(number_names, path.parents[1]))  # of the numbers, looked for where there are some
+def is_multinerds(path: Path) -> bool:
+    """Whether the first line with tags has `tokens`, and numbers in `ner_tags` or names in `tags`. True if a line is no
+    JSON object, which is for the reader to report."""
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                record = json.loads(line.removeprefix(codecs.BOM_UTF8)) if line.strip() else {}
+            except (ValueError, RecursionError):
+                return True
+            match record:
+                case {"labels": _} | {"ner_tags": [str(), *_]} | {"tags": [int(), *_]}:
+                    return False
+                case {"ner_tags": [_, *_]} | {"tags": [_, *_]}:
+                    return "tokens" in record
+    return True
+
+
+def jsonl_tables(path: Path, folder: Path, language: str) -> Iterator[pa.Table]:
+    """The sentences of a file; `language` is that of lines that name none, and `folder` may hold the names of numbers.
+
+    Raises `InputError` for a wrong line.
+    """
+    names = cache(partial(number_names, folder))  # of the numbers, looked for where there are some
     first = 1
     for content in blocks(checked_content(path)):
         lines = content.split(b"\n")

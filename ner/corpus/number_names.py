@@ -16,21 +16,21 @@ log = logging.getLogger("ner")
 NAMES_REMEDY = "write the label names, one a line in the order of their numbers, to labels.txt in the data set's folder"
 
 
-def number_names(folder: Path) -> list[str] | None:
+def number_names(folder: Path, column: str = "ner_tags") -> list[str] | None:
     """The label names in the order of their numbers, or None where no file has them; logs which one does.
 
-    They are the lines of `labels.txt`, or else the names of `ner_tags` in `dataset_info.json` or in the metadata of
+    They are the lines of `labels.txt`, or else the names of a `column` in `dataset_info.json` or in the metadata of
     `README.md`, as the library `datasets` writes them. Raises `InputError` for a name that is empty or there twice.
     """
     files: dict[str, Callable[[str], Any]] = {
         "labels.txt": lambda text: {tuple(line.strip() for line in text.rstrip().split("\n"))},
-        "dataset_info.json": lambda text: set(names_of_tags(json.loads(text))),
-        "README.md": lambda text: set(names_of_tags(metadata(text))),
+        "dataset_info.json": lambda text: set(names_of_tags(json.loads(text), column)),
+        "README.md": lambda text: set(names_of_tags(metadata(text), column)),
     }
     for path, parse in ((folder / name, parse) for name, parse in files.items()):
         found = read_as(path, parse) if path.is_file() else ()
         if len(found) > 1:
-            raise InputError(f"{path}: found several lists of names for ner_tags; expected one; {NAMES_REMEDY}")
+            raise InputError(f"{path}: found several lists of names for {column}; expected one; {NAMES_REMEDY}")
         for names in found:
             if "" in names or len(set(names)) < len(names):
                 raise InputError(
@@ -47,17 +47,17 @@ def metadata(card: str) -> Any:
     return yaml.load(header[1], Loader=PlainLoader) if header else None
 
 
-def names_of_tags(node: Any, of_tags: bool = False) -> Iterator[tuple[str, ...]]:
-    """The `names` of `ner_tags` anywhere in a description of features, whose form has changed over the years."""
+def names_of_tags(node: Any, column: str = "ner_tags", of_tags: bool = False) -> Iterator[tuple[str, ...]]:
+    """The `names` of a column anywhere in a description of features, whose form has changed over the years."""
     if isinstance(node, dict):
-        of_tags = of_tags or node.get("name") == "ner_tags"
+        of_tags = of_tags or node.get("name") == column
         names = node.get("names")
         if of_tags and isinstance(names, dict):  # in YAML: '0': O
             names = [names[number] for number in sorted(names, key=int)]
         if of_tags and isinstance(names, list):
             yield tuple(map(str, names))
         for key, child in node.items():
-            yield from names_of_tags(child, of_tags or key == "ner_tags")
+            yield from names_of_tags(child, column, of_tags or key == column)
     elif isinstance(node, list):
         for child in node:
-            yield from names_of_tags(child, of_tags)
+            yield from names_of_tags(child, column, of_tags)

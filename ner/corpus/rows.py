@@ -1,8 +1,8 @@
 """The tables that readers of files make, and the checks that hold for every format.
 
-A reader is a function from a file and the language in its name to tables of sentences, with the columns `line` (where
-a sentence begins in the file), `tokens` (list of string), `tags` (list of label names in any tag scheme, or of
-MultiNERD's numbers) and `lang`.
+A reader is a function from a file and its language to tables of sentences, with the columns `line` (where a sentence
+begins in the file), `tokens` (list of string), `tags` (list of label names in any tag scheme, or of MultiNERD's
+numbers), `lang`, and where documents are marked, `document` (the document's number).
 """
 
 import codecs
@@ -23,31 +23,40 @@ from ner.labels import MULTINERD_CLASSES, classes_of, label_names
 
 log = logging.getLogger("ner")
 LARGEST_TAG = 2 * len(MULTINERD_CLASSES)
+COLUMNS = "columns"  # how the form of a file with a token a line begins
 
 
 @dataclass(frozen=True)
 class RawSplit:
     """A split as its files have it: the names of `sentences` are the tags that were found, in whichever scheme.
 
-    `files` has each file with the number of its sentences, and `lines` where each sentence begins, [sentence].
-    `numbered` means that the tags were numbers, which were taken for MultiNERD's.
+    `files` are the files and how each was read; `file`, `line` and `document` say of each sentence in which file it is,
+    where it begins there, and its document, -1 where documents are not marked: int64 of shape [sentence]. `numbered`
+    means that the tags were numbers, which were taken for MultiNERD's.
     """
 
     split: str
     sentences: Sentences
-    files: list[tuple[Path, int]]
-    lines: np.ndarray
+    files: list[tuple[Path, str]]
+    file: np.ndarray
+    line: np.ndarray
+    document: np.ndarray
     numbered: bool
 
     def place(self, token: int) -> str:
         """FILE:LINE of a token, counted over the whole split."""
         ends = np.cumsum(self.sentences.lengths)
         sentence = int(np.searchsorted(ends, token, side="right"))
-        file = int(np.searchsorted(np.cumsum([size for _, size in self.files]), sentence, side="right"))
-        path, line = self.files[file][0], int(self.lines[sentence])
-        if path.suffix == ".tsv":  # has a token a line
+        path, form = self.files[self.file[sentence]]
+        line = int(self.line[sentence])
+        if form.startswith(COLUMNS):  # has a token a line
             line += token - int(ends[sentence] - self.sentences.lengths[sentence])
         return f"{path}:{line}"
+
+    def select(self, split: str, rows: np.ndarray) -> "RawSplit":
+        """The sentences at `rows`, as a split of another name."""
+        arrays = (self.file[rows], self.line[rows], self.document[rows])
+        return RawSplit(split, self.sentences.select(rows), self.files, *arrays, self.numbered)
 
 
 def checked_content(path: Path) -> bytes:
@@ -82,12 +91,13 @@ def with_ids(path: Path, table: pa.Table, names: list[str]) -> pa.Table:
     ids = np.array([names.index(t) if isinstance(t, str) else t for t in tags], dtype=np.int16)[encoded.indices]
     whose = "MultiNERD's numbers; fix the line, or write label names under `tags`"
     require_numbers(path, table["line"], ids, lengths, len(names), whose)
-    columns = [table["line"], table["tokens"], list_column(ids, lengths), table["lang"]]
-    return pa.table(columns, ["line", "tokens", "tags", "lang"])
+    document = table["document"] if "document" in table.column_names else pa.array([-1] * len(table), pa.int64())
+    columns = [table["line"], document, table["tokens"], list_column(ids, lengths), table["lang"]]
+    return pa.table(columns, ["line", "document", "tokens", "tags", "lang"])
 
 
 def require_numbers(
-    path: Path, lines: pa.ChunkedArray, numbers: np.ndarray, lengths: np.ndarray, count: int, whose: str
+    path: object, lines: pa.ChunkedArray, numbers: np.ndarray, lengths: np.ndarray, count: int, whose: str
 ) -> None:
     """Raises `InputError`, with the file and one of the `lines` [sentence], where one of the `numbers` [token] of
     sentences of `lengths` [sentence] is not below `count`; `whose` says what numbers are expected, and what to do.
@@ -101,17 +111,12 @@ def require_numbers(
 def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
     """The tag scheme of the splits of a data set: `wanted`, or for `auto` the one that their tags fit best.
 
-    MultiNERD's numbers are BIO. Logs what numbers are taken for, a scheme other than BIO, and how many tags do not fit.
+    MultiNERD's numbers are BIO. Logs what numbers are taken for, and how many tags do not fit.
     """
     if any(split.numbered for split in splits):
         log.info("tags: found numbers without label names beside the data; read as MultiNERD's")
     named = [split.sentences for split in splits if not split.numbered]
     scheme = scheme_of(named) if wanted == "auto" else wanted
-    if scheme != "bio":
-        without_b = not any(tag.strip().startswith("B-") for sentences in named for tag in sentences.names)
-        name = "IOB1 or IO" if scheme == "iob1" and without_b else scheme.upper()
-        merged = "; neighbouring tokens of one class are one entity" if name.endswith("IO") else ""
-        log.info("tag scheme: %s%s", name, merged)
     wrong, total = (sum(map(count, named)) for count in (partial(misfits, scheme=scheme), entity_tags))
     if wrong:
         log.warning("tag scheme: %d of %d tags do not fit %s; if another scheme is meant, name it with --tag_scheme",
@@ -122,29 +127,49 @@ def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
 def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = None) -> Sentences:
     """The sentences of a split in BIO, with the label set of `known_classes`, or of the classes that were found.
 
-    Logs the number of tags that were rewritten. Raises `InputError`, with file and line, for a tag that the scheme does
-    not have or whose class is unknown.
+    Logs what was read: files, form, scheme, tags that were rewritten, sentences, classes. Raises `InputError`, with
+    file and line, for a tag that the scheme does not have or whose class is unknown.
     """
     raw = split.sentences
-    classes = classes_of(label_names(classes_in(raw, scheme))) if known_classes is None else known_classes
+    found = classes_of(label_names(classes_in(raw, scheme)))
+    classes = found if known_classes is None else known_classes
     parts = [prefix_and_class(tag, scheme) for tag in raw.names]
     is_known = [p != "" and p in "O" + SCHEMES[scheme] and (p == "O" or c in classes) for p, c in parts]
     wrong = np.flatnonzero(~np.array(is_known, dtype=bool)[raw.tags])
     if len(wrong):
         prefixes = "" if scheme == "io" else " or ".join(f"{prefix}-" for prefix in SCHEMES[scheme]) + " with "
+        place = split.place(wrong[0])
+        column = ", their column (--tag_column)" if split.files[0][1].startswith(COLUMNS) else ""
         raise InputError(
-            f"{split.place(wrong[0])}: unknown tag {raw.names[raw.tags[wrong[0]]]!r}; expected O, or {prefixes}"
+            f"{place}: unknown tag {raw.names[raw.tags[wrong[0]]]!r}; expected O, or {prefixes}"
             f"{', '.join(known_classes or ['some CLASS'])}; fix the line (the training split must contain every class) "
-            "or name the data's tag scheme: --tag_scheme"
+            f"or name the tags' scheme (--tag_scheme){column}"
         )
     ids, names = bio_ids(raw, scheme, classes), label_names(classes)
-    if scheme != "bio":
-        as_found = {name: i for i, name in enumerate(names)}
-        rewritten = np.array([as_found.get(tag.strip(), -1) for tag in raw.names])[raw.tags] != ids
-        log.info(
-            "%s: rewrote %d of %d tags from %s to BIO", split.split, rewritten.sum(), entity_tags(raw), scheme.upper()
-        )
+    as_found = {name: i for i, name in enumerate(names)}
+    rewritten = np.array([as_found.get(tag.strip(), -1) for tag in raw.names])[raw.tags] != ids
+    log.info(
+        "%s: %s; %s; %d sentences, %d tokens; %d classes: %s",
+        split.split, described(split.files), scheme_line(raw, scheme, int(rewritten.sum())), len(raw), len(raw.words),
+        len(found), " ".join(found),
+    )  # fmt: skip
     return Sentences(raw.table.set_column(1, "tags", list_column(ids, raw.lengths)), names)
+
+
+def described(files: Sequence[tuple[Path, str]]) -> str:
+    """The names of a split's files and their forms; of many files, the first."""
+    shown = [f"{path.name}, {form}" for path, form in files[:3]]
+    return " and ".join(shown) + (f" and {len(files) - 3} more files" if len(files) > 3 else "")
+
+
+def scheme_line(raw: Sentences, scheme: str, rewritten: int) -> str:
+    """The scheme of tags, and what became of them."""
+    if scheme == "bio":
+        return "BIO"
+    without_b = not any(tag.strip().startswith("B-") for tag in raw.names)
+    name = "IOB1 or IO" if scheme == "iob1" and without_b else scheme.upper()
+    merged = ", in which neighbouring tokens of one class are one entity" if name.endswith("IO") else ""
+    return f"{name}{merged}, {rewritten} of {entity_tags(raw)} tags rewritten to BIO"
 
 
 def entity_tags(sentences: Sentences) -> int:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,7 @@ class TrainingData:
     """What a model is trained on, and the validation sentences that choose its best checkpoint.
 
     `rows` counts training sentences at each step. The fingerprints are those before masking and up-sampling.
-    `tag_scheme` is that of the files.
+    `tag_scheme` is that of the files. `division` says how a data set without a validation split was divided.
     """
 
     train: Sentences
@@ -29,6 +30,7 @@ class TrainingData:
     train_fingerprint: str
     validation_fingerprint: str
     tag_scheme: str
+    division: dict[str, Any] | None = None
 
     @property
     def names(self) -> list[str]:

@@ -1,13 +1,12 @@
 """From a data set's name to sentences, whatever the format of its files."""
 
 import json
-import re
 
-import pyarrow as pa
 import pytest
 from conftest import NAMES, row, write_jsonl
 
-from ner.corpus.readers import FORMATS, Format, read, read_raw
+from ner.corpus.readers import read, read_raw, read_whole
+from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
 
@@ -48,19 +47,6 @@ def test_tsv_in_multinerds_form_and_in_two_columns(tmp_path, text):
     read(str(tmp_path), ["en"], "train", known_classes=["LOC"])
 
 
-def test_another_format_is_a_function_and_a_row_of_the_table(tmp_path, monkeypatch):
-    def slashes(path, language):
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            tokens, tags = zip(*(pair.split("/") for pair in line.split()), strict=True)
-            yield pa.table({"line": [number], "tokens": [tokens], "tags": [tags], "lang": [language]})
-
-    monkeypatch.setitem(FORMATS, ".slashes", Format(dict.fromkeys(("train", "validation"), "{}.slashes"), slashes))
-    result = read(folder_with(tmp_path, "Oslo/B-LOC is/O\ncold/O\n", "en.slashes"), ["en"], "train")
-    assert (result.token_lists(), result.tag_lists()) == ([["Oslo", "is"], ["cold"]], [["B-LOC", "O"], ["O"]])
-    with pytest.raises(InputError, match=r"en.slashes:2: unknown tag 'PER'; expected O, or B- or I- with LOC"):
-        read(folder_with(tmp_path, "Oslo/B-LOC\nis/PER\n", "en.slashes"), ["en"], "validation", ["LOC"])
-
-
 def test_label_names_make_the_label_set(tmp_path):
     write_jsonl(
         tmp_path / "train/train_en.jsonl",
@@ -84,8 +70,8 @@ def test_several_languages_follow_each_other(tmp_path):
         ("a\tO\n\nb\n", 3, "found 1 columns"),
         ("a\tO\nb\tx\ty\tz\n", 2, "found 4 columns"),
         ("a\tO\n\nb\tB-PER\n", 3, "unknown tag 'B-PER'; expected O, or B- or I- with LOC"),
-        ("a\tO\n12\tb\tB-LOC\n", 2, "found 3 columns, and 2 in the lines before"),
-        ("0\ta\tO\n\n1\tO\n", 3, "found 2 columns, and 3 in the lines before"),
+        ("a\tO\n12\tb\tB-LOC\n", 2, "found 3 columns, and 2 in the first line with a token"),
+        ("0\ta\tO\n\n1\tO\n", 3, "found 2 columns, and 3 in the first line with a token"),
         ("#\tnews\n1\tIn\tO\tO\n2\tNew\tB-LOC\tB-LOC\n", 2, "found a tag in another column too: 'O'"),  # GermEval
         ("0\tIn\tB-LOC\n1\tNew\tYork\tB-LOC\n", 2, "found a tag in another column too: 'B-LOC'"),
     ],
@@ -100,7 +86,8 @@ def test_lines_that_are_read_in_part_or_skipped_are_named_once(tmp_path, caplog)
     text = "0\t-DOCSTART-\tO\n\n0\tIn\tO\n1\tNew\tB-LOC\tbn:1\tQ1\n2\tYork\tI-LOC\tB-2\n\n0\t-DOCSTART-\tO\n0\tHi\tO\n"
     result = read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train")
     assert result.token_lists() == [["In", "New", "York"], ["Hi"]]
-    assert [message.partition("train_en.tsv:")[2] for message in caplog.messages] == [
+    *notices, _ = caplog.messages
+    assert [message.partition("train_en.tsv:")[2] for message in notices] == [
         "4: this line has another number of columns after the tag; they are not read (2 such lines)",
         "1: this line is -DOCSTART- with an index; it is skipped (2 such lines)",
     ]
@@ -114,7 +101,7 @@ def test_a_tag_that_training_does_not_know_is_named(tmp_path):
 
 
 def test_unusable_files(tmp_path):
-    with pytest.raises(MissingFileError, match=re.escape("neither train/train_en.jsonl nor train_en.tsv")):
+    with pytest.raises(MissingFileError, match=r"no file for the train split in the language en; .* train_en\.jsonl"):
         read(str(tmp_path), ["en"], "train")
     with pytest.raises(InputError, match=r"train_en.jsonl: the file is empty"):
         read(folder_with(tmp_path, " \n\n"), ["en"], "train")
@@ -126,15 +113,15 @@ def test_unusable_files(tmp_path):
 
 @pytest.mark.parametrize("name", ["no/such/place", "my--model", "foo.", "~nosuch/x", "a/b/c", "x" * 300])
 def test_odd_names_are_no_data_sets(name):
-    with pytest.raises(InputError, match=r"found no folder .* expected `sample`, a folder, or a Hub id"):
+    with pytest.raises(InputError, match=r"found no file or folder .* expected `sample`, a file, a folder, or a Hub"):
         read(name, ["en"], "train")
 
 
 def test_a_copy_with_other_numbers_is_refused_and_no_network_names_the_ways_to_go_on():
     with pytest.raises(InputError, match="numbers its labels in another order"):
-        read("tner/multinerd", ["en"], "train")
+        read_raw(Source("tner/multinerd"), "train")
     with pytest.raises(
-        InputError, match=r"not cached: HF_HUB_OFFLINE is set; name --dataset sample, or a local folder"
+        InputError, match=r"not cached: HF_HUB_OFFLINE is set; name --dataset sample, or a local file or folder"
     ):
         read("Babelscape/multinerd", ["en"], "train")
 
@@ -159,7 +146,7 @@ def test_the_export_of_an_annotation_tool_is_a_split(tmp_path):
     place.parent.mkdir()
     place.write_text('{"text": "Rabies kills bats.", "label": [[0, 6, "DIS"], [14, 15, "ANIM"]]}\n')
     with pytest.raises(InputError, match=r"1 of 2 spans .*train_en.jsonl:1: 'a' \(14 to 15, ANIM\) cuts a word"):
-        read_raw(str(tmp_path), ["en"], "train")
-    found = read_raw(str(tmp_path), ["en"], "train", "skip").sentences
+        read_whole(Source(str(tmp_path)), "train")
+    found = read_whole(Source(str(tmp_path), misaligned="skip"), "train").sentences
     assert found.token_lists() == [["Rabies", "kills", "bats", "."]]
     assert found.tag_lists() == [["B-DIS", "O", "O", "O"]]

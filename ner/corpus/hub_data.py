@@ -1,0 +1,76 @@
+"""Loads a data set other than MultiNERD from the Hub with the library `datasets`: Parquet files, and no code."""
+
+import logging
+import sys
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from ner.corpus.sources import MULTINERD, SPLIT_WORDS, Source
+from ner.corpus.tagged_records import Columns, rows_of, table_of
+from ner.errors import InputError, message_of
+from ner.hub_files import LOG_IN, MissingFileError
+
+log = logging.getLogger("ner")
+CONVERTED = "refs/convert/parquet"  # the branch in which the Hub keeps data sets as Parquet
+
+
+def hub_splits(source: Source) -> dict[str, str]:
+    """The data set's own names of the splits that it has. Raises `InputError` as `loaded` does."""
+    names = loaded(source.dataset, source.dataset_config)
+    return {split: name for split, words in SPLIT_WORDS.items() for name in names if name.lower() in words}
+
+
+def hub_table(source: Source, split: str, language: str) -> tuple[str, pa.Table]:
+    """How a split is read, and its sentences, of which `line` is the row, counted from 1.
+
+    Raises `MissingFileError` where the data set has no such split, and another `InputError` for wrong rows.
+    """
+    own_names = hub_splits(source)
+    if split not in own_names:
+        raise MissingFileError(
+            f"{source.dataset} (dataset on the Hub): has no {split} split, but {', '.join(own_names)}"
+        )
+    data = loaded(source.dataset, source.dataset_config)[own_names[split]]
+
+    def names_of(tags: str) -> list[str] | None:
+        return getattr(getattr(data.features[tags], "feature", None), "names", None)
+
+    rows, columns = rows_of(data.with_format("arrow")[:]), Columns(source.token_column, source.tag_column)
+    return table_of(f"{source.dataset}/{own_names[split]}", "Parquet on the Hub", rows, language, columns, names_of)
+
+
+@cache
+def loaded(dataset: str, config: str | None) -> Any:
+    """The data set, a `datasets.DatasetDict`. If the repository has a script instead, its conversion to Parquet.
+
+    Raises `InputError` where there is no such data set, no access, other files than Parquet, or several configs of
+    which none is named.
+    """
+    if dataset == "tner/multinerd":
+        raise InputError(f"--dataset: {dataset} numbers its labels in another order; use {MULTINERD}")
+    import datasets  # takes a second
+    from datasets.packaged_modules.parquet.parquet import Parquet
+
+    place = f"{dataset} (dataset on the Hub)"
+    by_hand = f"download it with `hf download {dataset} --repo-type dataset --local-dir FOLDER`, and name its files"
+    log.info("%s: found no file or folder of that name; loading the data set from the Hub", dataset)
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    try:
+        try:
+            builder = datasets.load_dataset_builder(dataset, config)
+        except RuntimeError as error:
+            if "script" not in str(error):
+                raise
+            log.info("%s: is a script, which is not run; reading the Hub's conversion to Parquet, %s", place, CONVERTED)
+            builder = datasets.load_dataset_builder(dataset, config, revision=CONVERTED)
+        is_parquet = isinstance(builder, Parquet)
+        if is_parquet:
+            builder.download_and_prepare()
+            return builder.as_dataset()
+    except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+        found = message_of(error, 400).rstrip(".")
+        raise InputError(f"{place}: {found}; check the name and --dataset_config, or {LOG_IN}") from None
+    raise InputError(f"{place}: found files of the kind {builder.name}; expected Parquet; {by_hand}")

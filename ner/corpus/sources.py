@@ -1,0 +1,183 @@
+"""Where a data set's sentences are: a folder, a file, a file for each split, or the Hub."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ner.errors import InputError
+from ner.hub_files import MissingFileError, fetch, is_repo_id
+
+SAMPLE = Path(__file__).parents[2] / "sample"
+MULTINERD = "Babelscape/multinerd"
+MULTINERD_FILES = {"train": "train/train_{}.jsonl", "validation": "val/val_{}.jsonl", "test": "test/test_{}.jsonl"}
+MULTINERD_LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
+SPLIT_WORDS = {  # in the names of files, and of splits on the Hub
+    "train": {"train"},
+    "validation": {"dev", "valid", "validation", "val", "testa"},
+    "test": {"test", "testb"},
+}
+WORDS = set().union(*SPLIT_WORDS.values())
+SUFFIXES = {".jsonl", ".json", ".parquet", ".spacy", ".tsv", ".conll", ".txt", ".bio", ".iob", ".iob2"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set is and how its files are read: the options with these names in `arguments.py`."""
+
+    dataset: str
+    languages: Sequence[str] = ("en",)
+    dataset_config: str | None = None
+    train_file: str | None = None
+    validation_file: str | None = None
+    test_file: str | None = None
+    token_column: str | None = None
+    tag_column: str | None = None
+    misaligned: str = "error"
+    split_seed: int = 42
+
+    def file_option(self, split: str) -> str | None:
+        """The file that an option names for a split."""
+        return {"train": self.train_file, "validation": self.validation_file, "test": self.test_file}[split]
+
+    def name(self, split: str = "train") -> str:
+        """What messages and records call the data of a split."""
+        return self.file_option(split) or self.train_file or self.dataset
+
+    @property
+    def folder(self) -> Path:
+        """The local path that the data set's name means, whether or not there is one."""
+        return SAMPLE if self.dataset == "sample" else Path(os.path.expanduser(self.dataset))
+
+    @property
+    def is_hub_table(self) -> bool:
+        """Whether the library `datasets` loads it: an id on the Hub other than MultiNERD's."""
+        is_local = self.train_file or os.path.exists(self.folder)
+        return self.dataset != MULTINERD and not is_local and is_repo_id(self.dataset)
+
+
+@dataclass(frozen=True)
+class SplitFile:
+    """A file of a split, the language of its sentences unless they name another, and the data set's folder, which may
+    hold the names of its labels."""
+
+    path: Path
+    language: str
+    folder: Path
+
+
+def split_files(source: Source, split: str) -> list[SplitFile]:
+    """The files of a split, language after language; those of MultiNERD on the Hub are downloaded once and then cached.
+
+    Raises `MissingFileError` where the split has no file, and another `InputError` where the data set cannot be found,
+    or several files could be meant.
+    """
+    named = source.file_option(split)
+    if named or source.train_file:
+        if not named:
+            raise MissingFileError(f"the {split} split has no file; name one: --{split}_file")
+        path = Path(os.path.expanduser(named))
+        if not os.path.isfile(path):
+            raise InputError(f"--{split}_file: found no file {named!r}; check the path")
+        return [SplitFile(path, only_language(source, path), path.parent)]
+    folder = source.folder
+    if os.path.isfile(folder):  # pathlib raises an error for a name that is too long
+        if split != "train":
+            raise MissingFileError(f"{folder}: is one file; name one for the {split} split: --{split}_file")
+        return [SplitFile(folder, only_language(source, folder), folder.parent)]
+    if os.path.isdir(folder):
+        return [
+            SplitFile(path, language, folder)
+            for language in source.languages
+            for path in files_in(folder, split, language, alone=len(source.languages) == 1)
+        ]
+    if source.dataset != MULTINERD:
+        raise InputError(
+            f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
+            "OWNER/NAME"
+        )
+    for language in source.languages:
+        if language not in MULTINERD_LANGUAGES:
+            raise InputError(f"--languages: found {language!r}; MultiNERD has {' '.join(MULTINERD_LANGUAGES)}")
+    remedy = "name --dataset sample, or a local file or folder, to continue without it"
+    fetched = [fetch(MULTINERD, MULTINERD_FILES[split].format(code), "dataset", remedy) for code in source.languages]
+    return [SplitFile(path, code, path.parents[1]) for path, code in zip(fetched, source.languages, strict=True)]
+
+
+def only_language(source: Source, place: object) -> str:
+    """The language of a file whose name does not say it. Raises `InputError` where several are wanted."""
+    if len(source.languages) > 1:
+        raise InputError(
+            f"--languages: found {' '.join(source.languages)}, and {place} has no language in its name; expected one "
+            "language, or a folder with a file for each, such as train_en.jsonl"
+        )
+    return source.languages[0]
+
+
+def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]:
+    """The file of a split in a folder or, if there is none, in the folders within; several if they are Parquet.
+
+    A name is divided into words. One of them says the split, as in `train.conll`, `eng.testa` and `NER-de-dev.tsv`, and
+    the next one may be a language, as in `train_en.jsonl`. If the language is `alone`, names without one will do.
+    """
+    others: list[str] = []
+    for pattern in ("*", "*/*"):
+        candidates = [path for path in sorted(folder.glob(pattern)) if split_of(path) == split]
+        others += [path.name for path in candidates]
+        paths = [path for path in candidates if language_of(path) == language.lower()]
+        if not paths and alone:
+            paths = [path for path in candidates if not language_of(path)]
+        if len(paths) > 1 and {path.suffix for path in paths} != {".parquet"}:
+            names = ", ".join(str(path.relative_to(folder)) for path in paths)
+            raise InputError(
+                f"{folder}: found several files for the {split} split: {names}; expected one; name it: --{split}_file"
+            )
+        if paths:
+            return paths
+    beside = f", but {', '.join(others)}" if others else ""
+    example = " or ".join(f"{word}_{language}.jsonl" for word in sorted(SPLIT_WORDS[split]))
+    raise MissingFileError(
+        f"{folder}: found no file for the {split} split in the language {language}{beside}; expected a name such as "
+        f"{example}, or with another of the endings {' '.join(sorted(SUFFIXES))}; check --dataset and --languages, or "
+        f"name the file: --{split}_file"
+    )
+
+
+def words_of(name: str) -> list[str]:
+    """The parts of a name between characters other than letters and digits, in lower case."""
+    return [word for word in re.split(r"[\W_]+", name.lower()) if word]
+
+
+def split_of(path: Path) -> str | None:
+    """The split that a file's name says, None where it says none or several, or the file's ending is unknown."""
+    if path.suffix.lower() not in SUFFIXES and path.suffix.lower().removeprefix(".") not in WORDS:
+        return None
+    words = set(words_of(path.name))
+    splits = [split for split, its in SPLIT_WORDS.items() if words & its]
+    is_one = len(splits) == 1 and path.is_file() and not path.name.startswith(".")
+    return splits[0] if is_one else None
+
+
+def language_of(path: Path) -> str:
+    """The language code in a file's name, `en` in `train_en.jsonl`: two or three letters right after the split."""
+    words = words_of(path.stem)
+    if len(words) >= 2 and words[0] in WORDS and re.fullmatch(r"[a-z]{2,3}", words[1]):
+        return "-".join(words[1:])
+    return ""
+
+
+def present_splits(source: Source) -> list[str]:
+    """The splits that have a file of their own in one of the languages; on the Hub, MultiNERD has all three."""
+    if source.dataset == MULTINERD and not source.train_file:
+        return list(SPLIT_WORDS)
+    alone = [replace(source, languages=[language]) for language in source.languages]
+    return [split for split in SPLIT_WORDS if any(has_files(each, split) for each in alone)]
+
+
+def has_files(source: Source, split: str) -> bool:
+    """Whether `split_files` finds the split."""
+    try:
+        return bool(split_files(source, split))
+    except MissingFileError:
+        return False

@@ -1,0 +1,139 @@
+"""Reads records with tokens and tags: JSON, Parquet, and data sets that the library `datasets` loads from the Hub.
+
+The tokens are in `tokens`, and the tags in `tags`, `ner_tags` or `labels`, or in columns that options name. Tags are
+label names, or numbers, whose names come with the data.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from ner.corpus.annotation_tools import records
+from ner.corpus.number_names import NAMES_REMEDY, names_of_tags, number_names
+from ner.corpus.rows import LARGEST_TAG, require_numbers
+from ner.corpus.sentences import list_column
+from ner.corpus.text_spans import COLUMNS
+from ner.errors import InputError, message_of, nearest
+
+TAG_COLUMNS = ("tags", "ner_tags", "labels")
+MULTINERD_KEYS = {"tokens", "ner_tags", "lang"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that options name; None for the usual ones."""
+
+    tokens: str | None = None
+    tags: str | None = None
+
+    def among(self, names: Sequence[str], place: object) -> tuple[str, str]:
+        """The columns of tokens and of tags among a record's. Raises `InputError` where they cannot be told."""
+        for option, wanted in (("token_column", self.tokens), ("tag_column", self.tags)):
+            if wanted is not None and wanted not in names:
+                raise InputError(
+                    f"--{option}: found {wanted!r}; {place} has {', '.join(names)}{nearest(wanted, names)}"
+                )
+        tokens = [self.tokens or "tokens"] if self.tokens or "tokens" in names else []
+        tags = [self.tags] if self.tags else [name for name in TAG_COLUMNS if name in names]
+        for option, found, usual in (("token_column", tokens, ("tokens",)), ("tag_column", tags, TAG_COLUMNS)):
+            if len(found) != 1:
+                raise InputError(
+                    f"{place}: found {', '.join(names)}; expected one of them to be {' or '.join(usual)}; name the "
+                    f"column: --{option}"
+                )
+        return tokens[0], tags[0]
+
+
+def json_table(path: Path, folder: Path, language: str, columns: Columns) -> tuple[str, pa.Table]:
+    """How JSON lines or a JSON list are read, and their sentences; `folder` may hold the names of numbers.
+
+    Raises `InputError`, with the line or the number of the record, for a wrong one.
+    """
+    return table_of(path, "JSON", records(path), language, columns, partial(number_names, folder))
+
+
+def parquet_table(path: Path, folder: Path, language: str, columns: Columns) -> tuple[str, pa.Table]:
+    """How a Parquet file is read, and its sentences. The names of numbers are those that the library `datasets` wrote
+    into it, or else in `folder`.
+
+    Raises `InputError`, with the row, counted from 1, for a wrong one.
+    """
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: cannot be read as Parquet: {message_of(error, 200)}; is it complete?") from None
+    features = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+
+    def names_of(tags: str) -> list[str] | None:
+        return next(map(list, names_of_tags(features, tags)), None) or number_names(folder, tags)
+
+    return table_of(path, "Parquet", rows_of(table), language, columns, names_of)
+
+
+def rows_of(table: pa.Table) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of an Arrow table, counted from 1."""
+    rows = (row for batch in table.to_batches(max_chunksize=10_000) for row in batch.to_pylist())
+    return enumerate(rows, 1)
+
+
+def table_of(
+    place: object,
+    form: str,
+    numbered: Iterable[tuple[int, Any]],
+    language: str,
+    columns: Columns,
+    names_of: Callable[[str], list[str] | None],
+) -> tuple[str, pa.Table]:
+    """How records were read, and their sentences. `names_of` gives the names of the numbers in a column, if they have
+    some. Raises `InputError`, with the number of the record, for a wrong one."""
+    rows: list[dict[str, Any]] = []
+    keys: set[str] = set()
+    chosen = ("", "")
+    kind: set[type] = set()
+    for line, record in numbered:
+        if not isinstance(record, dict):
+            raise InputError(f"{place}:{line}: found no JSON object; expected tokens and tags; fix the record")
+        if not rows:
+            chosen = columns.among(list(record), f"{place}:{line}")
+        tokens, tags, lang = (record.get(name) for name in (*chosen, "lang"))
+        kinds = {type(tag) for tag in tags} if isinstance(tags, list) else {type(None)}
+        if not is_words(tokens) or not ((kinds <= {str} and is_words(tags)) or kinds <= {int}):
+            raise InputError(
+                f"{place}:{line}: expected lists, of strings in {chosen[0]}, and of label names or of numbers in "
+                f"{chosen[1]}; fix the record, or name other columns: --token_column and --tag_column"
+            )
+        if kinds and kind and kinds != kind:
+            raise InputError(f"{place}:{line}: found both numbers and label names as tags; expected one of them")
+        kind, keys = kind or kinds, keys | record.keys()
+        rows.append({"line": line, "tokens": tokens, "tags": tags, "lang": lang if isinstance(lang, str) else language})
+    form = f"{form} with {chosen[0]} and {chosen[1]}"
+    if kind != {int}:
+        return form, pa.Table.from_pylist(rows, COLUMNS)
+    table = pa.Table.from_pylist(rows, COLUMNS.set(2, pa.field("tags", pa.list_(pa.int64()))))
+    names, others = names_of(chosen[1]), sorted(keys - MULTINERD_KEYS)
+    if names is None and others:
+        raise InputError(
+            f"{place}: found numbers in {chosen[1]} and the key {others[0]!r}, which MultiNERD does not have, so they "
+            f"may mean other labels than MultiNERD's; expected their names; {NAMES_REMEDY}"
+        )
+    numbers, lengths = pc.list_flatten(table["tags"]).to_numpy(), pc.list_value_length(table["tags"]).to_numpy()
+    largest = LARGEST_TAG if names is None else len(names) - 1
+    whose = "MultiNERD's numbers" if names is None else "those of the label names with the data"
+    require_numbers(place, table["line"], numbers, lengths, largest + 1, f"{whose}; correct the record or the names")
+    flat = pa.array(numbers.astype(np.int16)) if names is None else pa.array(names, pa.string()).take(pa.array(numbers))
+    return form, table.set_column(2, "tags", list_column(flat, lengths))
+
+
+def is_words(value: Any) -> bool:
+    """Whether a value is a list of strings that UTF-8 can hold: JSON allows half a surrogate pair."""
+    if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        return False
+    return not any("\ud800" <= character <= "\udfff" for item in value for character in item)

@@ -1,0 +1,93 @@
+"""A token a line, in whatever columns."""
+
+import logging
+
+import pytest
+
+from ner.corpus.columns import column_tables
+from ner.corpus.docbin import docbin_tables
+from ner.errors import InputError
+
+EXPECTED = [(["EU", "rejects", "German", "lamb"], ["B-ORG", "O", "B-MISC", "O"]), (["#1", "#"], ["O", "O"])]
+
+
+def read(tmp_path, text: str, **columns: str) -> tuple[str, list[tuple[list[str], list[str]]], list[int]]:
+    path = tmp_path / "train.conll"
+    path.write_text(text, encoding="utf-8")
+    form, tables = column_tables(path, "en", **columns)
+    (table,) = tables
+    sentences = list(zip(table["tokens"].to_pylist(), table["tags"].to_pylist(), strict=True))
+    return form, sentences, table["document"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "form"),
+    [
+        ("{0} {1}", {}, "columns between spaces: token 1, tag 2 of 2"),
+        ("{0}\t{1}", {}, "columns between tabs: token 1, tag 2 of 2"),
+        ("{0} NNP  I-NP   {1}", {}, "columns between spaces: token 1, tag 4 of 4"),  # CoNLL-2003
+        ("{n}\t{0}\t{1}", {}, "columns between tabs after an index: token 2, tag 3 of 3"),  # MultiNERD
+        (
+            "{n}\t{0}\t{1}\t-",
+            {"tag_column": "3"},
+            "columns between tabs after an index: token 2, tag 3 of 4",
+        ),  # GermEval
+        ("{1} {0} X", {"token_column": "2", "tag_column": "1"}, "columns between spaces: token 2, tag 1 of 3"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_columns_of_a_corpus(tmp_path, rows, columns, form, end):
+    text = "# id = 1\n"
+    for tokens, tags in EXPECTED:
+        pairs = enumerate(zip(tokens, tags, strict=True), 1)
+        text += "".join(f"{rows.format(*pair, n=n)}\n" for n, pair in pairs) + "\n"
+    found, sentences, documents = read(tmp_path, text.replace("\n", end), **columns)
+    assert (found, sentences, documents) == (form, EXPECTED, [-1, -1])
+
+
+@pytest.mark.parametrize("mark", ["-DOCSTART- -X- -X- O\n\n", "-DOCSTART- O\n", "# newdoc id = x\n"])
+def test_marks_begin_documents(tmp_path, mark):
+    text = f"{mark}a N N O\n\nb N N O\n\n{mark}c N N B-LOC\n\n"
+    assert read(tmp_path, text)[1:] == ([(["a"], ["O"]), (["b"], ["O"]), (["c"], ["B-LOC"])], [0, 0, 1])
+
+
+def test_a_line_that_begins_with_a_hash_is_a_token_if_it_has_a_tag(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "ner")
+    text = "# a comment\nsee O\n#tag B-hash\n# O\n#!\n# loc\nOslo LOC\n# LOC\n"
+    assert read(tmp_path, text)[1] == [(["see", "#tag", "#", "Oslo", "#"], ["O", "B-hash", "O", "LOC", "LOC"])]
+    assert "train.conll:1: this line begins with # and is skipped as a comment (3 such lines)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("a\n\nb\n", {}, r"train.conll:1: found 1 column; expected a token and its tag"),
+        ("a N O\nb O\n", {}, r"train.conll:2: found 2 columns, and 3 in the first line .* expected the same number"),
+        ("1\ta\tO\n\nx\tb\tO\n", {}, r"train.conll:3: found 3 columns, .* expected the index, the token and the tag"),
+        ("a N O\n", {"tag_column": "4"}, r"--tag_column: found '4'; expected a number from 1 to 3, a column of"),
+        ("a N O\n", {"token_column": "word"}, r"--token_column: found 'word'; expected a number from 1 to 3"),
+        ("1\ta\tO\tO\n", {}, r"train.conll:1: found a tag in another column too: 'O'; .* --tag_column 3"),
+    ],
+)
+def test_wrong_columns_are_named(tmp_path, text, columns, message):
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, text, **columns)
+
+
+def test_spacy_converts_the_same_sentences(tmp_path):
+    """spaCy's converter of CoNLL-2003 is the oracle, and its `.spacy` file is read like the columns."""
+    training = pytest.importorskip("spacy.training")
+    tokens = pytest.importorskip("spacy.tokens")
+    text = "".join(
+        "-DOCSTART- -X- O O\n\n"
+        + "".join(f"{word} NNP I-NP {tag}\n" for word, tag in zip(*sentence, strict=True))
+        + "\n"
+        for sentence in EXPECTED[:1] * 3
+    )
+    _, sentences, documents = read(tmp_path, text)
+    converted = list(training.converters.conll_ner_to_docs(text, n_sents=0, no_print=True))
+    assert [[token.text for token in doc] for doc in converted] == [words for words, _ in sentences]
+    assert documents == [0, 1, 2]
+    tokens.DocBin(docs=converted, store_user_data=True).to_disk(tmp_path / "train.spacy")
+    (table,) = docbin_tables(tmp_path / "train.spacy", "en")
+    assert list(zip(table["tokens"].to_pylist(), table["tags"].to_pylist(), strict=True)) == sentences

@@ -1,0 +1,97 @@
+"""A corpus without a validation split is divided: the same way at each run, and documents stay together."""
+
+import numpy as np
+import pytest
+import trained_runs
+import yaml
+from trained_runs import read_json
+
+import inference
+import train
+from arguments import DataArguments
+from data import training_data
+from ner.corpus.readers import own_splits, read_divided, read_raw
+from ner.corpus.sources import Source
+from ner.errors import InputError
+
+
+def write(path, documents: list[int], mark: str = "-DOCSTART- O\n\n") -> str:
+    """Documents of so many sentences; each sentence has a token that no other one has."""
+    text, number = "", 0
+    for i, sentences in enumerate(documents):
+        text += mark
+        for _ in range(sentences):
+            text += f"word{number}.{i} O\nOslo B-LOC\n\n"
+            number += 1
+    path.write_text(text)
+    return str(path)
+
+
+def tokens(raw) -> list[str]:
+    return [sentence[0] for sentence in raw.sentences.token_lists()]
+
+
+def test_the_parts_are_all_of_it_in_order_and_equal_for_a_seed(tmp_path):
+    source = Source(write(tmp_path / "all.conll", [1] * 200, mark=""))
+    splits, about = read_divided(source)
+    assert about == {"seed": 42, "by": "sentences", "train": 160, "validation": 20, "test": 20}
+    assert {token for raw in splits.values() for token in tokens(raw)} == {f"word{i}.{i}" for i in range(200)}
+    for raw in splits.values():
+        numbers = [int(token.split(".")[1]) for token in tokens(raw)]
+        assert numbers == sorted(numbers) and raw.place(0).endswith(f":{3 * numbers[0] + 1}")
+    for name, raw in splits.items():
+        assert tokens(read_raw(source, name)) == tokens(raw)
+    other = read_divided(Source(source.dataset, split_seed=1))[0]
+    assert tokens(other["test"]) != tokens(splits["test"]) and len(other["test"].sentences) == 20
+
+
+def test_documents_stay_together(tmp_path):
+    sizes = np.random.default_rng(0).integers(1, 9, 60).tolist()
+    splits, about = read_divided(Source(write(tmp_path / "all.conll", sizes)))
+    parts = {name: {token.split(".")[1] for token in tokens(raw)} for name, raw in splits.items()}
+    assert about["by"] == "documents" and sum(map(len, parts.values())) == 60
+    for name in ("validation", "test"):
+        assert abs(about[name] - sum(sizes) / 10) < max(sizes)
+    few = read_divided(Source(write(tmp_path / "few.conll", [10] * 9)))[1]
+    assert few["by"] == "sentences"
+
+
+def test_beside_a_test_split_only_validation_is_held_out(tmp_path):
+    write(tmp_path / "train.conll", [1] * 50)
+    write(tmp_path / "test.conll", [1] * 7)
+    data = training_data(DataArguments(dataset=str(tmp_path)))
+    assert data.division == {"seed": 42, "by": "documents", "train": 45, "validation": 5}
+    assert own_splits(Source(str(tmp_path))) == ["train", "test"]
+    assert len(read_raw(Source(str(tmp_path)), "test").sentences) == 7
+
+
+def test_too_few_sentences_are_not_divided(tmp_path):
+    with pytest.raises(
+        InputError, match=r"all.conll: found 9 sentences, and no validation split; .* --validation_file"
+    ):
+        training_data(DataArguments(dataset=write(tmp_path / "all.conll", [9])))
+
+
+@pytest.mark.slow
+def test_a_run_on_one_file_is_scored_on_its_own_part(tmp_path, encoders, fails):
+    """Whatever --seed is: it does not change the data."""
+    file, runs = write(tmp_path / "all.conll", [1] * 100), [tmp_path / "a", tmp_path / "b"]
+    for seed, run in enumerate(runs):
+        argv = trained_runs.argv(file, encoders["bert"], run, "--num_train_epochs", "1", "--seed", str(seed))
+        train.main([*argv, *trained_runs.CPU])
+        inference.main(["--checkpoint", str(run), *trained_runs.CPU])
+    a, b = ([read_json(run / split / "metrics.json") for split in ("validation", "test")] for run in runs)
+    assert [m["data_fingerprint"] for m in a] == [m["data_fingerprint"] for m in b]
+    assert [m["sentences"] for m in a] == [10, 10] and a[1]["dataset"] == "all.conll"
+    record = read_json(runs[0] / "environment.json")["division"]
+    assert record == {"seed": 42, "by": "documents", "train": 80, "validation": 10, "test": 10}
+    assert yaml.safe_load((runs[0] / "args.yaml").read_text())["split_seed"] == 42
+
+    other = write(tmp_path / "other.conll", [1] * 30)
+    message = fails(inference.main, "--checkpoint", runs[0], "--dataset", other, *trained_runs.CPU)
+    assert "found one file" in message and "--test_file" in message
+    assert "expected --validation_file with it" in fails(
+        inference.main, "--checkpoint", runs[0], "--test_file", other, "--split", "validation", *trained_runs.CPU
+    )
+    assert inference.main(["--checkpoint", str(runs[0]), "--test_file", other, *trained_runs.CPU])["sentences"] == 30
+    assert [path.name[:15] for path in (runs[0] / "scores").iterdir()] == ["other.conll-tes"]

@@ -1,0 +1,91 @@
+"""Where the files of a split are, by their usual names and by options."""
+
+import pytest
+from conftest import row, write_jsonl
+
+from arguments import DataArguments
+from ner.corpus.sources import Source, present_splits, split_files
+from ner.errors import InputError
+from ner.hub_files import MissingFileError
+
+
+def make(folder, *names: str):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    return str(folder)
+
+
+def found(source: Source, split: str) -> list[str]:
+    return [str(file.path.relative_to(file.folder)) for file in split_files(source, split)]
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train/train_en.jsonl", "val/val_en.jsonl", "test/test_en.jsonl"),  # MultiNERD on the Hub
+        ("train_en.tsv", "dev_en.tsv", "test_en.tsv"),  # its original release
+        ("eng.train", "eng.testa", "eng.testb"),  # CoNLL-2003
+        ("train.txt", "valid.txt", "test.txt"),
+        ("onto.train.ner", "onto.development.txt", "x"),  # neither ending nor word is known
+        ("NER-de-train.tsv", "NER-de-dev.tsv", "NER-de-test.tsv"),  # GermEval
+        ("data/train-00000-of-00001.parquet", "data/validation-00000-of-00001.parquet", "data/test.parquet"),
+        ("Train.JSON", "VAL.json", "test_EN.spacy"),
+    ],
+)
+def test_usual_names_are_found(tmp_path, train, validation, test):
+    source = Source(make(tmp_path, train, validation, test, "labels.txt", "README.md", ".train.txt", "train.bak"))
+    if test == "x":
+        assert present_splits(source) == []
+        return
+    assert [found(source, split) for split in ("train", "validation", "test")] == [[train], [validation], [test]]
+    assert present_splits(source) == ["train", "validation", "test"]
+
+
+def test_a_language_in_the_name_is_the_one_that_is_wanted(tmp_path):
+    folder = make(
+        tmp_path, "train.conll", "train_en.conll", "train_sv.conll", "train_zh-CN.conll", "dev_sv.conll", "test.conll"
+    )
+    for code, name in (("en", "train_en"), ("sv", "train_sv"), ("zh-CN", "train_zh-CN"), ("fi", "train")):
+        assert found(Source(folder, [code]), "train") == [f"{name}.conll"]
+    assert found(Source(folder, ["sv", "en"]), "train") == ["train_sv.conll", "train_en.conll"]
+    with pytest.raises(MissingFileError, match=r"for the validation split in the language en, but dev_sv.conll; "):
+        split_files(Source(folder), "validation")
+    with pytest.raises(MissingFileError, match=r"in the language fi, but train.conll"):
+        split_files(Source(folder, ["en", "fi"]), "train")  # the file without a language may be that of any
+
+
+def test_several_files_are_one_split_only_as_parts_of_parquet(tmp_path):
+    parts = [f"data/train-0000{i}-of-00002.parquet" for i in (0, 1)]
+    assert found(Source(make(tmp_path / "a", *parts)), "train") == parts
+    folder = make(tmp_path / "b", "train.conll", "train.jsonl", "old/train.txt")
+    with pytest.raises(InputError, match=r"several files for the train split: train.conll, train.jsonl; .*_file"):
+        split_files(Source(folder), "train")
+    assert found(Source(make(tmp_path / "c", "train.conll", "old/train.txt")), "train") == ["train.conll"]
+
+
+def test_options_name_files(tmp_path):
+    folder = make(tmp_path, "train.conll", "dev.conll", "test.conll", "mine/a.conll", "mine/b.conll")
+    a, b = f"{folder}/mine/a.conll", f"{folder}/mine/b.conll"
+    alone = Source("Babelscape/multinerd", train_file=a, test_file=b)
+    assert (found(alone, "train"), found(alone, "test")) == (["a.conll"], ["b.conll"])
+    assert present_splits(alone) == ["train", "test"]  # and not MultiNERD's validation split
+    with pytest.raises(MissingFileError, match="the validation split has no file; name one: --validation_file"):
+        split_files(alone, "validation")
+    beside = Source(folder, test_file=b)
+    assert (found(beside, "train"), found(beside, "test")) == (["train.conll"], ["b.conll"])
+    one = Source(a)
+    assert (found(one, "train"), present_splits(one)) == (["a.conll"], ["train"])
+    with pytest.raises(InputError, match=r"--test_file: found no file 'nowhere'"):
+        split_files(Source(folder, test_file="nowhere"), "test")
+    with pytest.raises(InputError, match="--dataset, --train_file: found both"):
+        DataArguments(dataset=folder, train_file=a)
+    with pytest.raises(InputError, match=r"--languages: found en it, and .*a.conll has no language in its name"):
+        split_files(Source(a, ["en", "it"]), "train")
+
+
+def test_languages_of_multinerd_are_its_own(tmp_path):
+    with pytest.raises(InputError, match="--languages: found 'sv'; MultiNERD has de en es fr it nl pl pt ru zh"):
+        split_files(Source("Babelscape/multinerd", ["sv"]), "train")
+    write_jsonl(tmp_path / "train_sv.jsonl", [row(["Rabies"], ["B-DIS"], "sv")])
+    assert found(Source(str(tmp_path), DataArguments(languages=["sv"]).languages), "train") == ["train_sv.jsonl"]

@@ -1,0 +1,208 @@
+"""Records with tokens and tags under usual and other names: JSON, Parquet, and Parquet on the Hub."""
+
+import io
+import json
+import random
+import subprocess
+import sys
+
+import datasets
+import huggingface_hub
+import pytest
+import trained_runs
+from conftest import ROOT, sentence
+from trained_runs import CPU, read_json
+
+import inference
+import train
+from arguments import DataArguments
+from data import training_data
+from ner.corpus import hub_data
+from ner.corpus.readers import read
+from ner.errors import InputError
+
+NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+ROWS = [(["Anna", "Bell", "in", "Oslo"], ["B-PER", "I-PER", "O", "B-LOC"]), ([], []), (["Hi"], ["O"])]
+NUMBERS = [[NAMES.index(tag) for tag in tags] for _, tags in ROWS]
+
+
+def records(column: str, values: list, tokens: str = "tokens", **more: object) -> list[dict]:
+    return [{tokens: words, column: own} | more for (words, _), own in zip(ROWS, values, strict=True)]
+
+
+def lines(rows: list[dict]) -> bytes:
+    return "\n".join(map(json.dumps, rows)).encode()
+
+
+def parquet(rows: list[dict], tags: str = "ner_tags", names: list[str] | None = NAMES) -> bytes:
+    """As the library `datasets` writes it, with the names of the numbers or without."""
+    data, target = datasets.Dataset.from_list(rows), io.BytesIO()
+    if names:
+        data = data.cast_column(tags, datasets.List(datasets.ClassLabel(names=names)))
+    data.to_parquet(target)
+    return target.getvalue()
+
+
+TAGS = [tags for _, tags in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.jsonl", lines(records("tags", TAGS))),
+        ("train.jsonl", lines(records("ner_tags", TAGS, id=1))),
+        ("train.jsonl", b"\xef\xbb\xbf" + lines(records("labels", TAGS, text=None))),
+        ("train.json", lines(records("labels", TAGS))),
+        ("train.json", json.dumps(records("tags", TAGS), indent=1).encode()),
+        ("train.json", json.dumps(records("ner_tags", NUMBERS, id=1)).encode()),
+        ("train.jsonl", lines(records("labels", NUMBERS))),
+        ("train.parquet", parquet(records("tags", TAGS), names=None)),
+        ("train.parquet", parquet(records("labels", NUMBERS), names=None)),
+        ("train.parquet", parquet(records("ner_tags", NUMBERS, id="1"))),
+        ("train-00000-of-00001.parquet", parquet(records("labels", NUMBERS), "labels")),
+    ],
+)
+def test_each_form_gives_the_same_sentences(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    if "ClassLabel" not in str(content):
+        (tmp_path / "labels.txt").write_text("\n".join(NAMES))
+    result = read(str(tmp_path), ["nn"], "train")
+    assert list(zip(result.token_lists(), result.tag_lists(), strict=True)) == ROWS
+    assert (result.names, result.langs) == (NAMES, ["nn"] * 3)
+
+
+def test_options_name_other_columns(tmp_path):
+    rows = records("entities", TAGS, "words", lang="sv", tags=[["NN"]])
+    for name, content in (("train.jsonl", lines(rows)), ("train.parquet", parquet(rows, names=None))):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_bytes(content)
+        other = [row | {"words": ["x", *row["words"]], "entities": ["O", *row["entities"]]} for row in rows]
+        (folder / f"dev.{name.split('.')[1]}").write_bytes(
+            lines(other) if "json" in name else parquet(other, names=None)
+        )
+        data = training_data(DataArguments(dataset=str(folder), token_column="words", tag_column="entities"))
+        assert data.train.tag_lists() == TAGS and data.validation.langs == ["sv"] * 3
+        for more, message in (
+            ({}, r"found words, entities, .*; expected one of them to be tokens; name the column: --token_column"),
+            ({"token_column": "word"}, r"--token_column: found 'word'; .* has words, .*; did you mean 'words'"),
+            ({"token_column": "words"}, r"expected lists, of strings in words, and of label names or of numbers in t"),
+            ({"token_column": "words", "tag_column": "lang"}, r"expected lists, of strings in words, .* in lang"),
+        ):  # fmt: skip
+            with pytest.raises(InputError, match=message):
+                training_data(DataArguments(dataset=str(folder), **more))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train.json", b"[{]", r"train.json:1: not JSON: .*; is the file complete"),
+        ("train.json", b"[[1]]", r"train.json:1: found no JSON object"),
+        ("train.json", b'[{"tokens": ["a"], "pos": ["NN"]}]', r"expected one of them to be tags or ner_tags or labels"),
+        ("train.json", b'[{"tokens": ["a"], "tags": ["O"], "labels": [0]}]', r"name the column: --tag_column"),
+        ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["b"]}]', r"train.json:2: expected lists, of "),
+        ("train.json", b'[{"tokens": ["\\ud800"], "tags": ["O"]}]', r"train.json:1: expected lists, of strings in tok"),
+        ("train.json", b'[{"tokens": ["a"], "tags": ["O", "O"]}]', r"train.json:1: found 1 tokens and 2 tags"),
+        ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["a"], "tags": [1]}]', r"json:2: found both"),
+        ("train.json", b'[{"tokens": ["a"], "ner_tags": [true]}]', r"train.json:1: expected lists, of strings"),
+        ("train.json", b'[{"tokens": ["a"], "ner_tags": [31]}]', r"train.json:1: unknown tag 31; expected 0 to 30"),
+        ("train.jsonl", b'{"tokens": ["a"], "labels": [1]}', r"numbers in labels and the key 'labels', .* labels.txt"),
+        ("train.jsonl", b'{"tokens": ["a"], "tags": [1]}', r"found numbers in tags and the key 'tags', .* labels.txt"),
+        ("train.parquet", b"PAR1", r"train.parquet: cannot be read as Parquet"),
+        ("train.parquet", parquet([{"tokens": ["a"], "ner_tags": [None]}], names=None), r"train.parquet:1: expected l"),
+        ("train.parquet", parquet([{"tokens": [None], "tags": ["O"]}], names=None), r"train.parquet:1: expected lists"),
+    ],
+)  # fmt: skip
+def test_wrong_records_are_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read(str(tmp_path), ["en"], "train")
+
+
+@pytest.fixture
+def hub(online, tmp_path, monkeypatch):
+    """The loopback Hub, with empty caches of the library `datasets` and of ours."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    hub_data.loaded.cache_clear()
+    yield online
+    hub_data.loaded.cache_clear()
+    for key in [key for key in online.repos if key[1].startswith("someone/ner-")]:
+        del online.repos[key]
+
+
+def corpus(*sizes: int) -> dict[str, bytes]:
+    """Parquet files of the sentences that tests train on, with names for their numbers."""
+    rng, files = random.Random(0), {}
+    splits = list(zip(("train", "validation", "test"), sizes, strict=False))
+    sentences = {name: [sentence(rng) for _ in range(size)] for name, size in splits}
+    names = ["O", *sorted({tag for its in sentences.values() for _, tags in its for tag in tags if tag != "O"})]
+    for name, its in sentences.items():
+        rows = [{"id": "0", "tokens": words, "ner_tags": [names.index(t) for t in tags]} for words, tags in its]
+        files[f"data/{name}-00000-of-00001.parquet"] = parquet(rows, names=names)
+    return files
+
+
+@pytest.mark.slow
+def test_a_data_set_of_the_hub_is_trained_on_and_scored(hub, encoders, tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
+    hub.repos["datasets", "someone/ner-whole"] = corpus(120, 40, 40)
+    run = tmp_path / "run"
+    train.main([*trained_runs.argv("someone/ner-whole", encoders["bert"], run, "--num_train_epochs", "1"), *CPU])
+    metrics = inference.main(["--checkpoint", str(run), *CPU])
+    assert (metrics["sentences"], metrics["dataset"]) == (40, "someone/ner-whole")
+    assert "train: train, Parquet on the Hub with tokens and ner_tags; BIO; 120 sentences, " in caplog.text
+    assert "division" not in read_json(run / "environment.json")
+    assert "datasets:\n- someone/ner-whole" in (run / "README.md").read_text()
+
+
+def test_the_hub_gives_configs_and_conversions_and_is_divided(hub, caplog):
+    caplog.set_level("INFO", "ner")
+    (small,) = corpus(30).values()
+    config = "configs:\n- config_name: {0}\n  data_files: {0}/train.parquet\n"
+    card = f"---\n{config.format('a')}{config.format('b')[9:]}---\n".encode()
+    hub.repos["datasets", "someone/ner-two"] = {"README.md": card, "a/train.parquet": small, "b/train.parquet": small}
+    with pytest.raises(InputError, match=r"someone/ner-two \(dataset on the Hub\): Config name is missing.*'a', 'b'"):
+        training_data(DataArguments(dataset="someone/ner-two"))
+    data = training_data(DataArguments(dataset="someone/ner-two", dataset_config="b", max_train_sentences=20))
+    assert data.division == {"seed": 42, "by": "sentences", "train": 24, "validation": 3, "test": 3}
+
+    hub.repos["datasets", "someone/ner-script"] = {"ner-script.py": b"raise SystemExit('this is never run')"}
+    hub.repos["converted", "someone/ner-script"] = {"default/train/0000.parquet": small}
+    assert training_data(DataArguments(dataset="someone/ner-script")).rows["read"] == 24
+    assert "is a script, which is not run; reading the Hub's conversion to Parquet" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            None,
+            r"\(dataset on the Hub\): .* doesn't exist on the Hub or cannot be accessed; check the name and --dataset",
+        ),
+        (
+            {"train.csv": b"tokens,tags\na,O\n"},
+            r"found files of the kind csv; expected Parquet; download it with `hf d",
+        ),
+        ({"ner-x2.py": b""}, r"\(dataset on the Hub\): .*; check the name and --dataset_config, or log in"),
+        ({"train.parquet": b"PAR1"}, r"\(dataset on the Hub\): Parquet file size is 4 bytes"),
+        (
+            {"train.parquet": parquet(records("ner_tags", NUMBERS, id=1), names=None)},
+            r"someone/ner-x4/train: found numbers in ner_tags and the key 'id', .* to labels.txt",
+        ),
+        ({"test.parquet": parquet(records("tags", TAGS), names=None)}, r"has no train split, but test"),
+    ],
+)
+def test_other_repositories_of_the_hub_are_refused(hub, files, message, request):
+    """Each has its own name, because the client remembers what a repository holds."""
+    name = f"someone/ner-x{next(iter(request.node.callspec.indices.values()))}"
+    if files is not None:
+        hub.repos["datasets", name] = files
+    with pytest.raises(InputError, match=message):
+        training_data(DataArguments(dataset=name))
+
+
+def test_only_a_hub_id_imports_datasets():
+    code = "import data, sys; data.training_data(data.DataArguments('sample')); print('datasets' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
