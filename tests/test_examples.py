@@ -18,8 +18,10 @@ from trained_runs import QUICK, predictions, tagged
 
 from examples import onnx_tagging
 from ner import Entity, Tagger
-from ner.encoder.checkpoints import load_tokenizer, save_tokenizer
+from ner.encoder.case_markers import with_case_markers
+from ner.encoder.checkpoints import load_for_training, save_tokenizer
 from ner.encoder.encoding import IGNORED, encode
+from ner.labels import label_names
 
 NOTEBOOK = ROOT / "examples" / "quickstart.ipynb"
 WITHOUT = """
@@ -79,6 +81,20 @@ def component():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tool", ["Python", "spaCy"])
+def test_the_lines_to_copy_tag(tool, masked_run, capsys):
+    if tool == "spaCy":
+        pytest.importorskip("spacy")
+    page = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    section = page.split(f"## {tool}\n")[1].split("\n## ")[0]
+    lines = "\n".join(line for line in section.splitlines() if line.startswith("    ") or not line)
+    code = textwrap.dedent(lines).replace("runs/quickstart", str(masked_run))
+    exec(code.replace("Rabies kills bats", "a storm hit Lake Inari"), {})
+    shown = capsys.readouterr().out
+    assert "Lake Inari" in shown and "LOC" in shown
+
+
+@pytest.mark.slow
 def test_spacy_documents_have_the_taggers_entities(masked_run, component, spacy, tmp_path, capsys):
     texts = [
         "a storm hit Lake Inari.",
@@ -96,10 +112,6 @@ def test_spacy_documents_have_the_taggers_entities(masked_run, component, spacy,
             found = [(e.label_, e.text, e.start_char, e.end_char) for e in document.ents]
             assert found == [(e.type, e.text, e.start, e.end) for e in entities]
             assert [e._.score for e in document.ents] == pytest.approx([e.score for e in entities], abs=0.01)
-    snippet = next(part for part in component.__doc__.split("\n\n") if "add_pipe" in part)
-    found = {"spacy": spacy}
-    exec(textwrap.dedent(snippet).replace("runs/quickstart", str(masked_run)), found)
-    assert found["nlp"](texts[0]).ents[0].text == "Lake Inari"
     component.main([str(masked_run), *texts[:1]])
     page = capsys.readouterr().out
     assert page.startswith("<!DOCTYPE html>") and "Lake Inari" in page and "LOC" in page
@@ -129,7 +141,9 @@ def test_an_entity_in_spacy_is_expanded_to_whole_tokens_and_none_is_lost(compone
 
 @pytest.mark.parametrize("name", params(ARCHITECTURES))
 def test_words_become_the_input_that_the_model_was_trained_with(name, tmp_path):
-    tokenizer = load_tokenizer(str(architectures.save(tmp_path, name)))
+    """Where the tokenizer is an uncased one, with case markers."""
+    model, tokenizer = load_for_training(str(architectures.save(tmp_path, name)), label_names(["X"]), masked=False)
+    tokenizer = with_case_markers(tokenizer, model)
     save_tokenizer(tokenizer, tmp_path / "run")
     words = [*TEXT, "\u200b", "北", "Peru", "\u200b"]
     expected = encode(pa.array(words), np.zeros(len(words)), np.array([len(words)]), tokenizer, window=1_000)
