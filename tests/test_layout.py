@@ -12,7 +12,7 @@ COMMANDS, SHARED = {"train", "inference", "report", "hub", "demo"}, {"arguments"
 # Each imports only from itself and from those after it; "" is ner/ itself.
 ROOMS = ("report", "training", "tagging", "encoder", "runs", "corpus", "scoring", "")
 TORCH = {"torch", "transformers", "accelerate"}
-PLACES = ("*.md", "docs/*.md", "benchmarks/*.md", "sample/*.md", "results/**/README.md")
+PLACES = ("*.md", "docs/*.md", "benchmarks/*.md", "sample/*.md", "examples/*.md", "results/**/README.md")
 PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

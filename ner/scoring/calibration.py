@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 BINS = 15
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -47,6 +46,8 @@ def fitted(probabilities: np.ndarray, right: np.ndarray) -> Calibration:
     With fewer than LEAST entities of either sort it changes nothing. Slope and intercept are drawn to 1 and 0, but only
     as strongly as by a few entities: then the loss has a minimum wherever the entities are.
     """
+    from scipy.optimize import minimize  # here, because the scores of a tagger do not need it
+
     if min(np.count_nonzero(right), np.count_nonzero(~right)) < LEAST:
         return Calibration()
     x, sign = log_odds(probabilities), np.where(right, 1.0, -1.0)
