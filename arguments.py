@@ -118,8 +118,8 @@ class TrainingArguments(transformers.TrainingArguments):
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
     word_dropout: float = option(0.0, "Mask this share of the training sub-tokens, resampled each epoch.")
-    report_to: list[str] = option(["none"], "Log to these trackers: tensorboard, mlflow, wandb, trackio or another.")
     crf_loss: bool = option(False, "Train the tags of a sentence together, as constrained decoding predicts them.")
+    report_to: list[str] = option(["none"], "Log to these trackers: tensorboard, mlflow, wandb, trackio or another.")
 
     def __post_init__(self) -> None:
         require_at_least(
