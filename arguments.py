@@ -139,6 +139,7 @@ class TrainingArguments(transformers.TrainingArguments):
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
     word_dropout: float = option(0.0, "Mask this share of the training sub-tokens, resampled each epoch.")
     crf_loss: bool = option(False, "Train the tags of a sentence together, as constrained decoding predicts them.")
+    report_to: list[str] = option(["none"], "Log to these trackers: tensorboard, mlflow, wandb, trackio or another.")
 
     def __post_init__(self) -> None:
         require_at_least(
@@ -213,7 +214,7 @@ class Arguments:
 GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
 # These options do not belong to the experiment: they say how the run was started and where it was pushed. Options named
 # `hub_...` are not recorded either: one of them is a token.
-NOT_RECORDED = {"resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub"}
+NOT_RECORDED = {"resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub", "report_to"}
 
 
 def parse(argv: list[str], description: str) -> Arguments:

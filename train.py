@@ -48,7 +48,7 @@ from ner.encoder.precision import (
 )
 from ner.errors import InputError, enough_memory, of_option, run_script
 from ner.files import read_record, write_json, write_text
-from ner.labels import tag_lists
+from ner.labels import classes_of, tag_lists
 from ner.options import described
 from ner.runs.environment import environment
 from ner.runs.files import SURFACES
@@ -61,6 +61,7 @@ from ner.scoring.score_table import score_table
 from ner.tagging.prediction import batching_for, torch_logits
 from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Tagger
+from ner.training.callbacks import class_metrics
 from ner.training.resuming import (
     RunRecord,
     checkpoint_to_resume,
@@ -221,13 +222,18 @@ def model_inputs(
 
 
 def epoch_scores(data: TrainingData) -> Callable[[EvalPrediction], dict[str, float]]:
-    """A function for Trainer that gives the overall scores of an evaluation, from label ids [row, position]."""
+    """A function for Trainer that gives the scores of an evaluation, from label ids [row, position].
+
+    They are the overall ones, and the F1 of each class that the validation sentences contain.
+    """
     metric, gold = ner_metric(), data.validation.tag_lists()
+    names = class_metrics(classes_of(data.names))
 
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         ids = prediction.predictions[prediction.label_ids != IGNORED]
         tags = tag_lists(ids, data.validation.lengths, data.names)
-        return metric.compute(predictions=tags, references=gold)["overall"]
+        found = metric.compute(predictions=tags, references=gold)
+        return found["overall"] | {names[c]: values["f1"] for c, values in found["per_class"].items() if values}
 
     return compute_metrics
 

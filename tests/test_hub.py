@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, row, sentence
+from conftest import ROOT, row, sentence, write_jsonl
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save
+from seqeval.metrics import f1_score
 from trained_runs import CPU, argv, content, predictions, read_json
 
 import hub
@@ -173,11 +174,39 @@ def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path, monkeypatch)
 
     for name in ("config.json", "environment.json", "test/metrics.json", "args.yaml"):
         record = marked(yaml.safe_load((copy / name).read_text()))
+        if name == "test/metrics.json":
+            record["per_language"] = {odd: record | {"support": 7}}
         (copy / name).write_text(json.dumps(record | ({"masked_training": False} if name == "config.json" else {})))
     text = ModelCard(model_card(copy)).text
     assert text.count(escaped) == text.count("(d)") > 20 and "<b>" not in text
     assert f"| {escaped}2 | | | | | | 0 |" in text  # a class without gold entities
+    assert f"| {escaped} | " in text.split("| language |")[1]
     assert "trained on all classes" in text and "fewer classes score higher" not in text
+
+
+def test_a_run_in_two_languages_has_the_scores_of_each(corpus, encoders, tmp_path, capsys):
+    """seqeval is the oracle, for the predictions of each language."""
+    for path in corpus.glob("*/*_en.jsonl"):
+        folder = tmp_path / "data" / path.parent.name
+        folder.mkdir(parents=True)
+        rows = [json.loads(line) for line in path.open(encoding="utf-8")]
+        write_jsonl(folder / path.name, rows[::2])
+        write_jsonl(folder / path.name.replace("en", "de"), [line | {"lang": "de"} for line in rows[1::2]])
+    run = tmp_path / "run"
+    train.main(argv(tmp_path / "data", encoders["bert"], run, "--languages", "de", "en"))
+    capsys.readouterr()
+    metrics = inference.main(["--checkpoint", str(run), *CPU])
+    table = capsys.readouterr().out.split("\nlanguage ")[1].splitlines()
+    card = (run / "README.md").read_text(encoding="utf-8").split("| language |")[1].splitlines()
+    assert read_json(run / "test" / "metrics.json") == metrics
+    for i, language in enumerate(("de", "en")):
+        lines = [line for line in predictions(run / "test") if line["lang"] == language]
+        f1 = f1_score([line["gold"] for line in lines], [line["predicted"] for line in lines])
+        values = metrics["per_language"][language]
+        assert values["overall"]["f1"] == f1 > 0 and values["sentences"] == len(lines) == 20
+        assert table[1 + i].split()[:1] + table[1 + i].split()[3:4] == [language, f"{100 * f1:.1f}"]
+        assert card[2 + i].split(" | ")[0] == f"| {language}" and card[2 + i].split(" | ")[3] == f"{100 * f1:.1f}"
+    assert "test: scored again, with the same scores to four digits" in hub.verify(str(run), rescore=True)
 
 
 def test_training_pushes_once_with_our_card(corpus, encoders, tmp_path, loopback_hub):

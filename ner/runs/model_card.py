@@ -12,7 +12,7 @@ from ner.hub_files import is_repo_id, public_name
 from ner.markdown import escape
 from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS, PREDICTIONS, recorded_args
 from ner.runs.predictions import prediction_rows, require_scores_of
-from ner.scoring.score_table import interval_text, is_calibrated, percent, score_cells
+from ner.scoring.score_table import interval_text, is_calibrated, language_cells, percent, score_cells
 
 SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "accuracy": "Token accuracy"}
 TEMPLATES = Environment(
@@ -56,7 +56,7 @@ def model_card(run: Path) -> str:
         return TEMPLATES.get_template("model_card.md.j2").render(
             name=name, metadata=metadata(name, args, scored), config=config, environment=environment, args=args,
             split=split, metrics=metrics, scored=scored, few=few, exports=export_rows(run, scored.get("test", {})),
-            score_cells=score_cells,
+            score_cells=score_cells, language_cells=language_cells,
         )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from ner.errors import InputError, message_of
 from ner.files import optional_json, using_records
 from ner.labels import classes_of, flat_ids, label_names
 from ner.runs.files import METRICS, PREDICTIONS
-from ner.scoring.scores import counts_of_tags, invalid_transitions, scores
+from ner.scoring.intervals import scores_by_language
+from ner.scoring.scores import cluster_ids, counts_of_tags, invalid_transitions, scores
 
 ROUNDING = 1e-9  # what sums in another order may differ by
 
@@ -40,11 +41,13 @@ def prediction_rows(path: Path) -> list[dict[str, Any]]:
 def require_scores_of(rows: list[dict[str, Any]], folder: Path) -> None:
     """Raises `InputError` where the `metrics.json` of a folder records a score that its predictions do not give."""
     gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
-    counts = counts_of_tags(gold, predicted)
+    counts, cluster = counts_of_tags(gold, predicted), cluster_ids([row["tokens"] for row in rows])
     names = label_names(counts.classes)
     invalid = invalid_transitions(*flat_ids(predicted, names), names)
     sizes = {"sentences": len(rows), "tokens": int(counts.tokens[:, 0].sum()), "invalid_transitions": invalid}
-    require_equal(optional_json(folder / METRICS), sizes | scores(counts), ROUNDING, folder / METRICS, PREDICTIONS)
+    per_language = scores_by_language(counts, cluster, [row.get("lang", "") for row in rows])
+    computed = sizes | scores(counts) | {"per_language": per_language}
+    require_equal(optional_json(folder / METRICS), computed, ROUNDING, folder / METRICS, PREDICTIONS)
 
 
 def require_equal(
@@ -72,4 +75,6 @@ def figures(metrics: dict[str, Any]) -> dict[str, Any]:
     found |= metrics.get("overall", {})
     for class_, values in metrics.get("per_class", {}).items():
         found |= {f"{name} of {class_}": value for name, value in (values or {"support": 0}).items()}
+    for language, values in metrics.get("per_language", {}).items():
+        found |= {f"{name} in {language}": value for name, value in figures(values).items()}
     return found

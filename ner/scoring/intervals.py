@@ -47,6 +47,21 @@ def scores_and_intervals(counts: Counts, cluster: np.ndarray) -> dict[str, Any]:
     return scores(counts) | {"intervals": intervals(counts_by_cluster(counts, cluster))}
 
 
+def scores_by_language(counts: Counts, cluster: np.ndarray, languages: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The number of `sentences` and of gold entities (`support`) in each language, and what `scores_and_intervals`
+    gives for them, with the languages in alphabetical order; empty if there is only one.
+
+    `cluster` and `languages` have the cluster and the language of each sentence, [sentence].
+    """
+    found = {}
+    for language in sorted(set(languages)):
+        rows = np.array([each == language for each in languages])
+        part = Counts(counts.classes, counts.entities[rows], counts.tokens[rows], counts.wrong_tokens[rows])
+        sizes = {"sentences": int(rows.sum()), "support": int(gold_entities(part.entities).sum())}
+        found[language] = sizes | scores_and_intervals(part, cluster[rows])
+    return found if len(found) > 1 else {}
+
+
 def intervals(counts: Counts) -> dict[str, Any]:
     """[low, high] of each score as fractions, `overall` and `per_class`, from counts with a row for each cluster.
 

@@ -7,6 +7,7 @@ from ner.scoring.calibration import Calibration
 
 TOO_FEW = "too few"  # in place of an interval: there are too few entities to compute one
 ROW = "{:<8}{:>10}{:>9}{:>8}{:>17}{:>10}{:>9}"  # of the table for a terminal
+LANGUAGE_ROW = ROW + "{:>11}"
 
 
 def percent(fraction: float) -> str:
@@ -23,6 +24,12 @@ def score_cells(values: dict[str, float], f1_interval: list[float] | None) -> li
     """Precision, recall, F1, the interval of F1, and accuracy, in percent; accuracy has two decimals."""
     precision, recall, f1 = (percent(values[score]) for score in ("precision", "recall", "f1"))
     return [precision, recall, f1, interval_text(f1_interval), f"{100 * values['accuracy']:.2f}"]
+
+
+def language_cells(values: dict[str, Any]) -> list[str]:
+    """Precision, recall, F1, the interval of F1, and macro F1 of an entry of `per_language`, in percent."""
+    cells = score_cells(values["overall"], values["intervals"]["overall"]["f1"])
+    return [*cells[:-1], percent(values["overall"]["macro_f1"])]
 
 
 def is_calibrated(confidence: dict[str, Any]) -> bool:
@@ -45,4 +52,10 @@ def score_table(metrics: dict[str, Any]) -> str:
     absent = [printable(name) for name in per_class if name not in present]
     if absent:
         lines.append(f"no entity in this split: {', '.join(absent)}")
+    if "per_language" in metrics:
+        titles = ("language", "precision", "recall", "F1", "95 % interval", "macro F1", "support", "sentences")
+        lines += ["", LANGUAGE_ROW.format(*titles)]
+        for language, values in metrics["per_language"].items():
+            sizes = values["support"], values["sentences"]
+            lines.append(LANGUAGE_ROW.format(printable(language), *language_cells(values), *sizes))
     return "\n".join(lines)

@@ -13,10 +13,10 @@ from ner.corpus.sentences import Sentences
 from ner.errors import InputError
 from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
-from ner.labels import Spans, classes_of, equal_spans, spans, tag_lists
+from ner.labels import Spans, classes_of, equal_spans, label_names, lookup_table, spans, tag_lists
 from ner.scoring.calibration import Calibration, confidence
-from ner.scoring.intervals import scores_with_intervals
-from ner.scoring.scores import invalid_transitions
+from ner.scoring.intervals import scores_and_intervals, scores_by_language
+from ner.scoring.scores import cluster_ids, counts_of_ids, invalid_transitions
 from ner.tagging.tagger import Tagged, Tagger
 
 log = logging.getLogger("ner")
@@ -67,8 +67,10 @@ class ScoredSplit:
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`."""
         s, tagged = self.sentences, self.tagged
-        scores = scores_with_intervals(s.tag_lists(), self.predicted, s.token_lists())
-        classes, intervals = classes_of(s.names), scores["intervals"]
+        classes, cluster = classes_of(s.names), cluster_ids(s.token_lists())
+        table = lookup_table(s.names, label_names(classes))
+        counts = counts_of_ids(table[s.tags], table[tagged.ids], s.lengths, classes)
+        per_language = scores_by_language(counts, cluster, s.langs)
         sentence = np.repeat(np.arange(len(s)), s.lengths)[tagged.entities.start]
         return {
             "split": self.split,
@@ -80,14 +82,10 @@ class ScoredSplit:
             "precision": self.precision,
             "constrained_decoding": self.constrained,
             "unconstrained_f1": self.unconstrained_f1,
-            "overall": scores["overall"],
-            "per_class": {c: scores["per_class"].get(c) for c in classes},
-            "intervals": {
-                "overall": intervals["overall"],
-                "per_class": {c: intervals["per_class"].get(c) for c in classes},
-            },
+            **scores_and_intervals(counts, cluster),
             "invalid_transitions": invalid_transitions(tagged.ids, s.lengths, s.names),
             "confidence": confidence(tagged.probabilities, self.calibration, self.right, sentence),
+            **({"per_language": per_language} if per_language else {}),
         }
 
     def write(self, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What training logs while it runs, and when it must stop: callbacks of transformers' Trainer."""
 
+import re
 import sys
 from typing import Any
 
@@ -9,16 +10,31 @@ from transformers.trainer_callback import ProgressCallback
 
 from ner.errors import InputError
 
+CLASS_F1 = "f1_"  # the name of a class follows
+
+
+def class_metrics(classes: list[str]) -> dict[str, str]:
+    """The name under which each class's F1 is logged, such as `f1_DIS` for DIS.
+
+    What not every tracker takes in a name is replaced by `_`. Only MLflow needs ASCII, and transformers sees to that.
+    Classes whose names would then be equal are numbered, so that none hides another.
+    """
+    names = [re.sub(r"[^\w.-]", "_", c)[:100] for c in classes]
+    in_ascii = [re.sub(r"[^\w.-]", "_", name, flags=re.ASCII) for name in names]
+    shared = [in_ascii.count(name) > 1 for name in in_ascii]
+    return {c: f"{CLASS_F1}{names[i]}{f'_{i + 1}' * shared[i]}" for i, c in enumerate(classes)}
+
 
 class LogLines(TrainerCallback):
-    """Log lines on standard error; standard output is for results."""
+    """Log lines on standard error; standard output is for results. The F1 of each class is left to the trackers."""
 
     def on_log(
         self, args: Any, state: TrainerState, control: Any, logs: dict[str, float] | None = None, **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
             values = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in (logs or {}).items()}
-            line = "  ".join(f"{k.removeprefix('eval_')} {v}" for k, v in values.items() if k != "total_flos")
+            names = {k: k.removeprefix("eval_") for k in values if k != "total_flos"}
+            line = "  ".join(f"{name} {values[k]}" for k, name in names.items() if not name.startswith(CLASS_F1))
             tqdm.write(line, file=sys.stderr)
 
 

@@ -4,8 +4,9 @@
 version of transformers no longer has or calls them.
 """
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
@@ -37,6 +38,9 @@ from ner.training.callbacks import LogLines, LogLinesAndBars, StopAtDivergence
 from ner.training.losses import crf_loss, mean_loss
 from ner.training.speed import train_used_rows
 
+# What libraries raise for an option or a file that they refuse.
+REFUSALS = (ValueError, TypeError, ArithmeticError, ImportError, RuntimeError, EOFError, OSError, UnpicklingError)
+
 
 class TaggingTrainer(Trainer):
     """Trainer with our batches, evaluation of the rows in the data's order, and no pickle of the options."""
@@ -53,7 +57,8 @@ class TaggingTrainer(Trainer):
             f"lower --per_device_train_batch_size (it was {self.args.per_device_train_batch_size}) and, for the same "
             "updates, raise --gradient_accumulation_steps; shorter windows need less memory too: --max_length"
         )
-        with refusals(self, resume_from_checkpoint), enough_memory(remedy):
+        # Trackers of experiments write to standard output, which is for results.
+        with refusals(self, resume_from_checkpoint), enough_memory(remedy), redirect_stdout(sys.stderr):
             return super().train(resume_from_checkpoint, **named)
 
     def evaluate(self, *arguments: Any, **named: Any) -> dict[str, float]:
@@ -114,14 +119,17 @@ def require_trackers(names: list[str]) -> None:
 
 @contextmanager
 def refusals(trainer: TaggingTrainer | None = None, checkpoint: str | None = None) -> Iterator[None]:
-    """Turns what a library raises before a training has begun into an `InputError`: for an option that it refuses, or
-    for a damaged file of the checkpoint that is resumed."""
+    """Turns what a library raises before a training has begun into an `InputError`: for an option that it refuses, for
+    a tracker that is not set up, or for a damaged file of the checkpoint that is resumed."""
     try:
         yield
-    except (
-        ValueError, TypeError, ArithmeticError, ImportError, RuntimeError, EOFError, OSError, UnpicklingError
-    ) as error:  # fmt: skip
-        if isinstance(error, InputError) or (trainer and trainer.has_begun) or getattr(error, "filename", None):
+    except Exception as error:
+        if isinstance(error, InputError) or (trainer and trainer.has_begun):
+            raise
+        tracker = type(error).__module__.partition(".")[0]  # they raise exceptions of their own
+        if trainer and tracker in trainer.args.report_to:
+            raise InputError(f"--report_to: {tracker} cannot begin: {message_of(error)}") from error
+        if not isinstance(error, REFUSALS) or getattr(error, "filename", None):
             raise
         if checkpoint:
             # torch's own message advises to run the code in the pickle.

@@ -14,7 +14,8 @@ import hub
 import report
 from ner.errors import InputError
 from ner.runs.manifest import record, require_intact, write_manifest
-from ner.scoring.intervals import scores_with_intervals
+from ner.scoring.intervals import scores_by_language, scores_with_intervals
+from ner.scoring.scores import cluster_ids, counts_of_tags
 
 ARGS = {"dataset": "sample", "model_checkpoint": "encoder", "masked_training": False, "output_dir": "run"}
 ROWS = with_noise(sentences(random.Random(0)), 0.3, 1)
@@ -29,9 +30,13 @@ def run(tmp_path) -> Path:
         (folder / place).mkdir(parents=True)
         text = "".join(json.dumps(row) + "\n" for row in ROWS)
         (folder / place / "predictions.jsonl").write_text(text)
-        columns = ([row[side] for row in ROWS] for side in ("gold", "predicted", "tokens"))
+        gold, predicted, tokens, langs = (
+            [row[side] for row in ROWS] for side in ("gold", "predicted", "tokens", "lang")
+        )
+        per_language = scores_by_language(counts_of_tags(gold, predicted), cluster_ids(tokens), langs)
         sizes = {"sentences": len(ROWS), "tokens": sum(len(row["tokens"]) for row in ROWS)}
-        (folder / place / "metrics.json").write_text(json.dumps(sizes | scores_with_intervals(*columns)))
+        metrics = sizes | scores_with_intervals(gold, predicted, tokens) | {"per_language": per_language}
+        (folder / place / "metrics.json").write_text(json.dumps(metrics))
     (folder / "args.yaml").write_text(yaml.safe_dump(ARGS))
     for name in ("config.json", "environment.json", "trainer_state.json", "tokenizer.json", "model.safetensors",
                  "training_surfaces.tsv", "README.md", "onnx/model.onnx"):  # fmt: skip
@@ -124,6 +129,9 @@ def test_scores_that_the_predictions_do_not_give_are_refused(run, tmp_path, fail
     metrics = json.loads(whole[place / "metrics.json"])
     (place / "metrics.json").write_text(json.dumps(metrics | {"per_class": metrics["per_class"] | {"PER": None}}))
     refused("support of PER 0, but")
+    metrics["per_language"]["de"]["overall"]["f1"] += 0.001
+    (place / "metrics.json").write_text(json.dumps(metrics))
+    refused("f1 in de 0.")
     assert not (tmp_path / "out").exists()
 
 

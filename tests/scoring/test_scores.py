@@ -8,9 +8,9 @@ from nervaluate import Evaluator
 from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
 
 from metrics import ner_metric
-from ner.scoring.intervals import intervals
+from ner.scoring.intervals import intervals, scores_by_language, scores_with_intervals
 from ner.scoring.score_table import score_table
-from ner.scoring.scores import counts_of_tags, scores
+from ner.scoring.scores import cluster_ids, counts_of_tags, scores
 
 LABELS = ["O", "O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-a-b", "I-a-b"]
 
@@ -43,6 +43,30 @@ def test_scores_equal_seqevals_to_the_last_digit_on_any_sequence():
             assert values["accuracy"] == accuracy_score(*only)
         if len(present) == len(ours["per_class"]):
             assert math.isclose(ours["overall"]["macro_f1"], report["macro avg"]["f1-score"], rel_tol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_scores_of_a_language_are_those_of_its_sentences_alone():
+    rng = random.Random(3)
+    gold, predicted = noisy(rng, 60)
+    tokens = [[f"w{rng.randrange(2)}" for _ in tags] for tags in gold]  # some sentences are copies
+    languages = rng.choices(["it", "de", "zh-Hant"], k=len(gold))
+    counts, cluster = counts_of_tags(gold, predicted), cluster_ids(tokens)
+    found = scores_by_language(counts, cluster, languages)
+    assert list(found) == ["de", "it", "zh-Hant"]
+    for language, values in found.items():
+        own = [[r for r, lang in zip(rows, languages, strict=True) if lang == language]
+               for rows in (gold, predicted, tokens)]  # fmt: skip
+        overall, report = values["overall"], classification_report(*own[:2], output_dict=True)
+        assert overall["precision"] == precision_score(*own[:2]) and overall["recall"] == recall_score(*own[:2])
+        assert overall["f1"] == f1_score(*own[:2])
+        supported = {c for c, of_class in values["per_class"].items() if of_class}
+        assert {c: report[c]["f1-score"] for c in supported} == {c: values["per_class"][c]["f1"] for c in supported}
+        assert (values["sentences"], values["support"]) == (len(own[0]), report["micro avg"]["support"])
+        alone = scores_with_intervals(*own)
+        for name, interval in alone["intervals"]["overall"].items():
+            assert values["intervals"]["overall"][name] == pytest.approx(interval, abs=1e-12)
+    assert scores_by_language(counts, cluster, ["de"] * len(gold)) == {}
 
 
 def test_counts_equal_nervaluates_strict_counts_on_valid_tags():
@@ -109,4 +133,14 @@ def test_the_table_shows_each_class_and_names_the_absent():
     counted = counts_of_tags([["B-PER", "O"], ["B-LOC", "O"]], [["B-PER", "B-ORG"], ["O", "O"]])
     text = score_table(scores(counted) | {"intervals": intervals(counted)})
     assert [line.split()[0] for line in text.splitlines()[1:4]] == ["PER", "LOC", "overall"]
-    assert "no entity in this split: ORG" in text
+    assert "no entity in this split: ORG" in text and "language" not in text
+
+
+def test_the_table_has_a_row_for_each_language_whose_name_cannot_move_the_cursor():
+    counts = counts_of_tags([["B-PER", "O"], ["B-LOC", "O"]], [["B-PER", "B-ORG"], ["O", "O"]])
+    cluster = cluster_ids([["a", "b"], ["c", "d"]])
+    by_language = scores_by_language(counts, cluster, ["en", "\x1b[2J"])
+    text = score_table(scores(counts) | {"intervals": intervals(counts), "per_language": by_language})
+    odd, header, row = text.splitlines()[-2], text.splitlines()[-3], text.splitlines()[-1]
+    assert header.split()[0] == "language" and odd.startswith("\ufffd[2J") and "\x1b" not in text
+    assert row.split() == ["en", "50.0", "100.0", "66.7", "too", "few", "100.0", "1", "1"]

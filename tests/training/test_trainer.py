@@ -75,7 +75,7 @@ def test_an_option_that_a_library_refuses_is_one_message(options, message, corpu
     assert not list(tmp_path.glob("run/checkpoint-*"))
 
 
-@pytest.mark.parametrize("name", ["mlflow", "none_such"])
+@pytest.mark.parametrize("name", ["neptune", "none_such"])
 def test_a_tracker_that_is_not_installed_is_one_message(name):
     trainer.require_trackers(TrainingArguments(report_to="none").report_to)
     with pytest.raises(InputError, match=f"--report_to: found {name}, which is not installed"):
