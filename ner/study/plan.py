@@ -1,0 +1,149 @@
+"""The runs that a study file asks for, and what their number can find. No torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ner.errors import InputError, nearest
+from ner.files import read_record
+from ner.scoring.significance import ALPHA, SeedComparison
+
+KEYS = {
+    "question", "program", "datasets", "encoders", "common", "settings", "grid", "seeds", "comparisons", "split",
+    "spread", "threads",
+}  # fmt: skip
+PERCENT_POINT = 0.01
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run: where it is below the study's folder, `[DATASET/][ENCODER/]SETTING-SEED`, and its words for `train.py`."""
+
+    group: str
+    setting: str
+    seed: int
+    words: list[str]
+
+    @property
+    def name(self) -> str:
+        """The place of the run below the study's folder."""
+        return f"{self.group}/{self.setting}-{self.seed}".lstrip("/")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file. `comparisons` names the settings that each report compares, the first one being the baseline.
+
+    `split` is the one that is scored. `spread` is the standard deviation over seeds, in points, that is assumed of each
+    score where no runs show it. Each run has `threads` threads, so that its numbers do not depend on how many runs are
+    made at a time.
+    """
+
+    name: str
+    question: str
+    program: str
+    runs: list[PlannedRun]
+    comparisons: dict[str, list[str]]
+    split: str
+    spread: dict[str, float]
+    threads: int
+
+    def runs_of(self, group: str, setting: str) -> list[PlannedRun]:
+        """The runs of a setting in a group, one for each seed."""
+        return [run for run in self.runs if (run.group, run.setting) == (group, setting)]
+
+    @property
+    def groups(self) -> list[str]:
+        """The data set and the encoder of each group of runs that are compared, empty if there is one of each."""
+        return list(dict.fromkeys(run.group for run in self.runs))
+
+
+def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str] | None = None) -> Study:
+    """The study in a YAML file, with other data sets or encoders if they are given.
+
+    Raises `InputError` for keys and values that a study does not have.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a study, such as studies/masking.yaml")
+    content = read_record(path)
+    for key in content:
+        if key not in KEYS:
+            raise InputError(f"{path}: found the key {key!r}; expected {', '.join(sorted(KEYS))}{nearest(key, KEYS)}")
+    settings = mapping(path, content, "settings") | grid(mapping(path, content, "grid"))
+    if not settings:
+        raise InputError(f"{path}: found no settings; expected at least one, a name with options of train.py")
+    seeds = content.get("seeds", [1])
+    seeds = list(range(1, seeds + 1)) if isinstance(seeds, int) else seeds
+    if not (seeds and all(isinstance(seed, int) for seed in seeds) and len(set(seeds)) == len(seeds)):
+        raise InputError(f"{path}: seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
+    places = (
+        named(datasets or content.get("datasets") or ["sample"]),
+        named(encoders or content.get("encoders") or [""]),
+    )
+    common, runs = mapping(path, content, "common"), []
+    for (dataset, data_words), (encoder, encoder_word) in product(*(place.items() for place in places)):
+        parts = [name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1]
+        for seed, (setting, options) in product(seeds, settings.items()):
+            given = common | (options or {}) | {"dataset": data_words, "seed": seed}
+            given |= {"model_checkpoint": encoder_word} if encoder_word else {}
+            runs.append(PlannedRun("/".join(parts), setting, seed, words_of(given)))
+    comparisons = mapping(path, content, "comparisons") or {"report": list(settings)}
+    for name, compared in comparisons.items():
+        for setting in compared if isinstance(compared, list) else [compared]:
+            if setting not in settings:
+                known = ", ".join(settings)
+                raise InputError(f"{path}: comparisons: {name}: found {setting!r}; expected some of {known}")
+    split = content.get("split", "test")
+    if split not in ("test", "validation"):
+        raise InputError(f"{path}: split: found {split!r}; expected test or validation")
+    return Study(
+        path.stem, str(content.get("question", path.stem)), str(content.get("program", "train.py")), runs, comparisons,
+        split, mapping(path, content, "spread"), int(content.get("threads", 1)),
+    )  # fmt: skip
+
+
+def mapping(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
+    """A mapping of a study file, empty if it is not there. Raises `InputError` for another value."""
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: {key}: found {value!r}; expected names, each with a value")
+    return value
+
+
+def named(values: Mapping[str, str] | list[str]) -> dict[str, str]:
+    """Data sets or encoders by their names, which for a path is its last part."""
+    return dict(values) if isinstance(values, Mapping) else {Path(value).name: value for value in values}
+
+
+def grid(values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """A setting for each combination of the values of options, named by its values."""
+    settings = {}
+    for chosen in product(*values.values()) if values else ():
+        options = dict(zip(values, chosen, strict=True))
+        settings["_".join(f"{name}-{value}" for name, value in options.items())] = options
+    return settings
+
+
+def words_of(options: dict[str, Any]) -> list[str]:
+    """Options as the words of a command line. The config file, named by `config`, comes first."""
+    words = [str(options["config"])] if "config" in options else []
+    for name, value in options.items():
+        if name != "config":
+            values = value if isinstance(value, list) else [value]
+            words += [f"--{name}", *(str(v).lower() if isinstance(v, bool) else str(v) for v in values)]
+    return words
+
+
+def detectable(spread: float, seeds: int, tests: int) -> float:
+    """The smallest true difference of two settings that a test finds in four of five tries, in the unit of `spread`.
+
+    `spread` is the standard deviation over seeds, and `tests` the number of tests that Holm's method corrects for. New
+    sentences vary too, so the smallest difference of the report is larger.
+    """
+    variance = np.full((2, 1), spread**2 / seeds)
+    compared = SeedComparison(np.zeros(1), variance, np.zeros((2, 1)), np.zeros(1), np.full((2, 1), seeds))
+    return float(compared.detectable(np.array([ALPHA / max(1, tests)]))[0])

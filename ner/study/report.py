@@ -1,0 +1,105 @@
+"""The comparisons of a study and its front page, from the runs where they are at hand, and else from their records."""
+
+import logging
+import statistics
+from pathlib import Path
+from typing import Any
+
+from ner.files import optional_json, using_records, write_json, write_text
+from ner.report.findings import finding, p_cell, points, verdict
+from ner.report.page import html_page, report_markdown, write_report
+from ner.report.run_reader import compared_classes, read_runs
+from ner.report.tables import Part, detectable_cell, table
+from ner.runs.files import PREDICTIONS
+from ner.study.plan import Study
+from ner.study.records import is_recorded
+
+log = logging.getLogger("ner")
+# What a report says of the runs as a whole. The rest is about single sentences and errors.
+RECORDED = ("classes", "support", "sentences", "clusters", "groups", "differing", "unrecorded")
+
+
+def compared(study: Study, group: str, name: str, output_dir: Path, records: Path, split: str) -> dict[str, Any]:
+    """The comparison of a study's settings in a group of runs, as `report.json` has it without sentences and errors.
+
+    Where the predictions of all recorded runs are at hand, the report is written to `OUTPUT_DIR/GROUP/NAME/`. Else the
+    recorded comparison is returned; empty if there is none.
+    """
+    runs = [run for setting in study.comparisons[name] for run in study.runs_of(group, setting)]
+    made = [run for run in runs if is_recorded(records / run.name, split)]
+    if len(made) < len(runs):
+        log.warning("%s: %d of %d runs are not finished, and left out", f"{group}/{name}".lstrip("/"),
+                    len(runs) - len(made), len(runs))  # fmt: skip
+    place = records / group / f"{name}{'' if split == study.split else f'_{split}'}.json"
+    folders = [output_dir / run.name for run in made]
+    if folders and all((folder / split / PREDICTIONS).is_file() for folder in folders):
+        read = read_runs(folders, split)
+        result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
+        write_json(place, {key: result[key] for key in RECORDED if key in result})
+    return optional_json(place)
+
+
+def front_page(study: Study, results: dict[tuple[str, str], dict[str, Any]], output_dir: Path, records: Path) -> str:
+    """Writes study.md, study.html and study.json: the tables of all comparisons. Returns the first."""
+    parts: list[Part] = [("lead", study.question)]
+    for (group, name), result in results.items():
+        if result:
+            parts.append(("h2", f"{group}: {name}" if group else name))
+            with using_records(records / group):
+                parts += comparison_parts(result, records / group)
+            if (output_dir / group / name / "report.html").is_file():
+                parts.append(("link", {"text": "The whole report", "href": f"{group}/{name}/report.html".lstrip("/")}))
+    output_dir.mkdir(parents=True, exist_ok=True)
+    text = report_markdown(parts, "Study")
+    write_text(output_dir / "study.md", text)
+    write_text(output_dir / "study.html", html_page(parts, "Study"))
+    named = {f"{group}/{name}".lstrip("/"): result for (group, name), result in results.items()}
+    write_json(output_dir / "study.json", named)
+    return text
+
+
+def comparison_parts(result: dict[str, Any], records: Path) -> list[Part]:
+    """The scores of the settings, then how each differs from the first: the finding and a table."""
+    support = {c: n for c, n in result["support"].items() if n}
+    titles = ["micro", "macro", *support]
+    first, *others = result["groups"]
+    head = ["F1 on the shared classes", "updates", "seconds", *titles, "own classes"]
+    rows = [score_row(group, titles, records) for group in result["groups"]]
+    parts: list[Part] = [("p", text) for text in finding(result)] if "name" in first else []
+    parts.append(table("Mean and standard deviation over seeds, in percent", head, rows))
+    gold = {"micro": sum(support.values())} | support
+    for group in others:
+        head = ["class", "gold entities", "difference", "95 % interval", "p", "p (Holm)", "verdict", "detectable"]
+        rows = [difference_row(title, n, group["difference"][title]) for title, n in gold.items()]
+        parts.append(table(f"{setting_of(group)}, against {setting_of(first)}, in points", head, rows))
+    return parts
+
+
+def setting_of(group: dict[str, Any]) -> str:
+    """The setting of a group of runs that differ in their seed only."""
+    return str(group["runs"][0]).rpartition("-")[0]
+
+
+def score_row(group: dict[str, Any], titles: list[str], records: Path) -> list[str]:
+    """Mean and standard deviation over the seeds of a setting; the last column is on all classes of each run."""
+    runs = [(optional_json(records / run / "environment.json"), records / run) for run in group["runs"]]
+    updates = " ".join(f"{n:,}" for n in sorted({environment["update_steps"] for environment, _ in runs}))
+    seconds = statistics.mean(environment["train_seconds"] for environment, _ in runs)
+    own = [optional_json(run / "test" / "metrics.json")["overall"]["f1"] for _, run in runs]
+    f1 = [group["f1"][title] for title in titles]
+    own_cell = spread(statistics.mean(own), statistics.stdev(own) if len(own) > 1 else None)
+    cells = [spread(each["mean"], each["sd"]) for each in f1]
+    return [setting_of(group), updates, f"{seconds:,.0f}", *cells, own_cell]
+
+
+def spread(mean: float, deviation: float | None) -> str:
+    """Mean and standard deviation in percent."""
+    return f"{100 * mean:.1f}" + ("" if deviation is None else f" ± {100 * deviation:.1f}")
+
+
+def difference_row(title: str, support: int, d: dict[str, Any]) -> list[str]:
+    """How a score differs from that of the first setting."""
+    difference = points(d["difference"], 2, "+")
+    interval = "one seed" if d["low"] is None else " to ".join(points(d[name], 2, "+") for name in ("low", "high"))
+    p = p_cell(d["p"]), p_cell(d.get("p_holm"))
+    return [title, f"{support:,}", difference, interval, *p, verdict(d), detectable_cell(d)]
