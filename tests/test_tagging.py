@@ -119,6 +119,26 @@ def test_a_table_keeps_its_other_columns_and_tags_as_lines_do(run, tmp_path, cap
     assert list(found[0]) == ["text", "entities", "id"]
 
 
+def test_a_bar_is_drawn_on_a_terminal_only(run, tmp_path, capsys, monkeypatch):
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n" * 40)
+    tag = ["--checkpoint", str(run), "--output_file", str(tmp_path / "out"), *CPU, "--input_file"]
+
+    def drawn(path: str, *options: str) -> bool:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a storm hit Bergen\n")))
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: typed, raising=False)
+        inference.main([*tag, path, *options])
+        return " rows/s" in capsys.readouterr().err
+
+    typed = False
+    file = str(tmp_path / "in.txt")
+    assert not drawn(file)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert drawn(file) and drawn("-") and not drawn(file, "--disable_tqdm", "true")
+    typed = True
+    assert drawn(file) and not drawn("-")
+
+
 def test_a_page_has_the_text_and_its_entities(run, tmp_path, capsys):
     lines = ["<script>alert('x')</script> & storm hit Bergen", "", 'Ada Moss "left" Lake Inari.\nand']
     table = write_csv(tmp_path / "<b>.csv", lines)

@@ -36,7 +36,7 @@ def output(path: str | None, kept: Path | None = None) -> AbstractContextManager
 def kept_output(path: str | None, is_continued: bool) -> Path | None:
     """Where the lines for an output file are until it is complete; None for a stream, which cannot be continued.
 
-    Raises `InputError` where there are lines of an interrupted output and it is not continued.
+    Raises `InputError` where it is there already, of an interrupted command or of one that runs, and not continued.
     """
     if path in (None, "/dev/stdout") or (os.path.exists(path) and not os.path.isfile(path)):
         if is_continued:
@@ -46,7 +46,8 @@ def kept_output(path: str | None, is_continued: bool) -> Path | None:
     kept = target.with_name(f".unfinished-{target.name}")
     if kept.exists() and not is_continued:
         raise InputError(
-            f"{path}: was interrupted; the lines until then are in {kept}; go on with --continue true, or delete it"
+            f"{path}: was interrupted, or is still being written; its lines until now are in {kept}; go on with "
+            "--continue true, or delete them"
         )
     return kept
 
