@@ -91,7 +91,7 @@ def continued(
         again = [parsed(kept, number, line) for number, line in enumerate(rest, skipped + 1)]
         require_same(kept, skipped + 1, again, first)
     file.truncate(place)
-    log.info("%s: going on after %d rows", kept, skipped)
+    log.info("%s: going on after %d rows; the last %d are tagged again", kept, skipped + len(again), len(again))
     return skipped, chain([first], groups)
 
 

@@ -124,7 +124,7 @@ def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[
 
     number = 0
     try:
-        table = ParquetFile(file, buffer_size=2**16)  # without buffers, whole row groups are in memory
+        table = ParquetFile(file, buffer_size=2**16, pre_buffer=False)  # not whole row groups in memory
         require_columns(path, table.schema_arrow.names, text_column)
         for batch in table.iter_batches(batch_size=256):
             for row in batch.to_pylist():

@@ -6,6 +6,7 @@ import decimal
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,16 @@ def test_csv_jsonl_and_parquet_give_the_same_rows(tmp_path):
     for name in ("t.csv", "t.TSV", "t.jsonl", "t.parquet"):
         assert rows_of(tmp_path / name) == expected, name
         assert row_count(None, str(tmp_path / name), "body") == len(texts)
+
+
+def test_parquet_is_read_a_little_at_a_time(tmp_path):
+    rng = random.Random(0)
+    texts = [rng.randbytes(500).hex() for _ in range(20_000)]
+    pq.write_table(pa.table({"body": texts}), tmp_path / "t.parquet", row_group_size=len(texts))
+    before = pa.total_allocated_bytes()
+    with input_rows(None, str(tmp_path / "t.parquet"), "body") as rows:
+        peak = max(pa.total_allocated_bytes() - before for _ in rows)
+    assert peak < os.path.getsize(tmp_path / "t.parquet") / 4
 
 
 def test_values_that_json_does_not_have(tmp_path):
