@@ -38,7 +38,7 @@ class DataArguments:
 
     dataset: str = option("Babelscape/multinerd", "A Hub id, a folder, a file, or `sample`.")
     dataset_config: str | None = option(None, "The config of a Hub id that has several.")
-    train_file: str | None = option(None, "The file of the training split, instead of --dataset.")
+    train_file: str | None = option(None, "The same as --dataset FILE.")
     validation_file: str | None = option(None, "The file of the validation split.")
     test_file: str | None = option(None, "The file of the test split.")
     languages: list[str] = option(["en"], "Codes of languages. With several, the names of files have them.")
@@ -63,8 +63,10 @@ class DataArguments:
             self, lambda codes: all(re.fullmatch("[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", code) for code in codes),
             "codes such as en, de or zh-CN", "languages",
         )  # fmt: skip
-        if self.train_file and self.dataset != DataArguments.dataset:
-            raise InputError("--dataset, --train_file: found both; expected one; leave one out")
+        if self.train_file:
+            if self.dataset != DataArguments.dataset:
+                raise InputError("--dataset, --train_file: found both; expected one; leave one out")
+            self.dataset, self.train_file = self.train_file, None
         require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "split_seed")
         require_one_of(self, ("auto", *SCHEMES), "tag_scheme")
         require_one_of(self, ("error", "skip"), "misaligned")
@@ -259,6 +261,7 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
         if f.init and (new or f.name in TrainingArguments.__annotations__):
             names.append(f.name)
     values = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
+    values |= {"dataset": arguments.data.dataset, "train_file": arguments.data.train_file}  # one name for both
     values |= {"case_markers": arguments.model.case_markers, "bf16": arguments.training.bf16}
     values |= {"fp16": True} if arguments.training.fp16 else {}
     return {name: value for name, value in values.items() if not name.startswith("hub_")}

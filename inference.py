@@ -142,7 +142,7 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
         return {}
     with from_cache("model", checkpoint), using_records(checkpoint):
         own = read_record(args_yaml) if args_yaml else {}
-        data = own.get("train_file") or own.get("dataset", "sample")
+        data = own.get("dataset", "sample")
         if not is_named and data != "sample" and "/" not in data:
             raise InputError(
                 f"{checkpoint}: was trained on {data!r}, which its author had; expected `sample`, or a data set on the "
@@ -158,7 +158,7 @@ def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:
     Raises `InputError` where other data have no file for the split that is scored.
     """
     given, split = arguments.given, arguments.inference.split
-    named = DATA & given.keys()
+    named = {"dataset" if name == "train_file" else name for name in DATA & given.keys()}
     if all(is_same_data_set(getattr(arguments.data, name), own.get(name)) for name in named):
         return replace(arguments.data, **{name: own[name] for name in (set(READING) - given.keys()) & own.keys()})
     options = replace(arguments.data, **{name: own[name] for name in ({"languages"} - given.keys()) & own.keys()})
@@ -194,7 +194,7 @@ def is_own_record(
     return (
         options.max_eval_sentences is None
         and options.languages == own.get("languages", options.languages)
-        and all(is_same_data_set(getattr(options, name), own.get(name)) for name in DATA & own.keys())
+        and all(is_same_data_set(getattr(options, name), own[name]) for name in DATA & set(READING) & own.keys())
     )
 
 

@@ -57,6 +57,13 @@ def test_numbers_in_mappings_are_numbers_in_a_file_too(tmp_path):
     assert parsed(tmp_path / "a.yaml").training.lr_scheduler_kwargs == expected
 
 
+def test_a_training_file_is_recorded_as_the_data_set(tmp_path):
+    both = [recorded(parsed(*words, "--test_file", "b.conll")) for words in (("--train_file", "a"), ("--dataset", "a"))]
+    assert both[0] == both[1] and (both[0]["dataset"], both[0]["train_file"]) == ("a", None)
+    (tmp_path / "args.yaml").write_text(yaml.safe_dump(both[0]))
+    assert recorded(parsed(tmp_path / "args.yaml")) == both[0]
+
+
 def test_editing_a_default_works(monkeypatch):
     source = Path(train.__file__).with_name("arguments.py").read_text()
     edited = source.replace("learning_rate: float = option(2e-5", "learning_rate: float = option(7e-5")
