@@ -12,6 +12,7 @@ import math
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from ner.corpus.schemes import SCHEMES
 from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.options import option, parse_groups, require, require_at_least, require_one_of
+from ner.tagging.text_rows import TABLES
 
 SAMPLING = ("group_by_length", "random", "sequential")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
@@ -36,7 +38,7 @@ class DataArguments:
 
     dataset: str = option("Babelscape/multinerd", "A Hub id, a folder, a file, or `sample`.")
     dataset_config: str | None = option(None, "The config of a Hub id that has several.")
-    train_file: str | None = option(None, "The file of the training split, instead of --dataset.")
+    train_file: str | None = option(None, "The same as --dataset FILE.")
     validation_file: str | None = option(None, "The file of the validation split.")
     test_file: str | None = option(None, "The file of the test split.")
     languages: list[str] = option(["en"], "Codes of languages. With several, the names of files have them.")
@@ -61,8 +63,10 @@ class DataArguments:
             self, lambda codes: all(re.fullmatch("[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", code) for code in codes),
             "codes such as en, de or zh-CN", "languages",
         )  # fmt: skip
-        if self.train_file and self.dataset != DataArguments.dataset:
-            raise InputError("--dataset, --train_file: found both; expected one; leave one out")
+        if self.train_file:
+            if self.dataset != DataArguments.dataset:
+                raise InputError("--dataset, --train_file: found both; expected one; leave one out")
+            self.dataset, self.train_file = self.train_file, None
         require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "split_seed")
         require_one_of(self, ("auto", *SCHEMES), "tag_scheme")
         require_one_of(self, ("error", "skip"), "misaligned")
@@ -186,7 +190,12 @@ class InferenceArguments:
     split: str = option("test", "The labelled split to score: test or validation.")
     text: str | None = option(None, "Tag this text instead of scoring.")
     input_file: str | None = option(None, "Tag the lines of this file instead of scoring; - is standard input.")
+    text_column: str | None = option(None, "Tag this column of the input file, a table: CSV, TSV, JSONL or Parquet.")
     output_file: str | None = option(None, "The file for the tagged lines; if not given, standard output.")
+    continue_output: bool = dataclasses.field(  # `continue` is no name for a field
+        default=False, metadata={"aliases": ["--continue"], "help": "Go on with an interrupted output_file."}
+    )
+    html: str | None = option(None, "Write the tagged text as a page, to this HTML file.")
     min_score: float = option(0.0, "Leave out tagged entities with a lower score.")
 
     def __post_init__(self) -> None:
@@ -194,9 +203,24 @@ class InferenceArguments:
         require(self, lambda score: 0 <= score <= 1, "0 to 1", "min_score")
         if self.text is not None and self.input_file is not None:
             raise InputError("--text and --input_file: found both; expected one; leave one out")
-        for name in ("output_file", "min_score"):
+        for name in ("output_file", "html", "min_score"):
             if getattr(self, name) and self.text is None and self.input_file is None:
                 raise InputError(f"--{name}: found nothing to tag; expected --text or --input_file with it")
+        is_table = self.input_file is not None and Path(self.input_file).suffix.lower() in TABLES
+        if is_table and self.text_column is None:
+            raise InputError(
+                f"--input_file: found {self.input_file}, a table; expected the name of the column to tag; add "
+                "--text_column NAME, or to tag its lines as they are: --input_file - < FILE"
+            )
+        if self.text_column is not None and not is_table:
+            raise InputError(
+                f"--text_column: found {self.input_file or 'no file'}; expected --input_file with a table: a name that "
+                f"ends in {', '.join(TABLES)}"
+            )
+        if self.html is not None and self.html == self.output_file:
+            raise InputError(f"--html and --output_file: found {self.html} for both; expected two files")
+        if self.continue_output and self.output_file is None:
+            raise InputError("--continue: found no output file; expected --output_file with it")
 
 
 @dataclass(frozen=True)
@@ -237,6 +261,7 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
         if f.init and (new or f.name in TrainingArguments.__annotations__):
             names.append(f.name)
     values = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
+    values |= {"dataset": arguments.data.dataset, "train_file": arguments.data.train_file}  # one name for both
     values |= {"case_markers": arguments.model.case_markers, "bf16": arguments.training.bf16}
     values |= {"fp16": True} if arguments.training.fp16 else {}
     return {name: value for name, value in values.items() if not name.startswith("hub_")}

@@ -19,6 +19,7 @@ from ner.errors import CommandParser, InputError, message_of, run_script
 from ner.files import using_records
 from ner.report.run_reader import Run, read_run
 from ner.scoring.error_analysis import KINDS, Entity, entities_of, errors
+from ner.tagging.html_marks import MARKS_CSS, Mark, class_hues, marked
 
 EXAMPLES = (
     "Rabies, which bats carry, was studied by Pasteur in Paris.",
@@ -28,34 +29,16 @@ EXAMPLES = (
     "Athena gave the Greeks the olive, the BBC said on Friday.",
 )
 ANY, PER_PAGE = "any", 10
-# A class has a hue, but also its name in each mark. What differs or is wrong has a dashed border, and a word for it.
 CSS = """
 .html-container { padding: 0 !important; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: .5rem 2rem;
   padding: .6rem 0; border-top: 1px solid var(--border-color-primary); overflow-wrap: anywhere; }
 .columns h3 { margin: 0; font-size: .9rem; font-weight: 600; }
 .columns .soft, .columns small { font-size: .8rem; }
-.columns .text { margin: .3rem 0 0; line-height: 2.1; white-space: pre-wrap; }
-.columns mark { padding: .1rem .25rem; color: inherit; unicode-bidi: isolate; border-radius: .2rem;
-  -webkit-box-decoration-break: clone; box-decoration-break: clone; border-bottom: 2px solid hsl(var(--hue) 60% 50%);
-  background: color-mix(in srgb, hsl(var(--hue) 80% 50%) 22%, var(--body-background-fill)); }
-.columns mark.dashed { border: 2px dashed currentColor; }
+.columns .text { margin: .3rem 0 0; --ground: var(--body-background-fill); }
 """
 
-
 Found = tuple[int, int, str, float]  # an entity: its characters, half-open, its class and its score
-Mark = tuple[int, int, str, str, bool]  # an entity to mark: characters and class, a note, and whether it is dashed
-
-
-def marked(text: str, marks: list[Mark], hues: dict[str, int]) -> str:
-    """A text as HTML, with its marks, which are in order and do not overlap; `hues` gives each class its colour."""
-    parts, done = [], 0
-    for start, end, name, note, dashed in marks:
-        opening = f'<mark style="--hue: {hues[name]}"{" class=dashed" if dashed else ""}>'
-        label = f"<small>{escape(f'{name} {note}'.strip())}</small>"
-        parts += [escape(text[done:start]), f"{opening}{escape(text[start:end])} {label}</mark>"]
-        done = end
-    return f'<p class="text" dir="auto">{"".join(parts)}{escape(text[done:])}</p>'
 
 
 def column(heading: str, caption: str, body: str) -> str:
@@ -110,7 +93,7 @@ def page_of(taggers: dict[str, Any], scored: list[Run]) -> Any:
 
     known = [tagger.classes for tagger in taggers.values()]
     classes = list(dict.fromkeys(name for some in known for name in some))
-    hues = {name: 360 * i // len(classes) for i, name in enumerate(classes)}
+    hues = class_hues(classes)
     wrong = {run.name: wrong_sentences(run, hues) for run in scored}
 
     @lru_cache(maxsize=1)  # the slider does not tag again
@@ -186,9 +169,16 @@ def main(argv: list[str]) -> None:
 
     transformers_logging.disable_progress_bar()
     page = page_of({str(run): Tagger.load(run) for run in runs}, scored)
-    settings = {"server_name": "127.0.0.1", "share": False, "ssr_mode": False, "run_history": False, "footer_links": []}
+    settings = {"css": CSS + MARKS_CSS, "quiet": True, "show_error": True}
+    settings |= {
+        "server_name": "127.0.0.1",
+        "share": False,
+        "ssr_mode": False,
+        "run_history": False,
+        "footer_links": [],
+    }
     try:
-        _, address, _ = page.launch(css=CSS, quiet=True, show_error=True, prevent_thread_lock=True, **settings)
+        _, address, _ = page.launch(prevent_thread_lock=True, **settings)
     except OSError as error:  # no free port
         raise InputError(message_of(error)) from None
     print(f"open {address} in a browser; Ctrl+C ends the page", flush=True)

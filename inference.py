@@ -3,6 +3,7 @@
 python inference.py --checkpoint runs/quickstart                        # the test split, class by class
 python inference.py --checkpoint runs/quickstart --text "Rabies kills bats."
 python inference.py --checkpoint runs/quickstart --input_file - < lines.txt > tagged.jsonl
+python inference.py --checkpoint runs/quickstart --input_file mails.csv --text_column body --html page.html
 """
 
 from ner.errors import before_imports
@@ -15,14 +16,15 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
 from arguments import READING, Arguments, DataArguments, parse
@@ -34,16 +36,18 @@ from ner.files import optional_json, read_record, using_records
 from ner.hub_files import fetch_optional, from_cache, public_name
 from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES, recorded_args
 from ner.runs.folder import is_finished, is_run
-from ner.runs.manifest import record
+from ner.runs.manifest import record as record_files
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
+from ner.tagging.html_marks import on_page
+from ner.tagging.output import Record, continued, kept_output, output, record
 from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Entity, Tagger
-from ner.tagging.text_lines import input_lines, output
+from ner.tagging.text_rows import Row, input_rows, row_count
 
 log = logging.getLogger("ner")
 DATA = {"dataset", "dataset_config", "train_file", "validation_file", "test_file"}  # the options that name data
-LINES = 2_048  # lines that are sorted by length and tagged together
+LINES = 2_048  # lines, or rows of a table, that are sorted by length and tagged together
 
 
 def main(argv: list[str]) -> dict[str, Any] | None:
@@ -138,7 +142,7 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
         return {}
     with from_cache("model", checkpoint), using_records(checkpoint):
         own = read_record(args_yaml) if args_yaml else {}
-        data = own.get("train_file") or own.get("dataset", "sample")
+        data = own.get("dataset", "sample")
         if not is_named and data != "sample" and "/" not in data:
             raise InputError(
                 f"{checkpoint}: was trained on {data!r}, which its author had; expected `sample`, or a data set on the "
@@ -154,7 +158,7 @@ def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:
     Raises `InputError` where other data have no file for the split that is scored.
     """
     given, split = arguments.given, arguments.inference.split
-    named = DATA & given.keys()
+    named = {"dataset" if name == "train_file" else name for name in DATA & given.keys()}
     if all(is_same_data_set(getattr(arguments.data, name), own.get(name)) for name in named):
         return replace(arguments.data, **{name: own[name] for name in (set(READING) - given.keys()) & own.keys()})
     options = replace(arguments.data, **{name: own[name] for name in ({"languages"} - given.keys()) & own.keys()})
@@ -190,7 +194,7 @@ def is_own_record(
     return (
         options.max_eval_sentences is None
         and options.languages == own.get("languages", options.languages)
-        and all(is_same_data_set(getattr(options, name), own.get(name)) for name in DATA & own.keys())
+        and all(is_same_data_set(getattr(options, name), own[name]) for name in DATA & set(READING) & own.keys())
     )
 
 
@@ -217,7 +221,7 @@ def enter_scores(run: Path, place: str) -> None:
     if is_finished(owner):
         write_card(owner)
         folder = (run / place).relative_to(owner).as_posix()
-        record(owner, [CARD, f"{folder}/{METRICS}", f"{folder}/{PREDICTIONS}"])
+        record_files(owner, [CARD, f"{folder}/{METRICS}", f"{folder}/{PREDICTIONS}"])
     elif is_run(owner):
         log.info("%s holds no %s, so its model card stays as it is", owner, MANIFEST)
 
@@ -228,29 +232,59 @@ def is_first() -> bool:
 
 
 def tag(arguments: Arguments) -> None:
-    """Tags `--text` or the lines of `--input_file`, in order, with a limited number of lines in memory."""
+    """Tags `--text`, or the lines or rows of `--input_file`, in order, with a limited number of them in memory."""
     options = arguments.inference
-    to_terminal = options.output_file is None and sys.stdout.isatty()
+    source = options.text, options.input_file, options.text_column
+    to_terminal = options.output_file is None and options.html is None and sys.stdout.isatty()
     typed = options.input_file == "-" and PartialState().num_processes == 1 and sys.stdin.isatty()
     size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
-    # Of several processes, only the first has the text. It opens the files before it loads the checkpoint, which takes
-    # longer.
-    source: AbstractContextManager[Iterator[str]] = nullcontext(iter(()))
-    destination: AbstractContextManager[IO[str] | None] = nullcontext()
-    if is_first():
-        source, destination = input_lines(options.text, options.input_file), output(options.output_file)
-    with source as lines, destination as file:
+    without_bar = typed or to_terminal or options.text is not None or arguments.training.disable_tqdm or not is_first()
+    rows: Iterator[Row] = iter(())
+    lines = page = kept = total = None
+    skipped = 0
+    with ExitStack() as opened:
+        # Of several processes, only the first has the text. It opens the files before it loads the checkpoint, which
+        # takes longer.
+        if is_first():
+            kept = kept_output(options.output_file, options.continue_output)
+            total = row_count(*source)
+            rows = opened.enter_context(input_rows(*source))
+            if options.output_file or not options.html:
+                lines = opened.enter_context(output(options.output_file, kept))
+            if options.html:
+                page = opened.enter_context(output(options.html))
         tagger = load_tagger(checkpoint_of(arguments), arguments)
-        while texts := broadcast_object_list([list(islice(lines, size))])[0]:
-            for text, entities in zip(texts, tagger.tag(texts), strict=True):
-                entities = [entity for entity in entities if entity.score >= options.min_score]
-                if options.text is not None and to_terminal:
-                    print(marked_text(text, entities), file=file)
-                elif file:
-                    line = json.dumps({"text": text, "entities": list(map(asdict, entities))}, ensure_ascii=False)
-                    print(printable(line) if to_terminal else line, file=file)
-            if file:
-                file.flush()
+        name = os.path.basename(options.input_file or "a text")
+        show = opened.enter_context(on_page(page, name, public_name(tagger.place), tagger.classes))
+        groups = tagged_groups(tagger, rows, size, options.min_score)
+        if kept and lines and options.continue_output:
+            skipped, groups = continued(kept, lines, rows, groups, size, show)
+        bar = opened.enter_context(tqdm(total=total, initial=skipped, unit=" rows", disable=without_bar))
+        for records in groups:
+            for tagged in records:
+                if lines and to_terminal and options.text is not None:
+                    print(marked_text(tagged["text"], [Entity(**e) for e in tagged["entities"]]), file=lines)
+                elif lines:
+                    line = json.dumps(tagged, ensure_ascii=False)
+                    print(printable(line) if to_terminal else line, file=lines)
+                show(tagged)
+            if lines:
+                lines.flush()
+            bar.update(len(records))
+
+
+def tagged_groups(tagger: Tagger, rows: Iterator[Row], size: int, min_score: float) -> Iterator[list[Record]]:
+    """The records of `size` rows at a time, without entities of a lower score.
+
+    Each of several processes must iterate; only the first has rows, and gets records.
+    """
+    while True:
+        group = list(islice(rows, size))
+        texts = broadcast_object_list([[text for text, _ in group]])[0]
+        if not texts:
+            return
+        found = [[e for e in entities if e.score >= min_score] for entities in tagger.tag(texts)]
+        yield [record(row, entities) for row, entities in zip(group, found, strict=False)]
 
 
 def marked_text(text: str, entities: list[Entity]) -> str:

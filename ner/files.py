@@ -18,16 +18,17 @@ from ner.errors import InputError, message_of
 
 
 @contextmanager
-def whole_file(path: Path | str) -> Iterator[TextIO]:
+def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
     """A UTF-8 file to write, which takes the place and the permissions of `path` when the block ends without an error.
 
-    Until then it has another name, in the same folder. A link is replaced, and its target stays as it is. Half a
-    surrogate pair, which UTF-8 cannot hold, is written as its backslash escape, the form that JSON has for it.
-    Raises `OSError`, naming `path`, where the system refuses.
+    Until then it has another name, in the same folder. After an error it is removed; but with the name `kept`, it stays
+    unless it is empty, and the next block of that name appends to it. A link is replaced, and its target stays as it
+    is. Half a surrogate pair, which UTF-8 cannot hold, is written as its backslash escape, the form that JSON has for
+    it. Raises `OSError`, naming `path`, where the system refuses.
     """
-    unfinished = Path(path).with_name(unfinished_name())
+    unfinished = kept or Path(path).with_name(unfinished_name())
     try:
-        with open(unfinished, "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        with open(unfinished, "a" if kept else "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             if os.path.exists(path) and not os.path.islink(path):
                 shutil.copymode(path, unfinished)
             yield file
@@ -36,7 +37,8 @@ def whole_file(path: Path | str) -> Iterator[TextIO]:
         os.replace(unfinished, path)
     except BaseException as error:
         with suppress(OSError):
-            unfinished.unlink()
+            if not (kept and unfinished.stat().st_size):
+                unfinished.unlink()
         if isinstance(error, OSError) and error.filename in (None, str(unfinished)):
             error.filename = str(path)
         raise

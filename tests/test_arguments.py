@@ -57,6 +57,13 @@ def test_numbers_in_mappings_are_numbers_in_a_file_too(tmp_path):
     assert parsed(tmp_path / "a.yaml").training.lr_scheduler_kwargs == expected
 
 
+def test_a_training_file_is_recorded_as_the_data_set(tmp_path):
+    both = [recorded(parsed(*words, "--test_file", "b.conll")) for words in (("--train_file", "a"), ("--dataset", "a"))]
+    assert both[0] == both[1] and (both[0]["dataset"], both[0]["train_file"]) == ("a", None)
+    (tmp_path / "args.yaml").write_text(yaml.safe_dump(both[0]))
+    assert recorded(parsed(tmp_path / "args.yaml")) == both[0]
+
+
 def test_editing_a_default_works(monkeypatch):
     source = Path(train.__file__).with_name("arguments.py").read_text()
     edited = source.replace("learning_rate: float = option(2e-5", "learning_rate: float = option(7e-5")
@@ -109,6 +116,12 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--text a --input_file b", "found both"),
         ("--output_file b", "--output_file: found nothing to tag"),
         ("--min_score 0.9", "--min_score: found nothing to tag"),
+        ("--html b", "--html: found nothing to tag"),
+        ("--text a --html b --output_file b", "--html and --output_file: found b for both"),
+        ("--text a --continue true", "--continue: found no output file; expected --output_file"),
+        *[(f"--input_file a.{s}", f"found a.{s}, a table; .*--text_column") for s in ("TSV", "jsonl", "parquet")],
+        ("--input_file a.txt --text_column b", "--text_column: found a.txt; expected --input_file with a table"),
+        ("--text_column b", "--text_column: found no file"),
         ("--min_score 90 --text a", "--min_score: found 90.0; expected 0 to 1"),
         ("--masked_training true --upsample true --upsample_categories FOOD", "masking removes FOOD"),
         ("a b", "^a: no such file"),

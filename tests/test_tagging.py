@@ -1,11 +1,14 @@
 """Raw text in and entities out, with the real command and a tiny trained checkpoint."""
 
+import csv
 import io
 import json
 import random
+import re
 import shutil
 import sys
 from dataclasses import asdict
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -98,6 +101,97 @@ def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys,
         expected = spans(*flat_ids([line["predicted"]], names), names)
         texts = [" ".join(line["tokens"][a:b]) for a, b in zip(expected.start, expected.end, strict=True)]
         assert [e["text"] for e in tagged_line["entities"]] == texts
+
+
+def write_csv(path: Path, texts: list[str]) -> Path:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["id", "body"], *enumerate(texts)])
+    return path
+
+
+def test_a_table_keeps_its_other_columns_and_tags_as_lines_do(run, tmp_path, capsys):
+    lines = texts()
+    table = write_csv(tmp_path / "mails.csv", lines)
+    (tmp_path / "in.txt").write_text("\n".join(lines), encoding="utf-8")
+    expected = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    found = tagged(capsys, "--checkpoint", run, "--input_file", table, "--text_column", "body")
+    assert found == [line | {"id": str(i)} for i, line in enumerate(expected)]
+    assert list(found[0]) == ["text", "entities", "id"]
+
+
+def test_a_bar_is_drawn_on_a_terminal_only(run, tmp_path, capsys, monkeypatch):
+    (tmp_path / "in.txt").write_text("a storm hit Bergen\n" * 40)
+    tag = ["--checkpoint", str(run), "--output_file", str(tmp_path / "out"), *CPU, "--input_file"]
+
+    def drawn(path: str, *options: str) -> bool:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a storm hit Bergen\n")))
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: typed, raising=False)
+        inference.main([*tag, path, *options])
+        return " rows/s" in capsys.readouterr().err
+
+    typed = False
+    file = str(tmp_path / "in.txt")
+    assert not drawn(file)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert drawn(file) and drawn("-") and not drawn(file, "--disable_tqdm", "true")
+    typed = True
+    assert drawn(file) and not drawn("-")
+
+
+def test_a_page_has_the_text_and_its_entities(run, tmp_path, capsys):
+    lines = ["<script>alert('x')</script> & storm hit Bergen", "", 'Ada Moss "left" Lake Inari.\nand']
+    table = write_csv(tmp_path / "<b>.csv", lines)
+    tag = ("--checkpoint", run, "--input_file", table, "--text_column", "body")
+    expected = tagged(capsys, *tag)
+    assert tagged(capsys, *tag, "--html", tmp_path / "page.html") == []
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    paragraphs = re.findall(r'<li><p class="text" dir="auto">(.*?)</p>', page, re.DOTALL)
+    marks = [re.findall(r'<mark [^>]*title="([^"]*)">(.*?) <small>(.*?)</small></mark>', p) for p in paragraphs]
+    assert [[(name, unescape(text), score) for score, text, name in some] for some in marks] == [
+        [(e["type"], e["text"], f"{e['score']:.2f}") for e in line["entities"]] for line in expected
+    ]
+    assert any(marks)
+    assert [unescape(re.sub("<[^>]*>", "", re.sub(" <small>.*?</small>", "", p))) for p in paragraphs] == lines
+    assert "<b>" not in page and "<script" not in page and "http" not in page
+
+
+@pytest.mark.parametrize("stopped_after", [1, 3])
+def test_an_interrupted_output_is_continued_to_the_same_bytes(stopped_after, run, tmp_path, monkeypatch, caplog, fails):
+    monkeypatch.setattr(inference, "LINES", 64)
+    table, out, page = write_csv(tmp_path / "t.csv", texts()), tmp_path / "out.jsonl", tmp_path / "page.html"
+    tag = [str(a) for a in ("--checkpoint", run, "--input_file", table, "--text_column", "body", *CPU)]
+    whole = tmp_path / "whole.jsonl"
+    inference.main([*tag, "--output_file", str(whole), "--html", str(tmp_path / "whole.html")])
+    every, calls = Tagger.tag, []
+
+    def until_stopped(tagger: Tagger, lines: list[str]):
+        if len(calls) == stopped_after:
+            raise KeyboardInterrupt
+        calls.append(len(lines))
+        return every(tagger, lines)
+
+    to = (*tag, "--output_file", str(out), "--html", str(page))
+    with monkeypatch.context() as patched:
+        patched.setattr(Tagger, "tag", until_stopped)
+        with pytest.raises(KeyboardInterrupt):
+            inference.main([*to])
+    kept = tmp_path / ".unfinished-out.jsonl"
+    content = kept.read_bytes()
+    assert content == b"".join(whole.read_bytes().splitlines(keepends=True)[: 64 * stopped_after])
+    assert not out.exists() and not page.exists() and "with --continue true goes on there" in caplog.text
+
+    assert "was interrupted" in fails(inference.main, *to)
+    shorter = ["--input_file", str(write_csv(tmp_path / "short.csv", texts()[:40]))]
+    others = ["--input_file", str(write_csv(tmp_path / "others.csv", texts()[1:]))]
+    for options, line in ((["--min_score", "1"], ".*"), (others, 1), (shorter, ".*")):
+        message = fails(inference.main, *to, *options, "--continue", "true")
+        assert re.search(f"{kept}:{line}: found another line than this command writes", message)
+    assert kept.read_bytes() == content
+    kept.write_bytes(content + b'{"text": "half')  # as a power cut leaves it
+    inference.main([*to, "--continue", "true"])
+    assert out.read_bytes() == whole.read_bytes() and not kept.exists()
+    assert page.read_bytes() == (tmp_path / "whole.html").read_bytes()
 
 
 def test_the_output_file_is_written_with_care(run, tmp_path, fails):

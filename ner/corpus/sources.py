@@ -29,7 +29,6 @@ class Source:
     dataset: str
     languages: Sequence[str] = ("en",)
     dataset_config: str | None = None
-    train_file: str | None = None
     validation_file: str | None = None
     test_file: str | None = None
     token_column: str | None = None
@@ -39,11 +38,11 @@ class Source:
 
     def file_option(self, split: str) -> str | None:
         """The file that an option names for a split."""
-        return {"train": self.train_file, "validation": self.validation_file, "test": self.test_file}[split]
+        return {"validation": self.validation_file, "test": self.test_file}.get(split)
 
     def name(self, split: str = "train") -> str:
         """What messages and records call the data of a split."""
-        return self.file_option(split) or self.train_file or self.dataset
+        return self.file_option(split) or self.dataset
 
     @property
     def folder(self) -> Path:
@@ -53,8 +52,7 @@ class Source:
     @property
     def is_hub_table(self) -> bool:
         """Whether the library `datasets` loads it: an id on the Hub other than MultiNERD's."""
-        is_local = self.train_file or os.path.exists(self.folder)
-        return self.dataset != MULTINERD and not is_local and is_repo_id(self.dataset)
+        return self.dataset != MULTINERD and not os.path.exists(self.folder) and is_repo_id(self.dataset)
 
 
 @dataclass(frozen=True)
@@ -74,9 +72,7 @@ def split_files(source: Source, split: str) -> list[SplitFile]:
     or several files could be meant.
     """
     named = source.file_option(split)
-    if named or source.train_file:
-        if not named:
-            raise MissingFileError(f"the {split} split has no file; name one: --{split}_file")
+    if named:
         path = Path(os.path.expanduser(named))
         if not os.path.isfile(path):
             raise InputError(f"--{split}_file: found no file {named!r}; check the path")
@@ -169,7 +165,7 @@ def language_of(path: Path) -> str:
 
 def present_splits(source: Source) -> list[str]:
     """The splits that have a file of their own in one of the languages; on the Hub, MultiNERD has all three."""
-    if source.dataset == MULTINERD and not source.train_file:
+    if source.dataset == MULTINERD:
         return list(SPLIT_WORDS)
     alone = [replace(source, languages=[language]) for language in source.languages]
     return [split for split in SPLIT_WORDS if any(has_files(each, split) for each in alone)]

@@ -76,7 +76,7 @@ def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]])
         for split, metrics in scored.items()
         for score, title in SCORES.items()
     ]
-    base, dataset = args["model_checkpoint"], public_name(args.get("train_file") or args["dataset"])
+    base, dataset = args["model_checkpoint"], public_name(args["dataset"])
     data = ModelCardData(
         model_name=name,
         eval_results=results,

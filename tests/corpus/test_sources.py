@@ -67,10 +67,10 @@ def test_several_files_are_one_split_only_as_parts_of_parquet(tmp_path):
 def test_options_name_files(tmp_path):
     folder = make(tmp_path, "train.conll", "dev.conll", "test.conll", "mine/a.conll", "mine/b.conll")
     a, b = f"{folder}/mine/a.conll", f"{folder}/mine/b.conll"
-    alone = Source("Babelscape/multinerd", train_file=a, test_file=b)
+    alone = DataArguments(train_file=a, test_file=b).source
     assert (found(alone, "train"), found(alone, "test")) == (["a.conll"], ["b.conll"])
     assert present_splits(alone) == ["train", "test"]  # and not MultiNERD's validation split
-    with pytest.raises(MissingFileError, match="the validation split has no file; name one: --validation_file"):
+    with pytest.raises(MissingFileError, match=r"a.conll: is one file; name one for the validation split: --valid"):
         split_files(alone, "validation")
     beside = Source(folder, test_file=b)
     assert (found(beside, "train"), found(beside, "test")) == (["train.conll"], ["b.conll"])

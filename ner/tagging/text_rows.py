@@ -1,0 +1,161 @@
+"""Text to tag: the lines of a text, a file or standard input, or a column of a table, read a little at a time."""
+
+import csv
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ner.errors import InputError, message_of, nearest
+
+Row = tuple[str, dict[str, Any]]  # a text, and the other columns of a table's row, as JSON can hold them
+LONGEST = 2**27  # characters of a CSV field: a quote that nothing closes must not take the rest of a file into memory
+HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which only JSON's escapes can have alone
+
+
+@contextmanager
+def input_rows(text: str | None, path: str | None, text_column: str | None = None) -> Iterator[Iterator[Row]]:
+    """The rows of a table, if the column of its text is given; otherwise the lines of a text, else of a file, or for
+    `-` of standard input. Raises `InputError` for what cannot be read so.
+    """
+    if text is not None:
+        yield lines(os.fsencode(text).split(b"\n"), "--text")
+    elif path == "-":
+        yield lines(sys.stdin.buffer, "standard input")
+    else:
+        assert path is not None, "a text or a file is given"
+        with open(path, "rb") as file:
+            yield lines(file, path) if text_column is None else table_rows(file, path, text_column)
+
+
+def row_count(text: str | None, path: str | None, text_column: str | None = None) -> int | None:
+    """How many rows a file has; None for text and streams.
+
+    Since this reads all of it, a mistake in the file shows before the time that tagging takes.
+    """
+    if path is None or not os.path.isfile(path):
+        return None
+    with input_rows(text, path, text_column) as rows:
+        return sum(1 for _ in rows)
+
+
+def lines(content: Iterable[bytes], place: str) -> Iterator[Row]:
+    r"""UTF-8 lines without their `\n` or `\r\n`; nothing else ends a line. Raises `InputError`, naming the line."""
+    for line in decoded(content, place):
+        yield line.removesuffix("\n").removesuffix("\r"), {}
+
+
+def decoded(content: Iterable[bytes], place: str) -> Iterator[str]:
+    """UTF-8 lines as they are, without a byte order mark. Raises `InputError`, naming the line."""
+    for number, line in enumerate(content, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise InputError(f"{place}:{number}: found bytes that are not UTF-8; expected UTF-8; convert it") from None
+
+
+def table_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[Row]:
+    """The rows of a table in a format of `TABLES`; a null text is an empty one.
+
+    Raises `InputError`, naming the line (of Parquet, the row), for what cannot be read and a text that is no string.
+    """
+    for place, row in TABLES[Path(path).suffix.lower()](file, path, text_column):
+        text = row.pop(text_column)
+        if text is None:
+            text = ""
+        if not isinstance(text, str) or HALF.search(text):
+            raise InputError(
+                f"{place}: found {text!r:.60} in the column {text_column!r}; expected text, or null; correct it, or "
+                "name another column with --text_column"
+            )
+        yield text, row
+
+
+def csv_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The place and the columns of each row of a CSV file, or with `.tsv` of one with tabs."""
+    csv.field_size_limit(LONGEST)
+    delimiter = "\t" if path.lower().endswith(".tsv") else ","
+    rows = csv.reader(decoded(file, path), delimiter=delimiter, strict=True)
+    line = 1  # where a row begins, which may have several
+    try:
+        names = next(rows, [])
+        require_columns(f"{path}:1", names, text_column)
+        line += rows.line_num
+        for fields in rows:
+            if fields and len(fields) != len(names):
+                raise InputError(
+                    f"{path}:{line}: found {len(fields)} fields; expected {len(names)}, as in the first row; put "
+                    "quotes around a field that has separators or line ends"
+                )
+            if fields:  # an empty line has none
+                yield f"{path}:{line}", dict(zip(names, fields, strict=True))
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"{path}:{line}: cannot be read: {error}; expected CSV; write quotes in a quoted field twice"
+        ) from None
+
+
+def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The place and the columns of each row of a JSONL file; NaN and infinity are null."""
+    for number, line in enumerate(decoded(file, path), 1):
+        place = f"{path}:{number}"
+        try:
+            row = json.loads(line, parse_constant=lambda name: None) if line.strip() else None
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{place}: found no JSON: {message_of(error, 100)}; expected an object in each line; correct the line"
+            ) from None
+        if isinstance(row, dict):
+            require_columns(place, list(row), text_column)
+            yield place, row
+        elif line.strip():
+            raise InputError(f"{place}: found {line.strip():.60}; expected an object in each line; correct the line")
+
+
+def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The place and the columns of each row of a Parquet file: times in ISO's form, other values as text or null."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    number = 0
+    try:
+        table = ParquetFile(file, buffer_size=2**16, pre_buffer=False)  # not whole row groups in memory
+        require_columns(path, table.schema_arrow.names, text_column)
+        for batch in table.iter_batches(batch_size=256):
+            for row in batch.to_pylist():
+                number += 1
+                values = json.loads(json.dumps(row, default=plain), parse_constant=lambda name: None)
+                yield f"{path}:{number}", values | {text_column: row[text_column]}
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: cannot be read after row {number}: {message_of(error, 200)}; write it again"
+        ) from None
+
+
+TABLES = {".csv": csv_rows, ".tsv": csv_rows, ".jsonl": jsonl_rows, ".parquet": parquet_rows}
+
+
+def plain(value: Any) -> str:
+    """A value that JSON does not have: a time in ISO's form, bytes as UTF-8, and others as Python shows them."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def require_columns(place: str, names: list[str], text_column: str) -> None:
+    """Raises `InputError` unless the text column is there, and each column has a name of its own in tagged text."""
+    if text_column not in names:
+        known = f"one of {', '.join(map(repr, names)):.300}" if names else "a row with the names of the columns first"
+        raise InputError(f"{place}: found no column {text_column!r}; expected {known}{nearest(text_column, names)}")
+    keys = ["text" if name == text_column else name for name in names] + ["entities"]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InputError(
+            f"{place}: found two columns that would be {twice!r} in tagged text, beside its own `text` and `entities`; "
+            "expected one; rename the other"
+        )

@@ -1,0 +1,58 @@
+"""The page of tagged text in a real headless browser: how it looks, and what a person sees and can do."""
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+from test_browser import ATTACK, AXE, NEEDS_CHROMIUM, all_of, chromium, colours, one, serious_findings, size
+
+from ner.tagging.html_marks import on_page
+
+pytestmark = [NEEDS_CHROMIUM, pytest.mark.slow]
+CLASSES = ["PER", "<i>", "LOC"]
+TEXTS = [f"{ATTACK} in Bergen", "", "w" * 400, "two\n  lines & Bergen"]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    with open(folder / "page.html", "w", encoding="utf-8") as file, on_page(file, "<b>", "<u>", CLASSES) as add:
+        for i, text in enumerate(TEXTS):
+            place = text.find("Bergen")
+            entities = (
+                [{"type": CLASSES[i % 3], "start": place, "end": place + 6, "score": 0.875}] if place >= 0 else []
+            )
+            add({"text": text, "entities": entities})
+    browser = chromium(folder / "profile")
+    browser.get((folder / "page.html").as_uri())
+    yield browser
+    browser.quit()
+
+
+def test_the_text_is_text_and_asks_for_nothing(browser):
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    requested = [e["message"] for e in browser.get_log("performance") if "Network.requestWillBeSent" in e["message"]]
+    assert requested and not any('"url":"http' in message for message in requested)
+    assert browser.title == one(browser, "h1").text == "Entities in <b>"
+    shown = [p.get_property("textContent") for p in all_of(browser, ".text")]
+    assert shown == [f"{TEXTS[0]} PER", *TEXTS[1:3], f"{TEXTS[3]} PER"]
+    assert [mark.get_attribute("title") for mark in all_of(browser, "mark")] == ["0.88", "0.88"]
+
+
+def test_scores_are_shown_by_keyboard(browser):
+    after = "return getComputedStyle(document.querySelector('mark'), '::after').content"
+    assert browser.execute_script(after) == "none"
+    one(browser, "body").send_keys(Keys.TAB, Keys.SPACE)
+    assert "0.88" in browser.execute_script(after)
+    browser.switch_to.active_element.send_keys(Keys.SPACE)
+    assert browser.execute_script(after) == "none"
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_suits_colours_and_width(browser, scheme, width):
+    colours(browser, scheme)
+    size(browser, width)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    colour = browser.execute_script("return getComputedStyle(document.body).color")
+    assert (colour == "rgb(0, 0, 0)") == (scheme == "light")
+    if AXE.is_file():
+        assert serious_findings(browser) == []

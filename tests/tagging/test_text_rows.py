@@ -1,0 +1,166 @@
+"""Text in and tagged lines out, through files, pipes and the standard streams of a shell; and tables in."""
+
+import csv
+import datetime
+import decimal
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT
+from trained_runs import CPU, barely_trained
+
+import inference
+from ner.errors import InputError
+from ner.tagging.tagger import Entity, Tagger
+from ner.tagging.text_rows import input_rows, row_count
+
+# Copies lines as `inference.py` tags them, without the seconds that loading a model takes.
+COPY = """
+from ner.errors import run_script
+from ner.tagging.output import output
+from ner.tagging.text_rows import input_rows
+def main(argv):
+    with input_rows(None, argv[0]) as rows, output(argv[1] if argv[1:] else None) as file:
+        for line, _ in rows:
+            print(line, file=file, flush=True)
+run_script(main)
+"""
+TEXT = "one\ntwo\u2028\nthree\n"
+
+
+@pytest.fixture(scope="module")
+def run(corpus, encoders, tmp_path_factory) -> Path:
+    return barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "message"),
+    [
+        ("COPY in", TEXT, ""),
+        ("PYTHONIOENCODING=ascii COPY - < in", TEXT, ""),
+        ("COPY in /dev/stdout >> log; cat log", f"before\n{TEXT}", ""),
+        ("COPY in >(cat); wait", TEXT, ""),
+        ("mkfifo pipe; cat pipe & COPY in pipe; wait", TEXT, ""),
+        ("COPY in /dev/null; [ -c /dev/null ]", "", ""),
+        ("COPY in out; cat out", TEXT, ""),
+        ("ln -s out link; COPY in link; [ -L link ] && cat out", TEXT, ""),
+        ("COPY in > /dev/full", "", "standard output: No space left on device"),
+        ("COPY in .", "", ".: Is a directory"),
+        ("COPY none", "", "none: No such file or directory"),
+    ],
+)
+def test_files_pipes_and_standard_streams(command, out, message, tmp_path):
+    (tmp_path / "in").write_text("one\r\ntwo\u2028\nthree")
+    (tmp_path / "log").write_text("before\n")
+    environment = os.environ | {"SCRIPT": COPY, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+    command = f'COPY() {{ "$PYTHON" -c "$SCRIPT" "$@"; }}; {command}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert (done.stdout, done.stderr) == (out, f"error: {message}\n" if message else "")
+    assert done.returncode == (2 if message else 0)
+
+
+def test_names_from_a_checkpoint_do_not_reach_a_terminal_raw(run, monkeypatch, capsys):
+    text, odd = "a \x1b[31mstorm\x9b1m", "X\x1b]0;title\x07\n\u202e"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    entity = Entity(odd, "storm", 7, 12, 0.5)
+    monkeypatch.setattr(Tagger, "tag", lambda tagger, texts: [[entity] for _ in texts])
+    for words in (("--text", text), ("--input_file", "-")):
+        inference.main(["--checkpoint", str(run), *words, *CPU])
+        shown = capsys.readouterr().out
+        assert "storm" in shown and not set("\x07\x9b\u202e") & set(shown) and "\x1b]" not in shown
+        assert "\x1b[31" not in shown
+    assert json.loads(shown)["entities"][0]["score"] == 0.5
+
+
+def rows_of(path: Path) -> list[tuple[str, dict]]:
+    with input_rows(None, str(path), "body") as rows:
+        return list(rows)
+
+
+def test_csv_jsonl_and_parquet_give_the_same_rows(tmp_path):
+    texts = ['say "hi", then\r\n\nleave\u2028', "", "tab\there", "a" * 300_000, "\ufeff\u00e9\x85 "]
+    table = {"id": [str(i) for i in range(len(texts))], "body": texts, "": [" x"] * len(texts)}
+    rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+    for suffix, delimiter, encoding in ((".csv", ",", "utf-8"), (".TSV", "\t", "utf-8-sig")):
+        with open(tmp_path / f"t{suffix}", "w", encoding=encoding, newline="") as file:
+            writer = csv.DictWriter(file, table, delimiter=delimiter)
+            writer.writeheader()
+            writer.writerows(rows)
+            file.write("\r\n")
+    lines = [json.dumps(row, ensure_ascii=i % 2 == 0) + "\r\n" * (i % 2) for i, row in enumerate(rows)]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines), encoding="utf-8-sig", newline="")
+    pq.write_table(pa.table(table), tmp_path / "t.parquet", row_group_size=2)
+    expected = [(row["body"], {"id": row["id"], "": " x"}) for row in rows]
+    for name in ("t.csv", "t.TSV", "t.jsonl", "t.parquet"):
+        assert rows_of(tmp_path / name) == expected, name
+        assert row_count(None, str(tmp_path / name), "body") == len(texts)
+
+
+def test_parquet_is_read_a_little_at_a_time(tmp_path):
+    rng = random.Random(0)
+    texts = [rng.randbytes(500).hex() for _ in range(20_000)]
+    pq.write_table(pa.table({"body": texts}), tmp_path / "t.parquet", row_group_size=len(texts))
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    with input_rows(None, str(tmp_path / "t.parquet"), "body") as rows:
+        arrow = max(pa.total_allocated_bytes() - before for _ in rows)
+    _, python = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert arrow + python < os.path.getsize(tmp_path / "t.parquet") / 2
+
+
+def test_values_that_json_does_not_have(tmp_path):
+    day, time = datetime.date(2026, 1, 2), datetime.datetime(2026, 1, 2, 3, 4, 5)
+    lists = pa.array([[float("nan"), 1.5], None])
+    table = {"body": pa.array(["a", None]).dictionary_encode(), "day": [day, None], "time": [time, None], "list": lists,
+             "price": [decimal.Decimal("1.50"), None], "raw": [b"\xc3\xa9\xff", None]}  # fmt: skip
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    values = {"day": "2026-01-02", "time": "2026-01-02T03:04:05", "list": [None, 1.5], "price": "1.50"}
+    others = dict.fromkeys([*values, "raw"])
+    assert rows_of(tmp_path / "t.parquet") == [("a", {**values, "raw": "\u00e9\\xff"}), ("", others)]
+    (tmp_path / "t.jsonl").write_text('{"body": null, "x": [NaN, -Infinity]}\n')
+    assert rows_of(tmp_path / "t.jsonl") == [("", {"x": [None, None]})]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", 'body,b\n"a\nb",1\n\nx\n', "t.csv:5: found 1 fields; expected 2, as in the first row"),
+        ("t.csv", 'body,b\nx,1\n"y,1\nz,1\n', "t.csv:3: cannot be read: unexpected end of data; expected CSV"),
+        ("t.csv", 'body,b\n"x" y,1\n', "t.csv:2: cannot be read: "),
+        ("t.csv", b"body,b\nx,1\n\xff,1\n", "t.csv:3: found bytes that are not UTF-8"),
+        ("t.csv", "id;bodies\n", "t.csv:1: found no column 'body'; expected one of 'id;bodies'$"),
+        ("t.csv", "", "t.csv:1: found no column 'body'; expected a row with the names of the columns first"),
+        ("t.csv", "body,b,b\n", "t.csv:1: found two columns that would be 'b'"),
+        ("t.csv", "body,text\n", "t.csv:1: found two columns that would be 'text'.*; rename the other"),
+        ("t.csv", "entities,body\n", "t.csv:1: found two columns that would be 'entities'"),
+        ("t.tsv", "id\tbodi\n", "t.tsv:1: found no column 'body'; expected one of 'id', 'bodi'; did you mean 'bodi'"),
+        ("t.jsonl", '{"body": "x"}\n{"body"\n', "t.jsonl:2: found no JSON: .*; expected an object in each line"),
+        ("t.jsonl", '\n["x"]\n', r't.jsonl:2: found \["x"\]; expected an object'),
+        ("t.jsonl", "null\n", "t.jsonl:1: found null; expected an object"),
+        ("t.jsonl", '{"body": "x"}\n{"bdy": "x"}\n', "t.jsonl:2: found no column 'body'; .*did you mean 'bdy'"),
+        ("t.jsonl", '{"body": 7}\n', "t.jsonl:1: found 7 in the column 'body'; expected text, or null"),
+        ("t.jsonl", '{"body": "\\ud83d"}\n', r"t.jsonl:1: found '\\ud83d' in the column"),
+        ("t.parquet", "PAR1", "t.parquet: cannot be read after row 0: .*; write it again"),
+        ("t.parquet", {"bodi": ["x"]}, "t.parquet: found no column 'body'; .*did you mean 'bodi'"),
+        ("t.parquet", {"body": [b"x"]}, "t.parquet:1: found b'x' in the column 'body'; expected text"),
+    ],
+)  # fmt: skip
+def test_a_wrong_table_is_refused_with_its_place(name, content, message, tmp_path):
+    if isinstance(content, dict):
+        pq.write_table(pa.table(content), tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(InputError, match=message):
+        rows_of(tmp_path / name)
