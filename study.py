@@ -45,14 +45,14 @@ def plan(study: Study, options: argparse.Namespace) -> None:
         seconds = statistics.mean(each["seconds"] for each in found)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),
                  duration(seconds * len(missing)))  # fmt: skip
-    seeds = min(sum(run.setting == name for run in study.runs) for name in {run.setting for run in study.runs})
-    seeds //= max(1, len(study.groups))
-    for title, spread in (observed_spread(study, options) or study.spread).items():
-        for name, settings in study.comparisons.items():
-            if seeds > 1 and len(settings) > 1:
-                least = detectable(spread, seeds, len(settings) - 1)
-                log.info("%s: with %d seeds each and a standard deviation of %.1f points over seeds, a difference of "
-                         "%.1f points in %s is found in four of five tries", name, seeds, spread, least, title)  # fmt: skip
+    spreads = observed_spread(study, options) or study.spread
+    for name, settings in study.comparisons.items():
+        seeds = min(len(study.runs_of(group, setting)) for group in study.groups for setting in settings)
+        if seeds > 1 and len(settings) > 1 and spreads:
+            least = {title: detectable(spread, seeds, len(settings) - 1) for title, spread in spreads.items()}
+            shown = ", ".join(f"{title} {points:.1f} (± {spreads[title]:.1f})" for title, points in least.items())
+            log.info("%s: with %d seeds each, the differences from %s that are found in four of five tries, in points "
+                     "(in brackets, the standard deviation over seeds): %s", name, seeds, settings[0], shown)  # fmt: skip
 
 
 def observed_spread(study: Study, options: argparse.Namespace) -> dict[str, float]:
@@ -63,9 +63,8 @@ def observed_spread(study: Study, options: argparse.Namespace) -> dict[str, floa
             scores = recorded_scores(options.records / run.name, study.split)["f1"]
             by_setting.setdefault((run.group, run.setting), []).append(scores)
     several = [runs for runs in by_setting.values() if len(runs) > 1]
-    titles = [
-        title for title in (several[0][0] if several else {}) if all(title in s for runs in several for s in runs)
-    ]
+    first = several[0][0] if several else {}
+    titles = [title for title in first if all(title in scores for runs in several for scores in runs)]
     freedom = sum(len(runs) - 1 for runs in several)
     squares = {t: sum(statistics.variance(s[t] for s in runs) * (len(runs) - 1) for runs in several) for t in titles}
     return {title: (square / freedom) ** 0.5 / PERCENT_POINT for title, square in squares.items()}
@@ -107,7 +106,7 @@ def make(study: Study, planned: PlannedRun, options: argparse.Namespace) -> str:
 
 
 def script(study: Study, name: str, *words: str, log_of: Path) -> None:
-    """Runs a script of this repository, whose output is added to a log. Raises `InputError`, naming it, if that fails."""
+    """Runs a script of this repository; its output is added to a log. Raises `InputError`, naming it, if that fails."""
     path = log_of.with_name(f"{log_of.name}.log")
     environment = os.environ | {"OMP_NUM_THREADS": str(study.threads), "PYTHONPATH": str(ROOT)}
     with path.open("a", encoding="utf-8") as file:

@@ -41,7 +41,8 @@ class Run:
 
 
 def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
-    """The runs in some folders, as they were scored on a split, named by the folders, or where these share a name, by where they are.
+    """The runs in some folders, as they were scored on a split. They are named by the folders, or where these share a
+    name, by where they are.
 
     Raises `InputError` as `read_run` does, and for a folder that is given twice.
     """

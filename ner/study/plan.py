@@ -85,12 +85,13 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
         named(encoders or content.get("encoders") or [""]),
     )
     common, runs = mapping(path, content, "common"), []
-    for (dataset, data_words), (encoder, encoder_word) in product(*(place.items() for place in places)):
-        parts = [name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1]
+    for dataset, encoder in product(*(place or {"": ""} for place in places)):
+        group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
+        where = {"dataset": places[0].get(dataset), "model_checkpoint": places[1].get(encoder)}
+        where = {name: value for name, value in where.items() if value}  # else those of the config file
         for seed, (setting, options) in product(seeds, settings.items()):
-            given = common | (options or {}) | {"dataset": data_words, "seed": seed}
-            given |= {"model_checkpoint": encoder_word} if encoder_word else {}
-            runs.append(PlannedRun("/".join(parts), setting, seed, words_of(given)))
+            words = words_of(common | (options or {}) | where | {"seed": seed})
+            runs.append(PlannedRun(group, setting, seed, words))
     comparisons = mapping(path, content, "comparisons") or {"report": list(settings)}
     for name, compared in comparisons.items():
         for setting in compared if isinstance(compared, list) else [compared]:
