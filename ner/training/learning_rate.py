@@ -6,9 +6,8 @@ from transformers import PreTrainedConfig
 
 log = logging.getLogger("ner")
 # The peak rates of AdamW with which encoders below a hidden size are usually fine-tuned; docs/choosing_an_encoder.md
-# has the sources. The best rate of Adam falls with the hidden size and hardly depends on the number of layers (Yang et
-# al. 2022). Numbers of parameters mislead: of multilingual-e5-small's 118 M, 96 M are word embeddings, and ALBERT's
-# layers share theirs.
+# has the sources. By hidden size, because the best rate of Adam falls as layers get wider (Yang et al. 2022), while
+# numbers of parameters mislead: multilingual-e5-small's are mostly embeddings, and ALBERT's layers share theirs.
 USUAL_RATES = {768: (5e-5, 5e-4), 1024: (1e-5, 1e-4), float("inf"): (5e-6, 5e-5)}
 
 
