@@ -62,6 +62,7 @@ from ner.tagging.prediction import batching_for, torch_logits
 from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import class_metrics
+from ner.training.learning_rate import remark_on_rate
 from ner.training.resuming import (
     RunRecord,
     checkpoint_to_resume,
@@ -189,7 +190,7 @@ def load_model(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The encoder with a classifier for the labels of the data, or the model of the checkpoint that is resumed.
 
-    Sets the precision in the options, and whether there are case markers.
+    Sets the precision in the options, and whether there are case markers. Logs what does not suit the encoder.
     """
     options, chosen = arguments.training, arguments.model
     with of_option("model_checkpoint"):
@@ -204,6 +205,7 @@ def load_model(
     model.config.constrained_decoding = chosen.constrained_decoding is not False
     model.config.trained_window = window_size(tokenizer, model, chosen.max_length)  # the run is scored with it too
     set_precision(options, choose_precision(asked_precision(options), options.device, model.config.model_type))
+    remark_on_rate(model.config, options.learning_rate)
     return model, tokenizer
 
 

@@ -179,16 +179,22 @@ def test_each_config_parses_and_lists_only_what_differs(name):
     assert Path(a.training.output_dir) == Path("runs") / name
 
 
-def test_the_five_experiments_and_two_recipes():
+def test_the_five_experiments_and_the_recipes():
     a = {name: parsed(path) for name, path in CONFIGS.items()}
     assert {name: (v.data.masked_training, v.data.upsample) for name, v in a.items()} == {
         "distilbert_default": (False, False), "distilbert_default_upsampled": (False, True),
         "distilbert_masked": (True, False), "distilbert_masked_upsampled": (True, True),
         "roberta_default": (False, False), "quickstart": (False, False), "recommended": (False, False),
+        "recommended_base": (False, False), "recommended_multilingual": (False, False),
     }  # fmt: skip
     assert a["roberta_default"].model.model_checkpoint == "roberta-base"
     encoder_and_data = {"model_checkpoint", "dataset", "languages", "masked_training", "bf16"}
     assert not encoder_and_data & a["recommended"].given.keys()
+    recipe = {k: v for k, v in recorded(a["recommended"]).items() if k in a["recommended"].given}
+    own = {"model_checkpoint", "learning_rate", "output_dir", "case_markers"}  # the others are the same
+    for name in ("recommended_base", "recommended_multilingual"):
+        assert {k: recorded(a[name])[k] for k in recipe.keys() - own} == {k: recipe[k] for k in recipe.keys() - own}
+        assert a[name].given.keys() == (recipe.keys() | own) - {"case_markers"}  # these encoders are cased
 
 
 @pytest.mark.parametrize("device", [False, True])

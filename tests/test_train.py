@@ -164,6 +164,16 @@ def test_a_new_label_set_gets_a_new_classifier(run, corpus, tmp_path):
     assert (old[key] == other[key]).all()
 
 
+def test_a_finished_run_continues_as_its_refusal_says(run, tmp_path, fails):
+    refusal = fails(train.main, run / "args.yaml", "--output_dir", run)
+    command = refusal.split(": python train.py ")[1].split()
+    assert command[-1] == "NEW"
+    train.main([*command[:-1], str(tmp_path / "new"), "--num_train_epochs", "1", "--learning_rate", "0"])
+    assert differ_by(run, tmp_path / "new") == 0
+    for name in ("validation/predictions.jsonl", "config.json", "tokenizer.json"):
+        assert (tmp_path / "new" / name).read_bytes() == (run / name).read_bytes()
+
+
 @pytest.mark.parametrize("kind", ["qwen3", "llama"])
 def test_a_classifier_of_another_name_starts_anew_for_other_labels(kind, corpus, encoders, tmp_path):
     base = shutil.copytree(encoders["bert"], tmp_path / "base")

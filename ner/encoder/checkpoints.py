@@ -185,7 +185,10 @@ def load_model(location: str, config: PreTrainedConfig, new_head: bool) -> PreTr
 
 
 def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """A pre-trained encoder with a classifier for the labels `names`; its config says whether others were masked."""
+    """A pre-trained encoder with a classifier for the labels `names`; its config says whether others were masked.
+
+    The classifier is that of the checkpoint if it was trained for the same labels, in any order, else a new one.
+    """
     location = resolve_checkpoint(name)
     config = load_config(location)
     earlier = label_set(config)
@@ -195,17 +198,24 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
     setattr(config, CALIBRATION, None)
     fetch_files(location)
     tokenizer = load_tokenizer(location)
-    model = load_model(location, config, new_head=True)
-    if earlier and earlier != names:
-        log.info("the checkpoint was trained for other labels: its classifier starts from random weights")
+    same_labels = sorted(earlier) == sorted(names)
+    model = load_model(location, config, new_head=not same_labels)
+    if earlier:
         *_, classifier = (  # the layer that gives the logits, whatever its name
             module
             for name, module in model.named_modules()
             if isinstance(module, torch.nn.Linear) and not name.startswith(f"{model.base_model_prefix}.")
         )
-        classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
-        if classifier.bias is not None:
-            classifier.bias.data.zero_()
+        if same_labels:
+            log.info("classifier: the checkpoint's, because the labels are the same")
+            order = [earlier.index(label) for label in names]
+            for values in classifier.parameters():
+                values.data = values.data[order]
+        else:
+            log.info("classifier: new, because the checkpoint was trained for other labels")
+            classifier.weight.data.normal_(std=getattr(config, "initializer_range", 0.02))
+            if classifier.bias is not None:
+                classifier.bias.data.zero_()
     return model, tokenizer
 
 

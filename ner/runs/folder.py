@@ -48,7 +48,8 @@ def require_trainable(run: Path, resumes: bool) -> None:
     if is_finished(run):
         raise InputError(
             f"--output_dir: {run} holds a finished run, which training never changes; expected a new folder; name "
-            f"another, or delete it first; to train its model further: --model_checkpoint {run} --output_dir NEW"
+            "another, or delete it first; for more epochs, start a new run from it: "
+            f"python train.py {run}/args.yaml --model_checkpoint {run} --output_dir NEW"
         )
     if is_run(run):
         has_checkpoint = any((checkpoint / STATE).is_file() for checkpoint in checkpoints_in(run))

