@@ -51,8 +51,10 @@ def plan(study: Study, options: argparse.Namespace) -> None:
         if seeds > 1 and len(settings) > 1 and spreads:
             least = {title: detectable(spread, seeds, len(settings) - 1) for title, spread in spreads.items()}
             shown = ", ".join(f"{title} {points:.1f} (± {spreads[title]:.1f})" for title, points in least.items())
-            log.info("%s: with %d seeds each, the differences from %s that are found in four of five tries, in points "
-                     "(in brackets, the standard deviation over seeds): %s", name, seeds, settings[0], shown)  # fmt: skip
+            log.info(
+                "%s: with %d seeds each, these differences from %s are found in four of five tries, in points (in "
+                "brackets, the standard deviation over seeds): %s", name, seeds, settings[0], shown,
+            )  # fmt: skip
 
 
 def observed_spread(study: Study, options: argparse.Namespace) -> dict[str, float]:
@@ -143,7 +145,7 @@ def report(study: Study, options: argparse.Namespace) -> None:
         for group in study.groups
         for name in study.comparisons
     }
-    print(front_page(study, results, options.output_dir, options.records), end="")
+    print(front_page(study, results, options.output_dir, options.records, options.split), end="")
     log.info("wrote study.md and study.html in %s", options.output_dir)
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import yaml
 
 from ner.errors import InputError, nearest
-from ner.files import read_record
+from ner.files import PlainLoader, read_as
 from ner.scoring.significance import ALPHA, SeedComparison
 
 KEYS = {
@@ -17,6 +19,12 @@ KEYS = {
     "spread", "threads",
 }  # fmt: skip
 PERCENT_POINT = 0.01
+
+
+class TextLoader(PlainLoader):
+    """Loads YAML with every value as its text, as the parser of options takes it: `no` and `3e-4` stay as they are."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {}
 
 
 @dataclass(frozen=True)
@@ -69,16 +77,18 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a study, such as studies/masking.yaml")
-    content = read_record(path)
+    content = read_as(path, partial(yaml.load, Loader=TextLoader))
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: found no mapping; expected the keys of a study, such as settings and seeds")
     for key in content:
         if key not in KEYS:
             raise InputError(f"{path}: found the key {key!r}; expected {', '.join(sorted(KEYS))}{nearest(key, KEYS)}")
     settings = mapping(path, content, "settings") | grid(mapping(path, content, "grid"))
     if not settings:
         raise InputError(f"{path}: found no settings; expected at least one, a name with options of train.py")
-    seeds = content.get("seeds", [1])
-    seeds = list(range(1, seeds + 1)) if isinstance(seeds, int) else seeds
-    if not (seeds and all(isinstance(seed, int) for seed in seeds) and len(set(seeds)) == len(seeds)):
+    seeds = content.get("seeds", "1")
+    texts = seeds if isinstance(seeds, list) else [str(n + 1) for n in range(int(seeds) if seeds.isdecimal() else 0)]
+    if not (texts and all(str(text).isdecimal() for text in texts) and len(set(texts)) == len(texts)):
         raise InputError(f"{path}: seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
     places = (
         named(datasets or content.get("datasets") or ["sample"]),
@@ -89,9 +99,9 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
         group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
         where = {"dataset": places[0].get(dataset), "model_checkpoint": places[1].get(encoder)}
         where = {name: value for name, value in where.items() if value}  # else those of the config file
-        for seed, (setting, options) in product(seeds, settings.items()):
+        for seed, (setting, options) in product(texts, settings.items()):
             words = words_of(common | (options or {}) | where | {"seed": seed})
-            runs.append(PlannedRun(group, setting, seed, words))
+            runs.append(PlannedRun(group, setting, int(seed), words))
     comparisons = mapping(path, content, "comparisons") or {"report": list(settings)}
     for name, compared in comparisons.items():
         for setting in compared if isinstance(compared, list) else [compared]:
@@ -103,7 +113,8 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
         raise InputError(f"{path}: split: found {split!r}; expected test or validation")
     return Study(
         path.stem, str(content.get("question", path.stem)), str(content.get("program", "train.py")), runs, comparisons,
-        split, mapping(path, content, "spread"), int(content.get("threads", 1)),
+        split, {name: float(points) for name, points in mapping(path, content, "spread").items()},
+        int(content.get("threads", 1)),
     )  # fmt: skip
 
 
@@ -129,13 +140,12 @@ def grid(values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def words_of(options: dict[str, Any]) -> list[str]:
+def words_of(options: dict[str, str | list[str]]) -> list[str]:
     """Options as the words of a command line. The config file, named by `config`, comes first."""
     words = [str(options["config"])] if "config" in options else []
     for name, value in options.items():
         if name != "config":
-            values = value if isinstance(value, list) else [value]
-            words += [f"--{name}", *(str(v).lower() if isinstance(v, bool) else str(v) for v in values)]
+            words += [f"--{name}", *(value if isinstance(value, list) else [value])]
     return words
 
 
