@@ -173,6 +173,7 @@ def test_each_way_to_remove_classes_gives_its_run_and_card(corpus, encoders, tmp
         "drop_others": f"on all classes of the data. It is a control: {left_out} training sentences without ANIM, BIO,",
     }.items():  # fmt: skip
         assert text in found[way][2]
+    assert differ_by(tmp_path / "as_O", tmp_path / "ignore") > 0
     crf = trained("crf", *common, "--masking", "ignore", "--crf_loss", "true")
     assert crf[1]["masked_words"] == words and differ_by(tmp_path / "crf", tmp_path / "ignore") > 0
     half = trained("half", *common, "--masked_share", 0.5)
