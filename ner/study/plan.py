@@ -5,26 +5,28 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import yaml
 
 from ner.errors import InputError, nearest
 from ner.files import PlainLoader, read_as
+from ner.scoring.removal_design import balanced_blocks
 from ner.scoring.significance import ALPHA, SeedComparison
 
 KEYS = {
-    "question", "program", "datasets", "encoders", "common", "settings", "grid", "seeds", "comparisons", "split",
-    "spread", "threads",
+    "question", "program", "datasets", "encoders", "common", "settings", "grid", "removal", "seeds", "comparisons",
+    "split", "spread", "threads",
 }  # fmt: skip
 PERCENT_POINT = 0.01
+WHOLE = "all"  # the setting of a removal study that removes no class
 
 
 class TextLoader(PlainLoader):
     """Loads YAML with every value as its text, as the parser of options takes it: `no` and `3e-4` stay as they are."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {}
+    yaml_implicit_resolvers = {}  # noqa: RUF012
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Study:
     split: str
     spread: dict[str, float]
     threads: int
+    removable: list[str]
 
     def runs_of(self, group: str, setting: str) -> list[PlannedRun]:
         """The runs of a setting in a group, one for each seed."""
@@ -83,8 +86,9 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
     for key in content:
         if key not in KEYS:
             raise InputError(f"{path}: found the key {key!r}; expected {', '.join(sorted(KEYS))}{nearest(key, KEYS)}")
+    removal = mapping(path, content, "removal")
     settings = mapping(path, content, "settings") | grid(mapping(path, content, "grid"))
-    if not settings:
+    if not settings and not removal:
         raise InputError(f"{path}: found no settings; expected at least one, a name with options of train.py")
     seeds = content.get("seeds", "1")
     texts = seeds if isinstance(seeds, list) else [str(n + 1) for n in range(int(seeds) if seeds.isdecimal() else 0)]
@@ -99,10 +103,11 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
         group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
         where = {"dataset": places[0].get(dataset), "model_checkpoint": places[1].get(encoder)}
         where = {name: value for name, value in where.items() if value}  # else those of the config file
-        for seed, (setting, options) in product(texts, settings.items()):
+        of_seeds = [(seed, *setting) for seed, setting in product(texts, settings.items())]
+        for seed, setting, options in [*of_seeds, *removals(path, removal)]:
             words = words_of(common | (options or {}) | where | {"seed": seed})
             runs.append(PlannedRun(group, setting, int(seed), words))
-    comparisons = mapping(path, content, "comparisons") or {"report": list(settings)}
+    comparisons = mapping(path, content, "comparisons") or ({"report": list(settings)} if settings else {})
     for name, compared in comparisons.items():
         for setting in compared if isinstance(compared, list) else [compared]:
             if setting not in settings:
@@ -114,7 +119,7 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
     return Study(
         path.stem, str(content.get("question", path.stem)), str(content.get("program", "train.py")), runs, comparisons,
         split, {name: float(points) for name, points in mapping(path, content, "spread").items()},
-        int(content.get("threads", 1)),
+        int(content.get("threads", 1)), removal.get("classes", []),
     )  # fmt: skip
 
 
@@ -138,6 +143,32 @@ def grid(values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
         options = dict(zip(values, chosen, strict=True))
         settings["_".join(f"{name}-{value}" for name, value in options.items())] = options
     return settings
+
+
+def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """The runs of a removal study, each with a new seed: seed, setting and options.
+
+    They remove the sets of a balanced block design from the training data, `size` classes at a time. As many as
+    `unmasked` runs that remove none are spread among them.
+    """
+    if not removal:
+        return []
+    if unknown := sorted(removal.keys() - {"classes", "size", "replicates", "unmasked", "masking"}):
+        raise InputError(
+            f"{path}: removal: found {unknown[0]!r}; expected classes, size, replicates, unmasked, masking"
+        )
+    classes, size, replicates, unmasked = removal["classes"], *(
+        int(removal.get(name, default)) for name, default in (("size", 2), ("replicates", 1), ("unmasked", 5))
+    )  # fmt: skip
+    sets = [each for replicate in range(replicates) for each in balanced_blocks(classes, size, replicate)]
+    places = np.linspace(0, len(sets), unmasked, endpoint=False).astype(int).tolist()
+    found: list[tuple[str, dict[str, Any]]] = []
+    for place, removed in enumerate(sets):
+        found += [(WHOLE, {})] * places.count(place)
+        kept = [name for name in classes if name not in removed]
+        options = {"masked_training": "true", "selected_categories": kept, "masking": removal.get("masking", "as_O")}
+        found.append((f"without_{'_'.join(removed)}", options))
+    return [(str(seed), *each) for seed, each in enumerate(found, 101)]
 
 
 def words_of(options: dict[str, str | list[str]]) -> list[str]:
