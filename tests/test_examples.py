@@ -53,13 +53,13 @@ def test_the_notebook_trains_tags_and_compares(corpus, encoders, tmp_path, monke
     (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     options = ["configs/quickstart.yaml", "--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), *QUICK]
     parameters.source = f"OPTIONS = {options}\nRUNS = Path({str(tmp_path)!r})"
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": NOTEBOOK.parent}}).execute()
+    nbclient.NotebookClient(notebook, timeout=None, resources={"metadata": {"path": NOTEBOOK.parent}}).execute()
     for run in (tmp_path / "A", tmp_path / "B"):
         assert (run / "manifest.json").is_file() and len(predictions(run / "test")) == 40
     assert (tmp_path / "report" / "report.html").is_file()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     logged = "".join(output["text"] for output in shown if output["output_type"] == "stream")
-    assert "train: read 120 sentences" in logged and "Warning" not in logged
+    assert "train: train_en.jsonl, JSONL; BIO; 120 sentences" in logged and "Warning" not in logged
     kinds = [set(output["data"]) for output in shown if "data" in output]
     assert [k for k in kinds if "image/png" in k] and [k for k in kinds if "image/svg+xml" in k]
     (tables,) = (output["data"]["text/markdown"] for output in shown if "text/markdown" in output.get("data", ()))
