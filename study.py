@@ -75,6 +75,8 @@ def observed_spread(study: Study, options: argparse.Namespace) -> dict[str, floa
 def run(study: Study, options: argparse.Namespace) -> None:
     """Makes the runs that are not finished, `--jobs` at a time. Raises `InputError` if some failed; the others stay."""
     missing, failed, begun = missing_runs(study, options), [], time.monotonic()
+    from ner.study.class_map import record_parts
+
     with ThreadPoolExecutor(options.jobs) as pool:
         tasks = {pool.submit(make, study, each, options): each for each in missing}
         for done, task in enumerate(as_completed(tasks), 1):
@@ -84,6 +86,8 @@ def run(study: Study, options: argparse.Namespace) -> None:
                 log.error("%s", error)
             elif error:
                 raise error
+            elif study.removable:
+                record_parts(study, each.group, options.output_dir, options.records)
             left = (time.monotonic() - begun) / done * (len(missing) - done)
             log.info("%d of %d: %s %s%s", done, len(missing), each.name, "failed" if error else task.result(),
                      f"; about {duration(left)} left" if done < len(missing) else "")  # fmt: skip
@@ -138,14 +142,20 @@ def duration(seconds: float) -> str:
 
 def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
+    from ner.study.class_map import class_map, record_parts
     from ner.study.report import compared, front_page  # matplotlib and Jinja take a while to import
 
+    maps = {}
+    if study.removable:
+        for group in study.groups:
+            record_parts(study, group, options.output_dir, options.records)
+            maps[group] = class_map(study, group, options.records)
     results = {
         (group, name): compared(study, group, name, options.output_dir, options.records, options.split)
         for group in study.groups
         for name in study.comparisons
     }
-    print(front_page(study, results, options.output_dir, options.records, options.split), end="")
+    print(front_page(study, results, maps, options.output_dir, options.records, options.split), end="")
     log.info("wrote study.md and study.html in %s", options.output_dir)
 
 

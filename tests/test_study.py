@@ -1,5 +1,6 @@
 """A study: planned, made once, continued after what went wrong, recorded without text, and compared."""
 
+import json
 import shlex
 import statistics
 import subprocess
@@ -13,6 +14,7 @@ from conftest import ROOT
 import study
 from ner.errors import InputError
 from ner.files import optional_json
+from ner.study.class_map import record_parts
 from ner.study.plan import detectable, read_study
 from ner.study.report import chosen
 
@@ -175,3 +177,72 @@ def test_a_plan_needs_no_torch():
     code = "import study, sys; study.main(['plan', 'studies/sample.yaml']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.endswith("False\n")
+
+
+CLASSES = ["A", "B", "C", "D", "E", "F", "G"]
+
+
+@pytest.fixture
+def removal(tmp_path) -> tuple[Path, Path]:
+    """A removal study of seven classes, and records of its runs in which removing A costs B ten points of F1."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    file = write(tmp_path / "map.yaml", removal={"classes": CLASSES, "size": 3, "replicates": 4, "unmasked": 4})
+    for run in read_study(file).runs:
+        removed = [] if run.setting == "all" else run.setting.split("_")[1:]
+        kept = [name for name in CLASSES if name not in removed]
+        folder = tmp_path / "records" / run.name
+        (folder / "test").mkdir(parents=True)
+        write(folder / "args.yaml", masked_training=bool(removed), selected_categories=kept)
+        f1 = {name: 0.8 + rng.normal(0, 0.002) - 0.1 * (name == "B" and "A" in removed) for name in kept}
+        scores = {name: {"f1": value, "support": 300} for name, value in f1.items()}
+        scores["G"] = {"f1": 0.5, "support": 20}  # too few to measure
+        metrics = {"overall": {"f1": 0.8}, "per_class": {name: scores.get(name) for name in CLASSES}}
+        (folder / "test" / "metrics.json").write_text(json.dumps(metrics))
+        parts = {y: dict.fromkeys(("missed", "swapped", "borders", "no mention", *CLASSES), 1) for y in CLASSES}
+        parts["B"]["A"] = 31 if "A" in removed else 1
+        (folder / "parts.json").write_text(json.dumps(parts))
+        (folder / "environment.json").write_text(json.dumps({"update_steps": 9, "train_seconds": 60.0}))
+    return file, tmp_path / "records"
+
+
+def test_a_removal_study_shows_which_class_leans_on_which(removal, tmp_path, capsys):
+    file, records = removal
+    study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
+    shown = capsys.readouterr().out
+    assert "Over 32 runs, 1 of 36 pairs of classes show a loss, 0 a gain, 35 no effect beyond ±1 point" in shown
+    row = next(line for line in shown.splitlines() if line.startswith("| A → B |"))
+    effect = float(row.split("|")[2])
+    assert -10.5 < effect < -9.5 and "| lower |" in row and "+10.0" in row  # 30 more false alarms on 300 mentions
+    found = optional_json(tmp_path / "out" / "study.json")["map"]
+    assert found["effects"]["A"]["B"]["verdict"] == "lower" and "G" not in found["effects"]["A"]
+
+
+def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, capsys, caplog):
+    caplog.set_level("INFO", "ner")
+    file, records = removal
+    for folder in records.glob("all-*"):
+        (folder / "environment.json").unlink()
+    study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
+    assert "Too few runs are finished for a map." in capsys.readouterr().out
+    study.main(["plan", str(file), "--records", str(records)])
+    assert "32 runs: 28 are finished, 4 are not" in caplog.text
+
+
+def test_parts_are_counted_on_the_entities_of_all_classes(tmp_path):
+    file = write(tmp_path / "map.yaml", removal={"classes": CLASSES, "size": 3, "unmasked": 1})
+    planned, runs = read_study(file), tmp_path / "runs"
+    tags = {"all": (["B-A", "B-B", "O"], ["B-A", "O", "B-B"])}
+    tags |= {run.setting: (["O", "B-B", "O"], ["B-B", "B-B", "O"]) for run in planned.runs if run.setting != "all"}
+    for run in planned.runs[:2]:
+        gold, predicted = tags[run.setting]
+        place = runs / run.name / "test"
+        place.mkdir(parents=True)
+        line = {"id": 0, "lang": "en", "tokens": ["x", "y", "z"], "gold": gold, "predicted": predicted}
+        (place / "predictions.jsonl").write_text(json.dumps(line) + "\n")
+        (tmp_path / "records" / run.name).mkdir(parents=True)
+    record_parts(planned, "", runs, tmp_path / "records")
+    whole, without = (optional_json(tmp_path / "records" / run.name / "parts.json") for run in planned.runs[:2])
+    assert (whole["B"]["missed"], whole["B"]["no mention"], whole["A"]["missed"]) == (1, 1, 0)
+    assert (without["B"]["A"], without["B"]["missed"], without["A"]["swapped"]) == (1, 0, 1)

@@ -13,6 +13,7 @@ from ner.report.page import html_page, report_markdown, write_report
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, detectable_cell, table
 from ner.runs.files import METRICS, PREDICTIONS
+from ner.study.class_map import map_parts
 from ner.study.plan import Study
 from ner.study.records import is_recorded, recorded_scores
 
@@ -42,10 +43,14 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
 
 
 def front_page(
-    study: Study, results: dict[tuple[str, str], dict[str, Any]], output_dir: Path, records: Path, split: str
-) -> str:
-    """Writes study.md, study.html and study.json: the tables of all comparisons. Returns the first."""
+    study: Study, results: dict[tuple[str, str], dict[str, Any]], maps: dict[str, dict[str, Any]], output_dir: Path,
+    records: Path, split: str,
+) -> str:  # fmt: skip
+    """Writes study.md, study.html and study.json: the maps and the tables of all comparisons. Returns the first."""
     parts: list[Part] = [("lead", study.question)]
+    for group, result in maps.items():
+        parts.append(("h2", f"{group}: map" if group else "map"))
+        parts += map_parts(result) if result else [("p", "Too few runs are finished for a map.")]
     for (group, name), result in results.items():
         if result:
             parts.append(("h2", f"{group}: {name}" if group else name))
@@ -58,6 +63,7 @@ def front_page(
     write_text(output_dir / "study.md", text)
     write_text(output_dir / "study.html", html_page(parts, "Study"))
     named = {f"{group}/{name}".lstrip("/"): result for (group, name), result in results.items()}
+    named |= {f"{group}/map".lstrip("/"): result for group, result in maps.items()}
     write_json(output_dir / "study.json", named)
     return text
 
