@@ -27,7 +27,7 @@ from ner.study.records import is_recorded
 
 LEAST_MENTIONS = 250  # in the split, of a class that is measured
 PARTS = "parts.json"  # the errors of a run by their parts, as `error_parts` gives them
-MOST_LISTED = 20
+MOST_LISTED = 12
 MAP_TEXT = (
     "Rows are classes that were removed, columns those that were measured: the effect on F1 in points, over runs that "
     "each remove several classes. ↑ or ↓ marks an effect that the permutation test over the whole map shows; = marks "
@@ -145,8 +145,8 @@ def map_parts(result: dict[str, Any]) -> list[Part]:
     head = ["removed → measured", "effect", "95 % interval", "p", "verdict", *names]
     listed = [
         [
-            f"{x} → {y}", f"{cells[x, y]['effect']:+.2f}", f"{cells[x, y]['low']:+.2f} to {cells[x, y]['high']:+.2f}",
-            p_cell(cells[x, y]["p"]), cells[x, y]["verdict"], *(f"{cells[x, y]['parts'][name]:+.1f}" for name in names),
+            f"{x} → {y}", signed(cells[x, y]["effect"], 2),
+            f"{signed(cells[x, y]['low'], 2)} to {signed(cells[x, y]['high'], 2)}", p_cell(cells[x, y]["p"]), cells[x, y]["verdict"], *(signed(cells[x, y]["parts"][name]) for name in names),
         ]
         for x, y in clearest
     ]  # fmt: skip
@@ -158,4 +158,9 @@ def map_parts(result: dict[str, Any]) -> list[Part]:
 
 def map_cell(cell: dict[str, Any] | None, marks: dict[str, str]) -> str:
     """An effect in points with a mark for its verdict; empty on the diagonal."""
-    return EMPTY if cell is None else f"{cell['effect']:+.1f}{marks[cell['verdict']]}"
+    return EMPTY if cell is None else f"{signed(cell['effect'])}{marks[cell['verdict']]}"
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """A number with its sign, never `-0.0`."""
+    return f"{round(value, decimals) + 0.0:+.{decimals}f}"
