@@ -25,6 +25,7 @@ from ner.options import option, parse_groups, require, require_at_least, require
 from ner.tagging.text_rows import TABLES
 
 SAMPLING = ("group_by_length", "random", "sequential")
+MASKING = ("as_O", "ignore", "drop_sentences", "drop_others")
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 # The options that say where a run's sentences are, and how they are read.
 READING = (*(field.name for field in dataclasses.fields(Source)), "tag_scheme")
@@ -51,8 +52,19 @@ class DataArguments:
     split_seed: int = option(42, "Seed of the division of data without a validation split. --seed does not change it.")
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
-    masked_training: bool = option(False, "Experiment B: labels outside selected_categories become O.")
+    masked_training: bool = option(False, "Experiment B: train without the classes outside selected_categories.")
     selected_categories: list[str] = option(["PER", "ORG", "LOC", "DIS", "ANIM"], "The classes that masking keeps.")
+    masking: str = option(
+        "as_O",
+        "How masking removes the other classes. as_O: their words become O. ignore: their words are left out of the "
+        "loss. drop_sentences: the training sentences that contain one are left out. drop_others, a control for this: "
+        "all classes are kept, and as many other sentences with similar entities are left out.",
+    )
+    masked_share: float = option(
+        1.0,
+        "The share of the removed classes' mentions that as_O and ignore mask, chosen at random. Below 1, only the "
+        "training split is masked, and all classes stay in the label set.",
+    )
     upsample: bool = option(False, "Repeat training sentences that contain a class of upsample_categories.")
     upsample_categories: list[str] = option(["DIS", "ANIM"], "The classes whose sentences are repeated.")
     upsample_factor: int = option(2, "How many times such a sentence appears in the training data.")
@@ -75,6 +87,17 @@ class DataArguments:
             "languages", "selected_categories", "upsample_categories",
         )  # fmt: skip
         require_at_least(self, 1, "max_train_sentences", "max_eval_sentences", "upsample_factor")
+        require_one_of(self, MASKING, "masking")
+        require(self, lambda share: 0 <= share <= 1, "0 to 1", "masked_share")
+        for name in ("masking", "masked_share"):
+            value = getattr(self, name)
+            if value != getattr(DataArguments, name) and not self.masked_training:
+                raise InputError(f"--{name}: found {value} without masking; expected --masked_training true with it")
+        if self.masked_share < 1 and self.masking not in ("as_O", "ignore"):
+            raise InputError(
+                f"--masking, --masked_share: found {self.masking} and {self.masked_share}; expected as_O or ignore "
+                "with a share below 1; leave one out"
+            )
         if self.masked_training and self.upsample:
             removed = [c for c in self.upsample_categories if c not in self.selected_categories]
             if removed:
@@ -83,6 +106,11 @@ class DataArguments:
                     f"(selected_categories: {' '.join(self.selected_categories)}); "
                     "name only classes that are kept, or add them to --selected_categories"
                 )
+
+    @property
+    def removes_classes(self) -> bool:
+        """Whether the label set lacks the classes that are not selected: then a model never predicts them."""
+        return self.masked_training and self.masking != "drop_others" and self.masked_share == 1
 
     @property
     def source(self) -> Source:

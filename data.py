@@ -29,6 +29,8 @@ from ner.corpus.selection import (
     upsampled,
     without_duplicates,
     without_leaks,
+    without_sentences,
+    words_of_mentions,
 )
 from ner.corpus.sentences import Sentences
 from ner.corpus.sources import MULTINERD
@@ -43,7 +45,7 @@ log = logging.getLogger("ner")
 def training_data(options: DataArguments) -> TrainingData:
     """The rows to train on, and the sentences to validate on. Raises `InputError` for wrong data or classes.
 
-    Masking and up-sampling come last, so experiments A and B train on the same sentences.
+    Masking and up-sampling come last, so experiments A and B train on the same sentences, unless masking drops some.
     """
     # Read and check the files. All of them show the tag scheme, which becomes BIO.
     raw, division = raw_splits(options)
@@ -73,16 +75,25 @@ def training_data(options: DataArguments) -> TrainingData:
     rows["kept"] = len(train)
     fingerprints = train.fingerprint(), validation.fingerprint()
 
-    # Mask, for experiment B: labels of classes that are not selected become O.
-    if options.masked_training:
+    # Mask, for experiment B: train without the classes that are not selected.
+    removed = [name for name in classes if name not in options.selected_categories]
+    if options.masking in ("drop_sentences", "drop_others"):
+        train = without_sentences(train, removed, others=options.masking == "drop_others")
+        rows["left_out"] = rows["kept"] - len(train)
+    elif options.masking == "ignore" or options.masked_share < 1:
+        words = words_of_mentions(train, removed, options.masked_share)
+        train = train.without_labels(words, unlabelled=options.masking == "ignore")
+        rows["masked_words"] = int(words.sum())
+    if options.removes_classes:
         train, validation = (mask(sentences, options.selected_categories) for sentences in (train, validation))
 
     # Up-sample: repeat sentences with rare classes.
+    unrepeated = len(train)
     if options.upsample:
         train = upsampled(
             train, options.upsample_categories, options.upsample_factor, at_random=options.upsample_at_random
         )
-    rows |= {"repeated": len(train) - rows["kept"], "training_rows": len(train), "validation_rows": len(validation)}
+    rows |= {"repeated": len(train) - unrepeated, "training_rows": len(train), "validation_rows": len(validation)}
 
     log.info(
         "train: read %(read)d, dropped %(duplicates_dropped)d duplicates and %(leaks_dropped)d that are also in "

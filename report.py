@@ -19,11 +19,9 @@ import sys
 from pathlib import Path
 
 from ner.errors import CommandParser, InputError, run_script
-from ner.files import optional_json, using_records, write_json, write_text, written_together
-from ner.report.comparison import comparison, entities_by_run
-from ner.report.page import html_page, report_markdown
+from ner.files import optional_json, using_records
+from ner.report.page import write_report
 from ner.report.run_reader import compared_classes, read_runs
-from ner.report.tables import confidence_table, opening, tables
 
 
 @using_records("the runs")
@@ -34,18 +32,8 @@ def main(argv: list[str]) -> None:
     require_own(folder)
     runs = read_runs(options.runs)
     classes = compared_classes(runs, options.classes)
-    entities = entities_by_run(runs, classes)
-    result = comparison(runs, classes, entities)
-    first, rest = opening(result), [*tables(result), *confidence_table(runs)]
-
-    from ner.report.pictures import difference_picture, run_pictures  # matplotlib takes a while to import
-
-    with written_together(folder) as new:
-        write_json(new / "report.json", result)
-        parts = [*first, *difference_picture(result, new), *rest, *run_pictures(result, runs, new)]
-        write_text(new / "report.md", report_markdown(parts))
-        write_text(new / "report.html", html_page(parts, runs, classes, entities))
-    print(report_markdown([*first, *rest]), end="")
+    _, text = write_report(folder, runs, classes)
+    print(text, end="")
     print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)
 
 

@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from transformers import (
@@ -38,7 +39,7 @@ from ner.corpus.selection import TrainingData, require_entities
 from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import has_case_markers, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
-from ner.encoder.encoding import IGNORED, Encoded, encode, require_embedded, window_size
+from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
 from ner.encoder.precision import (
     asked_precision,
     choose_precision,
@@ -195,7 +196,7 @@ def load_model(
     options, chosen = arguments.training, arguments.model
     with of_option("model_checkpoint"):
         model, tokenizer = load_for_training(
-            str(checkpoint or chosen.model_checkpoint), data.names, arguments.data.masked_training
+            str(checkpoint or chosen.model_checkpoint), data.names, arguments.data.removes_classes
         )
     if has_case_markers(tokenizer):
         log.info("case markers: the checkpoint has them")
@@ -215,7 +216,8 @@ def model_inputs(
     """The inputs of training and of validation. Raises `InputError` where the model has no embedding for one."""
     window, inputs = model.config.trained_window, []
     for split, s in (("train", data.train), ("validation", data.validation)):
-        encoded = encode(s.words, s.tags, s.lengths, tokenizer, window)
+        tags = np.where(s.unlabelled, np.int16(UNLABELLED), s.tags)
+        encoded = encode(s.words, tags, s.lengths, tokenizer, window)
         require_embedded(encoded, tokenizer, model, model.name_or_path)
         if len(encoded) > len(s):
             log.info("%s: %d sentences became %d windows of up to %d sub-tokens", split, len(s), len(encoded), window)

@@ -16,7 +16,6 @@ import transformers
 
 from benchmarks.detokeniser import joined
 from benchmarks.raw_text import Spans, f1, spans
-from benchmarks.tables import table
 from ner.files import write_json
 from ner.labels import classes_of
 from ner.scoring.error_analysis import entities_of
@@ -39,7 +38,8 @@ def main() -> None:
     rows = [[name, *(f"{own[c]:.1f}" if i < 3 else f"{own[c]:,}" for i, c in enumerate(COLUMNS))]
             for name, own in scores.items()]  # fmt: skip
     means = [f"{statistics.mean(own[c] for own in scores.values()):.1f}" for c in COLUMNS[:3]]
-    print(table(["run", *COLUMNS], [*rows, ["mean", *means, "", ""]]))
+    for cells in (["run", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *rows, ["mean", *means, "", ""]):
+        print(f"| {' | '.join(cells)} |")
 
 
 def scores_of(run: Path, split: str) -> dict[str, float]:

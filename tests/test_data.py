@@ -1,7 +1,10 @@
+import itertools
 import json
 import re
 from collections import Counter
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import trained_runs
 import yaml
@@ -13,10 +16,11 @@ import inference
 import train
 from arguments import DataArguments, parse
 from data import training_data
-from ner.corpus.audit import unbalanced
+from ner.corpus.audit import class_counts, unbalanced
 from ner.corpus.readers import read_raw
 from ner.corpus.sources import Source
 from ner.errors import InputError
+from ner.labels import MULTINERD_CLASSES
 
 
 @pytest.fixture
@@ -96,6 +100,100 @@ def test_upsampling_repeats_by_the_factor_and_not_its_square(small, masked):
     assert rows.count(["nothing"]) == 1
     assert prepared.rows["repeated"] == 6
     assert prepared.rows["training_rows"] == len(rows) == 11
+
+
+@pytest.mark.parametrize("more", [{}, {"upsample": True}])
+def test_words_of_removed_classes_are_left_out_of_the_loss(small, more):
+    as_o, ignore = (training_data(options(small, masked_training=True, masking=m, **more)) for m in ("as_O", "ignore"))
+    assert ignore.train.token_lists() == as_o.train.token_lists()
+    assert ignore.train.tag_lists() == as_o.train.tag_lists() and ignore.names == as_o.names
+    assert ignore.validation.tag_lists() == [["B-LOC", "O"]] and not ignore.validation.unlabelled.any()
+    assert ignore.train.words.filter(pa.array(ignore.train.unlabelled)).to_pylist() == ["bread"]
+    assert not as_o.train.unlabelled.any()
+    assert ignore.rows == as_o.rows | {"masked_words": 1}
+
+
+def test_sentences_with_a_removed_class_are_left_out(small, caplog):
+    caplog.set_level("INFO", "ner")
+    kept = ["PER", "DIS", "FOOD", "LOC"]
+    dropped = training_data(options(small, masked_training=True, masking="drop_sentences", selected_categories=kept))
+    assert dropped.train.token_lists() == [["Ada", "ate", "bread"], ["rabies", "kills", "bats"], ["nothing"]]
+    assert dropped.train.tag_lists() == [["B-PER", "O", "B-FOOD"], ["B-DIS", "O", "O"], ["O"]]
+    assert dropped.validation.tag_lists() == [["B-LOC", "B-FOOD"]] and len(dropped.names) == 9
+    assert {k: dropped.rows[k] for k in ("kept", "left_out", "repeated", "training_rows")} == {
+        "kept": 5, "left_out": 2, "repeated": 0, "training_rows": 3,
+    }  # fmt: skip
+    assert re.search("masking: 2 of 5 sentences contain ORG or ANIM or .*; they are left out", caplog.text)
+    upsampled = training_data(
+        options(small, masked_training=True, masking="drop_sentences", selected_categories=kept,
+                upsample=True, upsample_categories=["DIS"])
+    )  # fmt: skip
+    assert (upsampled.rows["repeated"], upsampled.rows["training_rows"]) == (1, 4)
+
+
+@pytest.mark.parametrize("removed", ["FOOD", "LOC", "PER DIS", "TIME PLANT EVE CEL MYTH"])
+def test_a_control_loses_as_many_sentences_and_similar_entities(removed, caplog):
+    """On the sample corpus: of each kept class about as many, and in all almost exactly as many."""
+    whole = training_data(DataArguments(dataset="sample"))
+    kept = [c for c in MULTINERD_CLASSES if c not in removed.split()]
+    masked = {"dataset": "sample", "masked_training": True, "selected_categories": kept}
+    dropped, control, again = (
+        training_data(DataArguments(**masked, masking=m)) for m in ("drop_sentences", "drop_others", "drop_others")
+    )
+    assert control.names == whole.names == control.validation.names
+    assert control.validation.tag_lists() == whole.validation.tag_lists()
+    assert control.train.token_lists() == again.train.token_lists()
+    assert control.rows == dropped.rows and dropped.rows["left_out"] > 50
+    all_, left, controlled = (class_counts(data.train) for data in (whole, dropped, control))
+    assert [all_[c] - controlled[c] for c in removed.split()] == [0] * len(removed.split())
+    lost = {c: (all_[c] - left[c], all_[c] - controlled[c]) for c in kept}
+    assert sum(b for _, b in lost.values()) == pytest.approx(sum(a for a, _ in lost.values()), rel=0.03)
+    assert all(abs(a - b) <= max(2, 0.15 * a) for a, b in lost.values()), lost
+    assert "similar" not in caplog.text
+
+
+def test_a_control_that_cannot_be_similar_says_so(tmp_path, caplog):
+    food, person = NAMES.index("B-FOOD"), NAMES.index("B-PER")
+    rows = [{"tokens": [f"w{i}"], "ner_tags": [food if i < 6 else person]} for i in range(12)]
+    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
+    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["in", "validation"], ["O", "O"])])
+    control = {"masked_training": True, "masking": "drop_others"}
+    assert training_data(options(tmp_path, **control)).train.token_lists() == [[f"w{i}"] for i in range(6)]
+    assert "this control loses 6 entities of the kept classes, and drop_sentences 0" in caplog.text
+    write_jsonl(tmp_path / "train/train_en.jsonl", rows[:11])
+    with pytest.raises(
+        InputError, match=r"--masking drop_others: found 5 .* expected at least .* 6; name more classes"
+    ):
+        training_data(options(tmp_path, **control))
+
+
+def test_a_share_of_the_mentions_is_masked_and_a_larger_share_adds_others():
+    """Whatever the other options; the classes stay, and nothing of validation is masked."""
+    whole = training_data(DataArguments(dataset="sample"))
+    tags = np.array([t for tags in whole.train.tag_lists() for t in tags])
+    removed = np.array([t[2:] in ("LOC", "FOOD") for t in tags])
+    kept = [c for c in MULTINERD_CLASSES if c not in ("LOC", "FOOD")]
+
+    def masked(share: float, masking: str = "as_O", kept: list[str] = kept) -> np.ndarray:
+        chosen = {"masked_training": True, "masked_share": share, "masking": masking, "selected_categories": kept}
+        found = training_data(DataArguments(dataset="sample", **chosen))
+        assert found.names == whole.names and found.validation.tag_lists() == whole.validation.tag_lists()
+        own = np.array([t for tags in found.train.tag_lists() for t in tags])
+        changed = own != tags
+        assert set(own[changed]) <= {"O"} and not (changed & ~removed).any()
+        inside = np.flatnonzero(np.char.startswith(tags, "I-") & removed)
+        assert (changed[inside] == changed[inside - 1]).all()  # whole mentions
+        assert found.rows["masked_words"] == changed.sum()
+        assert (found.train.unlabelled == (changed if masking == "ignore" else False)).all()
+        return changed
+
+    shares = [masked(share) for share in (0, 0.25, 0.5, 0.75)]
+    begins = np.char.startswith(tags, "B-") & removed
+    assert [each[begins].mean() for each in shares] == pytest.approx([0, 0.25, 0.5, 0.75], abs=0.05)
+    assert not any((smaller & ~larger).any() for smaller, larger in itertools.pairwise(shares))
+    assert (masked(0.5, "ignore") == shares[2]).all()
+    alone = masked(0.5, kept=[*kept, "FOOD"])
+    assert (alone == shares[2] & np.isin(tags, ["B-LOC", "I-LOC"])).all()
 
 
 def test_as_many_other_sentences_are_repeated_as_a_control(tmp_path, caplog):

@@ -155,7 +155,9 @@ def test_a_report_replaces_only_a_report(tmp_path, fails, monkeypatch):
     report.main([str(run), "--output_dir", str(out)])
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     other = write_run(tmp_path / "other", with_noise(sentences(random.Random(1)), 0.3, 1))
-    monkeypatch.setattr(report, "html_page", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "ner.report.page.html_page", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(OSError):
         report.main([str(other), "--output_dir", str(out)])
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before

@@ -8,9 +8,9 @@ import pytest
 from conftest import ROOT
 
 # What a person runs, and what these commands share: their options, an experiment's rows, the metric.
-COMMANDS, SHARED = {"train", "inference", "report", "hub", "demo"}, {"arguments", "data", "metrics"}
+COMMANDS, SHARED = {"train", "inference", "report", "hub", "study", "demo"}, {"arguments", "data", "metrics"}
 # Each imports only from itself and from those after it; "" is ner/ itself.
-ROOMS = ("report", "training", "tagging", "encoder", "runs", "corpus", "scoring", "")
+ROOMS = ("study", "report", "training", "tagging", "encoder", "runs", "corpus", "scoring", "")
 TORCH = {"torch", "transformers", "accelerate"}
 PLACES = ("*.md", "docs/*.md", "benchmarks/*.md", "sample/*.md", "examples/*.md", "results/**/README.md")
 PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))

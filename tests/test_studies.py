@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ner.encoder.encoding import IGNORED, Encoded
 from ner.training.losses import crf_loss
-from studies import levers, sweep
+from studies import levers
 from studies.losses import LOSSES
 from studies.soup import Soup
 
@@ -88,15 +88,3 @@ def test_a_soup_is_the_mean_of_its_members(restart):
     assert [rate for _, rate, _ in seen] == [1, 0.75, 0.5, 0.25] * 2  # a ninth update would not divide by two members
     assert seen[3][2] == 2.5 and seen[4][0] == (5 if restart else 2.5)
     assert model.weight.item() == (2.5 + seen[7][2]) / 2
-
-
-def test_the_comparison_has_differences_with_their_errors():
-    def setting(*f1: float) -> dict:
-        seeds = {str(n): {"updates": 10, "f1": {"micro": f, "ANIM": f, "DIS": f}} for n, f in enumerate(f1)}
-        return {"options": "", "seeds": seeds}
-
-    text = sweep.comparison({"base": setting(0.80, 0.82), "other": setting(0.83, 0.85, 0.84), "once": setting(0.9)})
-    assert "| base | 2 | 10 | 81.0 | 81.0 | 81.0 |" in text
-    # Three degrees of freedom: squares of 2 and of 2, a deviation of (4 / 3)**0.5.
-    assert "| other | 3 | 10 | 84.0 (+3.0 ± 1.1) |" in text
-    assert "| once | 1 | 10 | 90.0 (+9.0 ± 1.4) |" in text

@@ -152,6 +152,42 @@ def test_each_config_trains(config, corpus, encoders, tmp_path):
     assert (read_json(tmp_path / "environment.json")["rows"]["repeated"] > 0) == ("upsampled" in config)
 
 
+def test_each_way_to_remove_classes_gives_its_run_and_card(corpus, encoders, tmp_path):
+    def trained(name: str, *more: object) -> tuple[dict, dict, str]:
+        train.main(argv(corpus, encoders["bert"], tmp_path / name, "--max_steps", 2, *more))
+        card = " ".join((tmp_path / name / "README.md").read_text().split())
+        return read_json(tmp_path / name / "config.json"), read_json(tmp_path / name / "environment.json")["rows"], card
+
+    masked = ("--masked_training", "true")
+    common = ("--selected_categories", "PER", "ORG", "LOC", "FOOD", "DIS", *masked)
+    ways = ("as_O", "ignore", "drop_sentences", "drop_others")
+    found = {way: trained(way, *common, "--masking", way) for way in ways}
+    assert {way: (config["masked_training"], len(config["id2label"])) for way, (config, *_) in found.items()} == {
+        "as_O": (True, 11), "ignore": (True, 11), "drop_sentences": (True, 11), "drop_others": (False, 31),
+    }  # fmt: skip
+    left_out, words = found["drop_others"][1]["left_out"], found["ignore"][1]["masked_words"]
+    assert left_out == found["drop_sentences"][1]["left_out"] > 0 and "left_out" not in found["as_O"][1]
+    for way, text in {
+        "as_O": "listed below was labelled `O`, so", "ignore": "listed below was left out of the loss, so",
+        "drop_sentences": f"the {left_out} training sentences with a class that is not listed below were left out, so",
+        "drop_others": f"on all classes of the data. It is a control: {left_out} training sentences without ANIM, BIO,",
+    }.items():  # fmt: skip
+        assert text in found[way][2]
+    assert differ_by(tmp_path / "as_O", tmp_path / "ignore") > 0
+    crf = trained("crf", *common, "--masking", "ignore", "--crf_loss", "true")
+    assert crf[1]["masked_words"] == words and differ_by(tmp_path / "crf", tmp_path / "ignore") > 0
+    half = trained("half", *common, "--masked_share", 0.5)
+    assert half[0]["masked_training"] is False and 0 < half[1]["masked_words"] < words
+    assert (
+        f"VEHI in the training sentences, 50 %, chosen at random, were labelled `O` ({half[1]['masked_words']} words)"
+        in half[2]
+    )
+    trained("default")
+    for masking in ("as_O", "ignore"):
+        trained(f"none_{masking}", *masked, "--masking", masking, "--masked_share", 0)
+        assert differ_by(tmp_path / "default", tmp_path / f"none_{masking}") == 0
+
+
 def test_a_new_label_set_gets_a_new_classifier(run, corpus, tmp_path):
     more = ("--max_steps", "1", "--learning_rate", "0", "--masked_training", "true")
     categories = ("--selected_categories", "PER", "ORG", "LOC", "FOOD", "DIS")

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError
-from ner.labels import classes_of, label_names, lookup_table
+from ner.labels import classes_of, label_names, lookup_table, ranges, spans
 
 log = logging.getLogger("ner")
 
@@ -94,6 +94,80 @@ def capped(sentences: Sentences, limit: int | None) -> Sentences:
 def mask(sentences: Sentences, kept_classes: Sequence[str]) -> Sentences:
     """The sentences for experiment B: all other classes become `O` and leave the label set."""
     return sentences.with_names(label_names([c for c in classes_of(sentences.names) if c in kept_classes]))
+
+
+def words_of_mentions(sentences: Sentences, classes: Sequence[str], share: float) -> np.ndarray:
+    """True [token] for the words of a share of the classes' mentions, chosen at random.
+
+    Each position has its own random number, whatever the options. So the same mentions are chosen at each call, and a
+    larger share adds others to them.
+    """
+    mentions = spans(sentences.tags, sentences.lengths, sentences.names)
+    numbers = np.random.default_rng(0).random(len(sentences.tags))
+    of_classes = np.array([name in classes for name in classes_of(sentences.names)], dtype=bool)
+    chosen = of_classes[mentions.class_index] & (numbers[mentions.start] < share)
+    words = np.zeros(len(sentences.tags), dtype=bool)
+    words[ranges(mentions.start[chosen], (mentions.end - mentions.start)[chosen])] = True
+    number, names = of_classes[mentions.class_index].sum(), " or ".join(classes)
+    log.info("masking: %d words, in %d of the %d mentions of %s", words.sum(), chosen.sum(), number, names)
+    return words
+
+
+def without_sentences(sentences: Sentences, classes: Sequence[str], others: bool) -> Sentences:
+    """The sentences without those that contain one of the classes.
+
+    If `others`, as many of the other sentences are left out instead, with similar numbers of entities of each remaining
+    class; the same ones at each call. Raises `InputError` if there are too few others.
+    """
+    left_out = contains(sentences, classes)
+    count, names = int(left_out.sum()), " or ".join(classes)
+    used = "as many others" if others else "they"
+    log.info("masking: %d of %d sentences contain %s; %s are left out", count, len(sentences), names, used)
+    if others:
+        if 2 * count > len(sentences):
+            raise InputError(
+                f"--masking drop_others: found {len(sentences) - count:,} training sentences without a class that "
+                f"masking removes; expected at least as many as those with one, {count:,}; name more classes in "
+                "--selected_categories"
+            )
+        left_out = similar_sentences(sentences, left_out, classes)
+    return sentences.select(np.flatnonzero(~left_out))
+
+
+def similar_sentences(sentences: Sentences, like: np.ndarray, without: Sequence[str]) -> np.ndarray:
+    """True [sentence] for as many sentences not in `like` [sentence] as are in it, with similar entities.
+
+    Each sentence of `like` gets the unused one nearest to its numbers of entities of each class, those of `without`
+    aside. What a pair differs by is made up for by the pairs after it, so that the totals are similar too. Of sentences
+    with equal numbers, which one is used is random, and the same at each call. Warns where the totals differ by more
+    than 5 %.
+    """
+    classes = classes_of(sentences.names)
+    mentions = spans(sentences.tags, sentences.lengths, sentences.names)
+    sentence = np.repeat(np.arange(len(sentences)), sentences.lengths)[mentions.start]
+    counts = np.zeros((len(sentences), len(classes)))
+    np.add.at(counts, (sentence, mentions.class_index), 1)
+    counts = counts[:, [name not in without for name in classes]]
+    weights = 1 / np.maximum(counts.sum(axis=0), 1)  # an entity too many weighs more in a rarer class
+
+    numbers, group = np.unique(counts, axis=0, return_inverse=True)  # sentences with equal numbers are a group
+    rng = np.random.default_rng(0)
+    unused = [rng.permutation(np.flatnonzero(~like & (group == i))).tolist() for i in range(len(numbers))]
+    used_up = np.array([0 if rows else np.inf for rows in unused])
+    owed, chosen = np.zeros(counts.shape[1]), np.zeros(len(sentences), dtype=bool)
+    for wanted in sorted(counts[like].tolist(), key=sum, reverse=True):  # first those that are hardest to match
+        owed += wanted
+        nearest = (np.square(numbers - owed) @ weights + used_up).argmin()
+        chosen[unused[nearest].pop()] = True
+        owed -= numbers[nearest]
+        if not unused[nearest]:
+            used_up[nearest] = np.inf
+
+    lost, expected = counts[chosen].sum(), counts[like].sum()
+    if abs(lost - expected) > 0.05 * expected:
+        log.warning("masking: this control loses %d entities of the kept classes, and drop_sentences %d: too few "
+                    "sentences are similar", lost, expected)  # fmt: skip
+    return chosen
 
 
 def contains(sentences: Sentences, classes: Sequence[str]) -> np.ndarray:

@@ -16,7 +16,8 @@ class Sentences:
     """The sentences of a split. `table` has the columns tokens (list of string), tags (list of int16) and lang, each in
     one chunk.
 
-    A tag is an index into `names`, the label names.
+    A tag is an index into `names`, the label names. A fourth column, `unlabelled` (list of bool), is there if some
+    words have no label to learn: their tag is `O`, and `unlabelled` is true.
     """
 
     table: pa.Table
@@ -40,6 +41,13 @@ class Sentences:
         return pc.list_flatten(self.table["tags"].chunk(0)).to_numpy(zero_copy_only=False)
 
     @cached_property
+    def unlabelled(self) -> np.ndarray:
+        """True for the words without a label to learn, shape [token]."""
+        if "unlabelled" not in self.table.column_names:
+            return np.zeros(len(self.tags), dtype=bool)
+        return pc.list_flatten(self.table["unlabelled"].chunk(0)).to_numpy(zero_copy_only=False)
+
+    @cached_property
     def lengths(self) -> np.ndarray:
         """Tokens of each sentence, int64 of shape [sentence]."""
         return pc.list_value_length(self.table["tokens"]).to_numpy().astype(np.int64)
@@ -57,6 +65,14 @@ class Sentences:
         """The same sentences with the label set `names`; a label that it lacks becomes `O`."""
         table = self.table.set_column(1, "tags", list_column(lookup_table(self.names, names)[self.tags], self.lengths))
         return Sentences(table, names)
+
+    def without_labels(self, words: np.ndarray, unlabelled: bool) -> "Sentences":
+        """The same sentences with `O` for the tags of the `words` [token]; they are `unlabelled`, or labelled `O`."""
+        tags = list_column(np.where(words, np.int16(self.names.index("O")), self.tags), self.lengths)
+        table = self.table.set_column(1, "tags", tags)
+        if unlabelled:
+            table = table.append_column("unlabelled", list_column(words, self.lengths))
+        return Sentences(table, self.names)
 
     def token_lists(self) -> list[list[str]]:
         """The tokens of each sentence."""

@@ -18,7 +18,8 @@ from ner.encoder.case_markers import RULES
 from ner.errors import InputError
 from ner.labels import ranges
 
-IGNORED = -100  # the label of positions that the loss and the scores pass over
+IGNORED = -100  # the label of positions where no word begins, which the loss and the scores pass over
+UNLABELLED = -101  # the label of a training word whose label the loss is not to learn: it may be any
 SEQUENCE = 1_000  # words the tokenizer takes as one sequence
 SENTENCES = 20_000  # of a block that is put together at once
 LEAST_WINDOW = 4  # sub-tokens: two special ones, and two of the text

@@ -19,13 +19,14 @@ from ner.scoring.significance import ALPHA, differences, holm, seed_comparison, 
 
 # Arguments that an experiment varies, that change no number, or that show in the environment.
 NOT_COMPARED = {
-    "masked_training", "selected_categories", "upsample", "upsample_categories", "upsample_factor",
-    "upsample_at_random", "seed", "output_dir", "bf16", "fp16",
+    "masked_training", "selected_categories", "masking", "masked_share", "upsample", "upsample_categories",
+    "upsample_factor", "upsample_at_random", "seed", "output_dir", "bf16", "fp16",
 }  # fmt: skip
 ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
     "accelerators", "git_commit",
 )  # fmt: skip
+AS_O = "with the other classes as O"
 MOST_OPTIONS = 3  # that the text about an experiment names
 SCORING = ("precision", "constrained_decoding", "data_fingerprint")
 
@@ -89,12 +90,16 @@ def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
     firsts = [runs[members[0]] for members in experiments]
     differing = differing_options(firsts)
     others = [name for name in differing if name not in NOT_COMPARED]
+    ways = {masking_text(run) for run in firsts}
     texts = []
     for members, run in zip(experiments, firsts, strict=True):
         parts = []
         if any(run.classes != each.classes for each in firsts):
-            unmasked = run.args.get("masked_training") is False
-            parts.append(f"on all {len(run.classes)} classes" if unmasked else f"on {class_names(run.classes)}")
+            partly = run.args.get("masking") == "drop_others" or run.args.get("masked_share", 1) < 1
+            whole = partly or run.args.get("masked_training") is False
+            parts.append(f"on all {len(run.classes)} classes" if whole else f"on {class_names(run.classes)}")
+        if masking_text(run) and len(ways) > 1 and ways != {"", AS_O}:
+            parts.append(masking_text(run))
         if run.args.get("upsample") and any(name.startswith("upsample") for name in differing):
             rare, times = " or ".join(run.args["upsample_categories"]), run.args["upsample_factor"]
             random = "as many random sentences as have" if run.args.get("upsample_at_random") else "each sentence with"
@@ -107,6 +112,22 @@ def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
         parts += [f"with the options and the seed of {name}, so it is not another seed" for name in repeated[:1]]
         texts.append(", ".join(parts))
     return texts
+
+
+def masking_text(run: Run) -> str:
+    """How the training of a run removed classes, in words; empty if it did not."""
+    if not run.args.get("masked_training"):
+        return ""
+    masking, share = run.args.get("masking", "as_O"), run.args.get("masked_share", 1)
+    if masking == "drop_sentences":
+        return "without the sentences that contain another class"
+    removed = class_names([c for c in run.classes if c not in run.args.get("selected_categories", [])])
+    if masking == "drop_others":
+        return f"without other sentences, as many as contain {removed}"
+    how = "left out of the loss" if masking == "ignore" else "as O"
+    if share < 1:
+        return f"with {100 * share:g} % of the mentions of {removed} {how}"
+    return AS_O if masking == "as_O" else f"with the other classes {how}"
 
 
 def differing_options(runs: list[Run]) -> list[str]:

@@ -7,36 +7,63 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ner.errors import printable
+from ner.files import write_json, write_text, written_together
 from ner.markdown import escape
+from ner.report.comparison import comparison, entities_by_run
 from ner.report.run_reader import Run
-from ner.report.tables import Part
+from ner.report.tables import Part, confidence_table, opening, tables
 from ner.scoring.error_analysis import KINDS, Entities, Entity
 
+TITLE = "Comparison of runs"
 MAX_SENTENCES = 20_000  # of a page, which a browser then opens in a second or two
 
 
-def report_markdown(parts: list[Part]) -> str:
-    """The report in Markdown; pictures are named relative to the report's folder."""
-    return templates().get_template("report.md.j2").render(parts=parts)
+def write_report(folder: Path, runs: list[Run], classes: list[str]) -> tuple[dict[str, Any], str]:
+    """Writes the comparison of runs on some classes as report.html, report.md, report.json and pictures, all together.
+
+    Returns the content of report.json, and the tables in Markdown.
+    """
+    from ner.report.pictures import difference_picture, run_pictures  # matplotlib takes a while to import
+
+    entities = entities_by_run(runs, classes)
+    result = comparison(runs, classes, entities)
+    first, rest = opening(result), [*tables(result), *confidence_table(runs)]
+    with written_together(folder) as new:
+        write_json(new / "report.json", result)
+        parts = [*first, *difference_picture(result, new), *rest, *run_pictures(result, runs, new)]
+        write_text(new / "report.md", report_markdown(parts, TITLE))
+        write_text(new / "report.html", html_page(parts, TITLE, sentence_data(runs, classes, entities)))
+    return result, report_markdown([*first, *rest], TITLE)
 
 
-def html_page(parts: list[Part], runs: list[Run], classes: list[str], entities: list[Entities]) -> str:
-    """The page: the parts of a report in their order, then the sentences with the `entities` of each run.
+def report_markdown(parts: list[Part], title: str) -> str:
+    """The parts of a report in Markdown; pictures are named relative to the report's folder."""
+    return templates().get_template("report.md.j2").render(parts=parts, title=title)
 
-    All text of the sentences is in one block of JSON. The page makes text nodes of it. If there are very
-    many, it has those with the most errors over all runs, and ties are broken at random.
+
+def html_page(parts: list[Part], title: str, data: dict[str, Any] | None = None) -> str:
+    """The page: the parts of a report in their order, then, if there are some, the sentences in `data`.
+
+    All text of the sentences is in one block of JSON. The page makes text nodes of it.
+    """
+    return templates().get_template("report.html.j2").render(parts=parts, title=title, data=data)
+
+
+def sentence_data(runs: list[Run], classes: list[str], entities: list[Entities]) -> dict[str, Any]:
+    """The sentences with the `entities` of each run, for the page. If there are very many, they are those with the most
+    errors over all runs, and ties are broken at random.
     """
     count = len(runs[0].tokens)
     wrong = np.array([sum(len(each.errors[i]) for each in entities) for i in range(count)])
     order = np.lexsort([np.random.default_rng(0).random(count), -wrong])
     shown = np.sort(order[:MAX_SENTENCES]).tolist()
-    data = {
+    return {
         "runs": [run.name for run in runs],
         "classes": classes,
         "kinds": list(KINDS),
         "sentences": [sentence_row(i, runs[0], classes, entities) for i in shown],
+        "of": count,
     }
-    return templates().get_template("report.html.j2").render(parts=parts, data=data, sentences=count)
 
 
 def templates() -> Environment:

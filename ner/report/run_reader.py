@@ -19,7 +19,7 @@ NOT_THE_EXPERIMENT = ("seed", "output_dir")  # arguments in which runs of one ex
 
 @dataclass(frozen=True)
 class Run:
-    """The scored test split of a run, and what its folder records."""
+    """A scored split of a run, by default the test split, and what its folder records."""
 
     name: str
     tokens: list[list[str]]  # of each sentence
@@ -29,7 +29,7 @@ class Run:
     classes: list[str]  # that the checkpoint knows, or if that is not recorded, those of the tags
     args: dict[str, Any]
     environment: dict[str, Any]
-    metrics: dict[str, Any]  # of the test split, empty if there is no metrics.json
+    metrics: dict[str, Any]  # of the split, empty if there is no metrics.json
     seen: set[tuple[str, str]] | None  # class and surface form of each training entity, None if not recorded
 
     def counts(self, classes: list[str]) -> Counts:
@@ -40,8 +40,9 @@ class Run:
         return counts_of_ids(table[gold], table[predicted], lengths, classes)
 
 
-def read_runs(folders: list[Path]) -> list[Run]:
-    """The runs in some folders, named by the folders, or where these share a name, by where they are.
+def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
+    """The runs in some folders, as they were scored on a split. They are named by the folders, or where these share a
+    name, by where they are.
 
     Raises `InputError` as `read_run` does, and for a folder that is given twice.
     """
@@ -52,18 +53,18 @@ def read_runs(folders: list[Path]) -> list[Run]:
     if len(set(names)) < len(names):
         above = os.path.commonpath([path.parent for path in paths])
         names = [str(path.relative_to(above)) for path in paths]
-    return [read_run(path, name) for path, name in zip(folders, names, strict=True)]
+    return [read_run(path, name, split) for path, name in zip(folders, names, strict=True)]
 
 
-def read_run(folder: Path, name: str) -> Run:
-    """The run in a folder, under a name.
+def read_run(folder: Path, name: str, split: str = "test") -> Run:
+    """The run in a folder, as it was scored on a split, under a name.
 
     Raises `InputError` for a folder without predictions, for a line that is not a prediction, for scores that the
     predictions do not give, and for records that cannot be used.
     """
-    path = folder / "test" / PREDICTIONS
+    path = folder / split / PREDICTIONS
     rows = prediction_rows(path)
-    require_scores_of(rows, folder / "test")
+    require_scores_of(rows, folder / split)
     gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
     used = classes_of({tag for tags in (*gold, *predicted) for tag in tags})
     labels = optional_json(folder / "config.json").get("id2label", {})
@@ -83,7 +84,7 @@ def read_run(folder: Path, name: str) -> Run:
         classes,
         args=recorded_args(folder),
         environment=optional_json(folder / "environment.json"),
-        metrics=optional_json(folder / "test" / METRICS),
+        metrics=optional_json(folder / split / METRICS),
         seen=training_surfaces(folder / SURFACES),
     )
 

@@ -1,13 +1,17 @@
 """What a training minimizes. Each loss is a function that transformers' Trainer calls with the words of a whole batch,
 which several steps of accumulation or processes may share.
+
+Words whose label is `UNLABELLED` teach nothing. They count as words in the mean all the same: so each other word weighs
+as much as it would if they were labelled.
 """
 
 import torch
 from torch.nn import functional
 
-from ner.encoder.encoding import IGNORED
+from ner.encoder.encoding import IGNORED, UNLABELLED
 
 CROSS_ENTROPY = 1.0  # its weight in the CRF loss, beside 1 for the sequences; studies/levers.py varies it
+IMPOSSIBLE = -1e6  # the score of a label that is excluded: finite, so that no gradient becomes NaN
 
 
 def mean_loss(
@@ -19,8 +23,9 @@ def mean_loss(
 ) -> torch.Tensor:
     """Cross-entropy as the mean over words."""
     logits = outputs["logits"].flatten(0, 1).float()
+    targets = labels.where(labels != UNLABELLED, IGNORED).flatten()
     total = functional.cross_entropy(
-        logits, labels.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
+        logits, targets, ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
     )
     return per_word(total, labels, num_items_in_batch)
 
@@ -39,7 +44,8 @@ def crf_loss(
     allowed or not. It leaves the best label of a single word free to break the rules, because decoding never takes it.
     The second keeps that label right for programs that decode word by word, as transformers' `pipeline` does. A gold
     `I-` label that continues no entity of its class counts as `B-`. Each window of a long sentence is a sequence of its
-    own.
+    own. With unlabelled words, the probability is that of all sequences with the gold tags at the other words (Tsuboi
+    et al. 2008).
     """
     words = labels != IGNORED
     place = (words.cumsum(1) - 1)[words]
@@ -52,9 +58,15 @@ def crf_loss(
     previous = torch.cat([gold.new_zeros(1), gold[:-1]]).where(place > 0, 0)
     opens = (gold > 0) & (gold % 2 == 0) & (previous != gold) & (previous != gold - 1)
     gold = torch.where(opens, gold - 1, gold)
-    of_gold = scores[row, place, gold].sum()
-    of_sequences = log_partition(scores, lengths).sum() - of_gold
-    of_words = torch.logsumexp(scores[row, place], 1).sum() - of_gold
+    labelled = gold != UNLABELLED
+    of_gold = of_gold_sequences = scores[row[labelled], place[labelled], gold[labelled]].sum()
+    if not labelled.all():
+        excluded = torch.zeros_like(scores, dtype=torch.bool)
+        excluded[row[labelled], place[labelled]] = True
+        excluded[row[labelled], place[labelled], gold[labelled]] = False
+        of_gold_sequences = log_partition(scores.masked_fill(excluded, IMPOSSIBLE), lengths).sum()
+    of_sequences = log_partition(scores, lengths).sum() - of_gold_sequences
+    of_words = torch.logsumexp(scores[row[labelled], place[labelled]], 1).sum() - of_gold
     total = (of_sequences + cross_entropy * of_words) / (1 + cross_entropy)
     return per_word(total, labels, num_items_in_batch)
 

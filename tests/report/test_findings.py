@@ -106,7 +106,7 @@ def test_the_finding_names_the_languages_with_a_difference(de, expected):
 
 
 def test_cells_do_not_contradict_the_verdict_and_say_what_is_missing():
-    text = report_markdown(tables(result(B=(NONE, NOT_AFTER_HOLM, UNTESTED))))
+    text = report_markdown(tables(result(B=(NONE, NOT_AFTER_HOLM, UNTESTED))), "Title")
     assert "| class | difference | 95 % interval | verdict | p | p (Holm) | gold entities |" in text
     assert "| macro | +1.0 | 0.0 to 2.0 | described only | 0.010 |  |  |" in text
     assert "| PER | -6.1 | -10.9 to -1.9 | not after Holm | 0.020 | 0.120 | 1,200 |" in text
@@ -137,7 +137,7 @@ def test_p_is_shown_on_its_side_of_005(p):
 
 def test_what_explains_a_table_comes_after_it():
     """And so do the glosses of the verdicts."""
-    sections = report_markdown(tables(result(B=(NONE, NOT_AFTER_HOLM, UNTESTED)))).split("\n## ")[1:]
+    sections = report_markdown(tables(result(B=(NONE, NOT_AFTER_HOLM, UNTESTED))), "Title").split("\n## ")[1:]
     assert len(sections) == 4
     for section in sections:
         blocks = section.strip().split("\n\n")[1:]

@@ -4,7 +4,7 @@ import json
 import random
 from pathlib import Path
 
-from scored_runs import CLASSES, report_of, sentences, with_noise, write_run
+from scored_runs import CLASSES, report_of, sentences, with_noise, without, write_run
 
 ENVIRONMENT = {
     "python": "3.11.7", "packages": {"torch": "2.13.0", "numpy": "2.4.6"}, "threads": 1, "accelerators": [],
@@ -56,6 +56,30 @@ def test_the_report_says_what_the_experiments_are(tmp_path, capsys):
     assert parts[3].startswith(
         f"All scores are on the same 80 test sentences, with {entities} entities of PER and LOC."
     )
+
+
+def test_the_report_says_how_classes_were_removed(tmp_path):
+    kept, two = {"selected_categories": ["PER", "LOC"]}, without(ROWS, "ORG")
+    whole = write_run(
+        tmp_path / "whole", ROWS, CLASSES, masked_training=False, masking="as_O", masked_share=1.0, **kept
+    )
+    ways = {
+        ("as_O", 1.0): "on PER and LOC, with the other classes as O",
+        ("ignore", 1.0): "on PER and LOC, with the other classes left out of the loss",
+        ("drop_sentences", 1.0): "on PER and LOC, without the sentences that contain another class",
+        ("drop_others", 1.0): "on all 3 classes, without other sentences, as many as contain ORG",
+        ("as_O", 0.25): "on all 3 classes, with 25 % of the mentions of ORG as O",
+        ("ignore", 0.5): "on all 3 classes, with 50 % of the mentions of ORG left out of the loss",
+    }
+    runs = []
+    for (masking, share), text in ways.items():
+        lacks = text.startswith("on PER")
+        options = {"masked_training": True, "masking": masking, "masked_share": share, **kept}
+        rows, classes = (two, ["PER", "LOC"]) if lacks else (ROWS, CLASSES)
+        runs.append(write_run(tmp_path / f"{masking}{share}", rows, classes, **options))
+    result = report_of(tmp_path, whole, *runs)
+    assert [group["trained"] for group in result["groups"]] == ["on all 3 classes", *ways.values()]
+    assert result["differing"] == []
 
 
 def test_many_differences_stay_readable(tmp_path, capsys):

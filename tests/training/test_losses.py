@@ -10,7 +10,7 @@ from torch.nn import functional
 from trained_runs import argv, differ_by, read_json
 
 import train
-from ner.encoder.encoding import IGNORED
+from ner.encoder.encoding import IGNORED, UNLABELLED
 from ner.training.losses import CROSS_ENTROPY, crf_loss, log_partition, mean_loss
 
 LABELS = torch.tensor([[IGNORED, 0, 1, 2], [IGNORED, 3, IGNORED, IGNORED], [IGNORED] * 4])
@@ -80,6 +80,53 @@ def test_a_gold_entity_that_begins_with_inside_counts_as_one_that_begins():
     assert crf_loss({"logits": scores}, torch.tensor([[0, 2, 2, 4]])) != crf_loss(
         {"logits": scores}, torch.tensor([[0, 1, 1, 3]])
     )
+
+
+PARTLY = torch.tensor([[IGNORED, UNLABELLED, 1, 2], [3, IGNORED, UNLABELLED, 4], [IGNORED, 1, UNLABELLED, UNLABELLED]])
+
+
+def test_unlabelled_words_may_have_any_label_in_the_crf_loss():
+    """An `I-` label after an unlabelled word begins an entity, as it does after the removed entity."""
+    scores = logits(3, 4, 5).requires_grad_()
+    expected, marginals = 0.0, []
+    for sentence, ids in zip(scores.detach(), PARTLY, strict=True):
+        gold = [{4: 3}.get(id_, id_) for id_ in ids[ids != IGNORED].tolist()]
+        each = each_sequence(sentence[ids != IGNORED])
+        right = {s for s in each if all(g in (UNLABELLED, id_) for g, id_ in zip(gold, s, strict=True))}
+        total, of_right = sum(map(math.exp, each.values())), sum(math.exp(each[s]) for s in right)
+        expected += math.log(total / of_right)
+        for word, label in itertools.product(range(3), range(5)):
+            of_label = {s: math.exp(score) for s, score in each.items() if s[word] == label}
+            marginals.append(
+                sum(of_label.values()) / total - sum(of_label[s] for s in right & of_label.keys()) / of_right
+            )
+    loss = crf_loss({"logits": scores}, PARTLY, cross_entropy=0)
+    assert loss.item() == pytest.approx(expected / 9, rel=1e-5)
+    (9 * loss).backward()
+    assert scores.grad[PARTLY != IGNORED].flatten().tolist() == pytest.approx(marginals, abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_unlabelled_words_teach_nothing_and_count_in_the_mean(share):
+    scores = logits(3, 4, 5).requires_grad_()
+    labelled = (PARTLY != IGNORED) & (PARTLY != UNLABELLED)
+    of_words = mean_loss({"logits": scores}, PARTLY, label_smoothing=share)
+    expected = functional.cross_entropy(scores[labelled], PARTLY[labelled], reduction="sum", label_smoothing=share) / 9
+    assert of_words.item() == pytest.approx(expected.item(), rel=1e-6)
+    of_words.backward()
+    assert not scores.grad[PARTLY == UNLABELLED].any() and scores.grad[labelled].all()
+    of_sequences = crf_loss({"logits": scores}, PARTLY, cross_entropy=0)
+    both = crf_loss({"logits": scores}, PARTLY.where(PARTLY != 4, 3), cross_entropy=0.5)
+    of_words = mean_loss({"logits": scores}, PARTLY.where(PARTLY != 4, 3), label_smoothing=0)
+    assert both.item() == pytest.approx((of_sequences + 0.5 * of_words).item() / 1.5, rel=1e-5)
+
+
+def test_long_sentences_and_large_scores_leave_the_crf_loss_finite():
+    scores = (100 * logits(2, 300, 31)).requires_grad_()
+    labels = torch.zeros(2, 300, dtype=torch.long)
+    labels[0, 5:9], labels[1] = torch.tensor([1, 2, UNLABELLED, 2]), UNLABELLED
+    crf_loss({"logits": scores}, labels, cross_entropy=0).backward()
+    assert scores.grad.isfinite().all() and not scores.grad[1].any()
 
 
 def test_a_batch_without_words_has_no_loss_but_a_gradient():

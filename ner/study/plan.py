@@ -1,0 +1,191 @@
+"""The runs that a study file asks for, and what their number can find. No torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ner.errors import InputError, nearest
+from ner.files import PlainLoader, read_as
+from ner.scoring.removal_design import balanced_blocks
+from ner.scoring.significance import ALPHA, SeedComparison
+
+KEYS = {
+    "question", "program", "datasets", "encoders", "common", "settings", "grid", "removal", "seeds", "comparisons",
+    "split", "spread", "threads",
+}  # fmt: skip
+PERCENT_POINT = 0.01
+WHOLE = "all"  # the setting of a removal study that removes no class
+
+
+class TextLoader(PlainLoader):
+    """Loads YAML with every value as its text, as the parser of options takes it: `no` and `3e-4` stay as they are."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run: where it is below the study's folder, `[DATASET/][ENCODER/]SETTING-SEED`, and its words for `train.py`."""
+
+    group: str
+    setting: str
+    seed: int
+    words: list[str]
+
+    @property
+    def name(self) -> str:
+        """The place of the run below the study's folder."""
+        return f"{self.group}/{self.setting}-{self.seed}".lstrip("/")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file. `comparisons` names the settings that each report compares, the first one being the baseline.
+
+    `split` is the one that is scored. `spread` is the standard deviation over seeds, in points, that is assumed of each
+    score where no runs show it. Each run has `threads` threads, so that its numbers do not depend on how many runs are
+    made at a time.
+    """
+
+    name: str
+    question: str
+    program: str
+    runs: list[PlannedRun]
+    comparisons: dict[str, list[str]]
+    split: str
+    spread: dict[str, float]
+    threads: int
+    removable: list[str]
+
+    def runs_of(self, group: str, setting: str) -> list[PlannedRun]:
+        """The runs of a setting in a group, one for each seed."""
+        return [run for run in self.runs if (run.group, run.setting) == (group, setting)]
+
+    @property
+    def groups(self) -> list[str]:
+        """The data set and the encoder of each group of runs that are compared, empty if there is one of each."""
+        return list(dict.fromkeys(run.group for run in self.runs))
+
+
+def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str] | None = None) -> Study:
+    """The study in a YAML file, with other data sets or encoders if they are given.
+
+    Raises `InputError` for keys and values that a study does not have.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a study, such as studies/masking.yaml")
+    content = read_as(path, partial(yaml.load, Loader=TextLoader))
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: found no mapping; expected the keys of a study, such as settings and seeds")
+    for key in content:
+        if key not in KEYS:
+            raise InputError(f"{path}: found the key {key!r}; expected {', '.join(sorted(KEYS))}{nearest(key, KEYS)}")
+    removal = mapping(path, content, "removal")
+    settings = mapping(path, content, "settings") | grid(mapping(path, content, "grid"))
+    if not settings and not removal:
+        raise InputError(f"{path}: found no settings; expected at least one, a name with options of train.py")
+    seeds = content.get("seeds", "1")
+    texts = seeds if isinstance(seeds, list) else [str(n + 1) for n in range(int(seeds) if seeds.isdecimal() else 0)]
+    if not (texts and all(str(text).isdecimal() for text in texts) and len(set(texts)) == len(texts)):
+        raise InputError(f"{path}: seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
+    places = (
+        named(datasets or content.get("datasets") or ["sample"]),
+        named(encoders or content.get("encoders") or [""]),
+    )
+    common, runs = mapping(path, content, "common"), []
+    for dataset, encoder in product(*(place or {"": ""} for place in places)):
+        group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
+        where = {"dataset": places[0].get(dataset), "model_checkpoint": places[1].get(encoder)}
+        where = {name: value for name, value in where.items() if value}  # else those of the config file
+        of_seeds = [(seed, *setting) for seed, setting in product(texts, settings.items())]
+        for seed, setting, options in [*of_seeds, *removals(path, removal)]:
+            words = words_of(common | (options or {}) | where | {"seed": seed})
+            runs.append(PlannedRun(group, setting, int(seed), words))
+    comparisons = mapping(path, content, "comparisons") or ({"report": list(settings)} if settings else {})
+    for name, compared in comparisons.items():
+        for setting in compared if isinstance(compared, list) else [compared]:
+            if setting not in settings:
+                known = ", ".join(settings)
+                raise InputError(f"{path}: comparisons: {name}: found {setting!r}; expected some of {known}")
+    split = content.get("split", "test")
+    if split not in ("test", "validation"):
+        raise InputError(f"{path}: split: found {split!r}; expected test or validation")
+    return Study(
+        path.stem, str(content.get("question", path.stem)), str(content.get("program", "train.py")), runs, comparisons,
+        split, {name: float(points) for name, points in mapping(path, content, "spread").items()},
+        int(content.get("threads", 1)), removal.get("classes", []),
+    )  # fmt: skip
+
+
+def mapping(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
+    """A mapping of a study file, empty if it is not there. Raises `InputError` for another value."""
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: {key}: found {value!r}; expected names, each with a value")
+    return value
+
+
+def named(values: Mapping[str, str] | list[str]) -> dict[str, str]:
+    """Data sets or encoders by their names, which for a path is its last part."""
+    return dict(values) if isinstance(values, Mapping) else {Path(value).name: value for value in values}
+
+
+def grid(values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """A setting for each combination of the values of options, named by its values."""
+    settings = {}
+    for chosen in product(*values.values()) if values else ():
+        options = dict(zip(values, chosen, strict=True))
+        settings["_".join(f"{name}-{value}" for name, value in options.items())] = options
+    return settings
+
+
+def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """The runs of a removal study, each with a new seed: seed, setting and options.
+
+    They remove the sets of a balanced block design from the training data, `size` classes at a time. As many as
+    `unmasked` runs that remove none are spread among them.
+    """
+    if not removal:
+        return []
+    if unknown := sorted(removal.keys() - {"classes", "size", "replicates", "unmasked", "masking"}):
+        raise InputError(
+            f"{path}: removal: found {unknown[0]!r}; expected classes, size, replicates, unmasked, masking"
+        )
+    classes, size, replicates, unmasked = removal["classes"], *(
+        int(removal.get(name, default)) for name, default in (("size", 2), ("replicates", 1), ("unmasked", 5))
+    )  # fmt: skip
+    sets = [each for replicate in range(replicates) for each in balanced_blocks(classes, size, replicate)]
+    places = np.linspace(0, len(sets), unmasked, endpoint=False).astype(int).tolist()
+    found: list[tuple[str, dict[str, Any]]] = []
+    for place, removed in enumerate(sets):
+        found += [(WHOLE, {})] * places.count(place)
+        kept = [name for name in classes if name not in removed]
+        options = {"masked_training": "true", "selected_categories": kept, "masking": removal.get("masking", "as_O")}
+        found.append((f"without_{'_'.join(removed)}", options))
+    return [(str(seed), *each) for seed, each in enumerate(found, 101)]
+
+
+def words_of(options: dict[str, str | list[str]]) -> list[str]:
+    """Options as the words of a command line. The config file, named by `config`, comes first."""
+    words = [str(options["config"])] if "config" in options else []
+    for name, value in options.items():
+        if name != "config":
+            words += [f"--{name}", *(value if isinstance(value, list) else [value])]
+    return words
+
+
+def detectable(spread: float, seeds: int, tests: int) -> float:
+    """The smallest true difference of two settings that a test finds in four of five tries, in the unit of `spread`.
+
+    `spread` is the standard deviation over seeds, and `tests` the number of tests that Holm's method corrects for. New
+    sentences vary too, so the smallest difference of the report is larger.
+    """
+    variance = np.full((2, 1), spread**2 / seeds)
+    compared = SeedComparison(np.zeros(1), variance, np.zeros((2, 1)), np.zeros(1), np.full((2, 1), seeds))
+    return float(compared.detectable(np.array([ALPHA / max(1, tests)]))[0])

@@ -1,0 +1,48 @@
+"""What is kept of a run: its scores, options and environment, without a word of the data."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ner.files import optional_json, using_records, write_json, write_text
+from ner.runs.files import METRICS, SPLITS, recorded_args
+from ner.runs.manifest import write_manifest
+from ner.runs.upload import without_local_paths
+
+
+def is_recorded(folder: Path, split: str) -> bool:
+    """Whether a folder has the record of a run that was scored on a split. It is written last."""
+    return (folder / "environment.json").is_file() and (folder / split / METRICS).is_file()
+
+
+def record(run: Path, folder: Path) -> None:
+    """Writes what a run folder records into another folder, without local paths and without the data's text."""
+    for split in SPLITS:
+        if (run / split / METRICS).is_file():
+            (folder / split).mkdir(parents=True, exist_ok=True)
+            write_json(folder / split / METRICS, optional_json(run / split / METRICS))
+    write_text(folder / "args.yaml", yaml.safe_dump(without_local_paths(recorded_args(run)), sort_keys=False))
+    write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
+
+
+def drop_checkpoints(run: Path) -> None:
+    """Removes a run's weights and the states for resuming it, which no report needs, and renews its manifest."""
+    for path in run.glob("*.safetensors*"):
+        path.unlink()
+    for path in run.glob("checkpoint-*"):
+        shutil.rmtree(path)
+    write_manifest(run)
+
+
+def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
+    """The F1 of a recorded run, `micro` and that of each class, as fractions; its updates, and the seconds it took."""
+    with using_records(folder):
+        metrics, environment = optional_json(folder / split / METRICS), optional_json(folder / "environment.json")
+        classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}
+        return {
+            "f1": {"micro": metrics["overall"]["f1"]} | classes,
+            "updates": environment["update_steps"],
+            "seconds": environment["train_seconds"],
+        }

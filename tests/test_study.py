@@ -1,0 +1,248 @@
+"""A study: planned, made once, continued after what went wrong, recorded without text, and compared."""
+
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+import study
+from ner.errors import InputError
+from ner.files import optional_json
+from ner.study.class_map import record_parts
+from ner.study.plan import detectable, read_study
+from ner.study.report import chosen
+
+QUICK = {"num_train_epochs": 1, "use_cpu": True, "learning_rate": 1e-3}
+SETTINGS = {"default": {}, "masked": {"masked_training": True}}
+
+
+def write(path: Path, **content: object) -> Path:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def scripts(monkeypatch) -> list[tuple[str, str]]:
+    """The scripts that runs call, with the name of each one's run; they run in this process."""
+    import inference
+    import train
+
+    mains, calls = {"train.py": train.main, "inference.py": inference.main}, []
+
+    def script(planned: object, name: str, *words: str, log_of: Path) -> None:
+        calls.append((name, log_of.name))
+        mains[name](list(words))
+
+    monkeypatch.setattr(study, "script", script)
+    return calls
+
+
+@pytest.mark.slow
+def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, encoders, tmp_path, capsys, caplog):
+    caplog.set_level("INFO", "ner")
+    file = write(tmp_path / "s.yaml", common=QUICK, settings=SETTINGS, seeds=2, comparisons={"both": list(SETTINGS)})
+    where = ["--datasets", str(corpus), "--encoders", str(encoders["bert"]), "--output_dir", str(tmp_path / "runs")]
+    study.main(["plan", str(file), *where])
+    lines = capsys.readouterr().out.splitlines()
+    names = ["default-1", "masked-1", "default-2", "masked-2"]
+    assert [shlex.split(line)[-2:] for line in lines] == [["--only", name] for name in names]
+
+    study.main(shlex.split(lines[1])[2:])  # a line of the plan, as another program runs it
+    study.main(["run", str(file), *where, "--jobs", "1"])
+    ran = [(script, name) for name in ("masked-1", *(n for n in names if n != "masked-1"))
+           for script in ("train.py", "inference.py")]  # fmt: skip
+    assert scripts == ran
+    study.main(["run", str(file), *where])
+    assert len(scripts) == 8 and not list((tmp_path / "runs").rglob("*.safetensors"))
+    assert "; about " in caplog.text and "left" in caplog.text
+
+    capsys.readouterr()
+    study.main(["report", str(file), *where])
+    shown, records = capsys.readouterr().out, tmp_path / "runs" / "records"
+    own = [optional_json(records / f"default-{seed}" / "test" / "metrics.json")["overall"]["f1"] for seed in (1, 2)]
+    cell = f"{100 * statistics.mean(own):.1f} ± {100 * statistics.stdev(own):.1f} |"
+    assert next(line for line in shown.splitlines() if line.startswith("| default |")).endswith(cell)
+    assert "masked, against default, in points" in shown and "(both/report.html)" in shown
+    assert (tmp_path / "runs" / "both" / "report.html").is_file()
+    everything = "".join(path.read_text(encoding="utf-8") for path in records.rglob("*.*"))
+    assert str(tmp_path) not in everything and "Bergen" not in everything
+
+    other = ["--output_dir", str(tmp_path / "elsewhere"), "--records", str(records)]
+    study.main(["report", str(file), *where[:4], *other])  # from the records alone
+    assert capsys.readouterr().out == shown.replace("[The whole report](both/report.html)\n", "").rstrip("\n") + "\n"
+    study.main(["plan", str(file), *where])
+    assert capsys.readouterr().out == ""
+    assert "4 runs: 4 are finished, 0 are not" in caplog.text and "are found in four of five tries" in caplog.text
+
+
+@pytest.mark.slow
+def test_what_failed_or_was_interrupted_goes_on_and_the_others_are_made(corpus, encoders, tmp_path, fails, caplog):
+    caplog.set_level("INFO", "ner")
+    settings = {"wrong": {"optim": "none"}, "right": {}}
+    file = write(tmp_path / "s.yaml", common=QUICK | {"max_steps": 2}, settings=settings)
+    where = ["--datasets", corpus, "--encoders", encoders["bert"], "--output_dir", tmp_path / "runs"]
+    message = fails(study.main, "run", file, *where, "--jobs", "2")
+    assert "1 of 2 runs failed: wrong-1; give the command again" in message
+    assert "wrong-1: train.py failed: error: --optim: invalid choice: 'none'" in caplog.text
+    assert (tmp_path / "runs" / "records" / "right-1" / "test" / "metrics.json").is_file()
+    write(file, common=QUICK | {"max_steps": 2}, settings=settings | {"wrong": {}})
+    study.main(["run", *map(str, (file, *where))])
+    assert (tmp_path / "runs" / "records" / "wrong-1" / "test" / "metrics.json").is_file()
+
+
+def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encoder(tmp_path):
+    grid = {"learning_rate": ["1e-4", "3e-4"], "num_train_epochs": [2, 4]}
+    file = write(tmp_path / "s.yaml", grid=grid, datasets={"a": "x/a", "b": "x/b"}, encoders=["enc"], seeds=[3, 7])
+    found = read_study(file)
+    assert len(found.runs) == 16 and found.groups == ["a", "b"]
+    assert found.runs[0].name == "a/learning_rate-1e-4_num_train_epochs-2-3"
+    assert found.runs[0].words == [
+        "--learning_rate", "1e-4", "--num_train_epochs", "2", "--dataset", "x/a", "--model_checkpoint", "enc",
+        "--seed", "3",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"setings": {"a": {}}}, "found the key 'setings'; expected .*; did you mean 'settings'"),
+        ({"settings": {}}, "found no settings"),
+        ({"settings": {"a": {}}, "seeds": [1, 1]}, "seeds: found .*; expected a number of seeds, or different"),
+        ({"settings": {"a": {}}, "comparisons": {"x": ["a", "b"]}}, "comparisons: x: found 'b'; expected some of a"),
+        ({"settings": {"a": {}}, "split": "dev"}, "split: found 'dev'; expected test or validation"),
+        ({"settings": ["a"]}, "settings: found .*; expected names, each with a value"),
+    ],
+)
+def test_wrong_studies_are_refused(tmp_path, content, message):
+    with pytest.raises(InputError, match=message):
+        read_study(write(tmp_path / "s.yaml", **content))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_study_of_the_repository_is_one_that_train_takes(path):
+    from arguments import parse
+
+    found = read_study(path)
+    assert len({run.name for run in found.runs}) == len(found.runs) > 1
+    for run in found.runs if found.program == "train.py" else ():
+        parse(run.words, "")
+
+
+def test_the_detectable_difference_is_what_a_simulation_finds():
+    import numpy as np
+    from scipy import stats
+
+    least = detectable(1.0, 5, tests=1)
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, (2, 4_000, 5))
+    found = stats.ttest_ind(a, b + least, axis=1, equal_var=False).pvalue < 0.05
+    assert 0.77 < found.mean() < 0.83
+
+
+def test_choosing_the_best_of_equals_flatters_it_by_as_much_as_new_seeds_are_worse():
+    assert (
+        chosen({"a": [0.5], "b": [0.6]}) == "The best is b: 60.0. One seed cannot show how much choosing flatters it."
+    )
+    text = chosen({"a": [0.50, 0.60, 0.70], "b": [0.58, 0.61, 0.64]})
+    assert text.startswith("The best is b: 61.0 (95 % interval 53.5 to 68.5). ")
+    # Without the first seed, a is chosen (65.0, and 50.0 on it); else b (61.0 and 61.0; 59.5 and 64.0).
+    assert f"{(15.0 + 0.0 - 4.5) / 3:.1f} points worse" in text
+
+
+def test_the_records_of_the_repository_give_its_tables(tmp_path, capsys):
+    """As README and results/ show them."""
+    for name, records in (("masking", "multinerd_en"), ("recipe", "recipe")):
+        argv = [
+            "report",
+            f"studies/{name}.yaml",
+            "--records",
+            f"results/{records}",
+            "--output_dir",
+            str(tmp_path / name),
+        ]
+        study.main([str(ROOT / word) if "/" in word and not word.startswith("/") else word for word in argv])
+        shown = capsys.readouterr().out
+        page = (ROOT / "results" / records / "README.md").read_text(encoding="utf-8")
+        assert ("| micro | 22,961 | -0.22 | -0.41 to -0.03 |" in shown) == (name == "masking")
+        assert ("90.3 ± 0.1" in shown) == ("90.3" in page)
+
+
+def test_a_plan_needs_no_torch():
+    code = "import study, sys; study.main(['plan', 'studies/sample.yaml']); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False\n")
+
+
+CLASSES = ["A", "B", "C", "D", "E", "F", "G"]
+
+
+@pytest.fixture
+def removal(tmp_path) -> tuple[Path, Path]:
+    """A removal study of seven classes, and records of its runs in which removing A costs B ten points of F1."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    file = write(tmp_path / "map.yaml", removal={"classes": CLASSES, "size": 3, "replicates": 4, "unmasked": 4})
+    for run in read_study(file).runs:
+        removed = [] if run.setting == "all" else run.setting.split("_")[1:]
+        kept = [name for name in CLASSES if name not in removed]
+        folder = tmp_path / "records" / run.name
+        (folder / "test").mkdir(parents=True)
+        write(folder / "args.yaml", masked_training=bool(removed), selected_categories=kept)
+        f1 = {name: 0.8 + rng.normal(0, 0.002) - 0.1 * (name == "B" and "A" in removed) for name in kept}
+        scores = {name: {"f1": value, "support": 300} for name, value in f1.items()}
+        scores["G"] = {"f1": 0.5, "support": 20}  # too few to measure
+        metrics = {"overall": {"f1": 0.8}, "per_class": {name: scores.get(name) for name in CLASSES}}
+        (folder / "test" / "metrics.json").write_text(json.dumps(metrics))
+        parts = {y: dict.fromkeys(("missed", "swapped", "borders", "no mention", *CLASSES), 1) for y in CLASSES}
+        parts["B"]["A"] = 31 if "A" in removed else 1
+        (folder / "parts.json").write_text(json.dumps(parts))
+        (folder / "environment.json").write_text(json.dumps({"update_steps": 9, "train_seconds": 60.0}))
+    return file, tmp_path / "records"
+
+
+def test_a_removal_study_shows_which_class_leans_on_which(removal, tmp_path, capsys):
+    file, records = removal
+    study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
+    shown = capsys.readouterr().out
+    assert "Over 32 runs, 1 of 36 pairs of classes show a loss, 0 a gain, 35 no effect beyond ±1 point" in shown
+    row = next(line for line in shown.splitlines() if line.startswith("| A → B |"))
+    effect = float(row.split("|")[2])
+    assert -10.5 < effect < -9.5 and "| lower |" in row and "+10.0" in row  # 30 more false alarms on 300 mentions
+    found = optional_json(tmp_path / "out" / "study.json")["map"]
+    assert found["effects"]["A"]["B"]["verdict"] == "lower" and "G" not in found["effects"]["A"]
+
+
+def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, capsys, caplog):
+    caplog.set_level("INFO", "ner")
+    file, records = removal
+    for folder in records.glob("all-*"):
+        (folder / "environment.json").unlink()
+    study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
+    assert "Too few runs are finished for a map." in capsys.readouterr().out
+    study.main(["plan", str(file), "--records", str(records)])
+    assert "32 runs: 28 are finished, 4 are not" in caplog.text
+
+
+def test_parts_are_counted_on_the_entities_of_all_classes(tmp_path):
+    file = write(tmp_path / "map.yaml", removal={"classes": CLASSES, "size": 3, "unmasked": 1})
+    planned, runs = read_study(file), tmp_path / "runs"
+    tags = {"all": (["B-A", "B-B", "O"], ["B-A", "O", "B-B"])}
+    tags |= {run.setting: (["O", "B-B", "O"], ["B-B", "B-B", "O"]) for run in planned.runs if run.setting != "all"}
+    for run in planned.runs[:2]:
+        gold, predicted = tags[run.setting]
+        place = runs / run.name / "test"
+        place.mkdir(parents=True)
+        line = {"id": 0, "lang": "en", "tokens": ["x", "y", "z"], "gold": gold, "predicted": predicted}
+        (place / "predictions.jsonl").write_text(json.dumps(line) + "\n")
+        (tmp_path / "records" / run.name).mkdir(parents=True)
+    record_parts(planned, "", runs, tmp_path / "records")
+    whole, without = (optional_json(tmp_path / "records" / run.name / "parts.json") for run in planned.runs[:2])
+    assert (whole["B"]["missed"], whole["B"]["no mention"], whole["A"]["missed"]) == (1, 1, 0)
+    assert (without["B"]["A"], without["B"]["missed"], without["A"]["swapped"]) == (1, 0, 1)
