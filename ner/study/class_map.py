@@ -137,19 +137,17 @@ def map_parts(result: dict[str, Any]) -> list[Part]:
     ]
     if result["confusion"]:
         rho, p = result["confusion"]["rank_correlation"], p_cell(result["confusion"]["p"])
-        parts.append(
-            ("p", f"Confusion in the unmasked runs and effect: Spearman's rank correlation {rho:+.2f}, p = {p}.")
-        )
+        text = f"Confusion in the unmasked runs and effect: Spearman's rank correlation {rho:+.2f}, p = {p}."
+        parts.append(("p", text.replace("= <", "<")))
     clearest = sorted(cells, key=lambda key: (cells[key]["p"], -abs(cells[key]["effect"])))[:MOST_LISTED]
     names = list(cells[clearest[0]]["parts"])
     head = ["removed → measured", "effect", "95 % interval", "p", "verdict", *names]
-    listed = [
-        [
-            f"{x} → {y}", signed(cells[x, y]["effect"], 2),
-            f"{signed(cells[x, y]['low'], 2)} to {signed(cells[x, y]['high'], 2)}", p_cell(cells[x, y]["p"]), cells[x, y]["verdict"], *(signed(cells[x, y]["parts"][name]) for name in names),
-        ]
-        for x, y in clearest
-    ]  # fmt: skip
+    listed = []
+    for x, y in clearest:
+        effect, low, high = (signed(cells[x, y][name], 2) for name in ("effect", "low", "high"))
+        of_parts = [signed(cells[x, y]["parts"][name]) for name in names]
+        p, word = p_cell(cells[x, y]["p"]), cells[x, y]["verdict"]
+        listed.append([f"{x} → {y}", effect, f"{low} to {high}", p, word, *of_parts])
     return [
         *parts,
         table("The clearest effects, and the parts of their errors for each 100 gold entities", head, listed),
