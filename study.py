@@ -20,8 +20,11 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from ner.errors import CommandParser, InputError, run_script
 from ner.runs.files import SPLITS
@@ -31,6 +34,8 @@ from ner.study.records import drop_checkpoints, is_recorded, record, recorded_sc
 
 log = logging.getLogger("ner")
 ROOT = Path(__file__).parent
+STARTING = Lock()  # held while a script is started
+RUNNING: list[subprocess.Popen] = []  # the scripts that were started
 
 
 def plan(study: Study, options: argparse.Namespace) -> None:
@@ -77,7 +82,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
     missing, failed, begun = missing_runs(study, options), [], time.monotonic()
     from ner.study.class_map import record_parts
 
-    with ThreadPoolExecutor(options.jobs) as pool:
+    with ThreadPoolExecutor(options.jobs) as pool, ending_scripts(pool):
         tasks = {pool.submit(make, study, each, options): each for each in missing}
         for done, task in enumerate(as_completed(tasks), 1):
             each, error = tasks[task], task.exception()
@@ -93,6 +98,19 @@ def run(study: Study, options: argparse.Namespace) -> None:
                      f"; about {duration(left)} left" if done < len(missing) else "")  # fmt: skip
     if failed:
         raise InputError(f"{len(failed)} of {len(missing)} runs failed: {', '.join(failed)}; give the command again")
+
+
+@contextmanager
+def ending_scripts(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """If the block is interrupted, ends the scripts that run, and starts no others."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        with STARTING:
+            for process in RUNNING:
+                process.terminate()
+        raise
 
 
 def make(study: Study, planned: PlannedRun, options: argparse.Namespace) -> str:
@@ -117,7 +135,10 @@ def script(study: Study, name: str, *words: str, log_of: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": str(study.threads), "PYTHONPATH": str(ROOT)}
     with path.open("a", encoding="utf-8") as file:
         command = [sys.executable, str(ROOT / name), *words]
-        if subprocess.run(command, stdout=file, stderr=file, env=environment, check=False).returncode:
+        with STARTING:  # else one that is being started would not be ended
+            process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+            RUNNING.append(process)
+        if process.wait():
             last = path.read_text(encoding="utf-8").strip().rpartition("\n")[2]
             raise InputError(f"{log_of.name}: {name} failed: {last}; see {path}")
 

@@ -96,6 +96,19 @@ def test_what_failed_or_was_interrupted_goes_on_and_the_others_are_made(corpus, 
     assert (tmp_path / "runs" / "records" / "wrong-1" / "test" / "metrics.json").is_file()
 
 
+def test_an_interrupted_study_ends_its_scripts_and_starts_no_others(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(f"import os, time; open({str(tmp_path)!r} + f'/{{os.getpid()}}.pid', 'w'); time.sleep(600)")
+    file = write(tmp_path / "s.yaml", program=str(program), settings={"a": {}, "b": {}, "c": {}})
+    command = [sys.executable, "study.py", "run", file, "--jobs", "1", "--output_dir", tmp_path / "runs"]
+    process = subprocess.Popen(list(map(str, command)), cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not (pids := list(tmp_path.glob("*.pid"))):
+        assert process.poll() is None
+    process.terminate()
+    assert process.wait() == 143
+    assert list(tmp_path.glob("*.pid")) == pids and not Path(f"/proc/{pids[0].stem}").exists()
+
+
 def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encoder(tmp_path):
     grid = {"learning_rate": ["1e-4", "3e-4"], "num_train_epochs": [2, 4]}
     file = write(tmp_path / "s.yaml", grid=grid, datasets={"a": "x/a", "b": "x/b"}, encoders=["enc"], seeds=[3, 7])
