@@ -9,6 +9,7 @@ The command line overrides the config file, which overrides the defaults in this
 
 import dataclasses
 import math
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -245,6 +246,10 @@ class InferenceArguments:
                 f"--text_column: found {self.input_file or 'no file'}; expected --input_file with a table: a name that "
                 f"ends in {', '.join(TABLES)}"
             )
+        if self.output_file and self.output_file.lower().endswith((".csv", ".tsv", ".parquet")):
+            raise InputError(
+                f"--output_file: found {self.output_file}; the output is JSON lines; end its name in .jsonl"
+            )
         if self.html is not None and self.html == self.output_file:
             raise InputError(f"--html and --output_file: found {self.html} for both; expected two files")
         if self.continue_output and self.output_file is None:
@@ -290,6 +295,9 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
             names.append(f.name)
     values = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
     values |= {"dataset": arguments.data.dataset, "train_file": arguments.data.train_file}  # one name for both
+    for name in ("dataset", "validation_file", "test_file", "model_checkpoint"):
+        if values[name] and values[name] != "sample" and os.path.exists(os.path.expanduser(values[name])):
+            values[name] = os.path.abspath(os.path.expanduser(values[name]))  # else a run would depend on its folder
     values |= {"case_markers": arguments.model.case_markers, "bf16": arguments.training.bf16}
     values |= {"fp16": True} if arguments.training.fp16 else {}
     return {name: value for name, value in values.items() if not name.startswith("hub_")}

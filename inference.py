@@ -28,7 +28,9 @@ from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
 from arguments import READING, Arguments, DataArguments, parse
-from data import evaluation_sentences
+from data import evaluation_sentences, read_split
+from ner.corpus.selection import without_leaks
+from ner.corpus.sentences import Sentences
 from ner.encoder.checkpoints import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, enough_memory, of_option, printable, run_script
@@ -118,11 +120,32 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         place = split
         if not is_own_record(run, own, arguments, options, tagger, scored):
             place = f"{SCORES}/{os.path.basename(real_path(data))}-{split}-{scored.fingerprint[:8]}"
-            log.info("scored apart from %s, which is for the run's own data, whole, tagged as in training", run / split)
+            log.info(
+                "%s is for the run's own data, whole and tagged as in training; these scores go elsewhere", run / split
+            )
+            remark_on_seen_sentences(own, sentences)
         scored.write(run / place)
         log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), data, run / place)
         enter_scores(run, place)
     return scored.metrics
+
+
+def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
+    """Warns of sentences that the checkpoint was trained on, if its own data are on this machine.
+
+    `own` is the checkpoint's `args.yaml`.
+    """
+    options = DataArguments(**{name: own[name] for name in READING if name in own})
+    if "dataset" not in own or not os.path.exists(options.source.folder):
+        return
+    try:
+        unseen = without_leaks(sentences, [read_split(options, "train")])
+    except InputError as error:
+        log.info("the training data cannot be compared with these sentences: %s", error)
+        return
+    if len(unseen) < len(sentences):
+        log.warning("%d of %d sentences are also training sentences of the checkpoint, which flatters its scores",
+                    len(sentences) - len(unseen), len(sentences))  # fmt: skip
 
 
 def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
@@ -241,7 +264,7 @@ def tag(arguments: Arguments) -> None:
     without_bar = typed or to_terminal or options.text is not None or arguments.training.disable_tqdm or not is_first()
     rows: Iterator[Row] = iter(())
     lines = page = kept = total = None
-    skipped = 0
+    skipped = tagged_rows = 0
     with ExitStack() as opened:
         # Of several processes, only the first has the text. It opens the files before it loads the checkpoint, which
         # takes longer.
@@ -271,6 +294,9 @@ def tag(arguments: Arguments) -> None:
             if lines:
                 lines.flush()
             bar.update(len(records))
+            tagged_rows += len(records)
+    for path in filter(None, (options.output_file, options.html)):
+        log.info("tagged %d rows; wrote %s", tagged_rows, path)
 
 
 def tagged_groups(tagger: Tagger, rows: Iterator[Row], size: int, min_score: float) -> Iterator[list[Record]]:

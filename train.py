@@ -138,6 +138,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     end_processes(trainer)
     if trainer.is_world_process_zero():
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
+        log.info("scores of the validation split:")
         try:
             address = push(run, repository, options.hub_private_repo, options.hub_token) if repository else None
         finally:  # last, since the reader of a pipe may be gone

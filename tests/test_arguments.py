@@ -115,6 +115,7 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--split dev", "--split: found 'dev'; expected test, validation"),
         ("--text a --input_file b", "found both"),
         ("--output_file b", "--output_file: found nothing to tag"),
+        ("--text a --output_file b.csv", "--output_file: found b.csv; the output is JSON lines; end its name in"),
         ("--min_score 0.9", "--min_score: found nothing to tag"),
         ("--html b", "--html: found nothing to tag"),
         ("--text a --html b --output_file b", "--html and --output_file: found b for both"),

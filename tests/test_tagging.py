@@ -146,7 +146,7 @@ def test_a_page_has_the_text_and_its_entities(run, tmp_path, capsys):
     expected = tagged(capsys, *tag)
     assert tagged(capsys, *tag, "--html", tmp_path / "page.html") == []
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    paragraphs = re.findall(r'<li><p class="text" dir="auto">(.*?)</p>', page, re.DOTALL)
+    paragraphs = re.findall(r'<li><small>id: [^<]*</small><p class="text" dir="auto">(.*?)</p>', page, re.DOTALL)
     marks = [re.findall(r'<mark [^>]*title="([^"]*)">(.*?) <small>(.*?)</small></mark>', p) for p in paragraphs]
     assert [[(name, unescape(text), score) for score, text, name in some] for some in marks] == [
         [(e["type"], e["text"], f"{e['score']:.2f}") for e in line["entities"]] for line in expected

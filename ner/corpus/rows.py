@@ -9,7 +9,6 @@ import codecs
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +116,13 @@ def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
         log.info("tags: found numbers without label names beside the data; read as MultiNERD's")
     named = [split.sentences for split in splits if not split.numbered]
     scheme = scheme_of(named) if wanted == "auto" else wanted
-    wrong, total = (sum(map(count, named)) for count in (partial(misfits, scheme=scheme), entity_tags))
-    if wrong:
-        log.warning("tag scheme: %d of %d tags do not fit %s; if another scheme is meant, name it with --tag_scheme",
-                    wrong, total, scheme.upper())  # fmt: skip
+    wrong = [(split, np.flatnonzero(misfits(split.sentences, scheme))) for split in splits if not split.numbered]
+    if count := sum(len(tokens) for _, tokens in wrong):
+        first = next(split.place(int(tokens[0])) for split, tokens in wrong if len(tokens))
+        log.warning(
+            "tag scheme: %d of %d tags do not fit %s, the first in %s; if another scheme is meant, name it with "
+            "--tag_scheme", count, sum(map(entity_tags, named)), scheme.upper(), first,
+        )  # fmt: skip
     return scheme
 
 

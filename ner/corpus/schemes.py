@@ -65,8 +65,8 @@ def classes_in(sentences: Sentences, scheme: str) -> list[str]:
     return list(dict.fromkeys(c for _, c in (prefix_and_class(tag, scheme) for tag in sentences.names) if c))
 
 
-def misfits(sentences: Sentences, scheme: str) -> int:
-    """The number of tags that a scheme does not have, or not between such neighbours."""
+def misfits(sentences: Sentences, scheme: str) -> np.ndarray:
+    """True [token] for tags that a scheme does not have, or not between such neighbours."""
     tags = tagged(sentences, scheme, classes_in(sentences, scheme))
     wrong, inside = ~tags.has("O" + SCHEMES[scheme]), tags.has("IEL")
     if scheme == "bio":
@@ -77,7 +77,7 @@ def misfits(sentences: Sentences, scheme: str) -> int:
         unfinished = tags.has("BI")
         continues = inside & tags.same & np.roll(unfinished, 1)  # never true for the first token: `same` is not
         wrong |= (inside & ~continues) | (unfinished & ~np.roll(continues, -1))
-    return int(wrong.sum())
+    return wrong
 
 
 def scheme_of(splits: Sequence[Sentences]) -> str:
@@ -90,7 +90,9 @@ def scheme_of(splits: Sequence[Sentences]) -> str:
     prefixes = {scheme: {prefix_and_class(tag, scheme)[0] for tag in tags} for scheme in ("bio", "io")}
     if prefixes["bio"] <= {"O", ""} and prefixes["io"] >= {"O", "I"}:
         return "io"
-    counts = {s: sum(misfits(sentences, s) for sentences in splits) for s in ("bio", "iob1", "iobes", "bilou")}
+    counts = {
+        s: sum(int(misfits(sentences, s).sum()) for sentences in splits) for s in ("bio", "iob1", "iobes", "bilou")
+    }
     return min(counts, key=lambda scheme: counts[scheme])
 
 

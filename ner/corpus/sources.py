@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ner.errors import InputError
+from ner.errors import InputError, nearest
 from ner.hub_files import MissingFileError, fetch, is_repo_id
 
 SAMPLE = Path(__file__).parents[2] / "sample"
@@ -75,7 +75,7 @@ def split_files(source: Source, split: str) -> list[SplitFile]:
     if named:
         path = Path(os.path.expanduser(named))
         if not os.path.isfile(path):
-            raise InputError(f"--{split}_file: found no file {named!r}; check the path")
+            raise InputError(f"--{split}_file: found no file {named!r}; check the path{similar(path)}")
         return [SplitFile(path, only_language(source, path), path.parent)]
     folder = source.folder
     if os.path.isfile(folder):  # pathlib raises an error for a name that is too long
@@ -91,7 +91,7 @@ def split_files(source: Source, split: str) -> list[SplitFile]:
     if source.dataset != MULTINERD:
         raise InputError(
             f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
-            "OWNER/NAME"
+            f"OWNER/NAME{similar(folder)}"
         )
     for language in source.languages:
         if language not in MULTINERD_LANGUAGES:
@@ -99,6 +99,11 @@ def split_files(source: Source, split: str) -> list[SplitFile]:
     remedy = "name --dataset sample, or a local file or folder, to continue without it"
     fetched = [fetch(MULTINERD, MULTINERD_FILES[split].format(code), "dataset", remedy) for code in source.languages]
     return [SplitFile(path, code, path.parents[1]) for path, code in zip(fetched, source.languages, strict=True)]
+
+
+def similar(path: Path) -> str:
+    """The name beside a path that is most like its own, to be appended to a message; empty if there is none."""
+    return nearest(path.name, os.listdir(path.parent)) if os.path.isdir(path.parent) else ""
 
 
 def only_language(source: Source, place: object) -> str:
@@ -131,7 +136,8 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
             )
         if paths:
             return paths
-    beside = f", but {', '.join(others)}" if others else ""
+    others = others or [path.name for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES]
+    beside = f", but {', '.join(others[:5])}" if others else ""
     example = " or ".join(f"{word}_{language}.jsonl" for word in sorted(SPLIT_WORDS[split]))
     raise MissingFileError(
         f"{folder}: found no file for the {split} split in the language {language}{beside}; expected a name such as "

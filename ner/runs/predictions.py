@@ -20,6 +20,8 @@ def prediction_rows(path: Path) -> list[dict[str, Any]]:
     Raises `InputError`, with the line, for anything else.
     """
     rows: list[dict[str, Any]] = []
+    if not path.exists():
+        raise InputError(f"{path.parent}: found no {path.name}; expected the scores of a run; score it: inference.py")
     try:
         with path.open(encoding="utf-8") as file:
             for line in file:

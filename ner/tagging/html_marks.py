@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any, TextIO
 
+LONGEST = 300  # characters of a row's other columns that are shown
 Show = Callable[[dict[str, Any]], None]  # shows a record of tagged text
 Mark = tuple[int, int, str, str, bool]  # an entity to mark: characters and class, a note, and whether it is dashed
 
@@ -63,7 +64,9 @@ def on_page(
 
     def add(tagged: dict[str, Any]) -> None:
         marks = [(e["start"], e["end"], e["type"], f"{e['score']:.2f}", False) for e in tagged["entities"]]
-        file.write(f"<li>{marked(tagged['text'], marks, hues, notes_on_hover=True)}\n")
+        others = [f"{name}: {value}" for name, value in tagged.items() if name not in ("text", "entities")]
+        columns = f"<small>{escape(' · '.join(others)[:LONGEST])}</small>" if others else ""
+        file.write(f"<li>{columns}{marked(tagged['text'], marks, hues, notes_on_hover=True)}\n")
 
     file.write(f"""<!doctype html>
 <html lang="en">

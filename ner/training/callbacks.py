@@ -1,5 +1,6 @@
 """What training logs while it runs, and when it must stop: callbacks of transformers' Trainer."""
 
+import logging
 import re
 import sys
 from typing import Any
@@ -10,7 +11,9 @@ from transformers.trainer_callback import ProgressCallback
 
 from ner.errors import InputError
 
+log = logging.getLogger("ner")
 CLASS_F1 = "f1_"  # the name of a class follows
+FEW_UPDATES = 300
 
 
 def class_metrics(classes: list[str]) -> dict[str, str]:
@@ -27,6 +30,15 @@ def class_metrics(classes: list[str]) -> dict[str, str]:
 
 class LogLines(TrainerCallback):
     """Log lines on standard error; standard output is for results. The F1 of each class is left to the trackers."""
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        super().on_train_begin(args, state, control, **kwargs)
+        log.info("%d updates", state.max_steps)
+        if state.max_steps < FEW_UPDATES:
+            log.warning(
+                "%d updates are few: a new classifier hardly learns rare classes; give more epochs or smaller batches, "
+                "as in configs/quickstart.yaml", state.max_steps,
+            )  # fmt: skip
 
     def on_log(
         self, args: Any, state: TrainerState, control: Any, logs: dict[str, float] | None = None, **kwargs: Any

@@ -1,5 +1,7 @@
 """A corpus without a validation split is divided: the same way at each run, and documents stay together."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import trained_runs
@@ -73,7 +75,7 @@ def test_too_few_sentences_are_not_divided(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_on_one_file_is_scored_on_its_own_part(tmp_path, encoders, fails):
+def test_a_run_on_one_file_is_scored_on_its_own_part(tmp_path, encoders, fails, caplog):
     """Whatever --seed is: it does not change the data."""
     file, runs = write(tmp_path / "all.conll", [1] * 100), [tmp_path / "a", tmp_path / "b"]
     for seed, run in enumerate(runs):
@@ -87,11 +89,15 @@ def test_a_run_on_one_file_is_scored_on_its_own_part(tmp_path, encoders, fails):
     assert record == {"seed": 42, "by": "documents", "train": 80, "validation": 10, "test": 10}
     assert yaml.safe_load((runs[0] / "args.yaml").read_text())["split_seed"] == 42
 
-    other = write(tmp_path / "other.conll", [1] * 30)
+    (tmp_path / "other.conll").write_text(Path(file).read_text().replace("word", "other"))
+    other = str(tmp_path / "other.conll")
     message = fails(inference.main, "--checkpoint", runs[0], "--dataset", other, *trained_runs.CPU)
     assert "found one file" in message and "--test_file" in message
     assert "expected --validation_file with it" in fails(
         inference.main, "--checkpoint", runs[0], "--test_file", other, "--split", "validation", *trained_runs.CPU
     )
-    assert inference.main(["--checkpoint", str(runs[0]), "--test_file", other, *trained_runs.CPU])["sentences"] == 30
-    assert [path.name[:15] for path in (runs[0] / "scores").iterdir()] == ["other.conll-tes"]
+    assert inference.main(["--checkpoint", str(runs[0]), "--test_file", other, *trained_runs.CPU])["sentences"] == 100
+    assert "training sentences of the checkpoint" not in caplog.text
+    inference.main(["--checkpoint", str(runs[0]), "--test_file", file, *trained_runs.CPU])
+    assert "80 of 100 sentences are also training sentences of the checkpoint" in caplog.text
+    assert sorted(path.name[:15] for path in (runs[0] / "scores").iterdir()) == ["all.conll-test-", "other.conll-tes"]

@@ -102,7 +102,7 @@ def test_all_splits_together_show_the_scheme_and_the_log_says_what_was_rewritten
     assert prepared.train.tag_lists()[2] == ["B-PER", "B-PER", "I-PER", "O", "B-LOC"]
     assert prepared.validation.tag_lists() == [["B-PER", "O"], ["O", "B-LOC"]]
     for said in (
-        "tag scheme: 2 of 16 tags do not fit IOB1; if another scheme is meant, name it with --tag_scheme",
+        f"tag scheme: 2 of 16 tags do not fit IOB1, the first in {dataset}/val/val_en.jsonl:1; if another scheme",
         "train: train_en.jsonl, JSONL; IOB1, 6 of 12 tags rewritten to BIO; 3 sentences, 18 tokens; 2 classes: PER LOC",
         "validation: val_en.jsonl, JSONL; IOB1, 1 of 2 tags rewritten to BIO; 2 sentences, 4 tokens; 2 classes: PER",
     ):
@@ -114,7 +114,8 @@ def test_bio_with_a_few_faults_stays_as_it_is(tmp_path, caplog):
     result = read(folder_of(tmp_path, train=faulty), ["en"], "train")
     assert result.tag_lists() == faulty
     assert invalid_transitions(result.tags, result.lengths, result.names) == 2
-    assert "tag scheme: 2 of 14 tags do not fit BIO; if another scheme is meant, name it with --tag_" in caplog.text
+    assert "tag scheme: 2 of 14 tags do not fit BIO, the first in " in caplog.text
+    assert "train_en.jsonl:1; if another scheme is meant, name it with --tag_scheme" in caplog.text
 
 
 def test_the_option_decides_where_the_tags_do_not(tmp_path):
