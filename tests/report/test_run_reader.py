@@ -24,7 +24,7 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
     foreign = [r | {s: ["B-X" if t != "O" else t for t in r[s]] for s in ("gold", "predicted")} for r in ROWS]
     assert "no class in common" in fails(report.main, first, write_run(tmp_path / "classes", foreign))
     assert "expected each run once" in fails(report.main, first, first)
-    assert "run inference.py again" in fails(report.main, tmp_path)
+    assert "found no predictions.jsonl; expected the scores of a run; score it" in fails(report.main, tmp_path)
 
 
 @pytest.mark.parametrize(
