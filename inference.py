@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
 from arguments import READING, Arguments, DataArguments, parse
-from data import evaluation_sentences, read_split
+from data import evaluation_sentences, training_data
 from ner.corpus.selection import without_leaks
 from ner.corpus.sentences import Sentences
 from ner.encoder.checkpoints import resolve_checkpoint
@@ -133,13 +133,14 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
 def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
     """Warns of sentences that the checkpoint was trained on, if its own data are on this machine.
 
-    `own` is the checkpoint's `args.yaml`.
+    `own` is the checkpoint's `args.yaml`. Training leaves out what stands in validation or test too, and so does this.
     """
-    options = DataArguments(**{name: own[name] for name in READING if name in own})
+    names = {field.name for field in fields(DataArguments)}
+    options = DataArguments(**{name: own[name] for name in names & own.keys()})
     if "dataset" not in own or not os.path.exists(options.source.folder):
         return
     try:
-        unseen = without_leaks(sentences, [read_split(options, "train")])
+        unseen = without_leaks(sentences, [training_data(options).train])
     except InputError as error:
         log.info("the training data cannot be compared with these sentences: %s", error)
         return

@@ -43,9 +43,13 @@ def plan(study: Study, options: argparse.Namespace) -> None:
     missing = missing_runs(study, options)
     for run in missing:
         print(shlex.join([*"python study.py run".split(), *own_words(options), "--only", run.name]))
-    found = [recorded_scores(options.records / run.name, study.split) for run in study.runs if run not in missing]
+    recorded = [
+        options.records / run.name for run in study.runs if is_recorded(options.records / run.name, study.split)
+    ]
+    found = [recorded_scores(folder, study.split) for folder in recorded]
     groups = f", in {len(study.groups)} groups of a data set and an encoder" if len(study.groups) > 1 else ""
-    log.info("%d runs%s: %d are finished, %d are not", len(study.runs), groups, len(found), len(missing))
+    log.info("%d runs%s: %d are finished, %d are not", len(study.runs), groups, len(found),
+             len(study.runs) - len(found))  # fmt: skip
     if found:
         seconds = statistics.mean(each["seconds"] for each in found)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),

@@ -14,6 +14,7 @@ from trained_runs import CPU, barely_trained, content, predictions, read_json, t
 
 import inference
 import train
+from ner.corpus.readers import read
 from ner.encoder import precision as precision_module
 from ner.errors import InputError
 from ner.runs.manifest import require_intact
@@ -378,3 +379,15 @@ def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_
     arguments = inference.parse(["--dataset", "sample"], "")
     options = inference.data_options(arguments, inference.own_args(arguments, "someone/tagger"))
     assert (options.dataset, options.languages) == ("sample", ["it"])
+
+
+def test_a_sentence_that_training_left_out_is_no_training_sentence(tmp_path, caplog):
+    """Training drops what stands in its own test split, too."""
+    shared, alone, tested = (row([name, "Oslo"], ["O", "B-LOC"]) for name in ("shared", "alone", "tested"))
+    for split, rows in (("train", [shared, alone]), ("val", [row(["v"], ["O"])]), ("test", [shared, tested])):
+        write_jsonl(tmp_path / split / f"{split}_en.jsonl", rows)
+    own = {"dataset": str(tmp_path), "languages": ["en"]}
+    inference.remark_on_seen_sentences(own, read(str(tmp_path), ["en"], "test"))
+    assert "training sentences of the checkpoint" not in caplog.text
+    inference.remark_on_seen_sentences(own, read(str(tmp_path), ["en"], "train"))
+    assert "1 of 2 sentences are also training sentences of the checkpoint" in caplog.text

@@ -129,6 +129,9 @@ def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encode
         ({"settings": {"a": {}}, "seeds": [1, 1]}, "seeds: found .*; expected a number of seeds, or different"),
         ({"settings": {"a": {}}, "comparisons": {"x": ["a", "b"]}}, "comparisons: x: found 'b'; expected some of a"),
         ({"settings": {"a": {}}, "split": "dev"}, "split: found 'dev'; expected test or validation"),
+        ({"removal": {"size": 3}}, "'classes'; docs/study.md says what a study file has"),
+        ({"settings": {"a": 5}}, "docs/study.md says what a study file has"),
+        ({"settings": {"a": {}}, "datasets": ["x/a", "y/a"]}, "found x/a, y/a; expected different last parts"),
         ({"settings": ["a"]}, "settings: found .*; expected names, each with a value"),
     ],
 )
@@ -186,6 +189,11 @@ def test_the_records_of_the_repository_give_its_tables(tmp_path, capsys):
         assert ("90.3 ± 0.1" in shown) == ("90.3" in page)
 
 
+def test_a_study_without_data_sets_leaves_those_of_the_config_file(tmp_path):
+    (run,) = read_study(write(tmp_path / "s.yaml", common={"config": "c.yaml"}, settings={"a": {}})).runs
+    assert run.words == ["c.yaml", "--seed", "1"]
+
+
 def test_a_plan_needs_no_torch():
     code = "import study, sys; study.main(['plan', 'studies/sample.yaml']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -239,7 +247,7 @@ def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, ca
         (folder / "environment.json").unlink()
     study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
     assert "Too few runs are finished for a map." in capsys.readouterr().out
-    study.main(["plan", str(file), "--records", str(records)])
+    study.main(["plan", str(file), "--records", str(records), "--only", next(records.glob("all-*")).name])
     assert "32 runs: 28 are finished, 4 are not" in caplog.text
 
 

@@ -1,5 +1,6 @@
 """The map of a removal study: what taking a class out of the training data does to each of the others."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ner.scoring.removal_effects import (
 from ner.study.plan import WHOLE, PlannedRun, Study
 from ner.study.records import is_recorded
 
+log = logging.getLogger("ner")
 LEAST_MENTIONS = 250  # in the split, of a class that is measured
 PARTS = "parts.json"  # the errors of a run by their parts, as `error_parts` gives them
 MOST_LISTED = 12
@@ -108,6 +110,7 @@ def parts_of(
     correlation and p); empty and None where not every run has its parts recorded."""
     parts = [optional_json(records / run.name / PARTS) for run in runs]
     if not all(parts):
+        log.warning("%d of %d runs have no %s, so the map has no parts of errors", parts.count({}), len(parts), PARTS)
         return {}, None, None
     confusion = confusion_rates([own for run, own in zip(runs, parts, strict=True) if run in unmasked], support)
     return effects_on_parts(removed, parts, support), *rank_correlation(confusion, found.effect)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ner.errors import InputError, nearest
+from ner.errors import InputError, message_of, nearest
 from ner.files import PlainLoader, read_as
 from ner.scoring.removal_design import balanced_blocks
 from ner.scoring.significance import ALPHA, SeedComparison
@@ -83,6 +83,16 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
     content = read_as(path, partial(yaml.load, Loader=TextLoader))
     if not isinstance(content, dict):
         raise InputError(f"{path}: found no mapping; expected the keys of a study, such as settings and seeds")
+    try:
+        return study_of(path, content, datasets, encoders)
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # a key that is absent, a wrong kind of value
+        raise InputError(f"{path}: {message_of(error, 200)}; docs/study.md says what a study file has") from None
+
+
+def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, encoders: list[str] | None) -> Study:
+    """The study that the content of a file describes."""
     for key in content:
         if key not in KEYS:
             raise InputError(f"{path}: found the key {key!r}; expected {', '.join(sorted(KEYS))}{nearest(key, KEYS)}")
@@ -95,7 +105,7 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
     if not (texts and all(str(text).isdecimal() for text in texts) and len(set(texts)) == len(texts)):
         raise InputError(f"{path}: seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
     places = (
-        named(datasets or content.get("datasets") or ["sample"]),
+        named(datasets or content.get("datasets") or [""]),
         named(encoders or content.get("encoders") or [""]),
     )
     common, runs = mapping(path, content, "common"), []
@@ -133,7 +143,12 @@ def mapping(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
 
 def named(values: Mapping[str, str] | list[str]) -> dict[str, str]:
     """Data sets or encoders by their names, which for a path is its last part."""
-    return dict(values) if isinstance(values, Mapping) else {Path(value).name: value for value in values}
+    if isinstance(values, Mapping):
+        return dict(values)
+    names = {Path(value).name: value for value in values}
+    if len(names) < len(values):
+        raise InputError(f"found {', '.join(values)}; expected different last parts, by which runs are named")
+    return names
 
 
 def grid(values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:

@@ -39,7 +39,12 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
         read = read_runs(folders, split)
         result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
         write_json(place, {key: result[key] for key in RECORDED if key in result})
-    return optional_json(place)
+    recorded = optional_json(place)
+    compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
+    if compared_runs != {Path(run.name).name for run in made}:
+        log.warning("%s: the comparison on record is not that of all finished runs, whose predictions are not all here",
+                    place)  # fmt: skip
+    return recorded
 
 
 def front_page(
