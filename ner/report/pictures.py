@@ -11,8 +11,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.rcsetup import cycler
@@ -36,6 +38,7 @@ WIDTH, LABELS, LINE, AXIS = 600, 104, 20, 46  # pixels: the picture, the names o
 NO_SCORES: dict[str, Any] = {"bins": [], "risk_coverage": []}  # the record of a run without scores of entities
 PERFECT = "On the line of perfect calibration, 80 % of the entities with a score of 80 % are right."
 OWN_CLASSES = "All classes that a run knows count, so do not compare runs that know different classes."
+FAINT = 0.55  # how much of its colour the hottest cell of a heat map has: its text stays readable
 LETTERS = 13  # pixels: the size of all text
 
 
@@ -181,6 +184,27 @@ def class_bars(counts: dict[str, dict[str, int]], title: str) -> Figure:
     return figure
 
 
+def heat_map(rows: list[str], columns: list[str], texts: list[list[str]], heat: list[list[float]]) -> Figure:
+    """A cell for each row and column: its text on a ground whose colour is that of its heat, from -1 to 1.
+
+    A text that ends in ↑ or ↓ is bold, so that nothing depends on colours.
+    """
+    figure, axes = frame(LABELS, 26 * len(rows), 0)
+    gain, loss = rcParams["axes.prop_cycle"].by_key()["color"][:2]
+    ground = rcParams["figure.facecolor"]
+    colors = LinearSegmentedColormap.from_list("heat", [loss, ground, gain])
+    edges = np.arange(len(columns) + 1) - 0.5, np.arange(len(rows) + 1) - 0.5
+    axes.pcolormesh(*edges, heat, cmap=colors, vmin=-1 / FAINT, vmax=1 / FAINT, edgecolors=ground, linewidth=1)
+    for i, line in enumerate(texts):
+        for j, text in enumerate(line):
+            weight = "bold" if text.endswith(("↑", "↓")) else "normal"
+            axes.text(j, i, text, ha="center", va="center", size="small", weight=weight)
+    label_rows(axes, rows)
+    axes.set_xticks(range(len(columns)), [shortened(name, (WIDTH - LABELS) // len(columns) - 6) for name in columns])
+    axes.set_xlabel("rows: removed class; columns: measured class; effect on F1 in points")
+    return figure
+
+
 def report_picture(
     plot: Callable[[dict[str, Any]], Figure], series: dict[str, Any], title: str, path: Path
 ) -> list[Part]:
@@ -193,9 +217,13 @@ def report_picture(
     if len(series) > MAX_SERIES:
         title += f" (of the first {MAX_SERIES} of {len(series)} experiments)"
     drawn = dict(list(series.items())[:MAX_SERIES])
-    files = draw(lambda: plot(drawn), title, path)
-    light, dark = (f"data:image/svg+xml;base64,{b64encode(file).decode()}" for file in files)
-    return [("picture", {"title": title, "name": path.name, "light": light, "dark": dark})]
+    return [picture_part(lambda: plot(drawn), title, path)]
+
+
+def picture_part(picture: Callable[[], Figure], title: str, path: Path) -> Part:
+    """Draws a picture into a report's folder, and returns the part that shows it."""
+    light, dark = (f"data:image/svg+xml;base64,{b64encode(file).decode()}" for file in draw(picture, title, path))
+    return "picture", {"title": title, "name": path.name, "light": light, "dark": dark}
 
 
 def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:

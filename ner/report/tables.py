@@ -58,13 +58,17 @@ CONFIDENCE = (
 )
 
 
-def table(title: str, head: list[str], rows: list[list[Any]], shade: list[list[float]] | None = None) -> Part:
+def table(
+    title: str, head: list[str], rows: list[list[Any]], shade: list[list[float]] | None = None,
+    opened: list[list[dict[str, Any] | None]] | None = None,
+) -> Part:  # fmt: skip
     """A table whose first column names its rows; integers are shown as in `1,234`.
 
-    `shade` is how dark each cell but the first of a row is, from 0 to 1.
+    `shade` is how dark each cell but the first of a row is, from -1 to 1, with a colour for either side. `opened` is
+    what such a cell shows on the page when it is clicked: a title, lines, and mentions in their sentences.
     """
     texts = [[f"{value:,}" if isinstance(value, int) else value for value in row] for row in rows]
-    return "table", {"title": title, "head": head, "rows": texts, "shade": shade}
+    return "table", {"title": title, "head": head, "rows": texts, "shade": shade, "opened": opened}
 
 
 def opening(result: dict[str, Any]) -> list[Part]:

@@ -1,88 +1,56 @@
 """Which classes each run of a study removes, and what such a study can find.
 
-Each run removes several classes at once, and a least-squares fit tells their effects apart (`removal_effects`). This
-needs far fewer runs than removing one class at a time.
+Each run removes up to three classes, and a least-squares fit tells their effects apart (`removal_effects`). This needs
+far fewer runs than removing one class at a time.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import ceil, comb, sqrt
+from math import ceil, sqrt
 
 import numpy as np
 from scipy.special import nctdtrinc, stdtrit
 
-from ner.errors import InputError
 from ner.scoring.significance import ALPHA, POWER
 
-SEARCHED_SETS, STEPS = 25_000, 5_000  # bounds of the search for a block design; it takes at most seconds
 
+def balanced_triples(classes: Sequence[str], replicate: int = 0) -> list[list[str]]:
+    """Sets of at most three classes to remove, of which exactly one has each pair of classes.
 
-def balanced_blocks(classes: Sequence[str], size: int, replicate: int = 0) -> list[list[str]]:
-    """Sets of `size` classes to remove: each class is in equally many sets, and so is each pair of classes.
-
-    They are the blocks of a balanced incomplete block design, the smallest that the search finds. Replicates after the
-    first exchange the classes, so that other sets are removed.
-
-    Raises `InputError`, which names sizes that work, if no design is found that is at most as large as that of all
-    pairs.
+    They are a Steiner triple system. For a number of classes that none is known for here, it is one of a few more
+    classes, which are then left out: some sets have two classes or one. Replicates after the first exchange the
+    classes, so that other sets are removed.
     """
-    count = len(classes)
-    blocks = smallest_design(count, size)
-    if blocks is None:
-        nearest = sorted(range(2, count // 2 + 1), key=lambda other: abs(other - size))
-        known = [str(other) for other in nearest if other != size and smallest_design(count, other)][:3]
-        remedy = f"remove {' or '.join(known)} at a time" if known else "such a design needs at least 4 classes"
-        raise InputError(f"found no balanced design that removes {size} of {count} classes at a time; {remedy}")
-    order = np.random.default_rng(replicate).permutation(count) if replicate else np.arange(count)
-    return [[name for name, place in zip(classes, order.tolist(), strict=True) if place in block] for block in blocks]
+    order = np.random.default_rng(replicate).permutation(len(classes)) if replicate else np.arange(len(classes))
+    places = dict(zip(order.tolist(), range(len(classes)), strict=True))
+    sets = [sorted(places[place] for place in triple if place in places) for triple in triple_system(len(classes))]
+    return [[classes[i] for i in each] for each in sets if each]
 
 
-def smallest_design(count: int, size: int) -> list[frozenset[int]] | None:
-    """The blocks of the smallest balanced design that `circular_design` finds for `count` places, if any."""
-    if not 2 <= size <= count // 2 or comb(count, size) > SEARCHED_SETS:
-        return None
-    found = [circular_design(count, size, circle) for circle in (count, count - 1)]
-    return min((blocks for blocks in found if blocks), key=len, default=None)
+def triple_system(count: int) -> list[list[int]]:
+    """A cyclic Steiner triple system of the smallest size that has one and is at least `count` (Peltesohn 1939)."""
+    size = next(size for size in range(max(7, count), count + 8) if size % 6 in (1, 3) and size != 9)
+    third = [size // 3] if size % 3 == 0 else []  # the distance within the triples that turn into themselves
+    blocks = [
+        [(place + turn) % size for place in (0, a, a + b)]
+        for a, b in difference_triples(size, [n for n in range(1, size // 2 + 1) if n not in third]) or ()
+        for turn in range(size)
+    ]
+    return blocks + [[turn, turn + distance, turn + 2 * distance] for distance in third for turn in range(distance)]
 
 
-def circular_design(count: int, size: int, circle: int) -> list[frozenset[int]] | None:
-    """Blocks of a balanced design that stays the same when the first `circle` of `count` places are turned.
+def difference_triples(size: int, differences: list[int]) -> list[tuple[int, int]] | None:
+    """Pairs (a, b) such that their a, b and a + b are all `differences`, each once; None if the search finds none.
 
-    All sets are divided into families that turning makes of one set. The design is a choice of families, possibly
-    repeated, that contain the first place together with each other place equally often (Bose 1939; Colbourn and
-    Dinitz, *Handbook of Combinatorial Designs*, 2007). None if the search finds no such choice.
+    On a circle of `size` places, a + b is measured the shorter way round. The search is depth first.
     """
-    families, known = [], set()
-    for chosen in combinations(range(count), size):
-        if frozenset(chosen) not in known:
-            turns = [frozenset((p + n) % circle if p < circle else p for p in chosen) for n in range(circle)]
-            families.append(list(dict.fromkeys(turns)))
-            known.update(turns)
-    others = [*range(1, circle // 2 + 1), *range(circle, count)]  # turning makes all other pairs of these
-    table = np.array([[sum({0, other} <= block for block in family) for other in others] for family in families])
-    for together in range(1, size * (size - 1) // 2 + 1):  # the last has as many blocks as there are pairs
-        if together * (count - 1) % (size - 1) == 0 == together * count * (count - 1) % (size * (size - 1)):
-            chosen_rows = rows_with_sum(table, np.full(len(others), together), [STEPS])
-            if chosen_rows is not None:
-                return [block for row in chosen_rows for block in families[row]]
-    return None
-
-
-def rows_with_sum(table: np.ndarray, wanted: np.ndarray, steps: list[int]) -> list[int] | None:
-    """Rows of `table`, possibly repeated, with the sum `wanted`; None if there are none or `steps[0]` runs out.
-
-    Depth first: the next row has something of the first column that is still wanted.
-    """
-    if not wanted.any():
+    if not differences:
         return []
-    for row in np.flatnonzero((table <= wanted).all(axis=1) & (table[:, np.argmax(wanted > 0)] > 0)).tolist():
-        steps[0] -= 1
-        if steps[0] < 0:
-            return None
-        rest = rows_with_sum(table, wanted - table[row], steps)
-        if rest is not None:
-            return [row, *rest]
+    a, *rest = differences
+    for b in rest:
+        left = [n for n in rest if n not in (b, min(a + b, size - a - b))]
+        if len(left) == len(rest) - 2 and (pairs := difference_triples(size, left)) is not None:
+            return [(a, b), *pairs]
     return None
 
 

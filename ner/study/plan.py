@@ -12,14 +12,13 @@ import yaml
 
 from ner.errors import InputError, message_of, nearest
 from ner.files import PlainLoader, read_as
-from ner.scoring.removal_design import balanced_blocks
+from ner.scoring.removal_design import balanced_triples, detectable_effect, fits, one_at_a_time_runs
 from ner.scoring.significance import ALPHA, SeedComparison
 
 KEYS = {
     "question", "program", "datasets", "encoders", "common", "settings", "grid", "removal", "seeds", "comparisons",
     "split", "spread", "threads",
 }  # fmt: skip
-PERCENT_POINT = 0.01
 WHOLE = "all"  # the setting of a removal study that removes no class
 
 
@@ -31,12 +30,16 @@ class TextLoader(PlainLoader):
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run: where it is below the study's folder, `[DATASET/][ENCODER/]SETTING-SEED`, and its words for `train.py`."""
+    """A run: where it is below the study's folder, `[DATASET/][ENCODER/]SETTING-SEED`, and its words for `train.py`.
+
+    `removed` has the classes that a run of a removal study takes out of its training data.
+    """
 
     group: str
     setting: str
     seed: int
     words: list[str]
+    removed: list[str]
 
     @property
     def name(self) -> str:
@@ -113,10 +116,10 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
         group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
         where = {"dataset": places[0].get(dataset), "model_checkpoint": places[1].get(encoder)}
         where = {name: value for name, value in where.items() if value}  # else those of the config file
-        of_seeds = [(seed, *setting) for seed, setting in product(texts, settings.items())]
-        for seed, setting, options in [*of_seeds, *removals(path, removal)]:
+        of_seeds = [(seed, *setting, list[str]()) for seed, setting in product(texts, settings.items())]
+        for seed, setting, options, removed in [*of_seeds, *removals(path, removal)]:
             words = words_of(common | (options or {}) | where | {"seed": seed})
-            runs.append(PlannedRun(group, setting, int(seed), words))
+            runs.append(PlannedRun(group, setting, int(seed), words, removed))
     comparisons = mapping(path, content, "comparisons") or ({"report": list(settings)} if settings else {})
     for name, compared in comparisons.items():
         for setting in compared if isinstance(compared, list) else [compared]:
@@ -160,30 +163,31 @@ def grid(values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """The runs of a removal study, each with a new seed: seed, setting and options.
+def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[str, Any], list[str]]]:
+    """The runs of a removal study, each with a new seed: seed, setting, options and the classes that they remove.
 
-    They remove the sets of a balanced block design from the training data, `size` classes at a time. As many as
-    `unmasked` runs that remove none are spread among them.
+    They remove the sets of a balanced design from the training data. As many as `unmasked` runs that remove none are
+    spread among them.
     """
     if not removal:
         return []
-    if unknown := sorted(removal.keys() - {"classes", "size", "replicates", "unmasked", "masking"}):
-        raise InputError(
-            f"{path}: removal: found {unknown[0]!r}; expected classes, size, replicates, unmasked, masking"
-        )
-    classes, size, replicates, unmasked = removal["classes"], *(
-        int(removal.get(name, default)) for name, default in (("size", 2), ("replicates", 1), ("unmasked", 5))
-    )  # fmt: skip
-    sets = [each for replicate in range(replicates) for each in balanced_blocks(classes, size, replicate)]
-    places = np.linspace(0, len(sets), unmasked, endpoint=False).astype(int).tolist()
-    found: list[tuple[str, dict[str, Any]]] = []
-    for place, removed in enumerate(sets):
-        found += [(WHOLE, {})] * places.count(place)
+    if unknown := sorted(removal.keys() - {"classes", "replicates", "unmasked", "masking"}):
+        raise InputError(f"{path}: removal: found {unknown[0]!r}; expected classes, replicates, unmasked, masking")
+    classes, replicates, unmasked = (
+        removal["classes"],
+        int(removal.get("replicates", 1)),
+        int(removal.get("unmasked", 5)),
+    )
+    sets = [each for replicate in range(replicates) for each in balanced_triples(classes, replicate)]
+    for place in reversed(np.linspace(0, len(sets), unmasked, endpoint=False).astype(int).tolist()):
+        sets.insert(place, [])
+    found = []
+    for seed, removed in enumerate(sets, 101):
         kept = [name for name in classes if name not in removed]
         options = {"masked_training": "true", "selected_categories": kept, "masking": removal.get("masking", "as_O")}
-        found.append((f"without_{'_'.join(removed)}", options))
-    return [(str(seed), *each) for seed, each in enumerate(found, 101)]
+        setting = f"without_{'_'.join(removed)}" if removed else WHOLE
+        found.append((str(seed), setting, options if removed else {}, removed))
+    return found
 
 
 def words_of(options: dict[str, str | list[str]]) -> list[str]:
@@ -193,6 +197,33 @@ def words_of(options: dict[str, str | list[str]]) -> list[str]:
         if name != "config":
             words += [f"--{name}", *(value if isinstance(value, list) else [value])]
     return words
+
+
+def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
+    """A line for each comparison and for a map: which differences the runs will find in four of five tries.
+
+    `spread` is the standard deviation of each score over seeds, in points. A comparison without it has no line.
+    """
+    lines = []
+    for name, settings in study.comparisons.items() if spread else ():
+        seeds = min(len(study.runs_of(group, setting)) for group in study.groups for setting in settings)
+        if seeds > 1 and len(settings) > 1:
+            least = ", ".join(f"{y} {detectable(sd, seeds, len(settings) - 1):.1f}" for y, sd in spread.items())
+            about = f"{name}: {seeds} seeds each find these differences from {settings[0]} in 4 of 5 tries, in points"
+            lines.append(f"{about}: {least}")
+    if study.removable:
+        classes = study.removable
+        removed = np.array([[y in run.removed for y in classes] for run in study.runs if run.group == study.groups[0]])
+        of_classes = fits(removed, ~removed)
+        error = float(np.nanmean([fit.standard_errors for fit in of_classes]))
+        effect = detectable_effect(error, of_classes[0].degrees_of_freedom, len(classes) * (len(classes) - 1))
+        points = ", ".join(f"{y} {effect * spread[y]:.1f}" for y in classes if y in spread)
+        lines.append(
+            f"map: an effect has a standard error of {error:.2f} standard deviations over seeds (one class at a time "
+            f"would take {one_at_a_time_runs(error, len(classes))} runs for that), and effects of {effect:.1f} "
+            "standard deviations are found in 4 of 5 tries" + (f"; in points: {points}" if points else "")
+        )
+    return lines
 
 
 def detectable(spread: float, seeds: int, tests: int) -> float:

@@ -1,6 +1,7 @@
 """What is kept of a run: its scores, options and environment, without a word of the data."""
 
 import shutil
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ner.files import optional_json, using_records, write_json, write_text
 from ner.runs.files import METRICS, SPLITS, recorded_args
 from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
+from ner.study.plan import Study
 
 
 def is_recorded(folder: Path, split: str) -> bool:
@@ -46,3 +48,22 @@ def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
             "updates": environment["update_steps"],
             "seconds": environment["train_seconds"],
         }
+
+
+def observed_spread(study: Study, records: Path) -> dict[str, float]:
+    """The standard deviation of each score over the seeds of a setting, in points, pooled over the recorded runs.
+
+    It has the scores that vary, and that all settings have, unless the study is one that removes classes.
+    """
+    found: dict[str, dict[tuple[str, str], list[float]]] = {}  # the F1 of runs, by score and setting
+    for run in study.runs:
+        if is_recorded(records / run.name, study.split):
+            for title, f1 in recorded_scores(records / run.name, study.split)["f1"].items():
+                found.setdefault(title, {}).setdefault((run.group, run.setting), []).append(100 * f1)
+    spread = {}
+    for title, settings in found.items():
+        several = [values for values in settings.values() if len(values) > 1]
+        if several and (study.removable or len(settings) == len(found["micro"])):
+            squares = sum(statistics.variance(values) * (len(values) - 1) for values in several)
+            spread[title] = (squares / sum(len(values) - 1 for values in several)) ** 0.5
+    return {title: points for title, points in spread.items() if points}

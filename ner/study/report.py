@@ -8,12 +8,13 @@ from typing import Any
 from scipy.special import stdtrit
 
 from ner.files import optional_json, using_records, write_json, write_text
-from ner.report.findings import finding, p_cell, points, verdict
+from ner.report.findings import finding, mean_cell
 from ner.report.page import html_page, report_markdown, write_report
 from ner.report.run_reader import compared_classes, read_runs
-from ner.report.tables import Part, detectable_cell, table
-from ner.runs.files import METRICS, PREDICTIONS
-from ner.study.class_map import map_parts
+from ner.report.tables import Part, difference_table, table
+from ner.runs.files import PREDICTIONS
+from ner.study.class_map import changed_mentions, class_map, record_parts
+from ner.study.map_page import map_parts
 from ner.study.plan import Study
 from ner.study.records import is_recorded, recorded_scores
 
@@ -48,15 +49,22 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
 
 
 def front_page(
-    study: Study, results: dict[tuple[str, str], dict[str, Any]], maps: dict[str, dict[str, Any]], output_dir: Path,
-    records: Path, split: str,
-) -> str:  # fmt: skip
+    study: Study, results: dict[tuple[str, str], dict[str, Any]], output_dir: Path, records: Path, split: str
+) -> str:
     """Writes study.md, study.html and study.json: the maps and the tables of all comparisons. Returns the first."""
     parts: list[Part] = [("lead", study.question)]
-    for group, result in maps.items():
+    content: dict[str, Any] = {}
+    for group in study.groups if study.removable else ():
+        record_parts(study, group, output_dir, records)
+        result = content[f"{group}/map".lstrip("/")] = class_map(study, group, records)
         parts.append(("h2", f"{group}: map" if group else "map"))
-        parts += map_parts(result) if result else [("p", "Too few runs are finished for a map.")]
+        (output_dir / group).mkdir(parents=True, exist_ok=True)
+        if result:
+            parts += map_parts(result, changed_mentions(study, group, output_dir, records), output_dir / group)
+        else:
+            parts.append(("p", "Too few runs are finished for a map."))
     for (group, name), result in results.items():
+        content[f"{group}/{name}".lstrip("/")] = result
         if result:
             parts.append(("h2", f"{group}: {name}" if group else name))
             with using_records(records / group):
@@ -66,10 +74,9 @@ def front_page(
     output_dir.mkdir(parents=True, exist_ok=True)
     text = report_markdown(parts, "Study")
     write_text(output_dir / "study.md", text)
-    write_text(output_dir / "study.html", html_page(parts, "Study"))
-    named = {f"{group}/{name}".lstrip("/"): result for (group, name), result in results.items()}
-    named |= {f"{group}/map".lstrip("/"): result for group, result in maps.items()}
-    write_json(output_dir / "study.json", named)
+    on_page = [part for part in parts if part[0] != "picture"]  # the table is a heat map already, and its cells open
+    write_text(output_dir / "study.html", html_page(on_page, "Study"))
+    write_json(output_dir / "study.json", content)
     return text
 
 
@@ -77,25 +84,22 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     """The finding, the scores of the settings, and how each differs from the first. On the validation split, which is
     there to choose by, also the best setting.
     """
+    groups = [group | {"name": str(group["runs"][0]).rpartition("-")[0]} for group in result["groups"]]  # the setting
     support = {c: n for c, n in result["support"].items() if n}
-    titles = ["micro", "macro", *support]
-    first, *others = result["groups"]
-    head = ["F1 on the shared classes", "updates", "seconds", *titles, "own classes"]
-    rows = [score_row(group, titles, records, split) for group in result["groups"]]
-    parts: list[Part] = [("p", text) for text in finding(result)] if "name" in first else []
+    head = ["F1 on the shared classes", "updates", "seconds", "micro", "macro", *support, "own classes"]
+    rows, own_f1 = [], {}
+    for group in groups:
+        runs = [recorded_scores(records / run, split) for run in group["runs"]]
+        updates = " ".join(f"{n:,}" for n in sorted({run["updates"] for run in runs}))
+        own = own_f1[group["name"]] = [run["f1"]["micro"] for run in runs]
+        of_own = {"mean": statistics.mean(own), "sd": statistics.stdev(own) if len(own) > 1 else None}
+        cells = [mean_cell(f1) for f1 in (*(group["f1"][title] for title in head[3:-1]), of_own)]
+        rows.append([group["name"], updates, f"{statistics.mean(run['seconds'] for run in runs):,.0f}", *cells])
+    parts: list[Part] = [("p", text) for text in finding(result | {"groups": groups})]
     parts.append(table("Mean and standard deviation over seeds, in percent", head, rows))
     if split == "validation":
-        f1 = {
-            setting_of(group): [recorded_scores(records / run, split)["f1"]["micro"] for run in group["runs"]]
-            for group in result["groups"]
-        }
-        parts.append(("p", chosen(f1)))
-    gold = {"micro": sum(support.values())} | support
-    for group in others:
-        head = ["class", "gold entities", "difference", "95 % interval", "p", "p (Holm)", "verdict", "detectable"]
-        rows = [difference_row(title, n, group["difference"][title]) for title, n in gold.items()]
-        parts.append(table(f"{setting_of(group)}, against {setting_of(first)}, in points", head, rows))
-    return parts
+        parts.append(("p", chosen(own_f1)))
+    return [*parts, *(difference_table(groups[0], other, support) for other in groups[1:])]
 
 
 def chosen(f1: dict[str, list[float]]) -> str:
@@ -122,33 +126,3 @@ def chosen(f1: dict[str, list[float]]) -> str:
         f"Leaving each seed out of the choice in turn, the chosen setting is {100 * statistics.mean(gains):.1f} points "
         "worse on that seed than on the seeds that chose it."
     )
-
-
-def setting_of(group: dict[str, Any]) -> str:
-    """The setting of a group of runs that differ in their seed only."""
-    return str(group["runs"][0]).rpartition("-")[0]
-
-
-def score_row(group: dict[str, Any], titles: list[str], records: Path, split: str) -> list[str]:
-    """Mean and standard deviation over the seeds of a setting; the last column is on all classes of each run."""
-    runs = [(optional_json(records / run / "environment.json"), records / run) for run in group["runs"]]
-    updates = " ".join(f"{n:,}" for n in sorted({environment["update_steps"] for environment, _ in runs}))
-    seconds = statistics.mean(environment["train_seconds"] for environment, _ in runs)
-    own = [optional_json(run / split / METRICS)["overall"]["f1"] for _, run in runs]
-    f1 = [group["f1"][title] for title in titles]
-    own_cell = spread(statistics.mean(own), statistics.stdev(own) if len(own) > 1 else None)
-    cells = [spread(each["mean"], each["sd"]) for each in f1]
-    return [setting_of(group), updates, f"{seconds:,.0f}", *cells, own_cell]
-
-
-def spread(mean: float, deviation: float | None) -> str:
-    """Mean and standard deviation in percent."""
-    return f"{100 * mean:.1f}" + ("" if deviation is None else f" ± {100 * deviation:.1f}")
-
-
-def difference_row(title: str, support: int, d: dict[str, Any]) -> list[str]:
-    """How a score differs from that of the first setting."""
-    difference = points(d["difference"], 2, "+")
-    interval = "one seed" if d["low"] is None else " to ".join(points(d[name], 2, "+") for name in ("low", "high"))
-    p = p_cell(d["p"]), p_cell(d.get("p_holm"))
-    return [title, f"{support:,}", difference, interval, *p, verdict(d), detectable_cell(d)]

@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from ner.report.pictures import PALETTES, Point, class_bars, draw, forest_plot, line_plot, theme
+from ner.report.pictures import PALETTES, Point, class_bars, draw, forest_plot, heat_map, line_plot, theme
 
 POINTS = [Point(-0.25, -0.4, -0.1), Point(0.5, -0.1, 1, filled=False), Point(0.1, None, None)]
 
@@ -74,12 +74,25 @@ def test_bars_have_plain_numbers_and_whole_names_beside_them(tmp_path):
     assert [bar.get_width() for bars in axes.containers for bar in bars] == [3000, 0, 0, 12]
 
 
+def test_a_heat_map_has_a_colour_for_losses_and_one_for_gains_and_its_numbers(tmp_path):
+    cells = [["-9.0 ↓", "–"], ["+0.1", "+4.0 ="]]
+    light, _ = draw(partial(heat_map, ["A", "B"], ["C", "D"], cells, [[-1, 0], [0.1, 0.8]]), "map", tmp_path / "m.svg")
+    assert {"A", "B", "C", "D", "-9.0 ↓", "–", "+0.1", "+4.0 ="} < texts(light)
+    (axes,) = heat_map(["A", "B"], ["C", "D"], cells, [[-1, 0], [0.1, 0.8]]).axes
+    (mesh,) = axes.collections
+    mesh.update_scalarmappable()
+    (red, _, blue, _), none, _, gain = mesh.get_facecolor()
+    assert red > blue and gain[2] > gain[0] and min(none[:3]) > 0.99
+    assert {text.get_text() for text in axes.texts if text.get_weight() == "bold"} == {"-9.0 ↓"}
+
+
 LONG = ["W" * 40, "a_class_of_a_long_name", "\u05d9" * 30, *(f"CLASS_{k}_WITH_MANY_WORDS" for k in range(37))]
 PICTURES = {
     "bars": lambda: class_bars({s: dict.fromkeys(LONG, 10**6) for s in ("train", "validation", "test")}, "All classes"),
     "one bar": lambda: class_bars({"train": {"PER": 7}}, "All classes"),
     "points": lambda: forest_plot(LONG, {f"{k} {'W' * 90}": [POINTS[0]] * 40 for k in range(6)}, "points", zero=True),
     "two rows": lambda: forest_plot(["micro", "macro"], {"B": POINTS[:2]}, "points", zero=True),
+    "heat": lambda: heat_map(LONG, LONG[:12], [["-10.5 ↓"] * 12] * 40, [[-1.0] * 12] * 40),
     "lines": lambda: line_plot({f"{k} {'W' * 90}": [(0, 0), (100, 1)] for k in range(6)}, "x", "y", diagonal="d"),
 }
 

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ner.errors import InputError
-from ner.scoring.removal_design import balanced_blocks, detectable_effect, fits, one_at_a_time_runs
+from ner.scoring.removal_design import balanced_triples, detectable_effect, fits, one_at_a_time_runs
 
 LETTERS = list(string.ascii_uppercase)
 
@@ -17,51 +16,42 @@ def table(blocks: list[list[str]], classes: list[str], unmasked: int) -> np.ndar
 
 
 @pytest.mark.parametrize("replicate", [0, 3])
-@pytest.mark.parametrize(
-    ("count", "size", "blocks"),
-    [(4, 2, 6), (5, 2, 10), (7, 3, 7), (8, 4, 14), (9, 3, 12), (11, 5, 11), (15, 3, 35), (15, 7, 15), (21, 3, 70)],
-)
-def test_each_class_and_each_pair_is_removed_equally_often(count, size, blocks, replicate):
-    """The numbers of blocks are those of the smallest designs in the tables of the handbook."""
+@pytest.mark.parametrize(("count", "blocks"), [(7, 7), (13, 26), (15, 35), (19, 57), (21, 70), (25, 100)])
+def test_each_class_and_each_pair_is_removed_equally_often(count, blocks, replicate):
+    """A Steiner triple system of n points has n(n-1)/6 blocks."""
     classes = LETTERS[:count]
-    design = balanced_blocks(classes, size, replicate)
-    assert len(design) == blocks and {len(block) for block in design} == {size}
-    assert len({sum(name in block for block in design) for name in classes}) == 1
-    assert len({sum(set(pair) <= set(block) for block in design) for pair in combinations(classes, 2)}) == 1
+    design = balanced_triples(classes, replicate)
+    assert len(design) == blocks and {len(block) for block in design} == {3}
+    assert {sum(name in block for block in design) for name in classes} == {(count - 1) // 2}
+    assert {sum(set(pair) <= set(block) for block in design) for pair in combinations(classes, 2)} == {1}
+
+
+@pytest.mark.parametrize("count", [2, 4, 9, 11, 14, 18])
+def test_numbers_of_classes_without_a_system_have_smaller_sets_too(count):
+    design = balanced_triples(LETTERS[:count])
+    assert {sum(set(pair) <= set(block) for block in design) for pair in combinations(LETTERS[:count], 2)} == {1}
+    assert len({sum(name in block for block in design) for name in LETTERS[:count]}) == 1
+    assert {len(block) for block in design} <= {1, 2, 3}
 
 
 def test_replicates_remove_other_sets():
-    first, second = ({tuple(block) for block in balanced_blocks(LETTERS[:15], 7, r)} for r in (0, 1))
+    first, second = ({tuple(block) for block in balanced_triples(LETTERS[:15], r)} for r in (0, 1))
     assert len(first & second) < 5
-    assert balanced_blocks(LETTERS[:15], 7)[1] == [LETTERS[(i + 1) % 15] for i in (0, 1, 2, 4, 5, 8, 10)]
+    assert balanced_triples(LETTERS[:15])[1] == ["B", "C", "F"]
 
 
-@pytest.mark.parametrize(
-    ("count", "size", "message"),
-    [
-        (14, 5, "no balanced design that removes 5 of 14 classes at a time; remove 7 or 2 at a time"),
-        (15, 1, "removes 1 of 15 classes at a time; remove 2 or 3 or 5 at a time"),
-        (3, 2, "such a design needs at least 4 classes"),
-    ],
-)
-def test_a_size_without_a_design_names_sizes_that_have_one(count, size, message):
-    with pytest.raises(InputError, match=message):
-        balanced_blocks(LETTERS[:count], size)
-
-
-def test_one_replicate_with_as_many_blocks_as_classes_tells_no_effects_apart():
-    """Eight blocks of 7 out of 15 keep a class: too few for the effects of 14 others."""
+def test_seven_of_fifteen_at_a_time_would_tell_no_effects_apart():
+    """Why sets are small: each class is kept by as many runs as there are pairs of others, one of each pair removed."""
+    difference_set = (0, 1, 2, 4, 5, 8, 10)  # of the symmetric design with 15 blocks
     classes = LETTERS[:15]
-    repeated = table(balanced_blocks(classes, 7) * 4, classes, 15)
-    assert np.isnan([fit.standard_errors for fit in fits(repeated, ~repeated)]).all()
-    others = table([b for r in range(4) for b in balanced_blocks(classes, 7, r)], classes, 15)
-    errors = np.array([fit.standard_errors for fit in fits(others, ~others)])
-    assert (np.isnan(errors) == np.eye(15, dtype=bool)).all() and np.nanmax(errors) < 0.6
+    sets = [[classes[(place + turn) % 15] for place in difference_set] for turn in range(15)]
+    removed = table(sets * 4, classes, 15)
+    assert np.isnan([fit.standard_errors for fit in fits(removed, ~removed)]).all()
 
 
 def test_triples_are_equally_precise_and_need_far_fewer_runs_than_one_class_at_a_time():
     classes = LETTERS[:15]
-    removed = table([b for r in range(2) for b in balanced_blocks(classes, 3, r)], classes, 8)
+    removed = table([b for r in range(2) for b in balanced_triples(classes, r)], classes, 8)
     errors = np.array([fit.standard_errors for fit in fits(removed, ~removed)])
     assert np.nanmin(errors) == pytest.approx(np.nanmax(errors), rel=0.02)
     assert len(removed) == 78 and 200 < one_at_a_time_runs(np.nanmax(errors), 15) < 240

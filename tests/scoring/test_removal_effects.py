@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ner.scoring.removal_design import balanced_blocks
+from ner.scoring.removal_design import balanced_triples
 from ner.scoring.removal_effects import (
     Effects,
     confusion_rates,
@@ -22,7 +22,7 @@ from ner.scoring.removal_effects import (
 
 CLASSES = list("ABCDEFG")
 # Six replicates of seven blocks of three, each with one more run that removes nothing.
-REMOVED = np.array([[c in block for c in CLASSES] for r in range(6) for block in [*balanced_blocks(CLASSES, 3, r), []]])
+REMOVED = np.array([[c in block for c in CLASSES] for r in range(6) for block in [*balanced_triples(CLASSES, r), []]])
 STRATUM = np.repeat(np.arange(6), 8)
 OFF = ~np.eye(7, dtype=bool)
 SPREAD = np.geomspace(0.1, 3, 7)  # points

@@ -1,0 +1,90 @@
+"""The map of a removal study as the parts of a report."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ner.report.findings import EMPTY, p_cell
+from ner.report.pictures import heat_map, picture_part
+from ner.report.tables import Part, table
+from ner.study.class_map import ChangedMentions
+
+MOST_LISTED = 12
+MARKS = {"higher": " ↑", "lower": " ↓", "no effect": " ="}
+TITLE = "Effect of removing a class (row) on the F1 of each other class (column), in points"
+MAP_TEXT = (
+    "Rows are classes that were removed, columns those that were measured. ↑ or ↓ marks an effect that the permutation "
+    "test over the whole map shows; = marks one within ±1 point. Anything else is not shown, which is not the same as "
+    "no effect. A cell opens its numbers. docs/study.md explains the method."
+)
+
+
+def map_parts(result: dict[str, Any], mentions: ChangedMentions, folder: Path) -> list[Part]:
+    """The map as a picture and as a table whose cells open; the clearest effects, and the parts of their errors."""
+    cells = {(cell["removed"], cell["measured"]): cell for cell in result["effects"]}
+    classes, measured = result["classes"], list(result["spread"])
+    grid = [[cells.get((x, y)) for y in measured] for x in classes]
+    largest = max(abs(cell["effect"]) for cell in cells.values())
+    heat = [[heat_of(cell["effect"], largest) if cell else 0.0 for cell in row] for row in grid]
+    texts = [
+        [signed(cell["effect"]) + MARKS.get(cell["verdict"], "") if cell else EMPTY for cell in row] for row in grid
+    ]
+    opened = [[opened_cell(cell, mentions) if cell else None for cell in row] for row in grid]
+    words = [cell["verdict"] for cell in cells.values()]
+    lead = (
+        f"Over {result['runs']} runs, {words.count('lower')} of {len(cells)} pairs of classes show a loss, "
+        f"{words.count('higher')} a gain, {words.count('no effect')} no effect beyond ±1 point, and "
+        f"{words.count('not shown')} are not shown to be either."
+    )
+    parts: list[Part] = [
+        ("lead", lead),
+        ("p", MAP_TEXT),
+        picture_part(lambda: heat_map(classes, measured, texts, heat), TITLE, folder / "map.svg"),
+        table(TITLE, ["removed", *measured], [[x, *row] for x, row in zip(classes, texts, strict=True)], heat, opened),
+    ]
+    if result["confusion"]:
+        rho, p = result["confusion"]["rank_correlation"], p_equation(result["confusion"]["p"])
+        parts.append(("p", f"Confusion in the unmasked runs and effect: Spearman's rank correlation {rho:+.2f}, {p}."))
+    clearest = sorted(cells.values(), key=lambda cell: (cell["p"], -abs(cell["effect"])))[:MOST_LISTED]
+    head = ["removed → measured", "effect", "95 % interval", "p", "verdict", *clearest[0]["parts"]]
+    rows = [
+        [f"{cell['removed']} → {cell['measured']}", signed(cell["effect"], 2), interval(cell), p_cell(cell["p"]),
+         cell["verdict"], *map(signed, cell["parts"].values())]
+        for cell in clearest
+    ]  # fmt: skip
+    return [*parts, table("The clearest effects, and the parts of their errors for each 100 gold entities", head, rows)]
+
+
+def heat_of(effect: float, largest: float) -> float:
+    """How far the colour of an effect is from that of 0, from -1 to 1. Beyond a point, it grows with the logarithm, so
+    that one large effect leaves the others visible.
+    """
+    return float(np.arcsinh(effect) / np.arcsinh(largest))
+
+
+def opened_cell(cell: dict[str, Any], mentions: ChangedMentions) -> dict[str, Any]:
+    """What a cell of the map shows when it is opened: its numbers, and the mentions that changed most."""
+    x, y = cell["removed"], cell["measured"]
+    effect = f"{signed(cell['effect'], 2)} points of F1, 95 % interval {interval(cell)}, {p_equation(cell['p'])}"
+    of_parts = ", ".join(f"{name} {signed(value)}" for name, value in cell["parts"].items())
+    return {
+        "title": f"{y} without {x}: {cell['verdict']}",
+        "lines": [effect, f"errors for each 100 gold {y}: {of_parts}"] if of_parts else [effect],
+        "mentions": mentions.get((x, y), []),
+    }
+
+
+def interval(cell: dict[str, Any]) -> str:
+    """The 95 % interval of an effect in points."""
+    return f"{signed(cell['low'], 2)} to {signed(cell['high'], 2)}"
+
+
+def p_equation(p: float) -> str:
+    """p for use in a sentence."""
+    return f"p = {p_cell(p)}".replace("= <", "<")
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """A number with its sign, never `-0.0`."""
+    return f"{round(value, decimals) + 0.0:+.{decimals}f}"

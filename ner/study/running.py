@@ -1,0 +1,86 @@
+"""The making of a study's runs by the scripts of this repository."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from ner.errors import InputError
+from ner.runs.folder import is_finished
+from ner.study.plan import PlannedRun, Study
+from ner.study.records import drop_checkpoints, record, recorded_scores
+
+ROOT = Path(__file__).parents[2]
+STARTING = Lock()  # held while a script is started
+RUNNING: list[subprocess.Popen] = []  # the scripts that were started
+
+
+def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, keep_checkpoints: bool) -> str:
+    """Brings a run to its end, from wherever an earlier call left it, and records it. Returns what it has reached.
+
+    Raises `InputError` if a script fails.
+    """
+    place, folder = output_dir / planned.name, records / planned.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not is_finished(place):
+        resumed = ["--resume_from_checkpoint", "true"] if list(place.glob("checkpoint-*/trainer_state.json")) else []
+        script(study, study.program, *planned.words, "--output_dir", str(place), *resumed, log_of=place)
+    if not (place / study.split / "metrics.json").is_file():
+        script(study, "inference.py", "--checkpoint", str(place), "--split", study.split, log_of=place)
+    record(place, folder)
+    if not keep_checkpoints:
+        drop_checkpoints(place)
+    scores = recorded_scores(folder, study.split)
+    return f"has F1 {100 * scores['f1']['micro']:.1f} on {study.split}, after {duration(scores['seconds'])} of training"
+
+
+def script(study: Study, name: str, *words: str, log_of: Path) -> None:
+    """Runs a script of this repository; its output is added to a log. Raises `InputError`, naming it, if that fails."""
+    path = log_of.with_name(f"{log_of.name}.log")
+    environment = os.environ | {"OMP_NUM_THREADS": str(study.threads), "PYTHONPATH": str(ROOT)}
+    with path.open("a", encoding="utf-8") as file:
+        command = [sys.executable, str(ROOT / name), *words]
+        with STARTING:  # else one that is being started would not be ended
+            process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+            RUNNING.append(process)
+        if process.wait():
+            last = path.read_text(encoding="utf-8").strip().rpartition("\n")[2]
+            raise InputError(f"{log_of.name}: {name} failed: {last}; see {path}")
+
+
+@contextmanager
+def ending_scripts(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """If the block is interrupted, ends the scripts that run, and starts no others."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        with STARTING:
+            for process in RUNNING:
+                process.terminate()
+        raise
+
+
+def ray_submit(threads: int) -> Callable[..., Future]:
+    """What submits a call to the Ray cluster that RAY_ADDRESS names, or to a new one on this machine.
+
+    Its machines have this folder, the data and the study's folder at the same paths. Raises `InputError` without Ray.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise InputError("--engine ray: Ray is not installed; pip install ray") from None
+    ray.init(ignore_reinit_error=True, runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}})
+    return lambda call, *args: ray.remote(num_cpus=threads)(call).remote(*args).future()
+
+
+def duration(seconds: float) -> str:
+    """A duration as in `1 h 5 min`."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
