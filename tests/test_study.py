@@ -14,8 +14,11 @@ from conftest import ROOT
 import study
 from ner.errors import InputError
 from ner.files import optional_json
+from ner.report.page import html_page
+from ner.report.tables import table
 from ner.study import running
-from ner.study.class_map import record_parts
+from ner.study.class_map import changed_mentions, record_parts
+from ner.study.map_page import opened_cell
 from ner.study.plan import detectable, read_study
 from ner.study.report import chosen
 
@@ -96,6 +99,27 @@ def test_what_failed_or_was_interrupted_goes_on_and_the_others_are_made(corpus, 
     write(file, common=QUICK | {"max_steps": 2}, settings=settings | {"wrong": {}})
     study.main(["run", *map(str, (file, *where))])
     assert (tmp_path / "runs" / "records" / "wrong-1" / "test" / "metrics.json").is_file()
+
+
+@pytest.mark.slow
+def test_ray_makes_the_runs_on_the_workers_of_a_cluster(corpus, encoders, tmp_path, fails, monkeypatch):
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})  # it runs nothing itself
+    workers = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    settings = {"a": {}, "b": {}, "wrong": {"optim": "none"}}
+    file = write(tmp_path / "s.yaml", common=QUICK | {"max_steps": 2}, settings=settings)
+    where = ["--datasets", corpus, "--encoders", encoders["bert"], "--output_dir", tmp_path / "runs"]
+    try:
+        assert "1 of 3 runs failed: wrong-1" in fails(study.main, "run", file, *where, "--engine", "ray")
+        assert {node["NodeID"] for node in ray.nodes() if node["Resources"].get("CPU")} == {w.node_id for w in workers}
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    records = sorted(path.parent.name for path in (tmp_path / "runs" / "records").glob("*/environment.json"))
+    assert records == ["a-1", "b-1"]
 
 
 def test_an_interrupted_study_ends_its_scripts_and_starts_no_others(tmp_path):
@@ -252,19 +276,31 @@ def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, ca
     assert "32 runs: 28 are finished, 4 are not" in caplog.text
 
 
-def test_parts_are_counted_on_the_entities_of_all_classes(tmp_path):
+def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentions_shown(tmp_path):
     file = write(tmp_path / "map.yaml", removal={"classes": CLASSES, "unmasked": 1})
-    planned, runs = read_study(file), tmp_path / "runs"
-    tags = {"all": (["B-A", "B-B", "O"], ["B-A", "O", "B-B"])}
-    tags |= {run.setting: (["O", "B-B", "O"], ["B-B", "B-B", "O"]) for run in planned.runs if run.setting != "all"}
-    for run in planned.runs[:2]:
-        gold, predicted = tags[run.setting]
-        place = runs / run.name / "test"
-        place.mkdir(parents=True)
-        line = {"id": 0, "lang": "en", "tokens": ["x", "y", "z"], "gold": gold, "predicted": predicted}
-        (place / "predictions.jsonl").write_text(json.dumps(line) + "\n")
-        (tmp_path / "records" / run.name).mkdir(parents=True)
-    record_parts(planned, "", runs, tmp_path / "records")
-    whole, without = (optional_json(tmp_path / "records" / run.name / "parts.json") for run in planned.runs[:2])
-    assert (whole["B"]["missed"], whole["B"]["no mention"], whole["A"]["missed"]) == (1, 1, 0)
-    assert (without["B"]["A"], without["B"]["missed"], without["A"]["swapped"]) == (1, 0, 1)
+    planned, runs, records = read_study(file), tmp_path / "runs", tmp_path / "records"
+    whole, without = planned.runs[:2]
+    assert (whole.removed, without.removed) == ([], ["A", "B", "D"])
+    for run, gold, predicted in (
+        (whole, ["B-A", "B-C", "O"], ["B-A", "O", "B-C"]),
+        (without, ["O", "B-C", "O"], ["B-C", "B-C", "O"]),
+    ):
+        for place in (runs / run.name / "test", records / run.name / "test"):
+            place.mkdir(parents=True)
+        line = {"id": 0, "lang": "en", "tokens": ["<b>", "y", "z"], "gold": gold, "predicted": predicted}
+        (runs / run.name / "test" / "predictions.jsonl").write_text(json.dumps(line) + "\n")
+        (records / run.name / "test" / "metrics.json").write_text("{}")
+        (records / run.name / "environment.json").write_text("{}")
+    record_parts(planned, "", runs, records)
+    of_whole, of_without = (optional_json(records / run.name / "parts.json") for run in (whole, without))
+    assert (of_whole["C"]["missed"], of_whole["C"]["no mention"], of_whole["A"]["missed"]) == (1, 1, 0)
+    assert (of_without["C"]["A"], of_without["C"]["missed"], of_without["A"]["swapped"]) == (1, 0, 1)
+    mentions = changed_mentions(planned, "", runs, records)["A", "C"]
+    assert [(m["before"], m["within"], m["after"]) for m in mentions] == [
+        ("<b> y", "z", ""), ("", "<b>", "y z"), ("<b>", "y", "z")]  # fmt: skip
+    assert mentions[1]["about"] == "gold: A; predicted as C in 1 of 1 runs without A, and in 0 of 1 with it"
+    cell = {"removed": "A", "measured": "C", "effect": -2.0, "low": -3.0, "high": -1.0, "p": 0.0001, "verdict": "lower"}
+    opened = opened_cell(cell | {"parts": {"missed": 2.0}}, {("A", "C"): mentions})
+    page = html_page([table("map", ["removed", "C"], [["A", "-2.0 ↓"]], [[-1.0]], [[opened]])], "Study")
+    assert "-2.00 points of F1, 95 % interval -3.00 to -1.00, p &lt; 0.001" in page
+    assert "<mark>&lt;b&gt;</mark> y z" in page and 'popovertarget="C without A: lower"' in page

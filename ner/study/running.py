@@ -75,7 +75,13 @@ def ray_submit(threads: int) -> Callable[..., Future]:
     except ImportError:
         raise InputError("--engine ray: Ray is not installed; pip install ray") from None
     ray.init(ignore_reinit_error=True, runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}})
-    return lambda call, *args: ray.remote(num_cpus=threads)(call).remote(*args).future()
+    here = Path.cwd()
+
+    def call_here(call: Callable, *args: object) -> object:
+        os.chdir(here)  # relative paths are those of this process
+        return call(*args)
+
+    return lambda call, *args: ray.remote(num_cpus=threads)(call_here).remote(call, *args).future()
 
 
 def duration(seconds: float) -> str:
