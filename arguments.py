@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
 
 from ner.corpus.schemes import SCHEMES
@@ -202,6 +201,8 @@ class TrainingArguments(transformers.TrainingArguments):
             raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
         if self.disable_tqdm is None:
             self.disable_tqdm: bool | None = not sys.stderr.isatty()
+        import torch  # here, because the help does without it
+
         if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
             self.use_cpu = True  # what would happen anyway, but transformers refuses bfloat16 without this option
         super().__post_init__()
@@ -274,12 +275,13 @@ GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
 NOT_RECORDED = {"resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub", "report_to"}
 
 
-def parse(argv: list[str], description: str) -> Arguments:
-    """The options of a script. The command line overrides the config file, which overrides the defaults above.
+def parse(argv: list[str], about: str | None) -> Arguments:
+    """The options of a script, whose help begins with the first line of `about`.
 
-    Raises `InputError` for an unknown, abbreviated or ill-typed option; the message names the nearest known one.
+    The command line overrides the config file, which overrides the defaults above. Raises `InputError` for
+    an unknown, abbreviated or ill-typed option; the message names the nearest known one.
     """
-    return Arguments(*parse_groups(argv, description, GROUPS))
+    return Arguments(*parse_groups(argv, about, GROUPS))
 
 
 def recorded(arguments: Arguments) -> dict[str, Any]:

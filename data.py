@@ -6,9 +6,10 @@
 """
 
 from ner.errors import before_imports
+from ner.first_check import first_check
 
 if __name__ == "__main__":
-    before_imports()
+    before_imports(lambda words: first_check(words, __doc__))
 
 import json
 import logging
@@ -183,7 +184,7 @@ def main(argv: list[str]) -> None:
 
     They go to `data/` in the run folder if one is named, else to a folder named after the data set.
     """
-    arguments = parse(argv, "Audit a data set: counts, faults and class plots.")
+    arguments = parse(argv, __doc__)
     options = arguments.data
     folder = Path("runs/data") / (Path(options.source.name()).name or "data")
     if "output_dir" in arguments.given:

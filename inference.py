@@ -7,9 +7,10 @@ python inference.py --checkpoint runs/quickstart --input_file mails.csv --text_c
 """
 
 from ner.errors import before_imports
+from ner.first_check import first_check
 
 if __name__ == "__main__":
-    before_imports()
+    before_imports(lambda words: first_check(words, __doc__, "checkpoint"))
 
 import json
 import logging
@@ -31,7 +32,7 @@ from arguments import READING, Arguments, DataArguments, parse
 from data import evaluation_sentences, training_data
 from ner.corpus.selection import without_leaks
 from ner.corpus.sentences import Sentences
-from ner.encoder.checkpoints import resolve_checkpoint
+from ner.encoder.names import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, enough_memory, of_option, printable, run_script
 from ner.files import optional_json, read_record, using_records
@@ -54,7 +55,7 @@ LINES = 2_048  # lines, or rows of a table, that are sorted by length and tagged
 
 def main(argv: list[str]) -> dict[str, Any] | None:
     """Tags text where an option gives some; otherwise scores a split, prints the scores, and returns the metrics."""
-    arguments = parse(argv, "Score a checkpoint on a labelled split, or tag raw text with it.")
+    arguments = parse(argv, __doc__)
     transformers_logging.disable_progress_bar()
     keep_freed_memory()
     with enough_memory(f"lower --per_device_eval_batch_size (it was {arguments.training.per_device_eval_batch_size})"):

@@ -1,4 +1,4 @@
-"""Fine-tune a tagger with the options of `arguments.py`, and write a run folder.
+"""Fine-tune a tagger and write a run folder.
 
 python train.py                                              # the defaults of arguments.py
 python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
@@ -6,9 +6,10 @@ accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
 from ner.errors import before_imports
+from ner.first_check import first_check
 
 if __name__ == "__main__":
-    before_imports()
+    before_imports(lambda words: first_check(words, __doc__, "model_checkpoint"))
 
 import logging
 import warnings
@@ -85,7 +86,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
 
     `make_trainer` takes the arguments of `build_trainer` and may give its trainer other parts, such as a loss.
     """
-    arguments = parse(argv, "Fine-tune a tagger and write a run folder.")
+    arguments = parse(argv, __doc__)
     options, run = arguments.training, Path(arguments.training.output_dir)
     if options.crf_loss and arguments.model.constrained_decoding is False:
         raise InputError(

@@ -79,8 +79,13 @@ def enough_memory(remedy: str) -> Iterator[None]:
         raise InputError(f"the memory is exhausted: {message_of(error, 200)}; {remedy}") from error
 
 
-def before_imports() -> None:
-    """Lets Ctrl-C end a script without a traceback while its imports take their seconds. `run_script` takes over."""
+def before_imports(check: Callable[[list[str]], object] | None = None) -> None:
+    """Lets Ctrl-C end a script without a traceback while its imports take their seconds, until `run_script` takes over.
+
+    Before that, ends the script with the message of a `check` of its command line.
+    """
+    if check:
+        run_script(check)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # which it is not in a shell's background
         signal.signal(signal.SIGINT, interrupted)
 

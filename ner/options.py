@@ -4,17 +4,15 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import yaml
 from transformers import HfArgumentParser
 
 from ner.errors import CommandParser, InputError, message_of, nearest
-from ner.files import PlainLoader, read_as
+from ner.files import PlainLoader
+from ner.first_check import option_lines, unknown_option
 
 
 def option(default: Any, help: str) -> Any:
@@ -60,22 +58,15 @@ class Parser(HfArgumentParser, CommandParser):
         unset = argparse.Namespace(**dict.fromkeys(self.defaults))  # otherwise argparse fills in the defaults
         namespace, unknown = self.parse_known_args(words, unset)
         if unknown and unknown[0].startswith("--"):
-            name = unknown[0].partition("=")[0]
-            known = nearest(name[2:].replace("-", "_"), self.defaults)
-            raise InputError(f"unknown option {name}{known}; --help lists the options")
+            raise InputError(unknown_option(unknown[0][2:].partition("=")[0], set(self.defaults)))
         if unknown:
             raise InputError(f"found {' '.join(unknown)!r}; expected FILE.yaml first, then --field value")
         return {name: value for name, value in vars(namespace).items() if value is not None}
 
     def parsed_file(self, path: str) -> dict[str, Any]:
         """The options that a YAML file sets, by name. Raises `InputError`, with the line, for a wrong one."""
-        if not os.path.exists(path):
-            raise InputError(f"{path}: no such file; expected a YAML file of options, or --field value")
-        root = read_as(Path(path), partial(yaml.compose, Loader=PlainLoader))
-        if root is not None and not isinstance(root, yaml.MappingNode):
-            raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
         values: dict[str, Any] = {}
-        for key, node in root.value if root else ():
+        for key, node in option_lines(path):
             try:
                 new = self.parsed_line(str(key.value), node)
                 if new.keys() & values.keys():
@@ -109,14 +100,14 @@ def text_of(node: yaml.Node) -> str:
         raise InputError(f"cannot be read: {message_of(error)}") from None
 
 
-def parse_groups(argv: list[str], description: str, groups: Sequence[type]) -> tuple[Any, ...]:
+def parse_groups(argv: list[str], about: str | None, groups: Sequence[type]) -> tuple[Any, ...]:
     """The options of `[FILE.yaml] [--field value ...]`: an instance of each group, then two mappings.
 
     The first mapping has the source of each option that was set: the config file's name, or `command line`.
     The second holds every option's value before a group derives others from it. The command line overrides the config
     file, which overrides the groups' defaults. Raises `InputError` for an unknown, abbreviated or ill-typed option.
     """
-    parser = Parser(groups, description)
+    parser = Parser(groups, (about or "").partition("\n")[0])
     config = argv[0] if argv and argv[0][:1] not in ("", "-") else None
     in_file = parser.parsed_file(config) if config else {}
     on_command_line = parser.parsed(argv[1:] if config else argv)

