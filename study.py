@@ -40,8 +40,8 @@ def plan(study: Study, options: argparse.Namespace) -> None:
     groups = f", in {len(study.groups)} groups of a data set and an encoder" if len(study.groups) > 1 else ""
     log.info("%d runs%s: %d are finished, %d are not", len(study.runs), groups, len(found),
              len(study.runs) - len(found))  # fmt: skip
-    if found:
-        seconds = statistics.mean(each["seconds"] for each in found)
+    if known := [each["seconds"] for each in found if each["seconds"] is not None]:
+        seconds = statistics.mean(known)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),
                  duration(seconds * len(missing)))  # fmt: skip
     for line in what_runs_find(study, observed_spread(study, options.records) or study.spread):

@@ -81,6 +81,11 @@ def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, 
     other = ["--output_dir", str(tmp_path / "elsewhere"), "--records", str(records)]
     study.main(["report", str(file), *where[:4], *other])  # from the records alone
     assert capsys.readouterr().out == shown.replace("[The whole report](both/report.html)\n", "").rstrip("\n") + "\n"
+    environment = optional_json(records / "default-1" / "environment.json")
+    seconds = environment.pop("train_seconds")
+    (records / "default-1" / "environment.json").write_text(json.dumps(environment))  # as of an old run
+    study.main(["report", str(file), *where[:4], *other])
+    assert seconds > 0 and f"| default | {environment['update_steps']} | – |" in capsys.readouterr().out
     study.main(["plan", str(file), *where])
     assert capsys.readouterr().out == ""
     assert "4 runs: 4 are finished, 0 are not" in caplog.text and "both: 2 seeds each find" in caplog.text
@@ -189,26 +194,64 @@ def test_the_detectable_difference_is_what_a_simulation_finds():
 
 
 def test_choosing_the_best_of_equals_flatters_it_by_as_much_as_new_seeds_are_worse():
-    assert (
-        chosen({"a": [0.5], "b": [0.6]}) == "The best is b: 60.0. One seed cannot show how much choosing flatters it."
-    )
-    text = chosen({"a": [0.50, 0.60, 0.70], "b": [0.58, 0.61, 0.64]})
+    alone = chosen({"a": {1: 0.5}, "b": {1: 0.6}})
+    assert alone == "The best is b: 60.0. One seed cannot show how much choosing flatters it."
+    f1 = {"a": {1: 0.50, 2: 0.60, 3: 0.70}, "b": {1: 0.58, 2: 0.61, 3: 0.64}}
+    text = chosen(f1)
     assert text.startswith("The best is b: 61.0 (95 % interval 53.5 to 68.5). ")
     # Without the first seed, a is chosen (65.0, and 50.0 on it); else b (61.0 and 61.0; 59.5 and 64.0).
-    assert f"{(15.0 + 0.0 - 4.5) / 3:.1f} points worse" in text
+    assert f"the chosen setting is {(15.0 + 0.0 - 4.5) / 3:.1f} points worse" in text
+    # A seed that only others have is not left out, and a setting with no other seed cannot be chosen by it.
+    more = chosen(f1 | {"c": {1: 0.6}, "d": {4: 0.5, 5: 0.5}})
+    assert more == text.replace("chosen setting", "setting chosen from those with several seeds")
 
 
-def test_the_records_of_the_repository_give_its_tables(tmp_path, capsys):
-    """Those of results/multinerd_en, as they stand on its page, and the numbers that the README has of them."""
-    records = ROOT / "results" / "multinerd_en"
+def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp_path, capsys, caplog):
+    caplog.set_level("INFO", "ner")
+    file = write(tmp_path / "s.yaml", settings={"never": {}, "base": {}, "masked": {}}, seeds=2, split="validation")
+    for name, f1 in (("base-1", {"A": 0.5, "B": 0.3}), ("base-2", {"A": 0.54, "B": 0.3}), ("masked-1", {"A": 0.6})):
+        folder = tmp_path / "records" / name
+        (folder / "validation").mkdir(parents=True)
+        classes = {c: {"f1": f1[c]} if c in f1 else None for c in ("A", "B", "no mentions")}
+        metrics = {"overall": {"f1": f1["A"]}, "per_class": classes}
+        (folder / "validation" / "metrics.json").write_text(json.dumps(metrics))
+        (folder / "environment.json").write_text(json.dumps({"update_steps": 1200}))  # without seconds
+    where = ["--records", str(tmp_path / "records"), "--output_dir", str(tmp_path / "out")]
+    study.main(["report", str(file), *where])
+    lines = capsys.readouterr().out.splitlines()
+    assert "| setting | seeds | updates | micro | difference from base ± standard error | A | B |" in lines
+    assert "| base | 2 | 1,200 | 52.0 ± 2.8 |  | 52.0 ± 2.8 | 30.0 ± 0.0 |" in lines
+    # One seed against two, which are the only ones that show the spread: 2.83 · √(1 + 1/2) points.
+    assert "| masked | 1 | 1,200 | 60.0 | +8.0 ± 3.5 | 60.0 | – |" in lines
+    assert "1 of 3 settings have no finished run and are left out." in lines
+    assert "The best is masked: 60.0. One seed cannot show how much choosing flatters it." in lines
+    assert [r.message.split(": ")[1] for r in caplog.records if r.levelname == "WARNING"] == [
+        "3 of 6 runs are not finished, and left out",
+        "no comparison is on record, and the predictions are not all here, so nothing is tested",
+    ]
+    study.main(["plan", str(file), *where])
+    assert "6 runs: 3 are finished, 3 are not" in caplog.text and "took" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "least", "cited"),
+    [
+        ("masking", "multinerd_en", 40, {"micro | -0.2 | -0.4 to -0.03 | not after Holm | 0.027 | 0.053 |":
+                                         "-0.2 (-0.4 to -0.03), p = 0.053"}),
+        ("levers", "levers", 40, {}),
+    ],
+)  # fmt: skip
+def test_the_records_of_the_repository_give_its_tables(name, place, least, cited, tmp_path, capsys):
+    """Those that stand on the page of the records, and the numbers that the README has of them."""
+    records = ROOT / "results" / place
     where = ["--records", str(records), "--output_dir", str(tmp_path)]
-    study.main(["report", str(ROOT / "studies" / "masking.yaml"), *where])
+    study.main(["report", str(ROOT / "studies" / f"{name}.yaml"), *where])
     shown = capsys.readouterr().out
     results = (records / "README.md").read_text(encoding="utf-8").split("## The data")[0]
     rows = [line for line in results.splitlines() if line.startswith("|")]
-    assert len(rows) > 40 and set(rows) <= set(shown.splitlines())
-    assert "| micro | -0.2 | -0.4 to -0.03 | not after Holm | 0.027 | 0.053 |" in shown
-    assert "-0.2 (-0.4 to -0.03), p = 0.053" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(rows) > least and set(rows) <= set(shown.splitlines())
+    for row, text in cited.items():
+        assert row in shown and text in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_study_without_data_sets_leaves_those_of_the_config_file(tmp_path):

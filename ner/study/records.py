@@ -39,14 +39,17 @@ def drop_checkpoints(run: Path) -> None:
 
 
 def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
-    """The F1 of a recorded run, `micro` and that of each class, as fractions; its updates, and the seconds it took."""
+    """The F1 of a recorded run, `micro` and that of each class, as fractions; its updates, and the seconds it took.
+
+    The seconds are None where the record lacks them.
+    """
     with using_records(folder):
         metrics, environment = optional_json(folder / split / METRICS), optional_json(folder / "environment.json")
         classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}
         return {
             "f1": {"micro": metrics["overall"]["f1"]} | classes,
             "updates": environment["update_steps"],
-            "seconds": environment["train_seconds"],
+            "seconds": environment.get("train_seconds"),
         }
 
 
@@ -62,8 +65,16 @@ def observed_spread(study: Study, records: Path) -> dict[str, float]:
                 found.setdefault(title, {}).setdefault((run.group, run.setting), []).append(100 * f1)
     spread = {}
     for title, settings in found.items():
-        several = [values for values in settings.values() if len(values) > 1]
-        if several and (study.removable or len(settings) == len(found["micro"])):
-            squares = sum(statistics.variance(values) * (len(values) - 1) for values in several)
-            spread[title] = (squares / sum(len(values) - 1 for values in several)) ** 0.5
-    return {title: points for title, points in spread.items() if points}
+        points = pooled_sd(list(settings.values()))
+        if points and (study.removable or len(settings) == len(found["micro"])):
+            spread[title] = points
+    return spread
+
+
+def pooled_sd(samples: list[list[float]]) -> float | None:
+    """The standard deviation within samples, pooled over those of several values; None if there are none."""
+    several = [values for values in samples if len(values) > 1]
+    if not several:
+        return None
+    squares = sum(statistics.variance(values) * (len(values) - 1) for values in several)
+    return (squares / sum(len(values) - 1 for values in several)) ** 0.5

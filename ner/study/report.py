@@ -2,13 +2,14 @@
 
 import logging
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from scipy.special import stdtrit
 
 from ner.files import optional_json, using_records, write_json, write_text
-from ner.report.findings import finding, mean_cell
+from ner.report.findings import EMPTY, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, difference_table, table
@@ -16,7 +17,7 @@ from ner.runs.files import PREDICTIONS
 from ner.study.class_map import changed_mentions, class_map, record_parts
 from ner.study.map_page import map_parts
 from ner.study.plan import Study
-from ner.study.records import is_recorded, recorded_scores
+from ner.study.records import is_recorded, pooled_sd, recorded_scores
 
 log = logging.getLogger("ner")
 # What a report says of the runs as a whole. The rest is about single sentences and errors.
@@ -42,7 +43,9 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
         write_json(place, {key: result[key] for key in RECORDED if key in result})
     recorded = optional_json(place)
     compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
-    if compared_runs != {Path(run.name).name for run in made}:
+    if made and not recorded:
+        log.warning("%s: no comparison is on record, and the predictions are not all here, so nothing is tested", place)
+    elif compared_runs != {Path(run.name).name for run in made}:
         log.warning("%s: the comparison on record is not that of all finished runs, whose predictions are not all here",
                     place)  # fmt: skip
     return recorded
@@ -51,7 +54,10 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
 def front_page(
     study: Study, results: dict[tuple[str, str], dict[str, Any]], output_dir: Path, records: Path, split: str
 ) -> str:
-    """Writes study.md, study.html and study.json: the maps and the tables of all comparisons. Returns the first."""
+    """Writes study.md, study.html and study.json: the maps and the tables of all comparisons. Returns the first.
+
+    Where there is no comparison, the first two have the scores of the finished runs.
+    """
     parts: list[Part] = [("lead", study.question)]
     content: dict[str, Any] = {}
     for group in study.groups if study.removable else ():
@@ -65,12 +71,14 @@ def front_page(
             parts.append(("p", "Too few runs are finished for a map."))
     for (group, name), result in results.items():
         content[f"{group}/{name}".lstrip("/")] = result
-        if result:
-            parts.append(("h2", f"{group}: {name}" if group else name))
-            with using_records(records / group):
-                parts += comparison_parts(result, records / group, split)
-            if (output_dir / group / name / "report.html").is_file():
-                parts.append(("link", {"text": "The whole report", "href": f"{group}/{name}/report.html".lstrip("/")}))
+        with using_records(place := records / group):
+            shown = (
+                comparison_parts(result, place, split) if result else score_parts(study, group, name, records, split)
+            )
+        if shown:
+            parts += [("h2", f"{group}: {name}" if group else name), *shown]
+        if result and (output_dir / group / name / "report.html").is_file():
+            parts.append(("link", {"text": "The whole report", "href": f"{group}/{name}/report.html".lstrip("/")}))
     output_dir.mkdir(parents=True, exist_ok=True)
     text = report_markdown(parts, "Study")
     write_text(output_dir / "study.md", text)
@@ -89,12 +97,12 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     head = ["F1 on the shared classes", "updates", "seconds", "micro", "macro", *support, "own classes"]
     rows, own_f1 = [], {}
     for group in groups:
-        runs = [recorded_scores(records / run, split) for run in group["runs"]]
-        updates = " ".join(f"{n:,}" for n in sorted({run["updates"] for run in runs}))
-        own = own_f1[group["name"]] = [run["f1"]["micro"] for run in runs]
-        of_own = {"mean": statistics.mean(own), "sd": statistics.stdev(own) if len(own) > 1 else None}
-        cells = [mean_cell(f1) for f1 in (*(group["f1"][title] for title in head[3:-1]), of_own)]
-        rows.append([group["name"], updates, f"{statistics.mean(run['seconds'] for run in runs):,.0f}", *cells])
+        runs = {int(run.rpartition("-")[2]): recorded_scores(records / run, split) for run in group["runs"]}
+        own = own_f1[group["name"]] = {seed: run["f1"]["micro"] for seed, run in runs.items()}
+        seconds = [run["seconds"] for run in runs.values()]
+        time = EMPTY if None in seconds else f"{statistics.mean(seconds):,.0f}"
+        cells = [*(mean_cell(group["f1"][title]) for title in head[3:-1]), f1_cell(own.values())]
+        rows.append([group["name"], updates_cell(runs.values()), time, *cells])
     parts: list[Part] = [("p", text) for text in finding(result | {"groups": groups})]
     parts.append(table("Mean and standard deviation over seeds, in percent", head, rows))
     if split == "validation":
@@ -102,27 +110,69 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     return [*parts, *(difference_table(groups[0], other, support) for other in groups[1:])]
 
 
-def chosen(f1: dict[str, list[float]]) -> str:
+def score_parts(study: Study, group: str, name: str, records: Path, split: str) -> list[Part]:
+    """What the records of finished runs show where there is no comparison: the scores of each on all its classes.
+
+    The standard error of a difference takes the spread over seeds to be the same in all settings.
+    """
+    found: dict[str, dict[int, dict[str, Any]]] = {}  # by setting and seed
+    for run in (run for setting in study.comparisons[name] for run in study.runs_of(group, setting)):
+        if is_recorded(records / run.name, split):
+            found.setdefault(run.setting, {})[run.seed] = recorded_scores(records / run.name, split)
+    if not found:
+        return []
+    micro = {setting: {seed: run["f1"]["micro"] for seed, run in runs.items()} for setting, runs in found.items()}
+    first, mean = next(iter(found)), {setting: statistics.mean(f1.values()) for setting, f1 in micro.items()}
+    sd, rows = pooled_sd([list(f1.values()) for f1 in micro.values()]), []
+    _, *classes = dict.fromkeys(title for runs in found.values() for run in runs.values() for title in run["f1"])
+    for setting, runs in found.items():
+        error = "" if sd is None else f" ± {100 * sd * (1 / len(runs) + 1 / len(found[first])) ** 0.5:.1f}"
+        difference = "" if setting == first else points(mean[setting] - mean[first], sign="+") + error
+        cells = [f1_cell(run["f1"][c] for run in runs.values() if c in run["f1"]) for c in classes]
+        overall = f1_cell(micro[setting].values())
+        rows.append([setting, len(runs), updates_cell(runs.values()), overall, difference, *cells])
+    title = "F1 of each run on its own classes, in percent: mean ± standard deviation over seeds. Nothing is tested"
+    head = ["setting", "seeds", "updates", "micro", f"difference from {first} ± standard error", *classes]
+    parts = [table(title, head, rows)]
+    if len(found) < (settings := len(study.comparisons[name])):
+        parts.append(("p", f"{settings - len(found)} of {settings} settings have no finished run and are left out."))
+    return [*parts, ("p", chosen(micro))] if split == "validation" else parts
+
+
+def f1_cell(f1: Iterable[float]) -> str:
+    """Mean F1 in percent and its standard deviation, if there are several seeds; empty without any."""
+    f1 = list(f1)
+    return mean_cell({"mean": statistics.mean(f1), "sd": statistics.stdev(f1) if f1[1:] else None}) if f1 else EMPTY
+
+
+def updates_cell(runs: Iterable[dict[str, Any]]) -> str:
+    """The numbers of updates that runs took."""
+    return " ".join(f"{n:,}" for n in sorted({run["updates"] for run in runs}))
+
+
+def chosen(f1: dict[str, dict[int, float]]) -> str:
     """Which setting has the best mean F1 over its seeds, and how much that is because it was chosen.
 
-    For that, each seed is left out in turn: the setting that is best on the others is compared, on the seed left out,
-    with its mean on the others. All settings have the same number of seeds.
+    For that, each of its seeds is left out in turn: of the settings that have it and others, the one that is best on
+    the others is compared, on the seed left out, with its mean on the others.
     """
-    best = max(f1, key=lambda name: statistics.mean(f1[name]))
-    seeds, mean = len(f1[best]), statistics.mean(f1[best])
-    if seeds < 2:
-        return f"The best is {best}: {100 * mean:.1f}. One seed cannot show how much choosing flatters it."
-    half = float(stdtrit(seeds - 1, 0.975)) * statistics.stdev(f1[best]) / seeds**0.5
+    best = max(f1, key=lambda name: statistics.mean(f1[name].values()))
+    seeds, top = f1[best], 100 * statistics.mean(f1[best].values())
+    if len(seeds) < 2:
+        return f"The best is {best}: {top:.1f}. One seed cannot show how much choosing flatters it."
+    half = 100 * float(stdtrit(len(seeds) - 1, 0.975)) * statistics.stdev(seeds.values()) / len(seeds) ** 0.5
     gains = []
-    for left_out in range(seeds):
+    for left_out in seeds:
         others = {
-            name: statistics.mean(value for i, value in enumerate(values) if i != left_out)
+            name: statistics.mean(value for seed, value in values.items() if seed != left_out)
             for name, values in f1.items()
+            if left_out in values and len(values) > 1
         }
         first = max(others, key=lambda name: others[name])
         gains.append(others[first] - f1[first][left_out])
+    setting = "setting chosen from those with several seeds" if min(map(len, f1.values())) == 1 else "chosen setting"
     return (
-        f"The best is {best}: {100 * mean:.1f} (95 % interval {100 * (mean - half):.1f} to {100 * (mean + half):.1f}). "
-        f"Leaving each seed out of the choice in turn, the chosen setting is {100 * statistics.mean(gains):.1f} points "
-        "worse on that seed than on the seeds that chose it."
+        f"The best is {best}: {top:.1f} (95 % interval {top - half:.1f} to {top + half:.1f}). Leaving each of its "
+        f"seeds out of the choice in turn, the {setting} is {points(statistics.mean(gains))} points worse on that seed "
+        "than on the seeds that chose it."
     )

@@ -35,7 +35,8 @@ def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, kee
     if not keep_checkpoints:
         drop_checkpoints(place)
     scores = recorded_scores(folder, study.split)
-    return f"has F1 {100 * scores['f1']['micro']:.1f} on {study.split}, after {duration(scores['seconds'])} of training"
+    after = f", after {duration(scores['seconds'])} of training" if scores["seconds"] is not None else ""
+    return f"has F1 {100 * scores['f1']['micro']:.1f} on {study.split}{after}"
 
 
 def script(study: Study, name: str, *words: str, log_of: Path) -> None:
