@@ -159,6 +159,7 @@ def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encode
         ({"settings": {}}, "found no settings"),
         ({"settings": {"a": {}}, "seeds": [1, 1]}, "seeds: found .*; expected a number of seeds, or different"),
         ({"settings": {"a": {}}, "comparisons": {"x": ["a", "b"]}}, "comparisons: x: found 'b'; expected some of a"),
+        ({"settings": {"a": {}}, "curves": {"PER": {0: "a", 1: "b"}}}, "curves: PER: found 'b'; expected some of a"),
         ({"settings": {"a": {}}, "split": "dev"}, "split: found 'dev'; expected test or validation"),
         ({"removal": {"size": 3}}, "removal: found 'size'; expected classes, replicates, unmasked, masking"),
         ({"removal": {"replicates": 3}}, "'classes'; docs/study.md says what a study file has"),
@@ -208,7 +209,9 @@ def test_choosing_the_best_of_equals_flatters_it_by_as_much_as_new_seeds_are_wor
 
 def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp_path, capsys, caplog):
     caplog.set_level("INFO", "ner")
-    file = write(tmp_path / "s.yaml", settings={"never": {}, "base": {}, "masked": {}}, seeds=2, split="validation")
+    curves = {"across": "share", "A": {0: "base", 50: "masked", 100: "never"}, "B": {0: "base", 50: "masked"}}
+    settings = {"never": {}, "base": {}, "masked": {}}
+    file = write(tmp_path / "s.yaml", settings=settings, seeds=2, split="validation", curves=curves)
     for name, f1 in (("base-1", {"A": 0.5, "B": 0.3}), ("base-2", {"A": 0.54, "B": 0.3}), ("masked-1", {"A": 0.6})):
         folder = tmp_path / "records" / name
         (folder / "validation").mkdir(parents=True)
@@ -224,6 +227,8 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
     # One seed against two, which are the only ones that show the spread: 2.83 · √(1 + 1/2) points.
     assert "| masked | 1 | 1,200 | 60.0 | +8.0 ± 3.5 | 60.0 | – |" in lines
     assert "1 of 3 settings have no finished run and are left out." in lines
+    assert "![F1 in percent, mean over seeds, by share](curves.svg)" in lines
+    assert "share</text>" in (tmp_path / "out" / "curves.svg").read_text(encoding="utf-8")
     assert "The best is masked: 60.0. One seed cannot show how much choosing flatters it." in lines
     assert [r.message.split(": ")[1] for r in caplog.records if r.levelname == "WARNING"] == [
         "3 of 6 runs are not finished, and left out",

@@ -10,7 +10,7 @@ from ner.report.pictures import heat_map, picture_part
 from ner.report.tables import Part, table
 from ner.study.class_map import ChangedMentions
 
-MOST_LISTED = 12
+MOST_LISTED, MAP_PICTURE = 12, "map.svg"
 MARKS = {"higher": " ↑", "lower": " ↓", "no effect": " ="}
 TITLE = "Effect of removing a class (row) on the F1 of each other class (column), in points"
 MAP_TEXT = (
@@ -40,7 +40,7 @@ def map_parts(result: dict[str, Any], mentions: ChangedMentions, folder: Path) -
     parts: list[Part] = [
         ("lead", lead),
         ("p", MAP_TEXT),
-        picture_part(lambda: heat_map(classes, measured, texts, heat), TITLE, folder / "map.svg"),
+        picture_part(lambda: heat_map(classes, measured, texts, heat), TITLE, folder / MAP_PICTURE),
         table(TITLE, ["removed", *measured], [[x, *row] for x, row in zip(classes, texts, strict=True)], heat, opened),
     ]
     if result["confusion"]:

@@ -17,7 +17,7 @@ from ner.scoring.significance import ALPHA, SeedComparison
 
 KEYS = {
     "question", "program", "datasets", "encoders", "common", "settings", "grid", "removal", "seeds", "comparisons",
-    "split", "spread", "threads",
+    "split", "spread", "threads", "curves",
 }  # fmt: skip
 WHOLE = "all"  # the setting of a removal study that removes no class
 
@@ -53,7 +53,8 @@ class Study:
 
     `split` is the one that is scored. `spread` is the standard deviation over seeds, in points, that is assumed of each
     score where no runs show it. Each run has `threads` threads, so that its numbers do not depend on how many runs are
-    made at a time.
+    made at a time. `curves` are lines through the mean F1 of settings: for each score, its settings by
+    their place across.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Study:
     spread: dict[str, float]
     threads: int
     removable: list[str]
+    across: str
+    curves: dict[str, dict[str, str]]
 
     def runs_of(self, group: str, setting: str) -> list[PlannedRun]:
         """The runs of a setting in a group, one for each seed."""
@@ -121,18 +124,21 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
             words = words_of(common | (options or {}) | where | {"seed": seed})
             runs.append(PlannedRun(group, setting, int(seed), words, removed))
     comparisons = mapping(path, content, "comparisons") or ({"report": list(settings)} if settings else {})
-    for name, compared in comparisons.items():
-        for setting in compared if isinstance(compared, list) else [compared]:
-            if setting not in settings:
-                known = ", ".join(settings)
-                raise InputError(f"{path}: comparisons: {name}: found {setting!r}; expected some of {known}")
+    curves = mapping(path, content, "curves")
+    across = curves.pop("across", "")
+    for key, named_settings in (("comparisons", comparisons), ("curves", curves)):
+        for name, chosen in named_settings.items():
+            for setting in chosen.values() if isinstance(chosen, dict) else chosen:
+                if setting not in settings:
+                    known = ", ".join(settings)
+                    raise InputError(f"{path}: {key}: {name}: found {setting!r}; expected some of {known}")
     split = content.get("split", "test")
     if split not in ("test", "validation"):
         raise InputError(f"{path}: split: found {split!r}; expected test or validation")
     return Study(
         path.stem, str(content.get("question", path.stem)), str(content.get("program", "train.py")), runs, comparisons,
         split, {name: float(points) for name, points in mapping(path, content, "spread").items()},
-        int(content.get("threads", 1)), removal.get("classes", []),
+        int(content.get("threads", 1)), removal.get("classes", []), across, curves,
     )  # fmt: skip
 
 

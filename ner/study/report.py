@@ -3,6 +3,7 @@
 import logging
 import statistics
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from scipy.special import stdtrit
 from ner.files import optional_json, using_records, write_json, write_text
 from ner.report.findings import EMPTY, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
+from ner.report.pictures import line_plot, picture_part
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, difference_table, table
 from ner.runs.files import PREDICTIONS
 from ner.study.class_map import changed_mentions, class_map, record_parts
-from ner.study.map_page import map_parts
+from ner.study.map_page import MAP_PICTURE, map_parts
 from ner.study.plan import Study
 from ner.study.records import is_recorded, pooled_sd, recorded_scores
 
@@ -69,6 +71,8 @@ def front_page(
             parts += map_parts(result, changed_mentions(study, group, output_dir, records), output_dir / group)
         else:
             parts.append(("p", "Too few runs are finished for a map."))
+    for group in study.groups if study.curves else ():
+        parts += curve_parts(study, group, records, split, output_dir / group)
     for (group, name), result in results.items():
         content[f"{group}/{name}".lstrip("/")] = result
         with using_records(place := records / group):
@@ -82,10 +86,28 @@ def front_page(
     output_dir.mkdir(parents=True, exist_ok=True)
     text = report_markdown(parts, "Study")
     write_text(output_dir / "study.md", text)
-    on_page = [part for part in parts if part[0] != "picture"]  # the table is a heat map already, and its cells open
+    # On the page, the table is a heat map already, and its cells open.
+    on_page = [part for part in parts if part[0] != "picture" or part[1]["name"] != MAP_PICTURE]
     write_text(output_dir / "study.html", html_page(on_page, "Study"))
     write_json(output_dir / "study.json", content)
     return text
+
+
+def curve_parts(study: Study, group: str, records: Path, split: str, folder: Path) -> list[Part]:
+    """The study's curves as a picture: a line through the mean F1 of the settings that have finished runs."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for title, settings in study.curves.items():
+        lines[title] = []
+        for place, setting in settings.items():
+            folders = [records / run.name for run in study.runs_of(group, setting)]
+            f1 = [recorded_scores(each, split)["f1"].get(title, 0.0) for each in folders if is_recorded(each, split)]
+            lines[title] += [(float(place), 100 * statistics.mean(f1))] if f1 else []
+    if not any(lines.values()):
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    title = f"F1 in percent, mean over seeds, by {study.across}"
+    plot = partial(line_plot, lines, across=study.across, up="F1 in percent")
+    return [("h2", f"{group}: curves" if group else "curves"), picture_part(plot, title, folder / "curves.svg")]
 
 
 def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[Part]:
