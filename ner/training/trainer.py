@@ -46,6 +46,7 @@ class TaggingTrainer(Trainer):
     """Trainer with our batches, evaluation of the rows in the data's order, and no pickle of the options."""
 
     has_begun = False  # whether the model was trained on a batch
+    words_a_row = 1.0  # of the validation data, on average
 
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:
         """Trains.
@@ -98,6 +99,14 @@ class TaggingTrainer(Trainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.has_begun = True
         return loss
+
+    def prediction_step(
+        self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], *others: Any, **named: Any
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        loss, logits, labels = super().prediction_step(model, inputs, *others, **named)
+        # Trainer takes the mean over rows of a loss that is a mean over the words of their batch.
+        words, rows = (inputs["labels"] != IGNORED).sum(), len(inputs["labels"])
+        return loss if loss is None else loss * words / rows / self.words_a_row, logits, labels
 
     def _run_epoch(self, *parts: Any, **named: Any) -> None:
         control = self.state.stateful_callbacks["TrainerControl"]["args"]
@@ -169,6 +178,7 @@ def build_trainer(
     them. Raises `InputError` for options that transformers or its libraries refuse.
     """
     train, validation = inputs
+    by_length = np.argsort(-validation.lengths, kind="stable")  # batches of like length have little padding
     options.restore_callback_states_from_checkpoint = True  # `RunRecord`, and the patience that early stopping has left
     # Fewer lengths of batches need fewer set-ups, and GPUs prefer eight. No window grows beyond the model's positions.
     multiple = 8 if options.device.type == "cuda" else 2
@@ -180,16 +190,17 @@ def build_trainer(
             args=options,
             # Without a given fingerprint, Dataset would copy all rows to hash them. Nothing uses it.
             train_dataset=Dataset(training_table(train, options), fingerprint="training"),
-            eval_dataset=Dataset(validation.table(), fingerprint="validation"),
+            eval_dataset=Dataset(validation.table().take(by_length), fingerprint="validation"),
             processing_class=tokenizer,
             data_collator=DataCollatorForTokenClassification(
                 tokenizer, pad_to_multiple_of=multiple, label_pad_token_id=IGNORED
             ),
             compute_loss_func=crf_loss if options.crf_loss else smoothed,
-            compute_metrics=compute_metrics,
+            compute_metrics=lambda found: compute_metrics(in_order(found, by_length)),
             preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
             callbacks=callbacks,
         )
+    trainer.words_a_row = float((validation.labels != IGNORED).sum() / max(1, len(validation)))
     for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
         trainer.remove_callback(callback)
     for callback in (LogLines if options.disable_tqdm else LogLinesAndBars, StopAtDivergence):
@@ -198,6 +209,12 @@ def build_trainer(
     if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
         train_used_rows(model, inputs, others)
     return trainer
+
+
+def in_order(found: EvalPrediction, rows: np.ndarray) -> EvalPrediction:
+    """The predictions and labels of `rows` [row], in the order of their numbers."""
+    back = np.argsort(rows)
+    return EvalPrediction(found.predictions[back], found.label_ids[back])
 
 
 def decoded(logits: torch.Tensor, labels: torch.Tensor, constrained: bool) -> torch.Tensor:

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 import torch
 from datasets import Dataset
-from trained_runs import argv
+from trained_runs import argv, read_json
 from transformers import BertConfig, BertForTokenClassification, Trainer, TrainingArguments
 
 import train
@@ -80,6 +80,28 @@ def test_a_tracker_that_is_not_installed_is_one_message(name):
     trainer.require_trackers(TrainingArguments(report_to="none").report_to)
     with pytest.raises(InputError, match=f"--report_to: found {name}, which is not installed"):
         trainer.require_trackers(TrainingArguments(report_to=name).report_to)
+
+
+@pytest.mark.slow
+def test_evaluation_by_length_has_the_scores_in_order_and_the_mean_loss_over_words(corpus, encoders, tmp_path):
+    built: list[TaggingTrainer] = []
+
+    def kept(*parts, **named):
+        built.append(trainer.build_trainer(*parts, **named))
+        return built[0]
+
+    run = train.main(argv(corpus, encoders["bert"], tmp_path / "run", "--per_device_eval_batch_size", "3"), kept)
+    rows = built[0].eval_dataset
+    assert rows["length"] == sorted(rows["length"], reverse=True) and len(set(rows["length"])) > 3
+    best = max(read_json(run / "trainer_state.json")["log_history"], key=lambda entry: entry.get("eval_f1", 0))
+    assert best["eval_f1"] == read_json(run / "validation" / "metrics.json")["overall"]["f1"] > 0.1
+    model, losses = BertForTokenClassification.from_pretrained(run).eval(), []
+    for row in rows:
+        with torch.no_grad():
+            logits = model(input_ids=torch.tensor([row["input_ids"]])).logits[0]
+        labels = torch.tensor(row["labels"])
+        losses += torch.nn.functional.cross_entropy(logits, labels, reduction="none")[labels != -100].tolist()
+    assert best["eval_loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-4)
 
 
 @pytest.mark.slow
