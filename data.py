@@ -5,11 +5,15 @@
 `training_data` lists the steps from files to training rows.
 """
 
-from ner.errors import before_imports
-from ner.first_check import first_check
+from ner.errors import before_imports, run_script
+from ner.runs.first_check import asks_for_help, first_check
 
 if __name__ == "__main__":
-    before_imports(lambda words: first_check(words, __doc__))
+    before_imports(lambda words: first_check(words))
+    if asks_for_help():
+        from arguments import parse
+
+        run_script(lambda words: parse(words, __doc__))
 
 import json
 import logging
@@ -35,7 +39,7 @@ from ner.corpus.selection import (
 )
 from ner.corpus.sentences import Sentences
 from ner.corpus.sources import MULTINERD
-from ner.errors import InputError, nearest, printable, run_script
+from ner.errors import InputError, nearest, printable
 from ner.files import write_text, written_together
 from ner.hub_files import from_cache
 from ner.labels import classes_of

@@ -6,11 +6,15 @@ python inference.py --checkpoint runs/quickstart --input_file - < lines.txt > ta
 python inference.py --checkpoint runs/quickstart --input_file mails.csv --text_column body --html page.html
 """
 
-from ner.errors import before_imports
-from ner.first_check import first_check
+from ner.errors import before_imports, run_script
+from ner.runs.first_check import asks_for_help, first_check
 
 if __name__ == "__main__":
-    before_imports(lambda words: first_check(words, __doc__, "checkpoint"))
+    before_imports(lambda words: first_check(words, "checkpoint"))
+    if asks_for_help():
+        from arguments import parse
+
+        run_script(lambda words: parse(words, __doc__))
 
 import json
 import logging
@@ -30,11 +34,11 @@ from transformers.utils import logging as transformers_logging
 
 from arguments import READING, Arguments, DataArguments, parse
 from data import evaluation_sentences, training_data
+from ner.checkpoint_names import resolve_checkpoint
 from ner.corpus.selection import without_leaks
 from ner.corpus.sentences import Sentences
-from ner.encoder.names import resolve_checkpoint
 from ner.encoder.precision import asked_precision, keep_freed_memory
-from ner.errors import InputError, enough_memory, of_option, printable, run_script
+from ner.errors import InputError, enough_memory, of_option, printable
 from ner.files import optional_json, read_record, using_records
 from ner.hub_files import fetch_optional, from_cache, public_name
 from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES, recorded_args

@@ -5,11 +5,15 @@ python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
 accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
-from ner.errors import before_imports
-from ner.first_check import first_check
+from ner.errors import before_imports, run_script
+from ner.runs.first_check import asks_for_help, first_check
 
 if __name__ == "__main__":
-    before_imports(lambda words: first_check(words, __doc__, "model_checkpoint"))
+    before_imports(lambda words: first_check(words, "model_checkpoint"))
+    if asks_for_help():
+        from arguments import parse
+
+        run_script(lambda words: parse(words, __doc__))
 
 import logging
 import warnings
@@ -48,7 +52,7 @@ from ner.encoder.precision import (
     scoring_precision,
     set_precision,
 )
-from ner.errors import InputError, enough_memory, of_option, run_script
+from ner.errors import InputError, enough_memory, of_option
 from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
 from ner.options import described

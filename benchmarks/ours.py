@@ -11,7 +11,8 @@ import inference
 from arguments import Arguments, parse
 from data import training_data
 from metrics import ner_metric
-from ner.encoder import checkpoints, names
+from ner import checkpoint_names
+from ner.encoder import checkpoints
 from ner.encoder.encoding import encode, window_size
 from ner.encoder.precision import keep_freed_memory
 from ner.tagging.tagger import Tagger
@@ -26,7 +27,7 @@ def prepare(dataset: Path, encoder: str, languages: Sequence[str] = ("en",)) -> 
     """Seconds from files to model inputs of the training and validation splits, masked and up-sampled."""
     options = ("--dataset", str(dataset), "--masked_training", "true", "--upsample", "true", *COMMON)
     arguments = parse([*options, "--languages", *languages], "")
-    location = names.resolve_checkpoint(encoder)
+    location = checkpoint_names.resolve_checkpoint(encoder)
     start = time.perf_counter()
     data = training_data(arguments.data)
     reading = time.perf_counter() - start

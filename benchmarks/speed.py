@@ -90,7 +90,7 @@ def in_process(pool: Pool, function: Callable[..., float], *arguments: Any) -> C
 
 
 def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, our_steps: int = 50) -> None:
-    encoder = ours.names.resolve_checkpoint(options.model_checkpoint)
+    encoder = ours.checkpoint_names.resolve_checkpoint(options.model_checkpoint)
     with two_processes() as (a, b):
         theirs = in_process(a, plain.train, options.dataset, encoder, str(folder / "a"), plain_steps)
         our = in_process(b, ours.train, options.dataset, encoder, str(folder / "b"), our_steps, options.batch)
@@ -172,7 +172,7 @@ def tagging(options: argparse.Namespace, run: Path) -> None:
 def preparation(options: argparse.Namespace, folder: Path) -> None:
     corpus = folder / "corpus"
     write_corpus(options.dataset, corpus)
-    encoder = ours.names.resolve_checkpoint(options.model_checkpoint)
+    encoder = ours.checkpoint_names.resolve_checkpoint(options.model_checkpoint)
     with two_processes() as (a, b):
         theirs, our = in_process(a, plain.prepare, corpus, encoder), in_process(b, ours.prepare, corpus, encoder)
         seconds = alternate(min(options.rounds, 3), theirs, our)

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import plain
-from ner.encoder import names
+from ner import checkpoint_names
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,7 +73,7 @@ def main() -> None:
 
 def plain_f1(options: argparse.Namespace, folder: str, seed: int, rate: float) -> float:
     """Validation F1, in percent, of the plain recipe."""
-    encoder = names.resolve_checkpoint(options.model_checkpoint)
+    encoder = checkpoint_names.resolve_checkpoint(options.model_checkpoint)
     own = f"{folder}/plain-{seed}-{rate:g}"
     return 100 * plain.validation_f1(options.dataset, encoder, own, options.sentences, seed, rate, options.epochs)
 

@@ -48,6 +48,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+def unknown_option(name: str, known: Iterable[str]) -> str:
+    """The message for an option that does not exist."""
+    return f"unknown option --{name}{nearest(name.replace('-', '_'), known)}; --help lists the options"
+
+
 def printable(text: str) -> str:
     """The text with U+FFFD in place of control characters and line ends; tabs stay."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)

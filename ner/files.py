@@ -157,3 +157,13 @@ def using_records(place: Path | str) -> Iterator[None]:
             f"{place}: the records cannot be used: {type(error).__name__}: {message_of(error, 200)}; "
             "expected a finished run of this version"
         ) from error
+
+
+def option_lines(path: str) -> list[tuple[yaml.Node, yaml.Node]]:
+    """The name and the value of each option in a YAML file. Raises `InputError` for another file."""
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file; expected a YAML file of options, or --field value")
+    root = read_as(Path(path), partial(yaml.compose, Loader=PlainLoader))
+    if root is not None and not isinstance(root, yaml.MappingNode):
+        raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
+    return root.value if root else []

@@ -10,9 +10,8 @@ from typing import Any
 import yaml
 from transformers import HfArgumentParser
 
-from ner.errors import CommandParser, InputError, message_of, nearest
-from ner.files import PlainLoader
-from ner.first_check import option_lines, unknown_option
+from ner.errors import CommandParser, InputError, message_of, nearest, unknown_option
+from ner.files import PlainLoader, option_lines
 
 
 def option(default: Any, help: str) -> Any:
@@ -58,7 +57,7 @@ class Parser(HfArgumentParser, CommandParser):
         unset = argparse.Namespace(**dict.fromkeys(self.defaults))  # otherwise argparse fills in the defaults
         namespace, unknown = self.parse_known_args(words, unset)
         if unknown and unknown[0].startswith("--"):
-            raise InputError(unknown_option(unknown[0][2:].partition("=")[0], set(self.defaults)))
+            raise InputError(unknown_option(unknown[0][2:].partition("=")[0], self.defaults))
         if unknown:
             raise InputError(f"found {' '.join(unknown)!r}; expected FILE.yaml first, then --field value")
         return {name: value for name, value in vars(namespace).items() if value is not None}

@@ -9,12 +9,11 @@ from conftest import ROOT
 
 from arguments import GROUPS, parse, recorded
 from ner.errors import InputError
-from ner.first_check import first_check, option_names
 from ner.options import Parser
+from ner.runs.first_check import first_check, option_names
 
 RUN = """
 import runpy, sys
-sys.path.insert(0, "")
 sys.argv = sys.argv[1:]
 try:
     runpy.run_path(sys.argv[0], run_name="__main__")
@@ -69,12 +68,12 @@ def test_every_option_of_the_parser_is_known():
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_configs_pass(path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    first_check([str(path), "--seed", "-1", "--no_bf16", "--text", "--to be tagged"], None, "model_checkpoint")
+    first_check([str(path), "--seed", "-1", "--no_bf16", "--text", "--to be tagged"], "model_checkpoint")
 
 
 def test_a_recorded_run_passes_and_lines_of_a_file_are_named(tmp_path):
     (tmp_path / "args.yaml").write_text(yaml.safe_dump(recorded(parse(["--dataset", "sample"], None))))
-    first_check([str(tmp_path / "args.yaml")], None, "model_checkpoint")
+    first_check([str(tmp_path / "args.yaml")], "model_checkpoint")
     (tmp_path / "a.yaml").write_text("seed: 1\nsead: 2\n")
     with pytest.raises(InputError, match=r"a.yaml:2: unknown option --sead; did you mean 'seed'\?"):
-        first_check([str(tmp_path / "a.yaml")], None)
+        first_check([str(tmp_path / "a.yaml")])

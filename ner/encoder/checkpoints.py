@@ -18,7 +18,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from ner.encoder.names import resolve_checkpoint
+from ner.checkpoint_names import resolve_checkpoint
 from ner.errors import InputError, message_of
 from ner.files import read_record, write_json
 from ner.hub_files import fetch_optional, from_cache

@@ -12,9 +12,9 @@ import pyarrow as pa
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from ner.checkpoint_names import resolve_checkpoint
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
 from ner.encoder.encoding import LEAST_WINDOW, encode, require_embedded, window_size
-from ner.encoder.names import resolve_checkpoint
 from ner.encoder.precision import choose_precision, scoring_precision
 from ner.errors import InputError
 from ner.labels import Spans, classes_of, label_names, spans

@@ -5,28 +5,23 @@ import importlib.util
 import os
 import re
 import sys
-from functools import partial
 from pathlib import Path
 
 import yaml
 
+from ner.checkpoint_names import local_checkpoint
 from ner.corpus.sources import Source, named_file, require_dataset
-from ner.encoder.names import local_checkpoint
-from ner.errors import InputError, nearest, of_option
-from ner.files import PlainLoader, read_as
+from ner.errors import InputError, of_option, unknown_option
+from ner.files import option_lines
 
-ARGUMENTS = Path(__file__).parents[1] / "arguments.py"
+ARGUMENTS = Path(__file__).parents[2] / "arguments.py"
 
 
-def first_check(words: list[str], about: str | None, *checkpoints: str) -> None:
+def first_check(words: list[str], *checkpoints: str) -> None:
     """Raises `InputError` for an option that does not exist, and for a config file, a data set or one of the options
     `checkpoints` that names nothing. `arguments.parse` checks everything else.
-
-    Prints the help, and ends the script, if that is what the command line asks for.
     """
-    if {"-h", "--help"} & set(words):
-        print_help(about)
-    known = option_names()
+    known = option_names() | {"help"}
     config = words[0] if words and words[0][:1] not in ("", "-") else None
     values: dict[str, str] = {}
     for key, node in option_lines(config) if config else ():
@@ -66,28 +61,14 @@ def option_names() -> set[str]:
     return names
 
 
-def option_lines(path: str) -> list[tuple[yaml.Node, yaml.Node]]:
-    """The name and the value of each option in a YAML file. Raises `InputError` for another file."""
-    if not os.path.exists(path):
-        raise InputError(f"{path}: no such file; expected a YAML file of options, or --field value")
-    root = read_as(Path(path), partial(yaml.compose, Loader=PlainLoader))
-    if root is not None and not isinstance(root, yaml.MappingNode):
-        raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
-    return root.value if root else []
-
-
-def unknown_option(name: str, known: set[str]) -> str:
-    """The message for an option that does not exist."""
-    return f"unknown option --{name}{nearest(name.replace('-', '_'), known)}; --help lists the options"
-
-
-def print_help(about: str | None) -> None:
-    """Prints the help of all options, and ends the script. transformers is told that there is no torch."""
+def asks_for_help() -> bool:
+    """Whether a script is asked for its help. Then transformers is told that there is no torch, which the help does
+    without."""
+    if not {"-h", "--help"} & set(sys.argv[1:]):
+        return False
     sys.modules["torch"] = None  # type: ignore[assignment]
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     from transformers import TrainingArguments
 
     TrainingArguments.__dataclass_fields__["optim"].default = "adamw_torch_fused"  # what it is with torch
-    from arguments import parse
-
-    parse(["--help"], about)
+    return True
