@@ -1,6 +1,7 @@
 """A study: planned, made once, continued after what went wrong, recorded without text, and compared."""
 
 import json
+import re
 import shlex
 import statistics
 import subprocess
@@ -160,6 +161,9 @@ def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encode
         ({"settings": {"a": {}}, "seeds": [1, 1]}, "seeds: found .*; expected a number of seeds, or different"),
         ({"settings": {"a": {}}, "comparisons": {"x": ["a", "b"]}}, "comparisons: x: found 'b'; expected some of a"),
         ({"settings": {"a": {}}, "curves": {"PER": {0: "a", 1: "b"}}}, "curves: PER: found 'b'; expected some of a"),
+        ({"settings": {"a": {}}, "curves": {"PER": {"x": "a"}}}, "could not convert string to float: 'x'"),
+        ({"settings": {"a": {}}, "curves": {"PER": ["a"]}}, "docs/study.md says what a study file has"),
+        ({"settings": {"a": {}}, "comparisons": {"x": {0: "a"}}}, "comparisons: x: found .*; expected a list"),
         ({"settings": {"a": {}}, "split": "dev"}, "split: found 'dev'; expected test or validation"),
         ({"removal": {"size": 3}}, "removal: found 'size'; expected classes, replicates, unmasked, masking"),
         ({"removal": {"replicates": 3}}, "'classes'; docs/study.md says what a study file has"),
@@ -349,6 +353,9 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
     assert mentions[1]["about"] == "gold: A; predicted as C in 1 of 1 runs without A, and in 0 of 1 with it"
     cell = {"removed": "A", "measured": "C", "effect": -2.0, "low": -3.0, "high": -1.0, "p": 0.0001, "verdict": "lower"}
     opened = opened_cell(cell | {"parts": {"missed": 2.0}}, {("A", "C"): mentions})
-    page = html_page([table("map", ["removed", "C"], [["A", "-2.0 ↓"]], [[-1.0]], [[opened]])], "Study")
+    map_table = table("map", ["removed", "C"], [["A", "-2.0 ↓"]], [[-1.0]], [[opened]])
+    page = html_page([map_table, map_table], "Study")  # as with two encoders
     assert "-2.00 points of F1, 95 % interval -3.00 to -1.00, p &lt; 0.001" in page
-    assert "<mark>&lt;b&gt;</mark> y z" in page and 'popovertarget="C without A: lower"' in page
+    assert "<mark>&lt;b&gt;</mark> y z" in page and "<h3>C without A: lower</h3>" in page
+    ids = re.findall(' id="(cell[^"]*)"', page)
+    assert re.findall('popovertarget="([^"]*)"', page) == ids and len(set(ids)) == 2

@@ -215,7 +215,7 @@ def report_picture(
     if not any(series.values()):
         return []
     if len(series) > MAX_SERIES:
-        title += f" (of the first {MAX_SERIES} of {len(series)} experiments)"
+        title += f" (the first {MAX_SERIES} of {len(series)})"
     drawn = dict(list(series.items())[:MAX_SERIES])
     return [picture_part(lambda: plot(drawn), title, path)]
 

@@ -25,23 +25,25 @@ def first_check(words: list[str], *checkpoints: str) -> None:
     config = words[0] if words and words[0][:1] not in ("", "-") else None
     values: dict[str, str] = {}
     for key, node in option_lines(config) if config else ():
-        name = str(key.value)
-        if name.replace("-", "_") not in known:
-            raise InputError(f"{config}:{key.start_mark.line + 1}: {unknown_option(name, known)}")
+        name = str(key.value).replace("-", "_")
+        if name not in known:
+            raise InputError(f"{config}:{key.start_mark.line + 1}: {unknown_option(key.value, known)}")
         if isinstance(node, yaml.ScalarNode) and node.tag != "tag:yaml.org,2002:null":
             values[name] = node.value
     for word, following in zip(words, [*words[1:], ""], strict=True):
-        name, equals, value = word.removeprefix("--").partition("=")
-        if word.startswith("--") and " " not in name and name:
-            if name.replace("-", "_") not in known:
-                raise InputError(unknown_option(name, known))
+        given, equals, value = word.removeprefix("--").partition("=")
+        name = given.replace("-", "_")
+        if word.startswith("--") and " " not in given and given:
+            if name not in known:
+                raise InputError(unknown_option(given, known))
             values[name] = value if equals else following
-    dataset = values.get("train_file") or values.get("dataset") or "sample"
-    source = Source(dataset, validation_file=values.get("validation_file"), test_file=values.get("test_file"))
-    require_dataset(source)
-    for split in ("validation", "test"):
-        named_file(source, split)
-    for name in checkpoints:
+    if not {"text", "input_file"} & values.keys():  # tagging text reads no data set
+        dataset = values.get("train_file") or values.get("dataset") or "sample"
+        source = Source(dataset, validation_file=values.get("validation_file"), test_file=values.get("test_file"))
+        require_dataset(source)
+        for split in ("validation", "test"):
+            named_file(source, split)
+    for name in checkpoints if "resume_from_checkpoint" not in values else ():  # resuming may do without the encoder
         if values.get(name):
             with of_option(name):
                 local_checkpoint(values[name])

@@ -25,7 +25,7 @@ def map_parts(result: dict[str, Any], mentions: ChangedMentions, folder: Path) -
     cells = {(cell["removed"], cell["measured"]): cell for cell in result["effects"]}
     classes, measured = result["classes"], list(result["spread"])
     grid = [[cells.get((x, y)) for y in measured] for x in classes]
-    largest = max(abs(cell["effect"]) for cell in cells.values())
+    largest = max(abs(cell["effect"]) for cell in cells.values()) or 1.0
     heat = [[heat_of(cell["effect"], largest) if cell else 0.0 for cell in row] for row in grid]
     texts = [
         [signed(cell["effect"]) + MARKS.get(cell["verdict"], "") if cell else EMPTY for cell in row] for row in grid

@@ -53,8 +53,8 @@ class Study:
 
     `split` is the one that is scored. `spread` is the standard deviation over seeds, in points, that is assumed of each
     score where no runs show it. Each run has `threads` threads, so that its numbers do not depend on how many runs are
-    made at a time. `curves` are lines through the mean F1 of settings: for each score, its settings by
-    their place across.
+    made at a time. `curves` are lines through the mean F1 of settings: for each score, its settings by their
+    place across.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Study:
     threads: int
     removable: list[str]
     across: str
-    curves: dict[str, dict[str, str]]
+    curves: dict[str, dict[float, str]]
 
     def runs_of(self, group: str, setting: str) -> list[PlannedRun]:
         """The runs of a setting in a group, one for each seed."""
@@ -124,21 +124,24 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
             words = words_of(common | (options or {}) | where | {"seed": seed})
             runs.append(PlannedRun(group, setting, int(seed), words, removed))
     comparisons = mapping(path, content, "comparisons") or ({"report": list(settings)} if settings else {})
+    for name, chosen in comparisons.items():
+        if not isinstance(chosen, list):
+            raise InputError(f"{path}: comparisons: {name}: found {chosen!r}; expected a list of settings")
     curves = mapping(path, content, "curves")
-    across = curves.pop("across", "")
-    for key, named_settings in (("comparisons", comparisons), ("curves", curves)):
-        for name, chosen in named_settings.items():
-            for setting in chosen.values() if isinstance(chosen, dict) else chosen:
-                if setting not in settings:
-                    known = ", ".join(settings)
-                    raise InputError(f"{path}: {key}: {name}: found {setting!r}; expected some of {known}")
+    across = str(curves.pop("across", ""))
+    lines = {score: {float(place): setting for place, setting in line.items()} for score, line in curves.items()}
+    named_settings = [(f"comparisons: {name}", chosen) for name, chosen in comparisons.items()]
+    for where_named, chosen in [*named_settings, *((f"curves: {y}", list(line.values())) for y, line in lines.items())]:
+        for setting in chosen:
+            if setting not in settings:
+                raise InputError(f"{path}: {where_named}: found {setting!r}; expected some of {', '.join(settings)}")
     split = content.get("split", "test")
     if split not in ("test", "validation"):
         raise InputError(f"{path}: split: found {split!r}; expected test or validation")
     return Study(
         path.stem, str(content.get("question", path.stem)), str(content.get("program", "train.py")), runs, comparisons,
         split, {name: float(points) for name, points in mapping(path, content, "spread").items()},
-        int(content.get("threads", 1)), removal.get("classes", []), across, curves,
+        int(content.get("threads", 1)), removal.get("classes", []), across, lines,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from ner.files import optional_json, using_records, write_json, write_text
 from ner.report.findings import EMPTY, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
-from ner.report.pictures import line_plot, picture_part
+from ner.report.pictures import line_plot, report_picture
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, difference_table, table
 from ner.runs.files import PREDICTIONS
@@ -101,13 +101,12 @@ def curve_parts(study: Study, group: str, records: Path, split: str, folder: Pat
         for place, setting in settings.items():
             folders = [records / run.name for run in study.runs_of(group, setting)]
             f1 = [recorded_scores(each, split)["f1"].get(title, 0.0) for each in folders if is_recorded(each, split)]
-            lines[title] += [(float(place), 100 * statistics.mean(f1))] if f1 else []
-    if not any(lines.values()):
-        return []
+            lines[title] += [(place, 100 * statistics.mean(f1))] if f1 else []
     folder.mkdir(parents=True, exist_ok=True)
     title = f"F1 in percent, mean over seeds, by {study.across}"
-    plot = partial(line_plot, lines, across=study.across, up="F1 in percent")
-    return [("h2", f"{group}: curves" if group else "curves"), picture_part(plot, title, folder / "curves.svg")]
+    plot = partial(line_plot, across=study.across, up="F1 in percent")
+    drawn = report_picture(plot, lines, title, folder / "curves.svg")
+    return [("h2", f"{group}: curves" if group else "curves"), *drawn] if drawn else []
 
 
 def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[Part]:

@@ -77,3 +77,15 @@ def test_a_recorded_run_passes_and_lines_of_a_file_are_named(tmp_path):
     (tmp_path / "a.yaml").write_text("seed: 1\nsead: 2\n")
     with pytest.raises(InputError, match=r"a.yaml:2: unknown option --sead; did you mean 'seed'\?"):
         first_check([str(tmp_path / "a.yaml")])
+
+
+def test_what_a_command_does_not_read_may_be_absent(tmp_path):
+    (tmp_path / "args.yaml").write_text("dataset: /nothing/here\nmodel_checkpoint: /nothing/there\n")
+    first_check([str(tmp_path / "args.yaml"), "--text", "Rabies kills bats."], "checkpoint")
+    first_check([str(tmp_path / "args.yaml"), "--input-file", "lines.txt"], "checkpoint")
+    with pytest.raises(InputError, match="--dataset"):
+        first_check([str(tmp_path / "args.yaml")], "checkpoint")
+    resumed = [str(tmp_path / "args.yaml"), "--dataset", "sample", "--resume_from_checkpoint", "true"]
+    first_check(resumed, "model_checkpoint")
+    with pytest.raises(InputError, match="--model_checkpoint"):
+        first_check(resumed[:3], "model_checkpoint")
