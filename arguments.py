@@ -148,6 +148,9 @@ class TrainingArguments(transformers.TrainingArguments):
 
     output_dir: str = option("runs/distilbert_default", "The run folder.")
     learning_rate: float = option(2e-5, "The peak learning rate.")
+    classifier_learning_rate: float | None = option(
+        None, "The peak rate of the classifier, which begins with random weights; if not given, learning_rate."
+    )
     num_train_epochs: float = option(4.0, "Passes over the training data.")
     per_device_train_batch_size: int = option(16, "Sentences in a training batch of each process.")
     per_device_eval_batch_size: int = option(
@@ -179,8 +182,8 @@ class TrainingArguments(transformers.TrainingArguments):
             "early_stopping_patience", "save_total_limit", "eval_accumulation_steps",
         )  # fmt: skip
         require_at_least(
-            self, 0, "learning_rate", "weight_decay", "max_grad_norm", "adam_epsilon", "warmup_steps", "logging_steps",
-            "eval_steps", "save_steps", "eval_delay", "neftune_noise_alpha",
+            self, 0, "learning_rate", "classifier_learning_rate", "weight_decay", "max_grad_norm", "adam_epsilon",
+            "warmup_steps", "logging_steps", "eval_steps", "save_steps", "eval_delay", "neftune_noise_alpha",
         )  # fmt: skip
         require(self, lambda epochs: 0 < epochs < math.inf, "a number of more than 0", "num_train_epochs")
         require(self, lambda steps: steps == -1 or steps > 0, "1 or more; without a limit, leave it out", "max_steps")

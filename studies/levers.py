@@ -1,6 +1,6 @@
 """A training with measures that are not options of `train.py`, to see what each does to the scores.
 
-    python -m studies.levers --head_rate 10 --loss focal [OPTIONS OF TRAIN.PY]
+    python -m studies.levers --layer_decay 0.9 --loss focal [OPTIONS OF TRAIN.PY]
 
 Each measure changes the training only. The checkpoint is that of `train.py`, and so are its scores. results/levers has
 what came of them.
@@ -33,7 +33,6 @@ from studies.soup import Soup
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      allow_abbrev=False)  # fmt: skip
-    parser.add_argument("--head_rate", type=float, default=1, help="the classifier's learning rate over the encoder's")
     parser.add_argument("--layer_decay", type=float, default=1, help="each layer's learning rate over the one above")
     parser.add_argument("--average", type=float, default=0, help="average the weights over this last share of updates")
     parser.add_argument("--cycles", type=int, default=1, help="cycles of the learning rate, averaged at their ends")
@@ -64,8 +63,8 @@ def with_levers(
         )
     if levers.teachers:
         trainer.compute_loss_func = Distillation(model, training, teachers_scores(levers.teachers, options, training))
-    if levers.head_rate != 1 or levers.layer_decay != 1:
-        trainer.optimizer = optimizer(trainer, levers.head_rate, levers.layer_decay)
+    if levers.layer_decay != 1:
+        trainer.optimizer = optimizer(trainer, levers.layer_decay)
     if levers.cycles > 1:
         Soup(trainer, levers.cycles, restart=False)
     if levers.soup_members > 1:
@@ -75,8 +74,8 @@ def with_levers(
     return trainer
 
 
-def optimizer(trainer: TaggingTrainer, head_rate: float, layer_decay: float) -> torch.optim.Optimizer:
-    """AdamW with a learning rate for each layer of the encoder, and one for the new classifier."""
+def optimizer(trainer: TaggingTrainer, layer_decay: float) -> torch.optim.Optimizer:
+    """AdamW with a learning rate for each layer of the encoder."""
     model, options = trainer.model, trainer.args
     decays = set(trainer.get_decay_parameter_names(model))
     layers = model.config.num_hidden_layers
@@ -86,8 +85,9 @@ def optimizer(trainer: TaggingTrainer, head_rate: float, layer_decay: float) -> 
             depth = layers - 1 - int(name.split("layer.")[-1].split("layers.")[-1].split(".")[0])
         else:
             depth = layers if "embeddings" in name else 0
-        rate = options.learning_rate * (head_rate if "classifier" in name else layer_decay**depth)
-        groups.setdefault((rate, options.weight_decay if name in decays else 0.0), []).append(weights)
+        groups.setdefault(
+            (options.learning_rate * layer_decay**depth, options.weight_decay if name in decays else 0.0), []
+        ).append(weights)
     kind, arguments = trainer.get_optimizer_cls_and_kwargs(options, model)
     return kind([{"params": p, "lr": lr, "weight_decay": d} for (lr, d), p in groups.items()], **arguments)
 

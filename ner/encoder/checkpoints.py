@@ -171,11 +171,7 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
     same_labels = sorted(earlier) == sorted(names)
     model = load_model(location, config, new_head=not same_labels)
     if earlier:
-        *_, classifier = (  # the layer that gives the logits, whatever its name
-            module
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear) and not name.startswith(f"{model.base_model_prefix}.")
-        )
+        classifier = classifier_of(model)
         if same_labels:
             log.info("classifier: the checkpoint's, because the labels are the same")
             order = [earlier.index(label) for label in names]
@@ -187,6 +183,16 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
             if classifier.bias is not None:
                 classifier.bias.data.zero_()
     return model, tokenizer
+
+
+def classifier_of(model: PreTrainedModel) -> torch.nn.Linear:
+    """The layer that gives the logits, whatever its name: the last one beside the encoder."""
+    *_, classifier = (
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and not name.startswith(f"{model.base_model_prefix}.")
+    )
+    return classifier
 
 
 def load_for_tagging(location: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:

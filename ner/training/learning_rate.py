@@ -1,8 +1,11 @@
-"""Which learning rates suit an encoder, by its hidden size."""
+"""Which learning rates suit an encoder, by its hidden size, and a rate of its own for the classifier."""
 
 import logging
 
+import torch
 from transformers import PreTrainedConfig
+
+from ner.errors import InputError
 
 log = logging.getLogger("ner")
 # The peak rates of AdamW with which encoders below a hidden size are usually fine-tuned; docs/choosing_an_encoder.md
@@ -22,3 +25,21 @@ def remark_on_rate(config: PreTrainedConfig, rate: float) -> None:
             "--learning_rate: %g is %s for an encoder with a hidden size of %d, which is usually fine-tuned with %.0e "
             "to %.0e; see docs/choosing_an_encoder.md", rate, "low" if rate < low else "high", size, low, high,
         )  # fmt: skip
+
+
+def set_rate(optimizer: torch.optim.Optimizer, layer: torch.nn.Module, rate: float) -> None:
+    """Gives the weights of a layer a learning rate of their own, in groups after the others.
+
+    Raises `InputError` where the optimizer does not have them, as when FSDP has joined them with others.
+    """
+    own = {id(weights) for weights in layer.parameters()}
+    groups = [(group, [w for w in group["params"] if id(w) in own]) for group in optimizer.param_groups]
+    if sum(len(found) for _, found in groups) < len(own):
+        raise InputError(
+            "--classifier_learning_rate: the optimizer does not have the classifier's weights by themselves; expected "
+            "no FSDP or DeepSpeed with it; leave the option out"
+        )
+    for group, found in groups:
+        if found:
+            group["params"] = [weights for weights in group["params"] if id(weights) not in own]
+            optimizer.add_param_group({**group, "params": found, "lr": rate})

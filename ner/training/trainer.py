@@ -29,12 +29,13 @@ from transformers.integrations import get_available_reporting_integrations
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import TrainOutput
 
-from ner.encoder.checkpoints import save_tokenizer
+from ner.encoder.checkpoints import classifier_of, save_tokenizer
 from ner.encoder.encoding import IGNORED, Encoded
 from ner.errors import InputError, enough_memory, message_of
 from ner.tagging.decoding import best_tags
 from ner.training.batches import BatchesOfLikeLength, require_mask, training_table, with_hidden_words
 from ner.training.callbacks import LogLines, LogLinesAndBars, StopAtDivergence
+from ner.training.learning_rate import set_rate
 from ner.training.losses import crf_loss, mean_loss
 from ner.training.speed import train_used_rows
 
@@ -76,6 +77,14 @@ class TaggingTrainer(Trainer):
             folder = output_dir or self.args.output_dir
             self.model.save_pretrained(folder, state_dict=state_dict)
             save_tokenizer(self.processing_class, Path(folder))
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        """The optimizer, with the classifier's own learning rate if it has one."""
+        is_new = self.optimizer is None
+        optimizer = super().create_optimizer(model)
+        if is_new and self.args.classifier_learning_rate is not None:
+            set_rate(optimizer, classifier_of(self.model), self.args.classifier_learning_rate)
+        return optimizer
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":

