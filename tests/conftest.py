@@ -58,10 +58,10 @@ def sentence(rng: random.Random) -> tuple[list[str], list[str]]:
     return [*tokens, "."], [*tags, "O"]
 
 
-def launched(script: str, *words: object) -> subprocess.CompletedProcess:
+def launched(script: str, *words: object, how: str = "--multi_gpu") -> subprocess.CompletedProcess:
     """A script of the repository in two processes on this machine, as `accelerate launch` starts them."""
-    flags = "--num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", *flags.split()]
+    flags = f"{how} --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *flags.split()]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [*launch, ROOT / script, *words]
     return subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", env=environment)

@@ -168,6 +168,7 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
     setattr(config, CALIBRATION, None)
     fetch_files(location)
     tokenizer = load_tokenizer(location)
+    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"  # else only the first process would have the weights
     same_labels = sorted(earlier) == sorted(names)
     model = load_model(location, config, new_head=not same_labels)
     if earlier:

@@ -54,6 +54,20 @@ class LogLinesAndBars(LogLines, ProgressCallback):
     """These log lines, and transformers' progress bars."""
 
 
+class NoLastEvaluation(TrainerCallback):
+    """Leaves out the evaluation after the last update where nothing needs it.
+
+    The trained model is scored on the validation split anyway. Needed are the scores where the best checkpoint is used,
+    and by trackers.
+    """
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        if state.global_step >= state.max_steps and not (args.load_best_model_at_end or args.report_to):
+            control.should_evaluate = False
+
+    on_step_end = on_epoch_end
+
+
 class StopAtDivergence(TrainerCallback):
     """Ends a training whose weights are no longer finite, after the update that made them so, in every process.
 

@@ -105,6 +105,15 @@ def test_evaluation_by_length_has_the_scores_in_order_and_the_mean_loss_over_wor
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("best", "epochs"), [("true", [1, 2]), ("false", [1])])
+def test_the_last_evaluation_is_made_only_where_it_chooses(best, epochs, corpus, encoders, tmp_path):
+    options = ("--num_train_epochs", "2", "--load_best_model_at_end", best)
+    run = train.main(argv(corpus, encoders["bert"], tmp_path / "run", *options))
+    assert [e["epoch"] for e in read_json(run / "trainer_state.json")["log_history"] if "eval_f1" in e] == epochs
+    assert (run / "validation" / "metrics.json").is_file()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "remedy"), [(16, "train_batch_size (it was 16"), (32, "eval_batch_size (it was 32")])
 def test_exhausted_memory_names_the_batch_size_to_lower(size, remedy, corpus, encoders, tmp_path, monkeypatch, fails):
     """Batches of 16 are those of training, batches of 32 those of evaluation."""
