@@ -43,7 +43,7 @@ from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
 from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import has_case_markers, with_case_markers
-from ner.encoder.checkpoints import CALIBRATION, load_for_training
+from ner.encoder.checkpoints import CALIBRATION, load_for_tagging, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
 from ner.encoder.precision import (
     asked_precision,
@@ -267,7 +267,10 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
     options = arguments.training
     precision = scoring_precision(asked_precision(options) or "float32")
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast
-    model.eval().to(getattr(torch, precision))
+    if trainer.is_fsdp_enabled:  # it is in parts, and the processes do not tag equally many batches
+        trainer.accelerator.wait_for_everyone()
+        model, _ = load_for_tagging(options.output_dir)
+    model.eval().to(options.device, getattr(torch, precision))
     tagger = Tagger(
         place=options.output_dir,
         logits=torch_logits(model),

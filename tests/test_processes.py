@@ -25,14 +25,23 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
     return folder
 
 
-# accelerate does not divide a model on CPUs. But with FSDP, transformers would load it in the first process only.
-@pytest.mark.parametrize("how", ["--multi_gpu", "--use_fsdp --fsdp_version 2"])
-def test_two_processes_agree_with_one(how, corpus, still, tmp_path):
-    more = ("--train_sampling_strategy", "sequential", "--max_steps", 4, "--optim", "sgd", "--disable_tqdm", "true")
+FSDP = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_transformer_layer_cls_to_wrap"
+
+
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [
+        ("train.py", "--multi_gpu"),
+        ("tests/fsdp_on_cpu.py", f"{FSDP} BertLayer --fsdp_state_dict_type FULL_STATE_DICT"),
+    ],
+)
+def test_two_processes_agree_with_one(script, how, corpus, still, tmp_path):
+    more = ("--train_sampling_strategy", "sequential", "--max_steps", 4, "--optim", "sgd", "--disable_tqdm", "true",
+            "--per_device_eval_batch_size", 1, "--weight_decay", 0)  # fmt: skip
     one = argv(corpus, still, tmp_path / "one", *more, "--per_device_train_batch_size", 8)
     two = argv(corpus, still, tmp_path / "two", *more, "--per_device_train_batch_size", 4)
     train.main(one)
-    done = launched("train.py", *two, how=how)
+    done = launched(script, *two, how=how)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("overall") == 1
     assert read_json(tmp_path / "two" / "environment.json")["processes"] == 2

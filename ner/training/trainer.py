@@ -209,6 +209,11 @@ def build_trainer(
             preprocess_logits_for_metrics=partial(decoded, constrained=model.config.constrained_decoding),
             callbacks=callbacks,
         )
+    if trainer.is_fsdp_enabled and "FULL" not in str(trainer.accelerator.state.fsdp_plugin.state_dict_type):
+        raise InputError(
+            "accelerate launch: with FSDP, the model would be saved in parts that nothing here reads; expected "
+            "--fsdp_state_dict_type FULL_STATE_DICT"
+        )
     trainer.words_a_row = float((validation.labels != IGNORED).sum() / max(1, len(validation)))
     for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
         trainer.remove_callback(callback)
