@@ -1,4 +1,4 @@
-"""`train.py` with a model that FSDP has divided, on CPUs: torch can do that, but accelerate leaves it to accelerators."""
+"""`train.py` with a model that FSDP divides on CPUs: torch can do that, but accelerate only does it on accelerators."""
 
 from typing import Any
 
