@@ -3,6 +3,8 @@
 import re
 from types import SimpleNamespace
 
+import pytest
+
 from ner.training.callbacks import LogLines, class_metrics
 
 
@@ -20,3 +22,13 @@ def test_the_printed_line_has_the_overall_scores_only(capsys):
     LogLines().on_log(None, SimpleNamespace(is_world_process_zero=True), None, logs | {"epoch": 1})
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err == "loss 0.25  f1 0.5  macro_f1 0.375  epoch 1\n"
+
+
+@pytest.mark.parametrize(
+    ("updates", "rate", "warns"), [(299, None, True), (300, None, False), (99, 1e-2, True), (100, 1e-2, False)]
+)
+def test_few_updates_are_warned_of_and_fewer_where_the_classifier_has_its_own_rate(updates, rate, warns, caplog):
+    LogLines().on_train_begin(
+        SimpleNamespace(classifier_learning_rate=rate), SimpleNamespace(max_steps=updates), SimpleNamespace()
+    )
+    assert ("updates are few" in caplog.text) == warns
