@@ -85,9 +85,8 @@ def optimizer(trainer: TaggingTrainer, layer_decay: float) -> torch.optim.Optimi
             depth = layers - 1 - int(name.split("layer.")[-1].split("layers.")[-1].split(".")[0])
         else:
             depth = layers if "embeddings" in name else 0
-        groups.setdefault(
-            (options.learning_rate * layer_decay**depth, options.weight_decay if name in decays else 0.0), []
-        ).append(weights)
+        rate = options.learning_rate * layer_decay**depth
+        groups.setdefault((rate, options.weight_decay if name in decays else 0.0), []).append(weights)
     kind, arguments = trainer.get_optimizer_cls_and_kwargs(options, model)
     return kind([{"params": p, "lr": lr, "weight_decay": d} for (lr, d), p in groups.items()], **arguments)
 

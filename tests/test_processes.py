@@ -50,6 +50,13 @@ def test_two_processes_agree_with_one(script, how, corpus, still, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_a_checkpoint_in_parts_is_refused_before_the_training(corpus, still, tmp_path):
+    done = launched("tests/fsdp_on_cpu.py", *argv(corpus, still, tmp_path / "run"), how=f"{FSDP} BertLayer")
+    assert done.returncode != 0 and not list(tmp_path.glob("run/*"))
+    message = "error: accelerate launch: with FSDP, the model would be saved in parts that nothing here reads; expected"
+    assert f"{message} --fsdp_state_dict_type FULL_STATE_DICT" in done.stderr
+
+
 def test_two_processes_with_half_batches_repeat_a_run_of_one(corpus, still, tmp_path):
     """Every batch of two epochs, the last ones too, which do not divide evenly, with steps of accumulation."""
     more = ("--num_train_epochs", 2, "--max_train_sentences", 117, "--optim", "sgd", "--learning_rate", "1",
