@@ -30,14 +30,14 @@ def remark_on_rate(config: PreTrainedConfig, rate: float) -> None:
 def set_rate(optimizer: torch.optim.Optimizer, layer: torch.nn.Module, rate: float) -> None:
     """Gives the weights of a layer a learning rate of their own, in groups after the others.
 
-    Raises `InputError` where the optimizer does not have them, as when FSDP has joined them with others.
+    Raises `InputError` where the optimizer does not have them, as when FSDP 1 has joined them with others.
     """
     own = {id(weights) for weights in layer.parameters()}
     groups = [(group, [w for w in group["params"] if id(w) in own]) for group in optimizer.param_groups]
     if sum(len(found) for _, found in groups) < len(own):
         raise InputError(
             "--classifier_learning_rate: the optimizer does not have the classifier's weights by themselves; expected "
-            "no FSDP or DeepSpeed with it; leave the option out"
+            "FSDP 2, or a model that is not divided; leave the option out"
         )
     for group, found in groups:
         if found:

@@ -25,7 +25,7 @@ def test_the_printed_line_has_the_overall_scores_only(capsys):
 
 
 @pytest.mark.parametrize(
-    ("updates", "rate", "warns"), [(299, None, True), (300, None, False), (99, 1e-2, True), (100, 1e-2, False)]
+    ("updates", "rate", "warns"), [(299, None, True), (300, None, False), (149, 1e-2, True), (150, 1e-2, False)]
 )
 def test_few_updates_are_warned_of_and_fewer_where_the_classifier_has_its_own_rate(updates, rate, warns, caplog):
     LogLines().on_train_begin(

@@ -105,9 +105,11 @@ def test_evaluation_by_length_has_the_scores_in_order_and_the_mean_loss_over_wor
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("best", "epochs"), [("true", [1, 2]), ("false", [1])])
-def test_the_last_evaluation_is_made_only_where_it_chooses(best, epochs, corpus, encoders, tmp_path):
-    options = ("--num_train_epochs", "2", "--load_best_model_at_end", best)
+@pytest.mark.parametrize(
+    ("best", "save", "epochs"), [("true", "epoch", [1, 2]), ("false", "best", [1, 2]), ("false", "epoch", [1])]
+)
+def test_the_last_evaluation_is_made_only_where_it_chooses(best, save, epochs, corpus, encoders, tmp_path):
+    options = ("--num_train_epochs", "2", "--load_best_model_at_end", best, "--save_strategy", save)
     run = train.main(argv(corpus, encoders["bert"], tmp_path / "run", *options))
     assert [e["epoch"] for e in read_json(run / "trainer_state.json")["log_history"] if "eval_f1" in e] == epochs
     assert (run / "validation" / "metrics.json").is_file()
