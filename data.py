@@ -53,12 +53,9 @@ def training_data(options: DataArguments) -> TrainingData:
     Masking and up-sampling come last, so experiments A and B train on the same sentences, unless masking drops some.
     """
     # Read and check the files. All of them show the tag scheme, which becomes BIO.
-    raw, division = raw_splits(options)
-    scheme = common_scheme(raw, options.tag_scheme)
-    train = in_bio(raw[0], scheme)
+    splits, scheme, division = read_splits(options)
+    train, validation, *tests = splits.values()
     classes = classes_of(train.names)
-    require_known_classes(options, classes)
-    validation, tests = in_bio(raw[1], scheme, classes), [in_bio(test, scheme) for test in raw[2:]]
     rows = {"read": len(train)}
 
     # Drop training sentences that repeat the tokens and tags of an earlier one.
@@ -120,7 +117,7 @@ def require_known_classes(options: DataArguments, known: list[str]) -> None:
 
 
 def raw_split(options: DataArguments, split: str) -> RawSplit:
-    """A whole split with the tags of its files. Warns of a MultiNERD that has another size."""
+    """A whole split with the tags of its files. Warns if English MultiNERD has another number of sentences."""
     with from_cache("dataset", options.dataset):
         raw = read_raw(options.source, split)
     size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
@@ -129,26 +126,33 @@ def raw_split(options: DataArguments, split: str) -> RawSplit:
     return raw
 
 
-def raw_splits(options: DataArguments) -> tuple[list[RawSplit], dict[str, Any] | None]:
-    """The training split, the validation split, and the test split of the languages that have one, to find leaks.
+def read_splits(options: DataArguments) -> tuple[dict[str, Sentences], str, dict[str, Any] | None]:
+    """The splits in BIO, their tag scheme, and how the training split was divided if there is no validation split.
 
-    If the data set has no validation split, it is divided, and the record of that is returned too.
+    They are train, validation and, of the languages that have one, test. All together show the scheme. Raises
+    `InputError` for wrong data or classes.
     """
     division: dict[str, Any] | None = None
     if is_divided(options.source):
         divided, division = read_divided(options.source)
-        splits = list(divided.values())
+        raw = list(divided.values())
     else:
-        splits = [raw_split(options, "train"), raw_split(options, "validation")]
-    if len(splits) == 2:
+        raw = [raw_split(options, "train"), raw_split(options, "validation")]
+    if len(raw) == 2:
         of_language = {code: replace(options, languages=[code]) for code in options.languages}
         with_test = [code for code, alone in of_language.items() if "test" in own_splits(alone.source)]
         if with_test:
-            splits.append(raw_split(replace(options, languages=with_test), "test"))
+            raw.append(raw_split(replace(options, languages=with_test), "test"))
         if len(with_test) < len(options.languages):
             without = ", ".join(code for code in options.languages if code not in with_test)
             log.info("test: no file for %s, so training sentences are not compared with this split", without)
-    return splits, division
+    scheme = common_scheme(raw, options.tag_scheme)
+    splits = {"train": in_bio(raw[0], scheme)}
+    classes = classes_of(splits["train"].names)
+    require_known_classes(options, classes)
+    for split, known in zip(raw[1:], (classes, None), strict=False):
+        splits[split.split] = in_bio(split, scheme, known)
+    return splits, scheme, division
 
 
 def read_split(options: DataArguments, split: str) -> Sentences:
@@ -186,20 +190,14 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
 def main(argv: list[str]) -> None:
     """Prints an audit of all splits, and of each language if there are several; writes the faults and two pictures.
 
-    They go to `data/` in the run folder if one is named, else to a folder named after the data set.
+    The files go to `data/` in `--output_dir` if that is given, else to `runs/data/NAME`.
     """
     arguments = parse(argv, __doc__)
     options = arguments.data
     folder = Path("runs/data") / (Path(options.source.name()).name or "data")
     if "output_dir" in arguments.given:
         folder = Path(arguments.training.output_dir) / "data"
-    raw, _ = raw_splits(options)
-    scheme = common_scheme(raw, options.tag_scheme)
-    splits = {"train": in_bio(raw[0], scheme)}
-    classes = classes_of(splits["train"].names)
-    require_known_classes(options, classes)
-    for split, known in zip(raw[1:], (classes, None), strict=False):
-        splits[split.split] = in_bio(split, scheme, known)
+    splits, _, _ = read_splits(options)
     languages = by_language(splits)
     faults = [finding for lang, own in languages.items() for finding in findings(lang, own)]
     lines = (json.dumps(asdict(fault), ensure_ascii=False) for fault in faults)

@@ -202,7 +202,7 @@ def load_model(
     options, chosen = arguments.training, arguments.model
     with of_option("model_checkpoint"):
         model, tokenizer = load_for_training(
-            str(checkpoint or chosen.model_checkpoint), data.names, arguments.data.removes_classes
+            str(checkpoint or chosen.model_checkpoint), data.train.names, arguments.data.removes_classes
         )
     if has_case_markers(tokenizer):
         log.info("case markers: the checkpoint has them")
@@ -237,11 +237,11 @@ def epoch_scores(data: TrainingData) -> Callable[[EvalPrediction], dict[str, flo
     They are the overall ones, and the F1 of each class that the validation sentences contain.
     """
     metric, gold = ner_metric(), data.validation.tag_lists()
-    names = class_metrics(classes_of(data.names))
+    names = class_metrics(classes_of(data.train.names))
 
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         ids = prediction.predictions[prediction.label_ids != IGNORED]
-        tags = tag_lists(ids, data.validation.lengths, data.names)
+        tags = tag_lists(ids, data.validation.lengths, data.train.names)
         found = metric.compute(predictions=tags, references=gold)
         return found["overall"] | {names[c]: values["f1"] for c, values in found["per_class"].items() if values}
 
@@ -277,7 +277,7 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
         precision=precision,
         model=model,
         tokenizer=trainer.processing_class,
-        checkpoint_labels=data.names,
+        checkpoint_labels=data.train.names,
         window=model.config.trained_window,
         batching=batching_for(options.per_device_eval_batch_size, options.device),
         constrained=model.config.constrained_decoding,

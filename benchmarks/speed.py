@@ -111,7 +111,7 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
 def training_operations(dataset: Path, encoder: str) -> float:
     """Floating-point operations of matrix products a sentence, padding not counted: six for each weight and token."""
     data = ours.training_data(ours.parse(["--dataset", str(dataset)], "").data)
-    model, tokenizer = ours.checkpoints.load_for_training(encoder, data.names, False)
+    model, tokenizer = ours.checkpoints.load_for_training(encoder, data.train.names, False)
     window = ours.window_size(tokenizer, model, None)
     inputs = ours.encode(data.train.words, data.train.tags, data.train.lengths, tokenizer, window)
     weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)

@@ -54,7 +54,10 @@ def unknown_option(name: str, known: Iterable[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with U+FFFD in place of control characters and line ends; tabs stay."""
+    """The text with U+FFFD in place of what `str.isprintable` refuses: control characters, line ends, no-break spaces.
+
+    Tabs stay.
+    """
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
@@ -112,13 +115,15 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints
     if signal.getsignal(signal.SIGINT) is interrupted:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # UTF-8 everywhere; bytes of a file's name that are not are escaped
-        if isinstance(sys.stdout.buffer, io.RawIOBase):  # PYTHONUNBUFFERED: what a full disk takes half of would be cut
+    if isinstance(sys.stdout, io.TextIOWrapper):  # UTF-8 on every system; other bytes of file names are escaped
+        if isinstance(sys.stdout.buffer, io.RawIOBase):  # PYTHONUNBUFFERED: a partial write to a full disk would pass
             sys.stdout = io.TextIOWrapper(io.BufferedWriter(sys.stdout.buffer), line_buffering=True)
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(message)s"))
-    handler.addFilter(lambda record: not record.getMessage().startswith("HTTP Error "))  # next, the Hub's client waits
+    handler.addFilter(
+        lambda record: not record.getMessage().startswith("HTTP Error ")
+    )  # next, the Hub's client says so
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
     for number in (signal.SIGTERM, signal.SIGHUP):

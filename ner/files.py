@@ -109,7 +109,7 @@ class PlainLoader(yaml.SafeLoader):
 
 
 PlainLoader.add_implicit_resolver(  # YAML 1.1 requires a point, JSON and Python do not
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
 
 

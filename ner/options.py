@@ -59,7 +59,8 @@ class Parser(HfArgumentParser, CommandParser):
         if unknown and unknown[0].startswith("--"):
             raise InputError(unknown_option(unknown[0][2:].partition("=")[0], self.defaults))
         if unknown:
-            raise InputError(f"found {' '.join(unknown)!r}; expected FILE.yaml first, then --field value")
+            found = f"found {' '.join(unknown)!r}, which belongs to no option"
+            raise InputError(f"{found}; expected FILE.yaml first, then --field value; only lists take several values")
         return {name: value for name, value in vars(namespace).items() if value is not None}
 
     def parsed_file(self, path: str) -> dict[str, Any]:

@@ -10,10 +10,13 @@ It splits as MultiNERD's tokens are split, in English and Italian:
 """
 
 import re
+from unicodedata import category
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-# Combining accents, and characters without width, belong to the word around them.
-INSIDE = "\u00ad\u0300-\u036f\u200b-\u200d\u2060\ufeff"
+# Combining marks, and characters without width, belong to the word around them. `\w` has no marks, which are vowels in
+# many scripts.
+MARKS = "".join(c for c in map(chr, (*range(0x300, 0x1E00), *range(0xA66F, 0xABEE))) if category(c)[0] == "M")
+INSIDE = MARKS + "\u00ad\u200b-\u200d\u2060\ufeff"
 LETTERS = rf"[{INSIDE}]*[^\W{CJK}]+(?:[{INSIDE}][^\W{CJK}]*)*"  # or digits
 APOSTROPHE = "['\u2019]"
 QUOTES = "'\"\u2018\u2019\u201c\u201d"

@@ -10,6 +10,7 @@ from arguments import parse, recorded
 from ner.encoder.precision import asked_precision, choose_precision, set_precision
 from ner.errors import InputError
 from ner.options import described
+from ner.runs.files import recorded_args
 
 CONFIGS = {path.stem: path for path in sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))}
 
@@ -147,7 +148,7 @@ def test_wrong_options(command_line, message):
         ("seed: 1\n\nseed: 2\n", ":3: --seed is given twice"),
         ("seed: 1\nlanguages: [en, --seed=2]\n", ":2: --languages is given twice"),
         ("seed: 2e-5\n", ":1: --seed: invalid int value: '2e-5'"),
-        ("seed: [1, 2]\n", ":1: found '2'"),
+        ("seed: [1, 2]\n", ":1: found '2', which belongs to no option; .* only lists take several values"),
         ("languages: []\n", ":1: --languages: expected at least one argument"),
         ("seed:\n", ":1: --seed has no value"),
         ("no_load_best_model_at_end: true\n", ":1: --no_load_best_model_at_end.*ignored explicit argument"),
@@ -224,13 +225,14 @@ def test_the_precision_that_accelerate_was_told_is_recorded(monkeypatch):
 
 def test_what_is_recorded_parses_to_the_same_and_holds_no_secret(tmp_path):
     a = parsed("--learning_rate", "3e-4", "--masked_training", "--hub_token", "hf_secret", "--adam_beta1", "0.8",
-               "--lr_scheduler_type", "cosine", "--push_to_hub", "true")  # fmt: skip
+               "--lr_scheduler_type", "cosine", "--push_to_hub", "true", "--run_name", "2e-5_batch16")  # fmt: skip
     text = yaml.safe_dump(recorded(a))
     assert "secret" not in text and "push" not in text
     assert "warmup" not in text  # equal to transformers' default
     (tmp_path / "args.yaml").write_text(text)
     b = parsed(tmp_path / "args.yaml")
     assert recorded(b) == recorded(a)
+    assert recorded_args(tmp_path)["run_name"] == "2e-5_batch16"  # begins as a number does
     assert json.dumps(recorded(b)["lr_scheduler_type"]) == '"cosine"'
     assert (b.training.adam_beta1, b.training.learning_rate) == (0.8, 3e-4)
 

@@ -84,7 +84,7 @@ def test_a_and_b_train_on_the_same_rows(small, more):
     assert a.train.token_lists() == b.train.token_lists()
     assert a.train_fingerprint == b.train_fingerprint
     assert a.validation_fingerprint == b.validation_fingerprint
-    assert (len(a.names), len(b.names)) == (31, 11)
+    assert (len(a.train.names), len(b.train.names)) == (31, 11)
     meal = a.train.token_lists().index(["Ada", "ate", "bread"])
     assert a.train.tag_lists()[meal] == ["B-PER", "O", "B-FOOD"]
     assert b.train.tag_lists()[meal] == ["B-PER", "O", "O"]
@@ -106,7 +106,7 @@ def test_upsampling_repeats_by_the_factor_and_not_its_square(small, masked):
 def test_words_of_removed_classes_are_left_out_of_the_loss(small, more):
     as_o, ignore = (training_data(options(small, masked_training=True, masking=m, **more)) for m in ("as_O", "ignore"))
     assert ignore.train.token_lists() == as_o.train.token_lists()
-    assert ignore.train.tag_lists() == as_o.train.tag_lists() and ignore.names == as_o.names
+    assert ignore.train.tag_lists() == as_o.train.tag_lists() and ignore.train.names == as_o.train.names
     assert ignore.validation.tag_lists() == [["B-LOC", "O"]] and not ignore.validation.unlabelled.any()
     assert ignore.train.words.filter(pa.array(ignore.train.unlabelled)).to_pylist() == ["bread"]
     assert not as_o.train.unlabelled.any()
@@ -119,7 +119,7 @@ def test_sentences_with_a_removed_class_are_left_out(small, caplog):
     dropped = training_data(options(small, masked_training=True, masking="drop_sentences", selected_categories=kept))
     assert dropped.train.token_lists() == [["Ada", "ate", "bread"], ["rabies", "kills", "bats"], ["nothing"]]
     assert dropped.train.tag_lists() == [["B-PER", "O", "B-FOOD"], ["B-DIS", "O", "O"], ["O"]]
-    assert dropped.validation.tag_lists() == [["B-LOC", "B-FOOD"]] and len(dropped.names) == 9
+    assert dropped.validation.tag_lists() == [["B-LOC", "B-FOOD"]] and len(dropped.train.names) == 9
     assert {k: dropped.rows[k] for k in ("kept", "left_out", "repeated", "training_rows")} == {
         "kept": 5, "left_out": 2, "repeated": 0, "training_rows": 3,
     }  # fmt: skip
@@ -140,7 +140,7 @@ def test_a_control_loses_as_many_sentences_and_similar_entities(removed, caplog)
     dropped, control, again = (
         training_data(DataArguments(**masked, masking=m)) for m in ("drop_sentences", "drop_others", "drop_others")
     )
-    assert control.names == whole.names == control.validation.names
+    assert control.train.names == whole.train.names == control.validation.names
     assert control.validation.tag_lists() == whole.validation.tag_lists()
     assert control.train.token_lists() == again.train.token_lists()
     assert control.rows == dropped.rows and dropped.rows["left_out"] > 50
@@ -159,7 +159,7 @@ def test_a_control_that_cannot_be_similar_says_so(tmp_path, caplog):
     write_jsonl(tmp_path / "val/val_en.jsonl", [row(["in", "validation"], ["O", "O"])])
     control = {"masked_training": True, "masking": "drop_others"}
     assert training_data(options(tmp_path, **control)).train.token_lists() == [[f"w{i}"] for i in range(6)]
-    assert "this control loses 6 entities of the kept classes, and drop_sentences 0" in caplog.text
+    assert "this control drops 6 entities of the kept classes, but drop_sentences drops 0" in caplog.text
     write_jsonl(tmp_path / "train/train_en.jsonl", rows[:11])
     with pytest.raises(
         InputError, match=r"--masking drop_others: found 5 .* expected at least .* 6; name more classes"
@@ -177,7 +177,7 @@ def test_a_share_of_the_mentions_is_masked_and_a_larger_share_adds_others():
     def masked(share: float, masking: str = "as_O", kept: list[str] = kept) -> np.ndarray:
         chosen = {"masked_training": True, "masked_share": share, "masking": masking, "selected_categories": kept}
         found = training_data(DataArguments(dataset="sample", **chosen))
-        assert found.names == whole.names and found.validation.tag_lists() == whole.validation.tag_lists()
+        assert found.train.names == whole.train.names and found.validation.tag_lists() == whole.validation.tag_lists()
         own = np.array([t for tags in found.train.tag_lists() for t in tags])
         changed = own != tags
         assert set(own[changed]) <= {"O"} and not (changed & ~removed).any()
@@ -255,7 +255,7 @@ def test_validation_may_number_what_training_names(tmp_path):
     write_jsonl(tmp_path / "train/train_en.jsonl", [{"tokens": ["a", "b"], "tags": ["B-LOC", "B-PER"]}])
     write_jsonl(tmp_path / "val/val_en.jsonl", [row(["c", "d"], ["B-PER", "O"])])
     prepared = training_data(options(tmp_path))
-    assert prepared.validation.names == prepared.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    assert prepared.validation.names == prepared.train.names == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
     assert prepared.validation.tag_lists() == [["B-PER", "O"]]
     write_jsonl(tmp_path / "val/val_en.jsonl", [row(["c", "d"], ["B-DIS", "O"])])
     with pytest.raises(InputError, match=r"val_en.jsonl:1: unknown tag 'B-DIS'; expected O, .* with PER, LOC"):

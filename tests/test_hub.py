@@ -12,6 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT, row, sentence, write_jsonl
 from huggingface_hub import ModelCard
+from reading import read
 from safetensors.torch import load_file, save
 from seqeval.metrics import f1_score
 from trained_runs import CPU, argv, content, predictions, read_json
@@ -19,7 +20,6 @@ from trained_runs import CPU, argv, content, predictions, read_json
 import hub
 import inference
 import train
-from ner.corpus.readers import read
 from ner.errors import InputError
 from ner.runs import model_card as model_cards
 from ner.runs import upload

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import NAMES, WORDS, row, sentence, write_jsonl
+from reading import read
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import classification_report, f1_score
 from trained_runs import CPU, barely_trained, content, predictions, read_json, tagged
 
 import inference
 import train
-from ner.corpus.readers import read
 from ner.encoder import precision as precision_module
 from ner.errors import InputError
 from ner.runs.manifest import require_intact

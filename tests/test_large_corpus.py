@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reading import read
 
 from benchmarks.corpus import LANGUAGES, write_corpus
-from ner.corpus.readers import read
 from ner.corpus.sources import SAMPLE
 from ner.scoring.scores import invalid_transitions
 

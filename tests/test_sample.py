@@ -3,9 +3,9 @@
 from collections import Counter
 
 import pytest
+from reading import read
 
 from ner.corpus.audit import class_counts
-from ner.corpus.readers import read
 from ner.labels import MULTINERD_CLASSES
 from ner.scoring.scores import invalid_transitions
 from ner.word_splitter import word_offsets

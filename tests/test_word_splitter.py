@@ -36,6 +36,7 @@ def words(text: str) -> list[str]:
         ("R&B and AT&T... 20% ``so''", "R&B|and|AT&T|...|20|%|``|so|''"),
         ("北京大学 in 2010年", "北|京|大|学|in|2010|年"),
         ("Stevens–Johnson naïve Gro\u0308ße Ber\u00adlin", "Stevens–Johnson|naïve|Gro\u0308ße|Ber\u00adlin"),
+        ("भारत की राजधानी, กรุงเทพมหานคร שָׁלוֹם", "भारत|की|राजधानी|,|กรุงเทพมหานคร|שָׁלוֹם"),
         ("Он жил в Санкт-Петербурге.", "Он|жил|в|Санкт-Петербурге|."),
         ("\u200b \u00ad", "\u200b|\u00ad"),
         ("vitamin C.", "vitamin|C|."),

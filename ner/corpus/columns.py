@@ -17,6 +17,7 @@ from ner.errors import InputError
 
 log = logging.getLogger("ner")
 DOCUMENT = "-DOCSTART-"
+NUMBER = re.compile(r"\d+([-.]\d+)?")  # also 1-2 and 1.1, as CoNLL-U has them between its indices
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ def form_of(path: Path, lines: list[str], token_column: str | None, tag_column: 
     numbers = [columns_of(line, tabs)[0] for line in sentence if not line.startswith("#")]
     first = int(numbers[0] == "1") if numbers else 0
     indexed = count >= 3 and numbers == [str(n) for n in range(first, first + len(numbers))]
+    if count >= 3 and not indexed and token_column is None and len(numbers) > 1 and all(map(NUMBER.fullmatch, numbers)):
+        raise InputError(
+            f"{path}:{place + 1}: found {' '.join(numbers[:5])} in the first column; expected the tokens, or an index "
+            "that counts the tokens of a sentence from 0 or 1; name the column of the tokens: --token_column"
+        )
     chosen = []
     for option, column in (("token_column", token_column), ("tag_column", tag_column)):
         if column is not None and count and not (column.isdecimal() and 1 <= int(column) <= count):
@@ -73,9 +79,10 @@ def column_tables(
 ) -> tuple[str, Iterator[pa.Table]]:
     """How a file is read, and its sentences. The first column has the token and the last one the tag.
 
-    If the first sentence is numbered from 0 or 1, as in MultiNERD's original release, it is the second column and the
-    third instead. Options name other columns. `-DOCSTART-` and the comment `# newdoc` begin a document. Only a newline
-    ends a line. Raises `InputError` for a wrong line, and for a second column of tags after an index.
+    If the tokens of the first sentence are numbered from 0 or 1, as in MultiNERD's original release, the token is in
+    the second column and the tag in the third. Options name other columns. `-DOCSTART-` and the comment `# newdoc`
+    begin a document. Only a newline ends a line. Raises `InputError` for a wrong line, and for a second column of tags
+    after an index.
     """
     lines = [line.removesuffix("\r") for line in checked_content(path).decode().split("\n")]
     form = form_of(path, lines, token_column, tag_column)
@@ -99,14 +106,11 @@ def table_of(path: Path, lines: list[str], form: Form, language: str) -> pa.Tabl
     document = -1
     seen: set[str] = set()  # tags
     uneven: list[int] = []  # the lines with another number of columns after the tag
-    marks: list[int] = []  # the lines with -DOCSTART- after an index
     comments: list[int] = []
     for number, line in enumerate(lines, 1):
         columns = columns_of(line, form.tabs)
         if not line.strip(" \t") or DOCUMENT in columns[:2]:
             between = True
-            if columns[1:2] == [DOCUMENT]:
-                marks.append(number)
             document += DOCUMENT in columns[:2]
             continue
         if line.startswith("#") and not is_token(columns, form, seen):
@@ -133,7 +137,6 @@ def table_of(path: Path, lines: list[str], form: Form, language: str) -> pa.Tabl
         tokens.append(token)
         tags.append(tag)
     for numbers, what in ((uneven, "has another number of columns after the tag; they are not read"),
-                          (marks, f"is {DOCUMENT} with an index; it is skipped"),
                           (comments, "begins with # and is skipped as a comment")):  # fmt: skip
         if numbers:
             log.info("%s:%d: this line %s (%d such lines)", path, numbers[0], what, len(numbers))
@@ -155,7 +158,8 @@ def require_columns(place: str, columns: list[str], form: Form) -> None:
     is_right = len(columns) > form.tag and columns[0].isdecimal() if form.indexed else len(columns) == form.count
     if not is_right:
         wanted = "the index, the token and the tag" if form.indexed else "the same number"
+        begin = f" that begin with {columns[0]!r}" if form.indexed else ""
         raise InputError(
-            f"{place}: found {len(columns)} columns, and {form.count} in the first line with a token; expected "
+            f"{place}: found {len(columns)} columns{begin}, and {form.count} in the first line with a token; expected "
             f"{wanted} in every line, with {'tabs' if form.tabs else 'spaces'} between them; fix the line"
         )

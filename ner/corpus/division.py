@@ -11,14 +11,14 @@ from ner.errors import InputError
 
 log = logging.getLogger("ner")
 SHARE = 0.1  # of the sentences, for each split that is held out
-LEAST = 10  # documents that can be kept together
+LEAST = 10  # documents
 
 
 def divided(whole: RawSplit, held_out: Sequence[str], seed: int) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """The training split and those that are held out of it, in the order of the files; and what is recorded about them.
 
-    Sentences of a document stay together where each is in one of at least `LEAST` documents. Raises `InputError` for
-    fewer sentences than that.
+    Documents stay whole if every sentence belongs to one, there are at least `LEAST` of them, and none is larger than a
+    held-out split. Raises `InputError` for fewer than `LEAST` sentences.
     """
     size = len(whole.sentences)
     if size < LEAST:
@@ -27,7 +27,7 @@ def divided(whole: RawSplit, held_out: Sequence[str], seed: int) -> tuple[dict[s
             "divide them; name one: --validation_file"
         )
     units, unit = np.unique(whole.file * (whole.document.max() + 1) + whole.document, return_inverse=True)
-    by_document = whole.document.min() >= 0 and len(units) >= LEAST
+    by_document = whole.document.min() >= 0 and len(units) >= LEAST and np.bincount(unit).max() <= SHARE * size
     if not by_document:
         unit = np.arange(size)
     order = np.random.default_rng(seed).permutation(unit.max() + 1)

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from ner.corpus.sources import MULTINERD, SPLIT_WORDS, Source
-from ner.corpus.tagged_records import Columns, rows_of, table_of
+from ner.corpus.tagged_records import rows_of, table_of
 from ner.errors import InputError, message_of
 from ner.hub_files import LOG_IN, MissingFileError
 
@@ -37,8 +37,8 @@ def hub_table(source: Source, split: str, language: str) -> tuple[str, pa.Table]
     def names_of(tags: str) -> list[str] | None:
         return getattr(getattr(data.features[tags], "feature", None), "names", None)
 
-    rows, columns = rows_of(data.with_format("arrow")[:]), Columns(source.token_column, source.tag_column)
-    return table_of(f"{source.dataset}/{own_names[split]}", "Parquet on the Hub", rows, language, columns, names_of)
+    rows = rows_of(data.with_format("arrow")[:])
+    return table_of(f"{source.dataset}/{own_names[split]}", "Parquet on the Hub", rows, language, source, names_of)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Reads MultiNERD's JSONL: an object a line, with `tokens`, `ner_tags` (numbers) or `tags` (names), and perhaps `lang`.
 
-Numbers mean the label names in a file beside the data. Without one, they are MultiNERD's if the lines have no key that
-MultiNERD's do not have.
+Numbers mean the label names in a file beside the data. Without one, they are read as MultiNERD's, but only if the
+lines have no keys other than MultiNERD's.
 
 Arrow parses many lines at once, several times as fast as Python does one by one.
 """
@@ -117,7 +117,7 @@ def blocks(content: bytes) -> Iterator[bytes]:
 
 
 def tables(path: Path, lines: list[bytes], first: int, language: str) -> Iterator[tuple[pa.Table, bool]]:
-    """The sentences of lines, of which the first has the number `first`, and whether there are keys beside `FIELDS`.
+    """The sentences of lines, of which the first has the number `first`, and whether there are others than `FIELDS`.
 
     A wrong line is found by halving them.
     """

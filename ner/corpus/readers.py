@@ -4,7 +4,7 @@ Every error names the file and the line. For another format, write a function li
 and call it in `read_file`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from ner.corpus.division import divided
 from ner.corpus.docbin import docbin_tables
 from ner.corpus.jsonl import is_multinerds, jsonl_tables
 from ner.corpus.number_names import NAMES_REMEDY
-from ner.corpus.rows import LARGEST_TAG, RawSplit, common_scheme, in_bio, with_ids
+from ner.corpus.rows import LARGEST_TAG, RawSplit, with_ids
 from ner.corpus.sentences import Sentences
 from ner.corpus.sources import SPLIT_WORDS, Source, SplitFile, only_language, present_splits, split_files
-from ner.corpus.tagged_records import Columns, json_table, parquet_table
+from ner.corpus.tagged_records import json_table, parquet_table
 from ner.errors import InputError
 from ner.labels import MULTINERD_CLASSES, label_names
 
@@ -29,33 +29,24 @@ MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454
 CONLL_TAGS = 8  # the largest number of CoNLL-2003's four classes; MultiNERD's rare classes have larger ones
 
 
-def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequence[str] | None = None) -> Sentences:
-    """The sentences in the files of a split, in BIO. Their tag scheme is the one that the tags of this split fit best.
-
-    A class outside `known_classes` is an error. Raises `InputError` as `read_raw` and `in_bio` do.
-    """
-    raw = read_whole(Source(dataset, languages), split)
-    return in_bio(raw, common_scheme([raw]), known_classes)
-
-
 def read_file(file: SplitFile, source: Source) -> tuple[str, Iterable[pa.Table]]:
     """How a file is read, and its sentences as its reader makes them. Raises `InputError` as that does."""
     path, folder, language = file.path, file.folder, file.language
-    columns = Columns(source.token_column, source.tag_column)
+    columns_are_named = source.token_column is not None or source.tag_column is not None
     tool = annotation_tool(path) if path.suffix in (".jsonl", ".json") else None
     if tool or path.suffix == ".spacy":
-        if columns != Columns():
+        if columns_are_named:
             raise InputError(
                 f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out"
             )
         reader, form = (span_tables, tool) if tool else (docbin_tables, "spaCy")
         return f"texts with spans from {form}", reader(path, language, source.misaligned)
-    if path.suffix == ".jsonl" and columns == Columns() and is_multinerds(path):
+    if path.suffix == ".jsonl" and not columns_are_named and is_multinerds(path):
         return "JSONL", jsonl_tables(path, folder, language)
     if path.suffix in (".jsonl", ".json"):
-        form, table = json_table(path, folder, language, columns)
+        form, table = json_table(path, folder, language, source)
     elif path.suffix == ".parquet":
-        form, table = parquet_table(path, folder, language, columns)
+        form, table = parquet_table(path, folder, language, source)
     else:
         return column_tables(path, language, source.token_column, source.tag_column)
     return form, [table]
@@ -78,8 +69,8 @@ def read_raw(source: Source, split: str) -> RawSplit:
 
     Raises `InputError` with file and line for whatever is wrong, `MissingFileError` if there is no file for the split.
     """
-    if is_divided(source):
-        return read_divided(source)[0].get(split) or read_whole(source, split)
+    if is_divided(source) and (split == "train" or split not in own_splits(source)):
+        return read_divided(source)[0][split]
     return read_whole(source, split)
 
 

@@ -141,11 +141,11 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
     if len(wrong):
         prefixes = "" if scheme == "io" else " or ".join(f"{prefix}-" for prefix in SCHEMES[scheme]) + " with "
         place = split.place(wrong[0])
-        column = ", their column (--tag_column)" if split.files[0][1].startswith(COLUMNS) else ""
+        column = " or their column (--tag_column)" if split.files[0][1].startswith(COLUMNS) else ""
         raise InputError(
             f"{place}: unknown tag {raw.names[raw.tags[wrong[0]]]!r}; expected O, or {prefixes}"
-            f"{', '.join(known_classes or ['some CLASS'])}; fix the line (the training split must contain every class) "
-            f"or name the tags' scheme (--tag_scheme){column}"
+            f"{', '.join(known_classes or ['some CLASS'])}; fix the line, or name the tags' scheme (--tag_scheme)"
+            f"{column}; the training split must contain every class"
         )
     ids, names = bio_ids(raw, scheme, classes), label_names(classes)
     as_found = {name: i for i, name in enumerate(names)}

@@ -32,11 +32,6 @@ class TrainingData:
     tag_scheme: str
     division: dict[str, Any] | None = None
 
-    @property
-    def names(self) -> list[str]:
-        """The label names of both splits."""
-        return self.train.names
-
 
 def require_entities(dataset: str, split: str, sentences: Sentences) -> None:
     """Raises `InputError` if every tag of a split is `O`."""
@@ -137,10 +132,9 @@ def without_sentences(sentences: Sentences, classes: Sequence[str], others: bool
 def similar_sentences(sentences: Sentences, like: np.ndarray, without: Sequence[str]) -> np.ndarray:
     """True [sentence] for as many sentences not in `like` [sentence] as are in it, with similar entities.
 
-    Each sentence of `like` gets the unused one nearest to its numbers of entities of each class, those of `without`
-    aside. What a pair differs by is made up for by the pairs after it, so that the totals are similar too. Of sentences
-    with equal numbers, which one is used is random, and the same at each call. Warns where the totals differ by more
-    than 5 %.
+    Each sentence of `like` is paired with the unused sentence whose numbers of entities of each class, without those of
+    `without`, are nearest. The difference that a pair leaves is carried over to the next one, so that the totals are
+    similar too. Ties are broken at random, the same way at each call. Warns if the totals differ by more than 5 %.
     """
     classes = classes_of(sentences.names)
     mentions = spans(sentences.tags, sentences.lengths, sentences.names)
@@ -165,8 +159,8 @@ def similar_sentences(sentences: Sentences, like: np.ndarray, without: Sequence[
 
     lost, expected = counts[chosen].sum(), counts[like].sum()
     if abs(lost - expected) > 0.05 * expected:
-        log.warning("masking: this control loses %d entities of the kept classes, and drop_sentences %d: too few "
-                    "sentences are similar", lost, expected)  # fmt: skip
+        log.warning("masking: this control drops %d entities of the kept classes, but drop_sentences drops %d: too "
+                    "few sentences are similar", lost, expected)  # fmt: skip
     return chosen
 
 

@@ -139,7 +139,7 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
     for pattern in ("*", "*/*"):
         candidates = [path for path in sorted(folder.glob(pattern)) if split_of(path) == split]
         others += [path.name for path in candidates]
-        paths = [path for path in candidates if language_of(path) == language.lower()]
+        paths = [path for path in candidates if language_of(path) == "-".join(words_of(language))]
         if not paths and alone:
             paths = [path for path in candidates if not language_of(path)]
         if len(paths) > 1 and {path.suffix for path in paths} != {".parquet"}:

@@ -6,7 +6,6 @@ label names, or numbers, whose names come with the data.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ner.corpus.annotation_tools import records
 from ner.corpus.number_names import NAMES_REMEDY, names_of_tags, number_names
 from ner.corpus.rows import LARGEST_TAG, require_numbers
 from ner.corpus.sentences import list_column
+from ner.corpus.sources import Source
 from ner.corpus.text_spans import COLUMNS
 from ner.errors import InputError, message_of, nearest
 
@@ -27,40 +27,31 @@ TAG_COLUMNS = ("tags", "ner_tags", "labels")
 MULTINERD_KEYS = {"tokens", "ner_tags", "lang"}
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The columns that options name; None for the usual ones."""
-
-    tokens: str | None = None
-    tags: str | None = None
-
-    def among(self, names: Sequence[str], place: object) -> tuple[str, str]:
-        """The columns of tokens and of tags among a record's. Raises `InputError` where they cannot be told."""
-        for option, wanted in (("token_column", self.tokens), ("tag_column", self.tags)):
-            if wanted is not None and wanted not in names:
-                raise InputError(
-                    f"--{option}: found {wanted!r}; {place} has {', '.join(names)}{nearest(wanted, names)}"
-                )
-        tokens = [self.tokens or "tokens"] if self.tokens or "tokens" in names else []
-        tags = [self.tags] if self.tags else [name for name in TAG_COLUMNS if name in names]
-        for option, found, usual in (("token_column", tokens, ("tokens",)), ("tag_column", tags, TAG_COLUMNS)):
-            if len(found) != 1:
-                raise InputError(
-                    f"{place}: found {', '.join(names)}; expected one of them to be {' or '.join(usual)}; name the "
-                    f"column: --{option}"
-                )
-        return tokens[0], tags[0]
+def columns_among(source: Source, names: Sequence[str], place: object) -> tuple[str, str]:
+    """The columns of tokens and of tags among a record's. Raises `InputError` where they cannot be told."""
+    for option, wanted in (("token_column", source.token_column), ("tag_column", source.tag_column)):
+        if wanted is not None and wanted not in names:
+            raise InputError(f"--{option}: found {wanted!r}; {place} has {', '.join(names)}{nearest(wanted, names)}")
+    tokens = [source.token_column or "tokens"] if source.token_column or "tokens" in names else []
+    tags = [source.tag_column] if source.tag_column else [name for name in TAG_COLUMNS if name in names]
+    for option, found, usual in (("token_column", tokens, ("tokens",)), ("tag_column", tags, TAG_COLUMNS)):
+        if len(found) != 1:
+            raise InputError(
+                f"{place}: found {', '.join(names)}; expected one of them to be {' or '.join(usual)}; name the "
+                f"column: --{option}"
+            )
+    return tokens[0], tags[0]
 
 
-def json_table(path: Path, folder: Path, language: str, columns: Columns) -> tuple[str, pa.Table]:
+def json_table(path: Path, folder: Path, language: str, source: Source) -> tuple[str, pa.Table]:
     """How JSON lines or a JSON list are read, and their sentences; `folder` may hold the names of numbers.
 
     Raises `InputError`, with the line or the number of the record, for a wrong one.
     """
-    return table_of(path, "JSON", records(path), language, columns, partial(number_names, folder))
+    return table_of(path, "JSON", records(path), language, source, partial(number_names, folder))
 
 
-def parquet_table(path: Path, folder: Path, language: str, columns: Columns) -> tuple[str, pa.Table]:
+def parquet_table(path: Path, folder: Path, language: str, source: Source) -> tuple[str, pa.Table]:
     """How a Parquet file is read, and its sentences. The names of numbers are those that the library `datasets` wrote
     into it, or else in `folder`.
 
@@ -75,7 +66,7 @@ def parquet_table(path: Path, folder: Path, language: str, columns: Columns) -> 
     def names_of(tags: str) -> list[str] | None:
         return next(map(list, names_of_tags(features, tags)), None) or number_names(folder, tags)
 
-    return table_of(path, "Parquet", rows_of(table), language, columns, names_of)
+    return table_of(path, "Parquet", rows_of(table), language, source, names_of)
 
 
 def rows_of(table: pa.Table) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -89,7 +80,7 @@ def table_of(
     form: str,
     numbered: Iterable[tuple[int, Any]],
     language: str,
-    columns: Columns,
+    source: Source,
     names_of: Callable[[str], list[str] | None],
 ) -> tuple[str, pa.Table]:
     """How records were read, and their sentences. `names_of` gives the names of the numbers in a column, if they have
@@ -102,7 +93,7 @@ def table_of(
         if not isinstance(record, dict):
             raise InputError(f"{place}:{line}: found no JSON object; expected tokens and tags; fix the record")
         if not rows:
-            chosen = columns.among(list(record), f"{place}:{line}")
+            chosen = columns_among(source, list(record), f"{place}:{line}")
         tokens, tags, lang = (record.get(name) for name in (*chosen, "lang"))
         kinds = {type(tag) for tag in tags} if isinstance(tags, list) else {type(None)}
         if not is_words(tokens) or not ((kinds <= {str} and is_words(tags)) or kinds <= {int}):

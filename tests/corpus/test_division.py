@@ -56,6 +56,8 @@ def test_documents_stay_together(tmp_path):
         assert abs(about[name] - sum(sizes) / 10) < max(sizes)
     few = read_divided(Source(write(tmp_path / "few.conll", [10] * 9)))[1]
     assert few["by"] == "sentences"
+    large = read_divided(Source(write(tmp_path / "large.conll", [30] + [1] * 11)))[1]
+    assert (large["by"], large["train"], large["validation"], large["test"]) == ("sentences", 32, 5, 4)
 
 
 def test_beside_a_test_split_only_validation_is_held_out(tmp_path):
@@ -64,7 +66,8 @@ def test_beside_a_test_split_only_validation_is_held_out(tmp_path):
     data = training_data(DataArguments(dataset=str(tmp_path)))
     assert data.division == {"seed": 42, "by": "documents", "train": 45, "validation": 5}
     assert own_splits(Source(str(tmp_path))) == ["train", "test"]
-    assert len(read_raw(Source(str(tmp_path)), "test").sentences) == 7
+    (tmp_path / "train.conll").write_text("Oslo B-LOC\n\nOslo\n")
+    assert len(read_raw(Source(str(tmp_path)), "test").sentences) == 7  # without reading the training split
 
 
 def test_too_few_sentences_are_not_divided(tmp_path):

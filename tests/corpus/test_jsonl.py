@@ -7,9 +7,9 @@ import string
 
 import pytest
 from conftest import write_jsonl
+from reading import read
 
 from ner.corpus import jsonl
-from ner.corpus.readers import read
 from ner.errors import InputError
 
 GOOD = '{"tokens": ["Rabies", "kills", "."], "ner_tags": [13, 0, 0], "lang": "en"}'

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from conftest import NAMES, write_jsonl
 from datasets.info import DatasetInfosDict
+from reading import read
 
 from arguments import DataArguments
 from data import training_data
-from ner.corpus.readers import read
 from ner.errors import InputError
 
 CONLL = ["O", *(f"{prefix}-{c}" for c in ("PER", "ORG", "LOC", "MISC") for prefix in "BI")]
@@ -64,7 +64,7 @@ def test_names_beside_the_data_say_what_numbers_mean(conll, write, caplog):
     write(conll, CONLL)
     prepared = training_data(DataArguments(dataset=str(conll)))
     assert prepared.train.tag_lists() == prepared.validation.tag_lists() == [["O", "B-MISC"]] * 2
-    assert prepared.names == ["O", "B-MISC", "I-MISC"]
+    assert prepared.train.names == ["O", "B-MISC", "I-MISC"]
     assert "tags: numbers mean the 9 label names in" in caplog.text and "MultiNERD" not in caplog.text
 
 

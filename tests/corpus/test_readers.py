@@ -4,8 +4,9 @@ import json
 
 import pytest
 from conftest import NAMES, row, write_jsonl
+from reading import read
 
-from ner.corpus.readers import read, read_raw, read_whole
+from ner.corpus.readers import read_raw, read_whole
 from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
@@ -71,9 +72,11 @@ def test_several_languages_follow_each_other(tmp_path):
         ("a\tO\nb\tx\ty\tz\n", 2, "found 4 columns"),
         ("a\tO\n\nb\tB-PER\n", 3, "unknown tag 'B-PER'; expected O, or B- or I- with LOC"),
         ("a\tO\n12\tb\tB-LOC\n", 2, "found 3 columns, and 2 in the first line with a token"),
-        ("0\ta\tO\n\n1\tO\n", 3, "found 2 columns, and 3 in the first line with a token"),
+        ("0\ta\tO\n\n1\tO\n", 3, "found 2 columns that begin with .1., and 3 in the first line with a token"),
         ("#\tnews\n1\tIn\tO\tO\n2\tNew\tB-LOC\tB-LOC\n", 2, "found a tag in another column too: 'O'"),  # GermEval
         ("0\tIn\tB-LOC\n1\tNew\tYork\tB-LOC\n", 2, "found a tag in another column too: 'B-LOC'"),
+        ("1\ta\tO\n2-3\tdu\tO\n2\tde\tO\n3\tle\tO\n", 1, "found 1 2-3 2 3 in the first column"),  # CoNLL-U
+        ("1\ta\tO\n\n1-2\tdu\tO\n", 3, "found 3 columns that begin with '1-2'"),
     ],
 )
 def test_a_wrong_tsv_line_is_named(tmp_path, text, line, message):
@@ -89,7 +92,6 @@ def test_lines_that_are_read_in_part_or_skipped_are_named_once(tmp_path, caplog)
     *notices, _ = caplog.messages
     assert [message.partition("train_en.tsv:")[2] for message in notices] == [
         "4: this line has another number of columns after the tag; they are not read (2 such lines)",
-        "1: this line is -DOCSTART- with an index; it is skipped (2 such lines)",
     ]
 
 

@@ -6,10 +6,10 @@ from itertools import groupby
 import pytest
 import seqeval.scheme
 from conftest import write_jsonl
+from reading import read
 
 from arguments import DataArguments
 from data import training_data
-from ner.corpus.readers import read
 from ner.errors import InputError
 from ner.scoring.scores import invalid_transitions
 

@@ -11,6 +11,7 @@ import huggingface_hub
 import pytest
 import trained_runs
 from conftest import ROOT, sentence
+from reading import read
 from trained_runs import CPU, read_json
 
 import inference
@@ -18,7 +19,6 @@ import train
 from arguments import DataArguments
 from data import training_data
 from ner.corpus import hub_data
-from ner.corpus.readers import read
 from ner.errors import InputError
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
