@@ -200,6 +200,9 @@ class TrainingArguments(transformers.TrainingArguments):
             self, lambda chosen: not chosen, "false: scores need every prediction of the validation data at once",
             "prediction_loss_only", "batch_eval_metrics", "dataloader_drop_last",
         )  # fmt: skip
+        require(
+            self, lambda chosen: chosen, "true: scores need the predictions of all batches", "eval_do_concat_batches"
+        )
         if self.crf_loss and self.label_smoothing_factor:
             raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
         if self.disable_tqdm is None:

@@ -169,16 +169,11 @@ def main(argv: list[str]) -> None:
 
     transformers_logging.disable_progress_bar()
     page = page_of({str(run): Tagger.load(run) for run in runs}, scored)
-    settings = {"css": CSS + MARKS_CSS, "quiet": True, "show_error": True}
-    settings |= {
-        "server_name": "127.0.0.1",
-        "share": False,
-        "ssr_mode": False,
-        "run_history": False,
-        "footer_links": [],
-    }
     try:
-        _, address, _ = page.launch(prevent_thread_lock=True, **settings)
+        _, address, _ = page.launch(
+            prevent_thread_lock=True, css=CSS + MARKS_CSS, quiet=True, show_error=True, server_name="127.0.0.1",
+            share=False, ssr_mode=False, run_history=False, footer_links=[],
+        )  # fmt: skip
     except OSError as error:  # no free port
         raise InputError(message_of(error)) from None
     print(f"open {address} in a browser; Ctrl+C ends the page", flush=True)

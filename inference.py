@@ -119,14 +119,15 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         split=split,
         dataset=data,
         languages=options.languages,
-        progress=sys.stderr.isatty(),
+        progress=is_first() and not arguments.training.disable_tqdm,
     )
     if is_first():
         place = split
         if not is_own_record(run, own, arguments, options, tagger, scored):
             place = f"{SCORES}/{os.path.basename(real_path(data))}-{split}-{scored.fingerprint[:8]}"
             log.info(
-                "%s is for the run's own data, whole and tagged as in training; these scores go elsewhere", run / split
+                "%s is only for the run's own data, whole and tagged as in training; these scores go elsewhere",
+                run / split,
             )
             remark_on_seen_sentences(own, sentences)
         scored.write(run / place)
@@ -138,7 +139,8 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
 def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
     """Warns of sentences that the checkpoint was trained on, if its own data are on this machine.
 
-    `own` is the checkpoint's `args.yaml`. Training leaves out what stands in validation or test too, and so does this.
+    `own` is the checkpoint's `args.yaml`. Training dropped its sentences that are also in its validation or test
+    split, so those do not count.
     """
     names = {field.name for field in fields(DataArguments)}
     options = DataArguments(**{name: own[name] for name in names & own.keys()})
@@ -181,8 +183,8 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
 
 
 def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:
-    """The data options. If they name no data, or the same as `own`, the checkpoint's `args.yaml`, those that are not
-    given are as there. Of other data, only the languages are.
+    """The data options to score with. An option that was not given comes from `own`, the checkpoint's `args.yaml`; if
+    the options name other data, only the languages come from there.
 
     Raises `InputError` where other data have no file for the split that is scored.
     """

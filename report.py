@@ -53,11 +53,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument(
-        "runs",
-        nargs="+",
-        type=Path,
-        metavar="RUN",
-        help="run folders; the others are compared with the first",
+        "runs", nargs="+", type=Path, metavar="RUN", help="run folders; the others are compared with the first"
     )
     parser.add_argument(
         "--classes", nargs="+", metavar="CLASS", help="compare on these classes only (default: all that all runs know)"

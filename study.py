@@ -1,6 +1,6 @@
 """Many runs for one question: plan them, make them, and compare them.
 
-    python study.py plan   studies/masking.yaml              # the commands, one a line, and what they can find
+    python study.py plan   studies/masking.yaml              # the commands, one a line, and what they can detect
     python study.py run    studies/masking.yaml [--jobs 2]   # those that are not finished
     python study.py report studies/masking.yaml              # study.md and study.html
 
@@ -31,7 +31,7 @@ log = logging.getLogger("ner")
 
 
 def plan(study: Study, options: argparse.Namespace) -> None:
-    """Prints a command for each run that is not finished, and on standard error what all runs will take and find."""
+    """Prints a command for each run that is not finished, and on standard error what all runs will take and detect."""
     missing = missing_runs(study, options)
     for run in missing:
         print(shlex.join(["python", "study.py", "run", *options.words, "--only", run.name]))

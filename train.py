@@ -42,16 +42,10 @@ from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
 from ner.corpus.sentences import Sentences
-from ner.encoder.case_markers import has_case_markers, with_case_markers
+from ner.encoder.case_markers import has_case_markers, is_cased, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_tagging, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
-from ner.encoder.precision import (
-    asked_precision,
-    choose_precision,
-    keep_freed_memory,
-    scoring_precision,
-    set_precision,
-)
+from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, scoring_precision, set_precision
 from ner.errors import InputError, enough_memory, of_option
 from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
@@ -174,7 +168,8 @@ def require_entities_to_choose_by(arguments: Arguments, validation: Sentences) -
         return
     data = arguments.data.source.name("validation")
     found = f"{data}: found no entity in the {len(validation):,} validation sentences that are used"
-    if options.load_best_model_at_end or options.early_stopping_patience is not None:
+    is_chosen_by_f1 = options.metric_for_best_model.removeprefix("eval_") != "loss"
+    if is_chosen_by_f1 and (options.load_best_model_at_end or options.early_stopping_patience is not None):
         raise InputError(
             f"{found}, by which the best checkpoint would be chosen: each has F1 0; expected some; check the data and "
             "which classes you keep, or give --load_best_model_at_end false and no --early_stopping_patience"
@@ -207,8 +202,9 @@ def load_model(
     if has_case_markers(tokenizer):
         log.info("case markers: the checkpoint has them")
         chosen.case_markers = True  # for the record
-    elif chosen.case_markers and checkpoint is None:
+    elif chosen.case_markers and (checkpoint is None or is_cased(tokenizer)):
         tokenizer = with_case_markers(tokenizer, model)
+        chosen.case_markers = has_case_markers(tokenizer)  # a cased tokenizer gets none
     model.config.constrained_decoding = chosen.constrained_decoding is not False
     model.config.trained_window = window_size(tokenizer, model, chosen.max_length)  # the run is scored with it too
     set_precision(options, choose_precision(asked_precision(options), options.device, model.config.model_type))

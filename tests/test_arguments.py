@@ -110,6 +110,7 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--optim none", "--optim: invalid choice: 'none'"),
         ("--metric_for_best_model f2", "--metric_for_best_model: found 'f2'; expected f1"),
         ("--dataloader_drop_last true", "--dataloader_drop_last: found True; expected false: scores need every"),
+        ("--eval_do_concat_batches false", "--eval_do_concat_batches: found False; expected true: scores need"),
         (f"--early_stopping_patience 1 {NO_EVALUATION}", "--early_stopping_patience: found --eval_strategy no"),
         ("--train_sampling_strategy randm", "found 'randm'; expected group_by_length, .* did you mean 'random'"),
         ("--lr_scheduler_kwargs {", "training arguments: Expecting property name"),

@@ -102,14 +102,14 @@ def test_the_page_runs_without_errors_and_asks_for_nothing(page):
 def test_tokens_and_names_are_text(page):
     assert one(page, "article").text.count(ATTACK) >= 1
     assert page.title == "Comparison of runs"
-    assert "<b>bad" in one(page, "#report").text
-    assert not all_of(page, "article img") and not all_of(page, "#report b")
+    assert "<b>bad" in one(page, "#parts").text
+    assert not all_of(page, "article img") and not all_of(page, "#parts b")
     line = next(bdi for bdi in all_of(page, "article .side > bdi") if RIGHT_TO_LEFT in bdi.text)
     assert line.value_of_css_property("unicode-bidi") == "isolate"
 
 
 def test_it_opens_with_the_finding_the_picture_and_the_contents(page):
-    parts = [part.get_attribute("class") or part.tag_name for part in all_of(page, "#report > *")]
+    parts = [part.get_attribute("class") or part.tag_name for part in all_of(page, "#parts > *")]
     assert parts[0] == "lead" and parts.index("wide") < parts.index("h2")
     assert one(page, ".lead").text.startswith(
         "Micro F1 against good (with one seed each, this is about single checkpoints, not about the method): lower for "
@@ -200,10 +200,12 @@ def test_each_table_can_be_downloaded_as_csv(page):
         assert rows == [
             [cell.replace(",", "") if cell.replace(",", "").isdigit() else cell for cell in r] for r in cells
         ]
-    formulas = page.execute_script(
-        "return ['=1', '@a', '-x', '-1.5', '+0.3', '1,234', 'a\"b'].map((innerText) => csvCell({ innerText }))"
-    )
-    assert formulas == ['"\'=1"', '"\'@a"', '"\'-x"', '"-1.5"', '"+0.3"', '"1234"', '"a""b"']
+    texts = {
+        "=1": "'=1", "@a": "'@a", "-x": "'-x", "+1+cmd|x": "'+1+cmd|x", "\u00a0=1": "'=1", "-1.5": "-1.5",
+        "+0.3": "+0.3", "-1.2 to 0.4": "-1.2 to 0.4", "1,234": "1234", 'a"b': 'a""b',
+    }  # fmt: skip
+    cells = page.execute_script("return arguments[0].map((innerText) => csvCell({ innerText }))", list(texts))
+    assert cells == [f'"{text}"' for text in texts.values()]
 
 
 WORDS = """

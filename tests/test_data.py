@@ -303,8 +303,9 @@ def test_validation_without_an_entity_cannot_choose_the_best_checkpoint(small, t
     with pytest.raises(InputError, match=r"found no entity in the 1 validation sentences .* each has F1 0; .*keep, or"):
         train.main([*argv, *more])
     assert not (tmp_path / "run").exists()
-    with pytest.raises(InputError, match="--model_checkpoint"):  # the data are no obstacle where nothing is chosen
-        train.main([*argv, "--load_best_model_at_end", "false", "--model_checkpoint", "no/such/place"])
+    for other in (("--load_best_model_at_end", "false"), ("--metric_for_best_model", "loss")):
+        with pytest.raises(InputError, match="--model_checkpoint"):  # the data are no obstacle where F1 does not choose
+            train.main([*argv, *other, "--model_checkpoint", "no/such/place"])
     assert "found no entity in the 1 validation sentences that are used: F1 on them is 0" in caplog.text
 
 

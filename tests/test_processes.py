@@ -30,10 +30,7 @@ FSDP = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WR
 
 @pytest.mark.parametrize(
     ("script", "how"),
-    [
-        ("train.py", "--multi_gpu"),
-        ("tests/fsdp_on_cpu.py", f"{FSDP} BertLayer --fsdp_state_dict_type FULL_STATE_DICT"),
-    ],
+    [("train.py", "--multi_gpu"), ("tests/fsdp_on_cpu.py", f"{FSDP} BertLayer --fsdp_state_dict_type FULL_STATE_DICT")],
 )
 def test_two_processes_agree_with_one(script, how, corpus, still, tmp_path):
     more = ("--train_sampling_strategy", "sequential", "--max_steps", 4, "--optim", "sgd", "--disable_tqdm", "true",
@@ -46,6 +43,11 @@ def test_two_processes_agree_with_one(script, how, corpus, still, tmp_path):
     assert done.stdout.count("overall") == 1
     assert read_json(tmp_path / "two" / "environment.json")["processes"] == 2
     assert differ_by(tmp_path / "one", tmp_path / "two") < 1e-6
+    one_loss, two_loss = (
+        [e["eval_loss"] for e in read_json(tmp_path / name / "trainer_state.json")["log_history"] if "eval_loss" in e]
+        for name in ("one", "two")
+    )
+    assert one_loss and two_loss == pytest.approx(one_loss, rel=1e-5)
     first, second = (tmp_path / name / "validation" / "predictions.jsonl" for name in ("one", "two"))
     assert first.read_bytes() == second.read_bytes()
 

@@ -88,11 +88,7 @@ def test_records_that_a_card_cannot_use(name, keys, value, run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("config.json", '{"id2label": {"0": 5}}'),
-        ("config.json", '{"id2label": 5}'),
-    ],
+    ("name", "text"), [("config.json", '{"id2label": {"0": 5}}'), ("config.json", '{"id2label": 5}')]
 )
 def test_records_that_a_report_cannot_use(name, text, tmp_path, fails):
     folder = write_run(tmp_path / "run", with_noise(sentences(random.Random(0)), 0.3, 1))

@@ -20,7 +20,7 @@ from ner.report.tables import table
 from ner.study import running
 from ner.study.class_map import changed_mentions, record_parts
 from ner.study.map_page import opened_cell
-from ner.study.plan import detectable, read_study
+from ner.study.plan import detectable, read_study, what_runs_find
 from ner.study.report import chosen
 
 QUICK = {"num_train_epochs": 1, "use_cpu": True, "learning_rate": 1e-3}
@@ -89,7 +89,10 @@ def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, 
     assert seconds > 0 and f"| default | {environment['update_steps']} | – |" in capsys.readouterr().out
     study.main(["plan", str(file), *where])
     assert capsys.readouterr().out == ""
-    assert "4 runs: 4 are finished, 0 are not" in caplog.text and "both: 2 seeds each find" in caplog.text
+    assert (
+        "4 runs: 4 are finished, 0 are not" in caplog.text
+        and "both: with 2 seeds each, differences from default that are detected" in caplog.text
+    )
 
 
 @pytest.mark.slow
@@ -167,6 +170,7 @@ def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encode
         ({"settings": {"a": {}}, "split": "dev"}, "split: found 'dev'; expected test or validation"),
         ({"removal": {"size": 3}}, "removal: found 'size'; expected classes, replicates, unmasked, masking"),
         ({"removal": {"replicates": 3}}, "'classes'; docs/study.md says what a study file has"),
+        ({"settings": {"a/b": {}}}, "found the setting 'a/b'; expected a name without /"),
         ({"settings": {"a": 5}}, "docs/study.md says what a study file has"),
         ({"settings": {"a": {}}, "datasets": ["x/a", "y/a"]}, "found x/a, y/a; expected different last parts"),
         ({"settings": ["a"]}, "settings: found .*; expected names, each with a value"),
@@ -187,6 +191,29 @@ def test_each_study_of_the_repository_is_one_that_train_takes(path):
         parse(run.words, "")
 
 
+def test_a_plan_corrects_the_classes_for_more_tests_than_micro_f1(tmp_path):
+    settings = {"a": {}, "b": {}, "c": {}}
+    planned = read_study(write(tmp_path / "s.yaml", settings=settings, seeds=5))
+    (line,) = what_runs_find(planned, {"micro": 1.0, "x": 1.0, "y": 1.0})
+    classes, micro = detectable(1.0, 5, tests=4), detectable(1.0, 5, tests=2)
+    assert classes > micro and line.endswith(f": micro {micro:.1f}, x {classes:.1f}, y {classes:.1f}")
+
+
+def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path):
+    curves = {"across": "share", "micro": {0: "a", 1: "b"}}
+    datasets = {"one": "x", "two": "y"}
+    file = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, datasets=datasets, curves=curves)
+    for run in read_study(file).runs:
+        folder = tmp_path / "out" / "records" / run.name
+        (folder / "test").mkdir(parents=True)
+        (folder / "test" / "metrics.json").write_text('{"overall": {"f1": 0.5}, "per_class": {}}')
+        (folder / "environment.json").write_text('{"update_steps": 1}')
+    study.main(["report", str(file), "--output_dir", str(tmp_path / "out")])
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", (tmp_path / "out" / "study.md").read_text(encoding="utf-8"))
+    assert pictures == ["one-curves.svg", "two-curves.svg"]
+    assert all((tmp_path / "out" / picture).is_file() for picture in pictures)
+
+
 def test_the_detectable_difference_is_what_a_simulation_finds():
     import numpy as np
     from scipy import stats
@@ -199,24 +226,38 @@ def test_the_detectable_difference_is_what_a_simulation_finds():
 
 
 def test_choosing_the_best_of_equals_flatters_it_by_as_much_as_new_seeds_are_worse():
-    alone = chosen({"a": {1: 0.5}, "b": {1: 0.6}})
+    def scores(f1: dict[str, dict[int, float]], *more: str) -> dict[str, dict[int, dict]]:
+        names = ("micro", "A", *more)
+        return {setting: {n: {"f1": dict.fromkeys(names, v)} for n, v in its.items()} for setting, its in f1.items()}
+
+    alone = chosen(scores({"a": {1: 0.5}, "b": {1: 0.6}}))
     assert alone == "The best is b: 60.0. One seed cannot show how much choosing flatters it."
     f1 = {"a": {1: 0.50, 2: 0.60, 3: 0.70}, "b": {1: 0.58, 2: 0.61, 3: 0.64}}
-    text = chosen(f1)
-    assert text.startswith("The best is b: 61.0 (95 % interval 53.5 to 68.5). ")
+    text = chosen(scores(f1))
+    assert text.startswith("The best is b: 61.0 (95 % interval over seeds 53.5 to 68.5). ")
     # Without the first seed, a is chosen (65.0, and 50.0 on it); else b (61.0 and 61.0; 59.5 and 64.0).
     assert f"the chosen setting is {(15.0 + 0.0 - 4.5) / 3:.1f} points worse" in text
     # A seed that only others have is not left out, and a setting with no other seed cannot be chosen by it.
-    more = chosen(f1 | {"c": {1: 0.6}, "d": {4: 0.5, 5: 0.5}})
+    more = chosen(scores(f1 | {"c": {1: 0.6}, "d": {4: 0.5, 5: 0.5}}))
     assert more == text.replace("chosen setting", "setting chosen from those with several seeds")
+    assert chosen(scores({"a": {1: 0.5, 2: 0.6}})).endswith(
+        "No other setting has several of its seeds to be chosen by."
+    )
+    assert "know different classes" in chosen(scores(f1) | scores({"c": {1: 0.9}}, "B"))
 
 
 def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp_path, capsys, caplog):
     caplog.set_level("INFO", "ner")
-    curves = {"across": "share", "A": {0: "base", 50: "masked", 100: "never"}, "B": {0: "base", 50: "masked"}}
-    settings = {"never": {}, "base": {}, "masked": {}}
+    curves = {
+        "across": "share",
+        "A": {0: "base", 50: "masked", 100: "never"},
+        "B": {0: "base", 50: "masked"},
+        "mistyped": {0: "base"},
+    }
+    settings = {"never": {}, "base": {}, "other": {}, "masked": {}}
     file = write(tmp_path / "s.yaml", settings=settings, seeds=2, split="validation", curves=curves)
-    for name, f1 in (("base-1", {"A": 0.5, "B": 0.3}), ("base-2", {"A": 0.54, "B": 0.3}), ("masked-1", {"A": 0.6})):
+    for name, f1 in (("base-1", {"A": 0.5, "B": 0.3}), ("base-2", {"A": 0.54, "B": 0.3}),
+                     ("other-1", {"A": 0.6, "B": 0.3}), ("masked-1", {"A": 0.6})):  # fmt: skip
         folder = tmp_path / "records" / name
         (folder / "validation").mkdir(parents=True)
         classes = {c: {"f1": f1[c]} if c in f1 else None for c in ("A", "B", "no mentions")}
@@ -229,17 +270,19 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
     assert "| setting | seeds | updates | micro | difference from base ± standard error | A | B |" in lines
     assert "| base | 2 | 1,200 | 52.0 ± 2.8 |  | 52.0 ± 2.8 | 30.0 ± 0.0 |" in lines
     # One seed against two, which are the only ones that show the spread: 2.83 · √(1 + 1/2) points.
-    assert "| masked | 1 | 1,200 | 60.0 | +8.0 ± 3.5 | 60.0 | – |" in lines
-    assert "1 of 3 settings have no finished run and are left out." in lines
+    assert "| other | 1 | 1,200 | 60.0 | +8.0 ± 3.5 | 60.0 | 30.0 |" in lines
+    assert "| masked | 1 | 1,200 | 60.0 |  | 60.0 | – |" in lines  # without B, its micro F1 is another score
+    assert "1 of 4 settings have no finished run and are left out." in lines
     assert "![F1 in percent, mean over seeds, by share](curves.svg)" in lines
     assert "share</text>" in (tmp_path / "out" / "curves.svg").read_text(encoding="utf-8")
-    assert "The best is masked: 60.0. One seed cannot show how much choosing flatters it." in lines
+    assert "The settings know different classes, so none is named the best: fewer classes score higher." in lines
     assert [r.message.split(": ")[1] for r in caplog.records if r.levelname == "WARNING"] == [
-        "3 of 6 runs are not finished, and left out",
+        "4 of 8 runs are not finished, and left out",
         "no comparison is on record, and the predictions are not all here, so nothing is tested",
+        "no run has an F1 of mistyped, so it is not drawn; expected micro or a class",
     ]
     study.main(["plan", str(file), *where])
-    assert "6 runs: 3 are finished, 3 are not" in caplog.text and "took" not in caplog.text
+    assert "8 runs: 4 are finished, 4 are not" in caplog.text and "took" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Markers that tell an uncased encoder which words have capitals.
 
-An uncased tokenizer makes small letters of capitals, which tell most names from other words. With the inline casing of
+An uncased tokenizer loses the capitals that tell most names from other words. With the inline casing of
 Bérard et al. (2019), each word that has a capital is followed by a marker, a sub-token with an embedding of its own.
 The tokenizer's normalizer puts it there. So `tokenizer.json` has all that a program needs to tag with the checkpoint.
 """
@@ -26,14 +26,20 @@ def has_case_markers(tokenizer: PreTrainedTokenizerFast) -> bool:
     return normalizer is not None and "[title]" in normalizer.normalize_str("A")
 
 
+def is_cased(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Whether the tokenizer tells capitals from small letters."""
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    return normalizer is None or normalizer.normalize_str("A") != "a"
+
+
 def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> PreTrainedTokenizerFast:
     """The tokenizer with markers after words with capitals, whose embeddings the model gets.
 
-    A tokenizer that tells capitals from small letters stays as it is.
+    A cased tokenizer is returned unchanged.
     """
     backend = tokenizer.backend_tokenizer
-    if backend.normalizer is None or backend.normalizer.normalize_str("A") != "a":
-        log.info("case markers: the tokenizer keeps capitals, so it gets none")
+    if is_cased(tokenizer):
+        log.info("case markers: not added, because the tokenizer is cased")
         return tokenizer
     rules = [normalizers.Replace(Regex(pattern), f" {marker}") for marker, pattern in RULES.items()]
     backend.normalizer = normalizers.Sequence([*rules, backend.normalizer])

@@ -162,6 +162,7 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
     location = resolve_checkpoint(name)
     config = load_config(location)
     earlier = label_set(config)
+    has_classifier = any(name.endswith("Classification") for name in config.architectures or ())
     config.id2label, config.label2id = dict(enumerate(names)), {label: i for i, label in enumerate(names)}
     config.masked_training, config.classes = masked, classes_of(names)
     config.trained_window = None  # this and the calibration are those of an earlier training, if any
@@ -171,7 +172,7 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
     os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"  # else only the first process would have the weights
     same_labels = sorted(earlier) == sorted(names)
     model = load_model(location, config, new_head=not same_labels)
-    if earlier:
+    if earlier or has_classifier:
         classifier = classifier_of(model)
         if same_labels:
             log.info("classifier: the checkpoint's, because the labels are the same")
@@ -199,8 +200,8 @@ def classifier_of(model: PreTrainedModel) -> torch.nn.Linear:
 def load_for_tagging(location: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The fine-tuned checkpoint at a place that `resolve_checkpoint` gave.
 
-    Of an export, `model.onnx` has the weights, and the model here has the shape only: its parameters are on torch's
-    device `meta`. Raises `InputError` where the checkpoint has no label set, or cannot be loaded.
+    For an export, the weights are in `model.onnx`, and the model has none: its parameters are on torch's device `meta`.
+    Raises `InputError` where the checkpoint has no label set, or cannot be loaded.
     """
     config = load_config(location)
     if not label_set(config):
@@ -217,6 +218,6 @@ def load_for_tagging(location: str) -> tuple[PreTrainedModel, PreTrainedTokenize
 
 
 def label_set(config: PreTrainedConfig) -> list[str]:
-    """The label names by id; empty where they are no BIO labels, as `LABEL_0` is none."""
+    """The label names in the order of their ids; empty unless all are BIO labels, which `LABEL_0` is not."""
     names = [str(config.id2label.get(i)) for i in range(len(config.id2label))]
     return names if "O" in names and all(map(is_label, names)) else []

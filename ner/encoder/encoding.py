@@ -130,7 +130,7 @@ def encode_block(
     window_of_word = np.repeat(np.arange(len(first)), scored)
     labels = np.full(len(input_ids), IGNORED, dtype=np.int16)
     labels[(row_starts + len(before) - bounds[first])[window_of_word] + bounds[:-1]] = tags
-    return input_ids, labels, rows
+    return input_ids, labels, rows[rows > 0]  # none for a sentence without words and special tokens
 
 
 def word_prefix(tokenizer: PreTrainedTokenizerFast) -> str:

@@ -53,7 +53,7 @@ def choose_precision(asked: str | None, device: torch.device, model_type: str) -
             "expected float32; pass --bf16 false"
         )
     if asked is not None:
-        precision, reason = asked, "as --bf16, --fp16, accelerate or the resumed run says"
+        precision, reason = asked, "as --bf16, --fp16, accelerate or the resumed run asks"
     elif model_type in FLOAT32_ONLY:
         precision, reason = "float32", f"transformers' {model_type} does not work in it"
     else:

@@ -13,14 +13,14 @@ import numpy as np
 from ner.report.findings import class_names, enumeration
 from ner.report.run_reader import Run, runs_by_experiment, shared_classes
 from ner.scoring.error_analysis import Entities, entities_of, error_analysis, errors
-from ner.scoring.intervals import scores_and_intervals
+from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import Counts, cluster_ids, cluster_sums, gold_entities
 from ner.scoring.significance import ALPHA, differences, holm, seed_comparison, seed_scores
 
 # Arguments that an experiment varies, that change no number, or that show in the environment.
 NOT_COMPARED = {
     "masked_training", "selected_categories", "masking", "masked_share", "upsample", "upsample_categories",
-    "upsample_factor", "upsample_at_random", "seed", "output_dir", "bf16", "fp16",
+    "upsample_factor", "upsample_at_random", "seed", "bf16", "fp16",
 }  # fmt: skip
 ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
@@ -102,8 +102,8 @@ def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
             parts.append(masking_text(run))
         if run.args.get("upsample") and any(name.startswith("upsample") for name in differing):
             rare, times = " or ".join(run.args["upsample_categories"]), run.args["upsample_factor"]
-            random = "as many random sentences as have" if run.args.get("upsample_at_random") else "each sentence with"
-            parts.append(f"up-sampled ({random} {rare} {times} times)")
+            which = "as many random sentences as contain" if run.args.get("upsample_at_random") else "sentences with"
+            parts.append(f"up-sampled ({which} {rare} appear {times} times)")
         if others:
             options = [f"{name} {text_of(run.args.get(name, 'default'))}" for name in others[:MOST_OPTIONS]]
             more = len(others) - MOST_OPTIONS
@@ -123,7 +123,7 @@ def masking_text(run: Run) -> str:
         return "without the sentences that contain another class"
     removed = class_names([c for c in run.classes if c not in run.args.get("selected_categories", [])])
     if masking == "drop_others":
-        return f"without other sentences, as many as contain {removed}"
+        return f"without as many other sentences as contain {removed}"
     how = "left out of the loss" if masking == "ignore" else "as O"
     if share < 1:
         return f"with {100 * share:g} % of the mentions of {removed} {how}"
@@ -131,31 +131,18 @@ def masking_text(run: Run) -> str:
 
 
 def differing_options(runs: list[Run]) -> list[str]:
-    """The recorded options in which some runs differ, but for the output folder; none if a run has no record."""
+    """The recorded options in which some runs differ; none if a run has no record."""
     if not all(run.args for run in runs):
         return []
-    names = dict.fromkeys(name for run in runs for name in run.args if name != "output_dir")
+    names = dict.fromkeys(name for run in runs for name in run.args)
     return [name for name in names if any(run.args.get(name) != runs[0].args.get(name) for run in runs)]
 
 
 def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
     """The scores of a run on the compared classes, and under `own` those on all classes that it knows."""
-    scores = score_record(shared, cluster)
-    own = scores if run.classes == shared.classes else score_record(run.counts(run.classes), cluster)
+    scores = scores_and_intervals(shared, cluster)
+    own = scores if run.classes == shared.classes else scores_and_intervals(run.counts(run.classes), cluster)
     return scores | {"own": {"classes": run.classes} | own, "update_steps": run.environment.get("update_steps")}
-
-
-def score_record(counts: Counts, cluster: np.ndarray) -> dict[str, Any]:
-    """Scores and their intervals; a class without gold entities is None."""
-    scores = scores_and_intervals(counts, cluster)
-    intervals = scores["intervals"]
-    return {
-        "overall": scores["overall"] | {"intervals": intervals["overall"]},
-        "per_class": {
-            name: None if values is None else values | {"intervals": intervals["per_class"][name]}
-            for name, values in scores["per_class"].items()
-        },
-    }
 
 
 def experiment_records(
@@ -210,25 +197,24 @@ def language_records(
 ) -> dict[str, Any]:
     """The runs on the sentences in each language alone, from the counts of each run.
 
-    `runs` holds the overall scores of each run, and `differences` how micro F1 of each experiment but the first differs
-    from that of the first: one family under Holm's correction, over languages and experiments. A language without gold
+    `runs` holds the scores of each run, and `differences` how micro F1 of each experiment but the first differs from
+    that of the first: one family under Holm's correction, over languages and experiments. A language without gold
     entities cannot be tested, and its differences are None.
     """
-    langs = np.array(runs[0].langs)
+    langs, of_runs = np.array(runs[0].langs), [scores_by_language(c, cluster, runs[0].langs) for c in counts]
     records: dict[str, Any] = {}
-    for lang in sorted(set(runs[0].langs)):
-        rows = np.flatnonzero(langs == lang)
-        own_cluster = np.unique(cluster[rows], return_inverse=True)[1]
-        parts = [Counts(c.classes, c.entities[rows], c.tokens[rows], c.wrong_tokens[rows]) for c in counts]
-        sums = [cluster_sums(part.entities, own_cluster) for part in parts]
-        support = dict(zip(counts[0].classes, map(int, gold_entities(sums[0].sum(axis=0))), strict=True))
+    for lang, first in of_runs[0].items():
+        own_cluster = np.unique(cluster[langs == lang], return_inverse=True)[1]
+        sums = [cluster_sums(c.entities[langs == lang], own_cluster) for c in counts]
+        support = {c: values["support"] if values else 0 for c, values in first["per_class"].items()}
         _, *others = experiment_records(sums, experiments, support)
-        overall = [score_record(part, own_cluster)["overall"] for part in parts]
+        for other in others:
+            del other["difference"]["micro"]["detectable"]  # that of a family without the other languages
         records[lang] = {
-            "sentences": len(rows),
-            "gold_entities": sum(support.values()),
-            "runs": dict(zip((run.name for run in runs), overall, strict=True)),
-            "differences": [other["difference"]["micro"] if any(support.values()) else None for other in others],
+            "sentences": first["sentences"],
+            "gold_entities": first["support"],
+            "runs": {run.name: scores[lang] for run, scores in zip(runs, of_runs, strict=True)},
+            "differences": [other["difference"]["micro"] if first["support"] else None for other in others],
         }
     add_corrected_p([d for each in records.values() for d in each["differences"] if d])
     return records
@@ -244,7 +230,7 @@ def setup_comparison(runs: list[Run]) -> dict[str, Any]:
     for file, absent, records in (
         ("args.yaml", "default", [run.args for run in runs]),  # it leaves out the defaults of transformers
         ("environment.json", "not recorded", [run.environment for run in runs]),
-        ("test/metrics.json", "not recorded", [run.metrics for run in runs]),
+        ("metrics.json", "not recorded", [run.metrics for run in runs]),
     ):
         if not all(records):
             result["unrecorded"].append(file)

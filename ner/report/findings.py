@@ -154,10 +154,9 @@ def mean_cell(f1: dict[str, Any]) -> str:
     return f"{100 * f1['mean']:.1f}" + ("" if f1["sd"] is None else f" ± {100 * f1['sd']:.1f}")
 
 
-def score_cell(values: dict[str, Any] | None, score: str) -> str:
+def score_cell(score: float | None, interval: list[float] | None) -> str:
     """A score in percent with its interval, as in `81.2 (79.4\u201383.0)`; empty without gold entities."""
-    if values is None:
+    if score is None:
         return EMPTY
-    interval = values["intervals"][score]
     between = TOO_FEW if interval is None else "\u2013".join(f"{100 * v:.1f}" for v in interval)
-    return f"{100 * values[score]:.1f} ({between})"
+    return f"{100 * score:.1f} ({between})"

@@ -256,7 +256,7 @@ def run_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[
     bins, risks = {}, {}
     for run in shown:
         found = [f1_of(result["runs"][run.name], title) for title in titles]
-        f1[run.name] = [Point(v[score], *(v["intervals"][score] or (None, None))) for v, score in found if v]
+        f1[run.name] = [Point(score, *(interval or (None, None))) for score, interval in found if score is not None]
         record, name = run.metrics.get("confidence") or NO_SCORES, f"{run.name} ({len(run.classes)} classes)"
         bins[name] = [(100 * b["score"], 100 * b["precision"]) for b in record["bins"]]
         risks[name] = [(100 * x, 100 * y) for x, y in record["risk_coverage"]]

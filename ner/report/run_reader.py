@@ -14,7 +14,7 @@ from ner.runs.files import METRICS, PREDICTIONS, SURFACES, recorded_args
 from ner.runs.predictions import prediction_rows, require_scores_of
 from ner.scoring.scores import Counts, counts_of_ids
 
-NOT_THE_EXPERIMENT = ("seed", "output_dir")  # arguments in which runs of one experiment may differ
+NAMES = ("output_dir", "run_name")  # arguments that only name a run
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
         predicted,
         [row.get("lang", "") for row in rows],
         classes,
-        args=recorded_args(folder),
+        args={name: value for name, value in recorded_args(folder).items() if name not in NAMES},
         environment=optional_json(folder / "environment.json"),
         metrics=optional_json(folder / split / METRICS),
         seen=training_surfaces(folder / SURFACES),
@@ -137,13 +137,13 @@ def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
 def runs_by_experiment(runs: list[Run]) -> list[list[int]]:
     """The positions of the runs of each experiment, in the order of their first runs.
 
-    Runs whose recorded arguments differ only in seed and output folder are one experiment, but only one for each seed:
+    Runs whose recorded arguments differ only in their seed are one experiment, but only one for each seed:
     a repeated seed begins another experiment, so that the two are compared.
     """
     experiments: dict[tuple[str, int], list[int]] = {}
     earlier: list[tuple[str, Any]] = []
     for i, run in enumerate(runs):
-        recorded = {name: value for name, value in run.args.items() if name not in NOT_THE_EXPERIMENT}
+        recorded = {name: value for name, value in run.args.items() if name != "seed"}
         key, seed = json.dumps(recorded, sort_keys=True, default=str) if run.args else run.name, run.args.get("seed")
         experiments.setdefault((key, earlier.count((key, seed))), []).append(i)
         earlier.append((key, seed))

@@ -25,7 +25,6 @@ from ner.scoring.score_table import is_calibrated
 Part = tuple[str, Any]
 DIFFERENCE = ("difference", "95 % interval", "verdict", "p", "p (Holm)")  # columns of a table
 OTHER_DIFFERENCES, MOST_LISTED = "Other differences", 5  # the section of those that are too many for a sentence
-SCORES = (("micro", "f1"), ("macro", "macro_f1"))
 LEAST_SCORES = (0.5, 0.8, 0.9, 0.95, 0.99)  # of entities, in the table of confidence
 VERDICTS = (
     "“Not shown” means not significant, which is not the same as equal. “Not after Holm” means that the interval "
@@ -37,9 +36,9 @@ UNITS = (
     "docs/statistics.md explains the tests."
 )
 OVER_SEEDS = (
-    "Runs that differ only in their seed are one experiment. Interval and p are for new seeds and new sentences; an "
-    "experiment of one seed has neither. “Detectable” is the smallest true difference that the test would find in four "
-    "of five tries."
+    "Runs that differ only in their seed are one experiment. Between experiments of several seeds, interval and p are "
+    "for new seeds and new sentences; between two single runs, for new sentences only. One seed against several is not "
+    "tested. “Detectable” is the smallest true difference that the test would detect in four of five tries."
 )
 KINDS_OF_ERROR = (
     "Type: the borders are right and the class is wrong. Boundary: the class is right and the entities only overlap. "
@@ -86,7 +85,7 @@ def opening(result: dict[str, Any]) -> list[Part]:
         about = f"Note that the runs differ in more than the experiment: in {listed} (“{OTHER_DIFFERENCES}”, below)."
     if result["unrecorded"]:
         about += f" Not every run has {enumeration(result['unrecorded'])}."
-    scored = f"All scores are on the same {result['sentences']:,} test sentences, with "
+    scored = f"All scores are on the same {result['sentences']:,} sentences, with "
     scored += f"{sum(result['support'].values()):,} entities of {class_names(result['classes'])}."
     return [*parts, ("p", f"{scored} {about}")]
 
@@ -147,7 +146,7 @@ def score_text(result: dict[str, Any]) -> str:
     return (
         f"F1 is in percent, entity-level, with 95 % intervals, on {enumeration(result['classes'])}.{also} Every other "
         "tag counts as O, in the gold tags and in the predictions of every run. "
-        f"{result['sentences']:,} test sentences were scored, {result['clusters']:,} of them distinct."
+        f"{result['sentences']:,} sentences were scored, {result['clusters']:,} of them distinct."
     )
 
 
@@ -168,10 +167,12 @@ def f1_tables(result: dict[str, Any], seeds: bool) -> list[Part]:
     return [*parts, table("F1 of each run on the compared classes", ["class", *runs, "gold entities"], rows)]
 
 
-def f1_of(run: dict[str, Any], title: str) -> tuple[dict[str, Any] | None, str]:
-    """The scores of a run that have micro F1, macro F1 or the F1 of a class, and the name of the score in them."""
-    overall = dict(SCORES).get(title)
-    return (run["overall"], overall) if overall else (run["per_class"][title], "f1")
+def f1_of(scores: dict[str, Any], title: str) -> tuple[float | None, list[float] | None]:
+    """Micro F1, macro F1 or the F1 of a class, and its interval; None for a class without gold entities."""
+    if name := {"micro": "f1", "macro": "macro_f1"}.get(title):
+        return scores["overall"][name], scores["intervals"]["overall"][name]
+    values, intervals = scores["per_class"][title], scores["intervals"]["per_class"][title]
+    return (values["f1"], intervals["f1"]) if values else (None, None)
 
 
 def own_score_table(runs: dict[str, Any]) -> Part:
@@ -179,7 +180,7 @@ def own_score_table(runs: dict[str, Any]) -> Part:
     own = [r["own"] for r in runs.values()]
     rows: list[list[Any]] = [
         ["classes", *(len(each["classes"]) for each in own)],
-        *([f"{name} F1", *(score_cell(each["overall"], score) for each in own)] for name, score in SCORES),
+        *([f"{title} F1", *(score_cell(*f1_of(each, title)) for each in own)] for title in ("micro", "macro")),
         ["token accuracy", *(f"{100 * each['overall']['accuracy']:.2f}" for each in own)],
         ["updates", *(r["update_steps"] or EMPTY for r in runs.values())],
     ]
@@ -192,7 +193,7 @@ def language_tables(result: dict[str, Any]) -> list[Part]:
     about, (first, *others) = result["by_language"], result["groups"]
     head = ["language", *result["runs"], "gold entities", "sentences"]
     rows = [
-        [lang, *(score_cell(each if n else None, "f1") for each in of["runs"].values()), n, of["sentences"]]
+        [lang, *(score_cell(*f1_of(each, "micro")) if n else EMPTY for each in of["runs"].values()), n, of["sentences"]]
         for lang, of in about.items()
         for n in [of["gold_entities"]]
     ]
@@ -264,7 +265,7 @@ def confidence_table(runs: list[Run]) -> list[Part]:
             try:
                 rows.append([run.name, *confidence_cells(record)])
             except KeyError as error:
-                where = f"{run.name}: test/metrics.json"
+                where = f"{run.name}: metrics.json"
                 raise InputError(f"{where}: found confidence without {error}; score the run again") from error
     title = "How far the scores can be trusted"
     return [("h2", "Scores of entities"), table(title, head, rows), ("p", CONFIDENCE)] if rows else []
@@ -275,7 +276,7 @@ def confidence_cells(record: dict[str, Any]) -> list[Any]:
     after, at = record["after"], {each["threshold"]: each for each in record["thresholds"]}
     before = f"{100 * record['before']['ece']:.1f}" if is_calibrated(record) else "not calibrated"
     ece = f"{100 * after['ece']:.1f}"
-    interval = " to ".join(f"{100 * end:.1f}" for end in after["ece_interval"] or ()) or EMPTY  # none for few entities
+    interval = " to ".join(f"{100 * end:.1f}" for end in after["ece_interval"])
     return [
         record["entities"], before, ece, interval, f"{after['brier']:.3f}",
         *(

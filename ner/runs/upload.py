@@ -93,7 +93,7 @@ def files_to_push(run: Path) -> list[Path]:
 
 
 def without_local_paths(value: Any, key: str = "", only_names: bool = False) -> Any:
-    """A record with the last part of each local path in its place; `key` is the one under which `value` stands in it.
+    """A record with the last part of each local path in its place; `key` is that of `value` in it.
 
     With `only_names`, paths are only looked for where data and checkpoints are named: in a tokenizer's configuration, a
     text that looks like a path may be a token.

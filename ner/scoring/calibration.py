@@ -97,9 +97,10 @@ def confidence(
 
 
 def bins_of(scores: np.ndarray) -> np.ndarray:
-    """The bin of each entity, [entity]: as many entities in each as possible, in the order of their scores.
+    """The bin of each entity, [entity]: bins of equal size, in the order of the scores.
 
-    Equal scores share a bin, so that the bins do not depend on the order of the entities. A bin may be left out.
+    Equal scores share a bin, so that the bins do not depend on the order of the entities. Ties make bins unequal, or
+    fewer.
     """
     parts = np.array_split(np.sort(scores), min(BINS, len(scores)))
     lowest = np.unique([part[0] for part in parts])

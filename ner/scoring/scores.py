@@ -10,15 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import (
-    classes_of,
-    equal_spans,
-    flat_ids,
-    label_names,
-    prefixes_and_classes,
-    spans,
-    wrong_transitions,
-)
+from ner.labels import classes_of, equal_spans, flat_ids, label_names, prefixes_and_classes, spans, wrong_transitions
 
 OVERALL = ("precision", "recall", "f1", "accuracy", "macro_f1")
 

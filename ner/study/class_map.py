@@ -34,7 +34,7 @@ ChangedMentions = dict[tuple[str, str], list[dict[str, str]]]  # by removed and 
 
 
 def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> None:
-    """Records the parts of the errors of each run that is scored, and whose predictions are at hand.
+    """Records the parts of the errors of each run that is scored, and whose predictions are available.
 
     The gold entities of all classes are those of a run that removed none. Raises `InputError` if another run was scored
     on other sentences.

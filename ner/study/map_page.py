@@ -20,7 +20,7 @@ MAP_TEXT = (
 )
 
 
-def map_parts(result: dict[str, Any], mentions: ChangedMentions, folder: Path) -> list[Part]:
+def map_parts(result: dict[str, Any], mentions: ChangedMentions, path: Path) -> list[Part]:
     """The map as a picture and as a table whose cells open; the clearest effects, and the parts of their errors."""
     cells = {(cell["removed"], cell["measured"]): cell for cell in result["effects"]}
     classes, measured = result["classes"], list(result["spread"])
@@ -40,7 +40,7 @@ def map_parts(result: dict[str, Any], mentions: ChangedMentions, folder: Path) -
     parts: list[Part] = [
         ("lead", lead),
         ("p", MAP_TEXT),
-        picture_part(lambda: heat_map(classes, measured, texts, heat), TITLE, folder / MAP_PICTURE),
+        picture_part(lambda: heat_map(classes, measured, texts, heat), TITLE, path),
         table(TITLE, ["removed", *measured], [[x, *row] for x, row in zip(classes, texts, strict=True)], heat, opened),
     ]
     if result["confusion"]:
@@ -70,7 +70,7 @@ def opened_cell(cell: dict[str, Any], mentions: ChangedMentions) -> dict[str, An
     of_parts = ", ".join(f"{name} {signed(value)}" for name, value in cell["parts"].items())
     return {
         "title": f"{y} without {x}: {cell['verdict']}",
-        "lines": [effect, f"errors for each 100 gold {y}: {of_parts}"] if of_parts else [effect],
+        "lines": [effect, f"Errors for each 100 gold {y}: {of_parts}"] if of_parts else [effect],
         "mentions": mentions.get((x, y), []),
     }
 

@@ -1,4 +1,4 @@
-"""The comparisons of a study and its front page, from the runs where they are at hand, and else from their records."""
+"""The comparisons of a study and its front page, from the runs where they are available, else from their records."""
 
 import logging
 import statistics
@@ -29,8 +29,8 @@ RECORDED = ("classes", "support", "sentences", "clusters", "groups", "differing"
 def compared(study: Study, group: str, name: str, output_dir: Path, records: Path, split: str) -> dict[str, Any]:
     """The comparison of a study's settings in a group of runs, as `report.json` has it without sentences and errors.
 
-    Where the predictions of all recorded runs are at hand, the report is written to `OUTPUT_DIR/GROUP/NAME/`. Else the
-    recorded comparison is returned; empty if there is none.
+    Where the predictions of all recorded runs are available, the report is written to `OUTPUT_DIR/GROUP/NAME/`. Else
+    the recorded comparison is returned; empty if there is none.
     """
     runs = [run for setting in study.comparisons[name] for run in study.runs_of(group, setting)]
     made = [run for run in runs if is_recorded(records / run.name, split)]
@@ -60,19 +60,20 @@ def front_page(
 
     Where there is no comparison, the first two have the scores of the finished runs.
     """
+    output_dir.mkdir(parents=True, exist_ok=True)
     parts: list[Part] = [("lead", study.question)]
     content: dict[str, Any] = {}
     for group in study.groups if study.removable else ():
         record_parts(study, group, output_dir, records)
         result = content[f"{group}/map".lstrip("/")] = class_map(study, group, records)
         parts.append(("h2", f"{group}: map" if group else "map"))
-        (output_dir / group).mkdir(parents=True, exist_ok=True)
         if result:
-            parts += map_parts(result, changed_mentions(study, group, output_dir, records), output_dir / group)
+            mentions = changed_mentions(study, group, output_dir, records)
+            parts += map_parts(result, mentions, output_dir / picture_name(group, MAP_PICTURE))
         else:
             parts.append(("p", "Too few runs are finished for a map."))
     for group in study.groups if study.curves else ():
-        parts += curve_parts(study, group, records, split, output_dir / group)
+        parts += curve_parts(study, group, records, split, output_dir)
     for (group, name), result in results.items():
         content[f"{group}/{name}".lstrip("/")] = result
         with using_records(place := records / group):
@@ -83,51 +84,62 @@ def front_page(
             parts += [("h2", f"{group}: {name}" if group else name), *shown]
         if result and (output_dir / group / name / "report.html").is_file():
             parts.append(("link", {"text": "The whole report", "href": f"{group}/{name}/report.html".lstrip("/")}))
-    output_dir.mkdir(parents=True, exist_ok=True)
     text = report_markdown(parts, "Study")
     write_text(output_dir / "study.md", text)
     # On the page, the table is a heat map already, and its cells open.
-    on_page = [part for part in parts if part[0] != "picture" or part[1]["name"] != MAP_PICTURE]
+    on_page = [part for part in parts if part[0] != "picture" or not part[1]["name"].endswith(MAP_PICTURE)]
     write_text(output_dir / "study.html", html_page(on_page, "Study"))
     write_json(output_dir / "study.json", content)
     return text
 
 
+def picture_name(group: str, name: str) -> str:
+    """The name of a group's picture, which is beside study.md."""
+    return f"{group}/{name}".lstrip("/").replace("/", "-")
+
+
 def curve_parts(study: Study, group: str, records: Path, split: str, folder: Path) -> list[Part]:
-    """The study's curves as a picture: a line through the mean F1 of the settings that have finished runs."""
+    """The study's curves as a picture: a line through the mean F1 of the settings that have finished runs.
+
+    A run that does not know a class has an F1 of 0 in it. Warns of a score that no run has.
+    """
     lines: dict[str, list[tuple[float, float]]] = {}
+    names: set[str] = set()  # of the scores that runs have
     for title, settings in study.curves.items():
         lines[title] = []
         for place, setting in settings.items():
             folders = [records / run.name for run in study.runs_of(group, setting)]
-            f1 = [recorded_scores(each, split)["f1"].get(title, 0.0) for each in folders if is_recorded(each, split)]
-            lines[title] += [(place, 100 * statistics.mean(f1))] if f1 else []
-    folder.mkdir(parents=True, exist_ok=True)
+            f1 = [recorded_scores(each, split)["f1"] for each in folders if is_recorded(each, split)]
+            names.update(*f1)
+            lines[title] += [(place, 100 * statistics.mean(each.get(title, 0.0) for each in f1))] if f1 else []
+        if lines[title] and title not in names:
+            log.warning("curves: no run has an F1 of %s, so it is not drawn; expected micro or a class", title)
+            del lines[title]
     title = f"F1 in percent, mean over seeds, by {study.across}"
     plot = partial(line_plot, across=study.across, up="F1 in percent")
-    drawn = report_picture(plot, lines, title, folder / "curves.svg")
+    drawn = report_picture(plot, lines, title, folder / picture_name(group, "curves.svg"))
     return [("h2", f"{group}: curves" if group else "curves"), *drawn] if drawn else []
 
 
 def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[Part]:
     """The finding, the scores of the settings, and how each differs from the first. On the validation split, which is
-    there to choose by, also the best setting.
+    for choosing, also the best setting.
     """
     groups = [group | {"name": str(group["runs"][0]).rpartition("-")[0]} for group in result["groups"]]  # the setting
     support = {c: n for c, n in result["support"].items() if n}
     head = ["F1 on the shared classes", "updates", "seconds", "micro", "macro", *support, "own classes"]
-    rows, own_f1 = [], {}
+    rows, found = [], {}
     for group in groups:
         runs = {int(run.rpartition("-")[2]): recorded_scores(records / run, split) for run in group["runs"]}
-        own = own_f1[group["name"]] = {seed: run["f1"]["micro"] for seed, run in runs.items()}
+        found[group["name"]], own = runs, [run["f1"]["micro"] for run in runs.values()]
         seconds = [run["seconds"] for run in runs.values()]
         time = EMPTY if None in seconds else f"{statistics.mean(seconds):,.0f}"
-        cells = [*(mean_cell(group["f1"][title]) for title in head[3:-1]), f1_cell(own.values())]
+        cells = [*(mean_cell(group["f1"][title]) for title in head[3:-1]), f1_cell(own)]
         rows.append([group["name"], updates_cell(runs.values()), time, *cells])
     parts: list[Part] = [("p", text) for text in finding(result | {"groups": groups})]
     parts.append(table("Mean and standard deviation over seeds, in percent", head, rows))
     if split == "validation":
-        parts.append(("p", chosen(own_f1)))
+        parts.append(("p", chosen(found)))
     return [*parts, *(difference_table(groups[0], other, support) for other in groups[1:])]
 
 
@@ -146,9 +158,11 @@ def score_parts(study: Study, group: str, name: str, records: Path, split: str) 
     first, mean = next(iter(found)), {setting: statistics.mean(f1.values()) for setting, f1 in micro.items()}
     sd, rows = pooled_sd([list(f1.values()) for f1 in micro.values()]), []
     _, *classes = dict.fromkeys(title for runs in found.values() for run in runs.values() for title in run["f1"])
+    known = {setting: known_classes({setting: runs}) for setting, runs in found.items()}
     for setting, runs in found.items():
         error = "" if sd is None else f" ± {100 * sd * (1 / len(runs) + 1 / len(found[first])) ** 0.5:.1f}"
-        difference = "" if setting == first else points(mean[setting] - mean[first], sign="+") + error
+        is_comparable = setting != first and known[setting] == known[first]
+        difference = points(mean[setting] - mean[first], sign="+") + error if is_comparable else ""
         cells = [f1_cell(run["f1"][c] for run in runs.values() if c in run["f1"]) for c in classes]
         overall = f1_cell(micro[setting].values())
         rows.append([setting, len(runs), updates_cell(runs.values()), overall, difference, *cells])
@@ -157,7 +171,12 @@ def score_parts(study: Study, group: str, name: str, records: Path, split: str) 
     parts = [table(title, head, rows)]
     if len(found) < (settings := len(study.comparisons[name])):
         parts.append(("p", f"{settings - len(found)} of {settings} settings have no finished run and are left out."))
-    return [*parts, ("p", chosen(micro))] if split == "validation" else parts
+    return [*parts, ("p", chosen(found))] if split == "validation" else parts
+
+
+def known_classes(found: dict[str, dict[int, dict[str, Any]]]) -> set[frozenset[str]]:
+    """The sets of classes that runs know: their scores by setting and seed."""
+    return {frozenset(run["f1"]) for runs in found.values() for run in runs.values()}
 
 
 def f1_cell(f1: Iterable[float]) -> str:
@@ -171,12 +190,16 @@ def updates_cell(runs: Iterable[dict[str, Any]]) -> str:
     return " ".join(f"{n:,}" for n in sorted({run["updates"] for run in runs}))
 
 
-def chosen(f1: dict[str, dict[int, float]]) -> str:
+def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     """Which setting has the best mean F1 over its seeds, and how much that is because it was chosen.
 
-    For that, each of its seeds is left out in turn: of the settings that have it and others, the one that is best on
-    the others is compared, on the seed left out, with its mean on the others.
+    `found` has the `recorded_scores` of runs by setting and seed. For the second, each of the best setting's seeds is
+    left out in turn: of the settings that have it and others, the one that is best on the others is compared, on the
+    seed left out, with its mean on the others.
     """
+    if len(known_classes(found)) > 1:
+        return "The settings know different classes, so none is named the best: fewer classes score higher."
+    f1 = {setting: {seed: run["f1"]["micro"] for seed, run in runs.items()} for setting, runs in found.items()}
     best = max(f1, key=lambda name: statistics.mean(f1[name].values()))
     seeds, top = f1[best], 100 * statistics.mean(f1[best].values())
     if len(seeds) < 2:
@@ -189,11 +212,14 @@ def chosen(f1: dict[str, dict[int, float]]) -> str:
             for name, values in f1.items()
             if left_out in values and len(values) > 1
         }
-        first = max(others, key=lambda name: others[name])
-        gains.append(others[first] - f1[first][left_out])
+        if len(others) > 1:
+            first = max(others, key=lambda name: others[name])
+            gains.append(others[first] - f1[first][left_out])
+    if not gains:
+        return f"The best is {best}: {top:.1f}. No other setting has several of its seeds to be chosen by."
     setting = "setting chosen from those with several seeds" if min(map(len, f1.values())) == 1 else "chosen setting"
     return (
-        f"The best is {best}: {top:.1f} (95 % interval {top - half:.1f} to {top + half:.1f}). Leaving each of its "
-        f"seeds out of the choice in turn, the {setting} is {points(statistics.mean(gains))} points worse on that seed "
-        "than on the seeds that chose it."
+        f"The best is {best}: {top:.1f} (95 % interval over seeds {top - half:.1f} to {top + half:.1f}). With each of "
+        f"its seeds left out of the choice in turn, the {setting} is {points(statistics.mean(gains))} points worse on "
+        "that seed than on the seeds that chose it."
     )

@@ -50,9 +50,7 @@ def marked(text: str, marks: list[Mark], hues: dict[str, int], notes_on_hover: b
 
 
 @contextmanager
-def on_page(
-    file: TextIO | None, source: str, checkpoint: str, classes: list[str]
-) -> Iterator[Callable[[dict[str, Any]], None]]:
+def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str]) -> Iterator[Show]:
     """Writes a page of tagged text around what is done in the block: a function that adds a record to it.
 
     Without a file, the function does nothing.

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from itertools import chain, islice, zip_longest
@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from ner.errors import InputError
 from ner.files import whole_file
+from ner.tagging.html_marks import Show
 from ner.tagging.tagger import Entity
 from ner.tagging.text_rows import Row
 
@@ -65,12 +66,7 @@ def kept_file(path: str, kept: Path) -> Iterator[TextIO]:
 
 
 def continued(
-    kept: Path,
-    file: TextIO,
-    rows: Iterator[Row],
-    groups: Iterator[list[Record]],
-    size: int,
-    show: Callable[[Record], None],
+    kept: Path, file: TextIO, rows: Iterator[Row], groups: Iterator[list[Record]], size: int, show: Show
 ) -> tuple[int, Iterator[list[Record]]]:
     """Skips the rows that an interrupted output has, shows their records, and cuts off the rest of it from `file`.
 

@@ -53,7 +53,7 @@ class ScoredSplit:
 
     @property
     def unconstrained_f1(self) -> float:
-        """Micro F1 of the best label of each word by itself, as programs take it that know no other decoding."""
+        """Micro F1 of each word's highest-scoring label, which programs without constrained decoding take."""
         found = spans(self.tagged.best_ids, self.sentences.lengths, self.sentences.names)
         right, total = len(equal_spans(found, self.gold)[0]), len(found.start) + len(self.gold.start)
         return 2 * right / max(1, total)

@@ -37,8 +37,12 @@ OWN_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True)
 class Tagged:
-    """The label id of each word and the best one of each word by itself, int16 [token], which are equal unless tags are
-    constrained; the entities in order, and their probabilities, float64 [entity].
+    """How sentences were tagged.
+
+    ids: the label of each word, int16 [token]
+    best_ids: the label with its highest score, int16 [token], which differs only where tags are constrained
+    entities: in order
+    probabilities: of the entities, float64 [entity]
     """
 
     ids: np.ndarray
@@ -92,10 +96,10 @@ class Tagger:
     ) -> "Tagger":
         """The tagger of a checkpoint, a folder or a Hub id. An exported one runs on the CPU, whatever the `device`.
 
-        If `precision` is None, it is the one that the hardware suits. If `constrained` is None, tags are constrained if
+        If `precision` is None, it is the one that suits the hardware. If `constrained` is None, tags are constrained if
         the checkpoint was trained so; one that was not trained here may begin entities with `I-`. `max_length` and
         `batch_size` are those of `window_size` and `batching_for`. The scores of entities are only calibrated for the
-        decoding that the calibration was fitted with. Raises `InputError` where it cannot be used.
+        decoding that the calibration was fitted with. Raises `InputError` if the checkpoint cannot be used.
         """
         location = resolve_checkpoint(str(checkpoint))
         model, tokenizer = load_for_tagging(location)

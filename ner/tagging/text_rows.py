@@ -131,7 +131,7 @@ def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[
                 number += 1
                 values = json.loads(json.dumps(row, default=plain), parse_constant=lambda name: None)
                 yield f"{path}:{number}", values | {text_column: row[text_column]}
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:  # OverflowError: a date
         raise InputError(
             f"{path}: cannot be read after row {number}: {message_of(error, 200)}; write it again"
         ) from None
@@ -156,6 +156,6 @@ def require_columns(place: str, names: list[str], text_column: str) -> None:
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
         raise InputError(
-            f"{place}: found two columns that would be {twice!r} in tagged text, beside its own `text` and `entities`; "
-            "expected one; rename the other"
+            f"{place}: tagged text would have the key {twice!r} twice; expected distinct names of columns, and none "
+            "called `entities`, or `text` unless it is --text_column; rename one"
         )

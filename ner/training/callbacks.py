@@ -36,8 +36,9 @@ class LogLines(TrainerCallback):
         log.info("%d updates", state.max_steps)
         if state.max_steps < FEW_UPDATES / (1 if args.classifier_learning_rate is None else 2):
             log.warning(
-                "%d updates are few: a new classifier hardly learns rare classes; give more epochs, smaller batches, "
-                "or a higher --classifier_learning_rate, as in configs/quickstart.yaml", state.max_steps,
+                "%d updates are few: a new classifier will hardly learn rare classes; train for more epochs, use "
+                "smaller batches, or set a higher --classifier_learning_rate, as in configs/quickstart.yaml",
+                state.max_steps,
             )  # fmt: skip
 
     def on_log(

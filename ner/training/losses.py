@@ -1,8 +1,8 @@
-"""What a training minimizes. Each loss is a function that transformers' Trainer calls with the words of a whole batch,
-which several steps of accumulation or processes may share.
+"""The training losses. Trainer calls each with the number of words in the whole batch, which may span several steps of
+accumulation and several processes.
 
-Words whose label is `UNLABELLED` teach nothing. They count as words in the mean all the same: so each other word weighs
-as much as it would if they were labelled.
+Words whose label is `UNLABELLED` add nothing to the loss, but still count in the mean: so each other word weighs as
+much as it would if they were labelled.
 """
 
 import torch

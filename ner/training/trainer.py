@@ -109,13 +109,20 @@ class TaggingTrainer(Trainer):
         self.has_begun = True
         return loss
 
-    def prediction_step(
-        self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], *others: Any, **named: Any
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
-        loss, logits, labels = super().prediction_step(model, inputs, *others, **named)
-        # Trainer takes the mean over rows of a loss that is a mean over the words of their batch.
-        words, rows = (inputs["labels"] != IGNORED).sum(), len(inputs["labels"])
-        return loss if loss is None else loss * words / rows / self.words_a_row, logits, labels
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        if model.training:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        labels = inputs["labels"]  # Trainer pops them
+        # Without a number of words, which is that of all processes, the loss is the mean over the words of this batch.
+        # Of these losses, Trainer takes the mean over rows.
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
+        return loss * (labels != IGNORED).sum() / len(labels) / self.words_a_row, outputs
 
     def _run_epoch(self, *parts: Any, **named: Any) -> None:
         control = self.state.stateful_callbacks["TrainerControl"]["args"]

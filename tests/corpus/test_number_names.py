@@ -102,11 +102,7 @@ def test_a_hundred_training_sentences_without_a_number_above_8_are_not_multinerd
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        (
-            "labels.txt",
-            "O\nB-PER\n",
-            r"train_en.jsonl:1: unknown tag 7; expected 0 to 1, those of the label",
-        ),
+        ("labels.txt", "O\nB-PER\n", r"train_en.jsonl:1: unknown tag 7; expected 0 to 1, those of the label"),
         ("labels.txt", "O\n\nB-PER\n", r"labels.txt: found an empty label name, or one twice, in O, , B-PER"),
         ("labels.txt", "O\nO\n", r"labels.txt: found an empty label name, or one twice, in O, O"),
         ("dataset_info.json", "{", r"dataset_info.json: cannot be read"),

@@ -91,7 +91,7 @@ def test_lines_that_are_read_in_part_or_skipped_are_named_once(tmp_path, caplog)
     assert result.token_lists() == [["In", "New", "York"], ["Hi"]]
     *notices, _ = caplog.messages
     assert [message.partition("train_en.tsv:")[2] for message in notices] == [
-        "4: this line has another number of columns after the tag; they are not read (2 such lines)",
+        "4: this line has another number of columns after the tag; they are not read (2 such lines)"
     ]
 
 

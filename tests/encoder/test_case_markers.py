@@ -168,6 +168,13 @@ def test_a_tokenizer_that_keeps_capitals_gets_none(encoders):
     assert len(model.get_input_embeddings().weight) == len(tokenizer) + 8
 
 
+@pytest.mark.slow
+def test_a_run_of_a_cased_encoder_records_no_markers(corpus, encoders, tmp_path):
+    options = argv(corpus, encoders["roberta"], tmp_path / "run", "--case_markers", "true", "--max_steps", "2")
+    run = train.main(options)
+    assert read_record(run / "args.yaml")["case_markers"] is False
+
+
 def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):
     """ALBERT's, whose sub-tokens mark the beginnings of words."""
     encoder = architectures.save(tmp_path / "albert", "albert")

@@ -136,6 +136,15 @@ def test_a_classifier_is_kept_for_the_same_labels_in_any_order(classes, kept, ma
     assert torch.equal(model.get_parameter(name), old[name])
 
 
+def test_a_classifier_whose_labels_mean_something_else_is_not_kept(masked_run, tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
+    labels = {str(i): f"LABEL_{i}" for i in range(11)}
+    folder = changed(masked_run, tmp_path / "other", "config.json", id2label=labels)
+    model, _ = load_for_training(str(folder), label_names(["PER", "ORG", "LOC", "ANIM", "DIS"]), False)
+    assert "classifier: new" in caplog.text and not model.classifier.bias.any()
+    assert not torch.equal(model.classifier.weight, weights(masked_run)["classifier.weight"])
+
+
 @pytest.mark.parametrize(
     "name", ["tokenizer_config.json", "special_tokens_map.json", "model.safetensors", "config.json"]
 )

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import torch
 from architectures import ARCHITECTURES, NAMES, ROBERTA, TEXT, WORDS, params, save, unigram
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, processors
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedTokenizerFast
 
 from ner.encoder import checkpoints, encoding
@@ -147,6 +147,13 @@ def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind,
     assert result.lengths.max() <= window
     assert len(result) > 60 + 30  # half of the sentences are longer than a window
     assert (result.input_ids[np.cumsum(result.lengths) - 1] == tokenizer.sep_token_id).all()
+
+
+def test_without_special_tokens_an_empty_sentence_has_no_window(encoders):
+    _, tokenizer = checkpoints.load_for_training(str(encoders["roberta"]), ["O"], False)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
+    result, count = encoded([[], ["Lake"], [], ["storm", "Lake"], []], tokenizer, 30)
+    assert len(result) == 2 and result.lengths.min() > 0 and (result.labels != IGNORED).sum() == count == 3
 
 
 def test_a_word_is_scored_in_the_window_with_most_context():

@@ -19,7 +19,11 @@ def rows() -> list[dict]:
 def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, rows, capsys):
     folders = [
         write_run(
-            tmp_path / f"{name}{seed}", with_noise(rows, rate, 10 * seed + masked), masked_training=masked, seed=seed
+            tmp_path / f"{name}{seed}",
+            with_noise(rows, rate, 10 * seed + masked),
+            masked_training=masked,
+            seed=seed,
+            run_name=f"{name} with seed {seed}",
         )
         for name, masked, rate in (("a", False, 0.2), ("b", True, 0.1))
         for seed in range(3)
@@ -107,7 +111,11 @@ def test_a_language_is_compared_as_if_it_were_alone(tmp_path, rows):
         assert "by_language" not in alone
         assert of["sentences"] == alone["sentences"] == len(own[0])
         assert of["gold_entities"] == sum(alone["support"].values())
-        assert of["runs"] == {name: alone["runs"][name]["overall"] for name in names}
+        for name in names:
+            here, there = of["runs"][name], alone["runs"][name]
+            assert (here["overall"], here["per_class"]) == (there["overall"], there["per_class"])
+            for score, limits in there["intervals"]["overall"].items():
+                assert here["intervals"]["overall"][score] == pytest.approx(limits)
         for d, group in zip(of["differences"], alone["groups"][1:], strict=True):
             assert [d[k] for k in NUMBERS] == [group["difference"]["micro"][k] for k in NUMBERS]
             p.append(d["p"])

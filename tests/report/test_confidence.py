@@ -42,15 +42,6 @@ def test_scores_are_shown_for_the_runs_that_have_them(tmp_path):
     assert "Scores of entities" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
-def test_few_entities_have_no_interval(tmp_path):
-    run, few = write_run(tmp_path / "a", ROWS, CLASSES), record(30)
-    few["after"]["ece_interval"] = None
-    (run / "test" / "metrics.json").write_text(json.dumps({"confidence": few}))
-    report_of(tmp_path, run)
-    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    assert f"| {100 * few['after']['ece']:.1f} | \N{EN DASH} | {few['after']['brier']:.3f} |" in text
-
-
 def test_a_run_has_one_colour_in_all_pictures(tmp_path):
     """The second of three, which is the first that some pictures show."""
     for k, name in enumerate("abc"):
@@ -73,4 +64,4 @@ def test_an_incomplete_record_is_refused(tmp_path, fails):
     run, whole = write_run(tmp_path / "a", ROWS, CLASSES), record(500)
     for each in (whole | {"thresholds": [{}]}, {"entities": 3}):
         (run / "test" / "metrics.json").write_text(json.dumps({"confidence": each}))
-        assert "a: test/metrics.json: " in fails(report.main, run, "--output_dir", tmp_path / "out")
+        assert "a: metrics.json: " in fails(report.main, run, "--output_dir", tmp_path / "out")

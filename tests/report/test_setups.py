@@ -44,8 +44,8 @@ def test_the_report_says_what_the_experiments_are(tmp_path, capsys):
     assert [group["trained"] for group in groups] == [
         "on all 3 classes, with learning_rate default and optim default",
         "on PER and LOC, with learning_rate default and optim default",
-        "on all 3 classes, up-sampled (as many random sentences as have DIS or ANIM 2 times), with learning_rate "
-        "0.0003 and optim sgd",
+        "on all 3 classes, up-sampled (as many random sentences as contain DIS or ANIM appear 2 times), with "
+        "learning_rate 0.0003 and optim sgd",
     ]
     report_of(tmp_path, a, b)
     f1, entities = (f"{100 * groups[0]['f1']['micro']['mean']:.1f}", sum(t[:2] == "B-" for r in two for t in r["gold"]))
@@ -53,9 +53,7 @@ def test_the_report_says_what_the_experiments_are(tmp_path, capsys):
     assert parts[1:3] == [
         f"default: trained on all 3 classes; micro F1 {f1}.", f"masked: trained on PER and LOC; micro F1 {f1}.",
     ]  # fmt: skip
-    assert parts[3].startswith(
-        f"All scores are on the same 80 test sentences, with {entities} entities of PER and LOC."
-    )
+    assert parts[3].startswith(f"All scores are on the same 80 sentences, with {entities} entities of PER and LOC.")
 
 
 def test_the_report_says_how_classes_were_removed(tmp_path):
@@ -67,7 +65,7 @@ def test_the_report_says_how_classes_were_removed(tmp_path):
         ("as_O", 1.0): "on PER and LOC, with the other classes as O",
         ("ignore", 1.0): "on PER and LOC, with the other classes left out of the loss",
         ("drop_sentences", 1.0): "on PER and LOC, without the sentences that contain another class",
-        ("drop_others", 1.0): "on all 3 classes, without other sentences, as many as contain ORG",
+        ("drop_others", 1.0): "on all 3 classes, without as many other sentences as contain ORG",
         ("as_O", 0.25): "on all 3 classes, with 25 % of the mentions of ORG as O",
         ("ignore", 0.5): "on all 3 classes, with 50 % of the mentions of ORG left out of the loss",
     }
@@ -124,4 +122,4 @@ def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):
     a = recorded_run(tmp_path / "a", ENVIRONMENT, SCORED, **ARGUMENTS)
     result = report_of(tmp_path, a, write_run(tmp_path / "b", ROWS, CLASSES))
     assert (result["differing"], len(result["unrecorded"])) == ([], 3)
-    assert " Not every run has args.yaml, environment.json and test/metrics.json." in capsys.readouterr().out
+    assert " Not every run has args.yaml, environment.json and metrics.json." in capsys.readouterr().out

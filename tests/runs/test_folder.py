@@ -48,11 +48,7 @@ def test_a_new_folder_and_an_unfinished_run_can_be_trained_in(names, resumes, tm
     ("names", "resumes", "message"),
     [
         (["args.yaml", "manifest.json"], False, "holds a finished run, which training never changes"),
-        (
-            ["args.yaml", "manifest.json", "checkpoint-8/trainer_state.json"],
-            True,
-            "new run from it: python train.py ",
-        ),
+        (["args.yaml", "manifest.json", "checkpoint-8/trainer_state.json"], True, "new run from it: python train.py "),
         (["args.yaml", "README.md"], False, "without a manifest.json: an earlier version finished it"),
         (["args.yaml", "README.md"], True, "without a manifest.json: an earlier version finished it"),
         (["args.yaml", "checkpoint-8/trainer_state.json"], False, "unfinished run; continue it with --resume_from_ch"),

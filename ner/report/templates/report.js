@@ -10,8 +10,9 @@ const name = (text) => element("bdi", {}, text);
 
 // A link to each table as CSV. A text that a spreadsheet would take for a formula begins with an apostrophe.
 function csvCell({ innerText }) {
-  const text = /^[\d,]+$/.test(innerText) ? innerText.replaceAll(",", "") : innerText.replace(/^(?=[=@]|[-+](?![\d.]))/, "'");
-  return `"${text.trim().replaceAll('"', '""')}"`;
+  const text = innerText.trim(), isNumber = /^[-+]?[\d.,]+( (to|±) [-+]?[\d.]+)?$/.test(text);
+  const cell = /^[\d,]+$/.test(text) ? text.replaceAll(",", "") : /^[-+=@]/.test(text) && !isNumber ? `'${text}` : text;
+  return `"${cell.replaceAll('"', '""')}"`;
 }
 for (const table of document.querySelectorAll("table")) {
   const title = table.caption.innerText, lines = [...table.rows].map(({ cells }) => [...cells].map(csvCell).join(","));
