@@ -19,8 +19,8 @@ import report
 FOLDER = Path(__file__).parent.parent / "readmefiles"
 WIDTH, SCALE = 830, 1.2  # pixels of the page, and of the picture for each of these
 TOP = """
-const content = document.getElementById("report"), first = (selector) => content.querySelector(selector);
-content.replaceChildren(...content.querySelectorAll("#report > p:not(h2 ~ p)"), first("figure"), first("h2 ~ .tables"));
+const content = document.getElementById("parts"), first = (selector) => content.querySelector(selector);
+content.replaceChildren(...content.querySelectorAll("#parts > p:not(h2 ~ p)"), first("figure"), first("h2 ~ .tables"));
 content.querySelectorAll("caption a").forEach((link) => link.remove());
 document.querySelector("section").remove();
 const main = document.querySelector("main");
