@@ -47,9 +47,9 @@ from ner.runs.manifest import record as record_files
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.html_marks import on_page
-from ner.tagging.output import Record, continued, kept_output, output, record
+from ner.tagging.output import Entity, Record, continued, kept_output, output, record
 from ner.tagging.score import ScoredSplit, score
-from ner.tagging.tagger import Entity, Tagger
+from ner.tagging.tagger import Tagger
 from ner.tagging.text_rows import Row, input_rows, row_count
 
 log = logging.getLogger("ner")

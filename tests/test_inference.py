@@ -204,7 +204,7 @@ def test_a_runs_own_scores_are_of_its_own_data_as_a_whole(masked_run, corpus, tm
     assert scored("--dataset", moved) == "test"
     for options in (("--constrained_decoding", "false"), ("--max_length", "6")):
         assert scored(*options).startswith(f"scores/{corpus.name}-test-")
-        assert f"{run / 'test'} is for the run's own data" in caplog.text
+        assert f"{run / 'test'} is only for the run's own data" in caplog.text
     assert scored("--constrained_decoding", "true", "--max_eval_sentences", len(rows)) == "test"
     assert (run / "README.md").read_bytes() == card and content(run / "test") == own
 

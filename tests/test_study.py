@@ -96,7 +96,9 @@ def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, 
 
 
 @pytest.mark.slow
-def test_what_failed_or_was_interrupted_goes_on_and_the_others_are_made(corpus, encoders, tmp_path, fails, caplog):
+def test_what_failed_or_was_interrupted_goes_on_and_the_others_are_made(
+    corpus, encoders, tmp_path, fails, caplog, request
+):
     caplog.set_level("INFO", "ner")
     settings = {"wrong": {"optim": "none"}, "right": {}}
     file = write(tmp_path / "s.yaml", common=QUICK | {"max_steps": 2}, settings=settings)
@@ -106,7 +108,9 @@ def test_what_failed_or_was_interrupted_goes_on_and_the_others_are_made(corpus, 
     assert "wrong-1: train.py failed: error: --optim: invalid choice: 'none'" in caplog.text
     assert (tmp_path / "runs" / "records" / "right-1" / "test" / "metrics.json").is_file()
     write(file, common=QUICK | {"max_steps": 2}, settings=settings | {"wrong": {}})
+    made = request.getfixturevalue("scripts")  # in this process, which saves the imports of two
     study.main(["run", *map(str, (file, *where))])
+    assert [name for _, name in made] == ["wrong-1", "wrong-1"]
     assert (tmp_path / "runs" / "records" / "wrong-1" / "test" / "metrics.json").is_file()
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,11 +14,21 @@ from typing import Any, TextIO
 from ner.errors import InputError
 from ner.files import whole_file
 from ner.tagging.html_marks import Show
-from ner.tagging.tagger import Entity
 from ner.tagging.text_rows import Row
 
 log = logging.getLogger("ner")
 Record = dict[str, Any]  # a line of tagged text: `text`, `entities`, and the other columns of a table's row
+
+
+@dataclass(frozen=True)
+class Entity:
+    """An entity of a text, at its half-open range of characters, with the probability that it is right."""
+
+    type: str
+    text: str
+    start: int
+    end: int
+    score: float
 
 
 def output(path: str | None, kept: Path | None = None) -> AbstractContextManager[TextIO]:

@@ -22,6 +22,7 @@ from ner.runs.files import ONNX
 from ner.scoring.calibration import Calibration
 from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities
 from ner.tagging.onnx_export import onnx_logits
+from ner.tagging.output import Entity
 from ner.tagging.prediction import Batching, Logits, batching_for, torch_logits, word_logits
 from ner.word_splitter import word_offsets
 
@@ -49,17 +50,6 @@ class Tagged:
     best_ids: np.ndarray
     entities: Spans
     probabilities: np.ndarray
-
-
-@dataclass(frozen=True)
-class Entity:
-    """An entity of a text, at its half-open range of characters, with the probability that it is right."""
-
-    type: str
-    text: str
-    start: int
-    end: int
-    score: float
 
 
 @dataclass(frozen=True, kw_only=True)

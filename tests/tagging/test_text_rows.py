@@ -20,7 +20,8 @@ from trained_runs import CPU, barely_trained
 
 import inference
 from ner.errors import InputError
-from ner.tagging.tagger import Entity, Tagger
+from ner.tagging.output import Entity
+from ner.tagging.tagger import Tagger
 from ner.tagging.text_rows import input_rows, row_count
 
 # Copies lines as `inference.py` tags them, without the seconds that loading a model takes.
