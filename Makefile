@@ -44,7 +44,7 @@ format: .venv/test-installed  ## format the code and sort its imports
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-pictures: .venv/test-installed  ## draw the pictures of the README again; needs the two runs of RUNS, and chromium
+pictures: .venv/test-installed  ## draw the report's picture and the bar charts again; needs the runs of RUNS, and chromium
 	$(BIN)/python data.py --dataset sample
 	cp runs/data/sample/default-dataset.png runs/data/sample/default-dataset-dark.png readmefiles
 	$(BIN)/python -m benchmarks.pictures $(RUNS)

@@ -15,14 +15,11 @@ import tempfile
 import time
 from typing import Any
 
-from transformers import TrainerCallback, set_seed
+from transformers import TrainerCallback
 
-from arguments import parse
-from data import training_data
-from ner.encoder.precision import keep_freed_memory
+from benchmarks import ours
 from ner.training import trainer
 from ner.training.speed import fast_dropout
-from train import load_model, model_inputs
 
 WARM_UP = 5  # updates that are not counted
 
@@ -44,27 +41,15 @@ def measure(rows: str, options: argparse.Namespace, folder: str) -> dict[str, fl
     """Seconds of an update (the median) and GB of memory at the peak, in this process."""
     if rows == "all":
         trainer.train_used_rows = lambda *unused: None
-    given = (
-        "--dataset", options.dataset, "--model_checkpoint", options.model_checkpoint, "--output_dir", folder,
-        "--max_steps", options.updates,
-        "--per_device_train_batch_size", options.batch_size, "--use_cpu", "true", "--disable_tqdm", "true",
-        "--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false",
-        "--logging_strategy", "no",
-    )  # fmt: skip
-    arguments = parse([str(word) for word in given], "")
-    keep_freed_memory()
-    set_seed(0)
-    data = training_data(arguments.data)
-    model, tokenizer = load_model(arguments, data, None)
-    inputs = model_inputs(data, model, tokenizer)
     timer = Timer()
-    training = trainer.build_trainer(arguments.training, model, tokenizer, inputs, lambda prediction: {}, [timer])
-    with fast_dropout(model):
+    training = ours.trainer(options.dataset, options.model_checkpoint, folder, options.updates, options.batch_size)
+    training.add_callback(timer)
+    with fast_dropout(training.model):
         training.train()
     return {
         "seconds": statistics.median(timer.seconds[WARM_UP:]),
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
-        "rows": len(model.get_input_embeddings().weight),
+        "rows": len(training.model.get_input_embeddings().weight),
         "loss": training.state.log_history[-1]["train_loss"],
     }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import transformers
 
 from benchmarks.detokeniser import joined
-from benchmarks.raw_text import Spans, f1, spans
+from benchmarks.raw_text import f1, spans, tagged
 from ner.files import write_json
 from ner.labels import classes_of
 from ner.scoring.error_analysis import entities_of
@@ -59,11 +59,6 @@ def scores_of(run: Path, split: str) -> dict[str, float]:
     }
     scores = {way: f1([gold[i] for i in alike], found) for way, found in ways.items()}
     return scores | {"sentences": len(alike), "of": len(texts)}
-
-
-def tagged(tagger: Tagger, texts: list[str]) -> list[Spans]:
-    """The entities that `inference.py` finds in each text."""
-    return [{(e.start, e.end, e.type) for e in found} for found in tagger.tag(texts)]
 
 
 def words_of_pipeline(tokenizer: transformers.PreTrainedTokenizerFast, text: str) -> list[tuple[int, int]]:

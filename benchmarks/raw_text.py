@@ -7,17 +7,15 @@ and as people write them.
 """
 
 import argparse
-import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-import inference
 from benchmarks.detokeniser import joined, written
 from ner.report.run_reader import read_run
 from ner.scoring.error_analysis import entities_of
 from ner.scoring.scores import precision_recall_f1
+from ner.tagging.tagger import Tagger
 from ner.word_splitter import word_offsets
 
 Spans = set[tuple[int, int, str]]  # first character, the one after the last, class
@@ -35,21 +33,16 @@ def f1(gold: list[Spans], predicted: list[Spans]) -> float:
     return 100 * float(precision_recall_f1(counts)[2])
 
 
-def tagged(run: Path, texts: list[str]) -> list[Spans]:
+def tagged(tagger: Tagger, texts: list[str]) -> list[Spans]:
     """The entities that `inference.py` finds in each text."""
-    with tempfile.TemporaryDirectory() as temporary:
-        source, destination = Path(temporary) / "text", Path(temporary) / "tagged"
-        source.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
-        inference.main(["--checkpoint", str(run), "--input_file", str(source), "--output_file", str(destination)])
-        lines = [json.loads(line) for line in destination.open(encoding="utf-8")]
-    return [{(e["start"], e["end"], e["type"]) for e in line["entities"]} for line in lines]
+    return [{(e.start, e.end, e.type) for e in found} for found in tagger.tag(texts)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     folder = parser.parse_args().run
-    run = read_run(folder, "run")
+    run, tagger = read_run(folder, "run"), Tagger.load(folder)
     gold, predicted = entities_of(run.gold, run.classes), entities_of(run.predicted, run.classes)
     sentences = {
         "tokens joined by spaces": [joined(tokens) for tokens in run.tokens],
@@ -59,7 +52,7 @@ def main() -> None:
         gold_spans = [spans(offsets, e) for (_, offsets), e in zip(rows, gold, strict=True)]
         token_spans = [spans(offsets, e) for (_, offsets), e in zip(rows, predicted, strict=True)]
         from_tokens = f1(gold_spans, token_spans)
-        from_text = f1(gold_spans, tagged(folder, [text for text, _ in rows]))
+        from_text = f1(gold_spans, tagged(tagger, [text for text, _ in rows]))
         total = sum(map(len, run.tokens))
         other = sum(len(set(offsets) - set(word_offsets(text))) for text, offsets in rows)
         print(

@@ -24,7 +24,6 @@ import torch
 from arguments import parse
 from benchmarks import ours
 from benchmarks.corpus import LANGUAGES
-from ner.corpus.audit import entity_surfaces
 from ner.runs.environment import cpu_name
 
 ROOT = Path(__file__).parent.parent
@@ -47,18 +46,7 @@ def first_update(dataset: Path, encoder: str) -> float:
     return time.time() - float(os.environ["STARTED"])
 
 
-def training_surfaces(dataset: Path, encoder: str) -> float:
-    """Seconds to list the surfaces of the training entities, which `train.py` writes into a run."""
-    options = ("--dataset", str(dataset), "--languages", *LANGUAGES, "--masked_training", "true", "--upsample", "true")
-    data = ours.training_data(parse([*options, *ours.COMMON], "").data)
-    start = time.perf_counter()
-    assert {(surface, class_) for _, surface, class_ in entity_surfaces(data.train)}
-    return time.perf_counter() - start
-
-
-PARTS: dict[str, Callable[[Path, str], float]] = {
-    "preparation": prepare, "first update": first_update, "surfaces of the entities": training_surfaces,
-}  # fmt: skip
+PARTS: dict[str, Callable[[Path, str], float]] = {"preparation": prepare, "first update": first_update}
 
 
 def main() -> None:

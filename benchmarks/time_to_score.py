@@ -1,7 +1,7 @@
 """How long does a training take to reach a score? F1 against seconds, from the records of studies/time_to_score.yaml.
 
     python study.py run studies/time_to_score.yaml --datasets FOLDER ... --records RECORDS
-    python -m benchmarks.time_to_score RECORDS [--picture readmefiles/time.svg]
+    python -m benchmarks.time_to_score RECORDS --datasets FOLDER ... [--picture readmefiles/time.svg]
 
 Prints a table for each corpus: the seconds and the F1 of each recipe after some epochs, means over seeds, and how many
 times as fast that is as the longest plain training. The plain recipe has the better of two rates. `≥` marks an F1 that
@@ -39,10 +39,11 @@ class Point(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path)
+    parser.add_argument("--datasets", nargs="+", metavar="DATA", help="those of the runs, if not the study's")
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
-    study = read_study(STUDY)
-    corpora = {group: lines_of(study, group, options.records) for group in study.groups}
+    study = read_study(STUDY, options.datasets)
+    corpora = {group: lines for group in study.groups if (lines := lines_of(study, group, options.records))}
     for corpus, lines in corpora.items():
         best = {score: max(point.f1[score] for point in lines["plain"]) for score in SCORES}
         whole = max(point.seconds for point in lines["plain"])
@@ -58,7 +59,7 @@ def main() -> None:
 
 
 def lines_of(study: Study, group: str, records: Path) -> dict[str, list[Point]]:
-    """The points of each recipe in a corpus, from few epochs to many."""
+    """The points of each recipe in a corpus, from few epochs to many; empty without the plain recipe's."""
     lines: dict[str, list[Point]] = defaultdict(list)
     for setting in study.comparisons["report"]:
         folders = [records / run.name for run in study.runs_of(group, setting)]
@@ -69,6 +70,8 @@ def lines_of(study: Study, group: str, records: Path) -> dict[str, list[Point]]:
             f1 = {score: 100 * statistics.mean(each[score] for each in overall) for score in SCORES}
             lines[setting.rpartition("_")[0]].append(Point(setting, len(folders), statistics.mean(seconds), f1))
     rates = [name for name in lines if name.startswith("plain")]
+    if not rates:
+        return {}
     better = max(rates, key=lambda name: lines[name][-1].f1["f1"])
     return {"plain": lines[better]} | {name: line for name, line in lines.items() if name not in rates}
 

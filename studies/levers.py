@@ -14,17 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 from transformers import PreTrainedModel, TrainerCallback
 
 import train
 from ner.encoder.encoding import IGNORED, Encoded
-from ner.encoder.precision import asked_precision
 from ner.errors import run_script
 from ner.labels import ranges
-from ner.tagging.prediction import word_logits
-from ner.tagging.tagger import Tagger
-from ner.training.losses import per_word
 from ner.training.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
 from studies.soup import Soup
@@ -41,7 +36,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--repeat", choices=("sCR", "nsCRD"), help="repeat sentences by the entities they have")
     parser.add_argument("--loss", choices=LOSSES, help="another loss than cross-entropy")
     parser.add_argument("--strength", type=float, default=1, help="the parameter of the loss")
-    parser.add_argument("--teachers", nargs="+", help="learn the mean distribution of these runs instead of the labels")
     levers, others = parser.parse_known_args(argv)
     train.main(others, partial(with_levers, levers))
 
@@ -61,8 +55,6 @@ def with_levers(
         trainer.compute_loss_func = LOSSES[levers.loss](
             np.bincount(training.labels[training.labels != IGNORED], minlength=model.config.num_labels), levers.strength
         )
-    if levers.teachers:
-        trainer.compute_loss_func = Distillation(model, training, teachers_scores(levers.teachers, options, training))
     if levers.layer_decay != 1:
         trainer.optimizer = optimizer(trainer, levers.layer_decay)
     if levers.cycles > 1:
@@ -110,46 +102,6 @@ class AveragedWeights(TrainerCallback):
         if state.global_step == state.max_steps:
             for name, weights in model.named_parameters():
                 weights.copy_(self.sums[name])
-
-
-def teachers_scores(runs: list[str], options: Any, inputs: Encoded) -> torch.Tensor:
-    """The mean of the runs' log-probabilities for the words of `inputs`, as probabilities; float32 [word, label]."""
-    sums = torch.zeros(1)
-    for run in runs:
-        tagger = Tagger.load(run, device=options.device, precision=asked_precision(options))
-        count = len(tagger.checkpoint_labels)
-        logits = word_logits(tagger.logits, count, tagger.tokenizer, inputs, tagger.batching, False)
-        sums = sums + functional.log_softmax(torch.from_numpy(logits), dim=1)
-    return functional.softmax(sums / len(runs), dim=1)
-
-
-class Distillation:
-    """Cross-entropy with the distributions of teachers (Hinton et al. 2015) for the words of each row."""
-
-    def __init__(self, model: PreTrainedModel, inputs: Encoded, targets: torch.Tensor) -> None:
-        rows = np.split(inputs.input_ids, np.cumsum(inputs.lengths)[:-1])
-        counts = np.add.reduceat(inputs.labels != IGNORED, np.cumsum(inputs.lengths) - inputs.lengths)
-        self.targets = dict(zip((row.astype(np.int64).tobytes() for row in rows),
-                                targets.split(counts.tolist()), strict=True))  # fmt: skip
-        self.model = model
-        model.register_forward_pre_hook(self.remember, with_kwargs=True)
-
-    def remember(self, model: PreTrainedModel, positional: Any, named: dict[str, torch.Tensor]) -> None:
-        self.rows = [ids[mask.bool()] for ids, mask in zip(named["input_ids"], named["attention_mask"], strict=True)]
-
-    def __call__(
-        self,
-        outputs: dict[str, torch.Tensor],
-        labels: torch.Tensor,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> torch.Tensor:
-        words = labels != IGNORED
-        if self.model.training:
-            targets = torch.cat([self.targets[row.numpy().tobytes()] for row in self.rows])
-        else:
-            targets = labels[words]
-        total = functional.cross_entropy(outputs["logits"][words].float(), targets, reduction="sum")
-        return per_word(total, labels, num_items_in_batch)
 
 
 def with_labels_on_all(inputs: Encoded, special: list[int]) -> Encoded:

@@ -2,7 +2,7 @@
 
 Sentences with the same tokens form a cluster. Clusters are swapped and counted as a whole, because copies of a sentence
 are not independent evidence. `benchmarks/coverage.py` measures how often the intervals contain the true difference,
-`benchmarks/calibration.py` how often the tests call noise a difference.
+`benchmarks/significance.py` how often the tests call noise a difference.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """How often does the comparison call noise a difference? It should be about as often as its level says: 5 %.
 
-    python -m benchmarks.calibration RUN [--rounds 200] [--runs 6]
+    python -m benchmarks.significance RUN [--rounds 200] [--runs 6]
 
 Independent noise of the same rate is added to copies of a run's predictions, so no copy is better than another. The
 output is the share of rounds in which a report over --runs copies would show some difference from the first copy, in
