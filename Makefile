@@ -30,7 +30,7 @@ test: lint  ## lint, types and all tests; five minutes on two cores
 	@[ -f .venv/node_modules/axe-core/axe.min.js ] || \
 	  npm install --silent --no-save --no-package-lock --prefix .venv axe-core@$(AXE) || \
 	  echo "axe-core could not be installed: the test of the report's accessibility will be skipped"
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile --no-loadscope-reorder
 
 encoders: .venv/test-installed  ## test all encoders of docs/encoders.md, of which `make test` takes four
 	$(BIN)/python -m pytest -q -m "" tests/encoder tests/training/test_dropout.py

@@ -15,7 +15,7 @@ from loopback_hub import LoopbackHub
 
 # Before huggingface_hub is imported. No test asks a network: offline, but for those that ask the loopback server.
 HUB = LoopbackHub()
-os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1"}
+os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1", "CUDA_VISIBLE_DEVICES": ""}
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: models this small are slower with two
 
@@ -36,6 +36,15 @@ NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no process begins one when the other ends."""
+    items.sort(key=lambda item: item.path.stem not in ("test_processes", "test_encoders", "test_train", "test_browser"))
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,7 +73,31 @@ def launched(script: str, *words: object, how: str = "--multi_gpu") -> subproces
     launch = [sys.executable, "-m", "accelerate.commands.launch", *flags.split()]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [*launch, ROOT / script, *words]
-    return subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", env=environment)
+    return subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", env=environment, timeout=600)
+
+
+@pytest.fixture(scope="session")
+def in_two_processes(tmp_path_factory):
+    """Runs a script as `launched` does, without its imports for each."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, ROOT / "tests" / "process_server.py"]
+    server = subprocess.Popen(command, stdin=-1, stdout=-1, encoding="utf-8", env=environment)
+
+    def run(script: str, *words: object) -> subprocess.CompletedProcess:
+        folder = tmp_path_factory.mktemp("processes")
+        print(json.dumps([str(folder), script, *map(str, words)]), file=server.stdin, flush=True)
+        status = next(filter(None, json.loads(server.stdout.readline())), 0)
+        return subprocess.CompletedProcess(script, status, *((folder / name).read_text() for name in ("out", "err")))
+
+    yield run
+    server.stdin.close()
+    server.wait()
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pictures have tests of their own, and take most of a report's time."""
+    monkeypatch.setattr("ner.report.pictures.draw", lambda picture, title, path: [b"", b""])
 
 
 def write_jsonl(path: Path, rows: list[dict]) -> Path:

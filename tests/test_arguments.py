@@ -238,6 +238,15 @@ def test_what_is_recorded_parses_to_the_same_and_holds_no_secret(tmp_path):
     assert (b.training.adam_beta1, b.training.learning_rate) == (0.8, 3e-4)
 
 
+def test_local_names_are_recorded_from_the_root(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    found = recorded(parsed("--dataset", "data", "--model_checkpoint", "~/data"))
+    assert found["dataset"] == found["model_checkpoint"] == str(tmp_path / "data")
+    assert recorded(parsed("--dataset", "sample"))["dataset"] == "sample"
+
+
 def test_help_shows_each_option_once(capsys):
     with pytest.raises(SystemExit) as stop:
         parsed("--help")

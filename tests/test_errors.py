@@ -82,7 +82,7 @@ def test_output_that_the_disk_takes_a_part_of_is_no_success(unbuffered, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["train", "inference", "data", "report", "hub"])
+@pytest.mark.parametrize("script", ["train", "inference", "data", "report", "hub", "study"])
 def test_ctrl_c_while_a_script_imports_its_libraries_is_no_traceback(script, tmp_path):
     """Each library here is a file that presses Ctrl-C."""
     for name in ("torch", "accelerate", "numpy", "pyarrow", "huggingface_hub"):

@@ -151,10 +151,9 @@ def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders,
     monkeypatch.setattr(tagger, "word_logits", lambda *a: logits.append(prediction.word_logits(*a)) or logits[-1])
     train.main(["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder),
                 "--num_train_epochs", "4", "--learning_rate", "1e-2", "--max_length", "6", *CPU])  # fmt: skip
-    onnx_export.export(folder)
-    for run, more in ((folder, ()), (folder / "onnx", ()), (folder, ("--max_length", "64"))):
-        inference.main(["--checkpoint", str(run), "--split", "validation", *more, *CPU])
-    assert [np.allclose(logits[0], other, atol=1e-3) for other in logits[1:]] == [True, True, False]
+    for more in ((), ("--max_length", "64")):
+        inference.main(["--checkpoint", str(folder), "--split", "validation", *more, *CPU])
+    assert [np.allclose(logits[0], other, atol=1e-3) for other in logits[1:]] == [True, False]
     own = read_json(folder / "config.json")
     (folder / "config.json").write_text(json.dumps(own | {"score_calibration": {"slope": 3, "intercept": 3}}))
     train.main(["--dataset", str(corpus), "--model_checkpoint", str(folder), "--output_dir", str(tmp_path / "next"),
@@ -284,21 +283,13 @@ def test_the_precision_of_scores_is_recorded_and_can_be_overridden(run, tmp_path
         assert f"Computed in {precision}." in (copy / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_order_of_a_checkpoints_labels_does_not_matter(run, tmp_path):
-    shuffled = tmp_path / "shuffled"
-    shutil.copytree(run, shuffled)
-    config, weights = read_json(run / "config.json"), load_file(run / "model.safetensors")
-    order = list(range(11))
-    random.Random(4).shuffle(order)
-    config["id2label"] = {str(new): config["id2label"][str(old)] for new, old in enumerate(order)}
-    config["label2id"] = {label: int(i) for i, label in config["id2label"].items()}
-    for name in ("classifier.weight", "classifier.bias"):
-        weights[name] = weights[name][order].contiguous()
-    (shuffled / "config.json").write_text(json.dumps(config))
-    save_file(weights, shuffled / "model.safetensors", metadata={"format": "pt"})
-    inference.main(["--checkpoint", str(run), *CPU])
-    inference.main(["--checkpoint", str(shuffled), *CPU])
-    assert (shuffled / "test" / "predictions.jsonl").read_bytes() == (run / "test" / "predictions.jsonl").read_bytes()
+def test_a_checkpoint_of_the_hub_replaces_no_scores_of_a_run(tmp_path, monkeypatch):
+    (tmp_path / "tagger").mkdir()
+    args = dict.fromkeys(("dataset", "model_checkpoint", "masked_training", "output_dir"), "x")
+    (tmp_path / "tagger" / "args.yaml").write_text(json.dumps(args))
+    monkeypatch.setattr(inference, "checkpoint_of", lambda arguments: "someone/tagger")
+    with pytest.raises(InputError, match="holds a run, whose scores those of someone/tagger would replace"):
+        inference.main(["--output_dir", str(tmp_path)])
 
 
 def test_long_sentences_keep_every_gold_token(run, tmp_path):

@@ -17,12 +17,8 @@ ONE = ("--use_cpu", "true", "--bf16", "false")
 
 
 @pytest.fixture(scope="module")
-def run(corpus, encoders, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("processes") / "run"
-    options = ("--dataset", corpus, "--model_checkpoint", encoders["bert"], "--output_dir", folder, "--learning_rate",
-               "1e-2", "--num_train_epochs", 8, *ONE)  # fmt: skip
-    train.main(list(map(str, options)))
-    return folder
+def run(masked_run, tmp_path_factory) -> Path:
+    return shutil.copytree(masked_run, tmp_path_factory.mktemp("processes") / "run")
 
 
 FSDP = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_transformer_layer_cls_to_wrap"
@@ -59,22 +55,22 @@ def test_a_checkpoint_in_parts_is_refused_before_the_training(corpus, still, tmp
     assert f"{message} --fsdp_state_dict_type FULL_STATE_DICT" in done.stderr
 
 
-def test_two_processes_with_half_batches_repeat_a_run_of_one(corpus, still, tmp_path):
+def test_two_processes_with_half_batches_repeat_a_run_of_one(corpus, still, tmp_path, in_two_processes):
     """Every batch of two epochs, the last ones too, which do not divide evenly, with steps of accumulation."""
     more = ("--num_train_epochs", 2, "--max_train_sentences", 117, "--optim", "sgd", "--learning_rate", "1",
             "--gradient_accumulation_steps", 3, "--load_best_model_at_end", "false")  # fmt: skip
     one, two = tmp_path / "one", tmp_path / "two"
     train.main(argv(corpus, still, one, *more, "--per_device_train_batch_size", 4))
-    done = launched("train.py", *argv(corpus, still, two, *more, "--per_device_train_batch_size", 2))
+    done = in_two_processes("train.py", *argv(corpus, still, two, *more, "--per_device_train_batch_size", 2))
     assert done.returncode == 0, done.stderr[-3000:]
     assert [read_json(run / "environment.json")["update_steps"] for run in (one, two)] == [2 * -(-117 // 12)] * 2
     assert differ_by(one, two) < 1e-5
 
 
-def test_two_processes_score_as_one(run, tmp_path):
+def test_two_processes_score_as_one(run, tmp_path, in_two_processes):
     other = shutil.copytree(run, tmp_path / "run")
     inference.main(["--checkpoint", str(run), *ONE])
-    done = launched("inference.py", "--checkpoint", other, *ONE)
+    done = in_two_processes("inference.py", "--checkpoint", other, *ONE)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("overall") == 1
     first, second = run / "test", other / "test"
@@ -89,13 +85,13 @@ def test_two_processes_score_as_one(run, tmp_path):
     assert confidence[0]["entities"] == confidence[1]["entities"]
 
 
-def test_two_processes_tag_as_one_and_write_one_ordered_result(run, tmp_path):
+def test_two_processes_tag_as_one_and_write_one_ordered_result(run, tmp_path, in_two_processes):
     lines = [f"a storm hit Bergen {'and Ada Moss left ' * (i % 7)}{i}." if i % 5 else "" for i in range(5_000)]
     source = tmp_path / "lines.txt"
     source.write_text("\n".join(lines) + "\n", encoding="utf-8")
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
     inference.main(["--checkpoint", str(run), "--input_file", str(source), "--output_file", str(one), *ONE])
-    done = launched("inference.py", "--checkpoint", run, "--input_file", source, "--output_file", two, *ONE)
+    done = in_two_processes("inference.py", "--checkpoint", run, "--input_file", source, "--output_file", two, *ONE)
     assert done.returncode == 0, done.stderr[-3000:]
     first, second = ([json.loads(line) for line in p.read_text(encoding="utf-8").splitlines()] for p in (one, two))
     assert [tagged["text"] for tagged in second] == lines

@@ -18,7 +18,7 @@ from metrics import ner_metric
 from ner.report import page
 from ner.scoring.significance import holm
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 
 def page_data(folder: Path) -> dict:

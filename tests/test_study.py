@@ -6,6 +6,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -95,23 +96,43 @@ def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, 
     )
 
 
+# What a study calls in place of train.py and inference.py: it leaves what they leave, and fails once if told so.
+PROGRAM = """
+import sys
+from pathlib import Path
+options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+run = Path(options["--output_dir"])
+for place in ("test", "checkpoint-8"):
+    (run / place).mkdir(parents=True, exist_ok=True)
+with open(run / "words", "a") as file:
+    print(*sys.argv[1:], file=file)
+(run / "args.yaml").write_text("{dataset: a, model_checkpoint: b, masked_training: false, output_dir: c}")
+(run / "checkpoint-8" / "trainer_state.json").write_text("{}")
+if "--fails" in options and "--resume_from_checkpoint" not in options:
+    sys.exit("error: it failed")
+(run / "model.safetensors").write_text("weights")
+(run / "environment.json").write_text('{"update_steps": 9}')
+(run / "test" / "metrics.json").write_text('{"overall": {"f1": 0.5}, "per_class": {}}')
+(run / "manifest.json").write_text("{}")
+"""
+
+
 @pytest.mark.slow
-def test_what_failed_or_was_interrupted_goes_on_and_the_others_are_made(
-    corpus, encoders, tmp_path, fails, caplog, request
-):
+def test_what_failed_goes_on_from_its_checkpoint_and_the_others_are_made(tmp_path, fails, caplog):
     caplog.set_level("INFO", "ner")
-    settings = {"wrong": {"optim": "none"}, "right": {}}
-    file = write(tmp_path / "s.yaml", common=QUICK | {"max_steps": 2}, settings=settings)
-    where = ["--datasets", corpus, "--encoders", encoders["bert"], "--output_dir", tmp_path / "runs"]
-    message = fails(study.main, "run", file, *where, "--jobs", "2")
-    assert "1 of 2 runs failed: wrong-1; give the command again" in message
-    assert "wrong-1: train.py failed: error: --optim: invalid choice: 'none'" in caplog.text
-    assert (tmp_path / "runs" / "records" / "right-1" / "test" / "metrics.json").is_file()
-    write(file, common=QUICK | {"max_steps": 2}, settings=settings | {"wrong": {}})
-    made = request.getfixturevalue("scripts")  # in this process, which saves the imports of two
-    study.main(["run", *map(str, (file, *where))])
-    assert [name for _, name in made] == ["wrong-1", "wrong-1"]
-    assert (tmp_path / "runs" / "records" / "wrong-1" / "test" / "metrics.json").is_file()
+    program, runs = tmp_path / "program.py", tmp_path / "runs"
+    program.write_text(PROGRAM)
+    file = write(tmp_path / "s.yaml", program=str(program), settings={"wrong": {"fails": "once"}, "right": {}})
+    command = ["run", str(file), "--output_dir", str(runs), "--jobs", "2"]
+    assert "1 of 2 runs failed: wrong-1; give the command again" in fails(study.main, *command)
+    assert f"wrong-1: {program} failed: error: it failed; see {runs / 'wrong-1.log'}" in caplog.text
+    assert [path.name for path in (runs / "records").iterdir()] == ["right-1"]
+    assert not list((runs / "right-1").glob("*.safetensors")) and not (runs / "right-1" / "checkpoint-8").exists()
+    study.main([*command, "--keep_checkpoints"])
+    first, second = (runs / "wrong-1" / "words").read_text().splitlines()
+    assert second == f"{first} --resume_from_checkpoint true"
+    assert len((runs / "right-1" / "words").read_text().splitlines()) == 1
+    assert (runs / "wrong-1" / "model.safetensors").exists() and (runs / "records" / "wrong-1").is_dir()
 
 
 @pytest.mark.slow
@@ -135,6 +156,7 @@ def test_ray_makes_the_runs_on_the_workers_of_a_cluster(corpus, encoders, tmp_pa
     assert records == ["a-1", "b-1"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_ends_its_scripts_and_starts_no_others(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(f"import os, time; open({str(tmp_path)!r} + f'/{{os.getpid()}}.pid', 'w'); time.sleep(600)")
@@ -143,6 +165,7 @@ def test_an_interrupted_study_ends_its_scripts_and_starts_no_others(tmp_path):
     process = subprocess.Popen(list(map(str, command)), cwd=ROOT, stderr=subprocess.DEVNULL)
     while not (pids := list(tmp_path.glob("*.pid"))):
         assert process.poll() is None
+        time.sleep(0.05)
     process.terminate()
     assert process.wait() == 143
     assert list(tmp_path.glob("*.pid")) == pids and not Path(f"/proc/{pids[0].stem}").exists()
@@ -315,6 +338,7 @@ def test_a_study_without_data_sets_leaves_those_of_the_config_file(tmp_path):
     assert run.words == ["c.yaml", "--seed", "1"]
 
 
+@pytest.mark.slow
 def test_a_plan_needs_no_torch():
     code = "import study, sys; study.main(['plan', 'studies/sample.yaml']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -101,9 +101,11 @@ def locked(run: Path) -> Iterator[None]:
     with lock:
         for path in run.rglob(UNFINISHED):  # what a killed training was writing
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        yield
-        if is_finished(run):  # it needs no lock: nobody can train there again
-            (run / LOCK).unlink()
+        try:
+            yield
+        finally:
+            if is_finished(run):  # it needs no lock: nobody can train there again
+                (run / LOCK).unlink()
 
 
 def in_first_process(action: Callable[[], object]) -> None:

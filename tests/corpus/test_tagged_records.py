@@ -203,6 +203,7 @@ def test_other_repositories_of_the_hub_are_refused(hub, files, message, request)
 
 
 def test_only_a_hub_id_imports_datasets():
-    code = "import data, sys; data.training_data(data.DataArguments('sample')); print('datasets' in sys.modules)"
+    code = "import sys; from ner.corpus.readers import read_raw; from ner.corpus.sources import Source\n"
+    code += "read_raw(Source('sample'), 'train'); print('datasets' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -136,6 +136,14 @@ def test_a_classifier_is_kept_for_the_same_labels_in_any_order(classes, kept, ma
     assert torch.equal(model.get_parameter(name), old[name])
 
 
+def test_an_encoder_of_half_precision_is_trained_in_float32(encoders, tmp_path):
+    folder = changed(encoders["bert"], tmp_path / "half", "config.json", dtype="bfloat16")
+    halves = {name: values.bfloat16() for name, values in weights(folder).items()}
+    save_file(halves, folder / "model.safetensors", metadata={"format": "pt"})
+    model, _ = load_for_training(str(folder), label_names(["PER"]), False)
+    assert {values.dtype for values in model.parameters()} == {torch.float32}
+
+
 def test_a_classifier_whose_labels_mean_something_else_is_not_kept(masked_run, tmp_path, caplog):
     caplog.set_level("INFO", "ner")
     labels = {str(i): f"LABEL_{i}" for i in range(11)}

@@ -149,6 +149,16 @@ def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind,
     assert (result.input_ids[np.cumsum(result.lengths) - 1] == tokenizer.sep_token_id).all()
 
 
+def test_blocks_of_sentences_give_the_same_inputs(encoders, monkeypatch):
+    _, tokenizer = checkpoints.load_for_training(str(encoders["roberta"]), ["O"], False)
+    sentences = random_sentences(random.Random(6), 60, WORDS + HARD, 20)
+    whole, _ = encoded(sentences, tokenizer, 8)
+    monkeypatch.setattr(encoding, "SENTENCES", 7)
+    parts, _ = encoded(sentences, tokenizer, 8)
+    for name in ("input_ids", "labels", "lengths"):
+        assert np.array_equal(getattr(parts, name), getattr(whole, name))
+
+
 def test_without_special_tokens_an_empty_sentence_has_no_window(encoders):
     _, tokenizer = checkpoints.load_for_training(str(encoders["roberta"]), ["O"], False)
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
@@ -179,7 +189,7 @@ def test_a_word_is_scored_in_the_window_with_most_context():
             assert context(window) == max(context(k) for k in range(len(first)))
 
 
-def test_one_endless_line_takes_linear_time():
+def test_one_endless_line_has_few_windows():
     bounds = np.arange(400_001)
     first, last, scored = sentence_windows(bounds, 0, 400_000, 100)
     assert scored.sum() == 400_000 and len(first) < 9_000 and last[-1] == 400_000

@@ -1,7 +1,7 @@
 """The precision that the hardware suits, and how its memory is used."""
 
+import ctypes
 import platform
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,17 +91,6 @@ def test_the_models_that_fail_in_bfloat16_still_do(kind):
         model.bfloat16()(input_ids=ids)
 
 
-def test_no_clock_is_asked(monkeypatch):
-    def asked(*_: object) -> float:
-        raise AssertionError("a clock was asked")
-
-    monkeypatch.setattr(precision_module.log, "disabled", True)  # a line of the log has its time
-    for name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
-        monkeypatch.setattr(time, name, asked)
-        monkeypatch.setattr(time, f"{name}_ns", asked)
-    assert len({chosen() for _ in range(20)}) == 1
-
-
 @pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])
 def test_a_gpu_is_asked_for_its_compute_capability(major, has, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -116,7 +105,8 @@ def test_torch_names_what_a_cpu_has_as_the_system_does():
         pytest.skip("no /proc/cpuinfo of an x86-64 CPU")
     flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split()
     for name in ("amx_bf16", "avx512_bf16", "avx512_fp16"):
-        assert torch.cpu.get_capabilities()[name] == (name in flags)  # a KeyError: torch has renamed it
+        has = torch.cpu.get_capabilities()[name]  # a KeyError: torch has renamed it
+        assert has or name not in flags  # an older kernel does not list all
     assert not precision_module.multiplies_bfloat16(torch.device("mps"))
 
 
@@ -135,6 +125,17 @@ def test_a_cpu_is_asked_for_its_instructions(has, fast, monkeypatch):
     assert precision_module.multiplies_bfloat16(CPU) is fast
 
 
-def test_freed_memory_may_be_kept_at_any_time():
+class MallocInfo(ctypes.Structure):
+    _fields_ = [(n, ctypes.c_size_t) for n in ("arena", "ordblks", "smblks", "hblks", *(f"x{i}" for i in range(6)))]
+
+
+def test_freed_memory_is_kept():
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallinfo2"):
+        pytest.skip("needs glibc 2.33")
+    libc.mallinfo2.restype, libc.malloc.restype, libc.free.argtypes = MallocInfo, ctypes.c_void_p, [ctypes.c_void_p]
     precision_module.keep_freed_memory()
-    assert torch.zeros(10_000_000).sum() == 0
+    before = libc.mallinfo2().hblks
+    block = libc.malloc(2**25)
+    assert libc.mallinfo2().hblks == before  # not a block of its own, which would go back to the system
+    libc.free(block)

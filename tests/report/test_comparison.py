@@ -8,6 +8,8 @@ from scored_runs import CLASSES, report_of, sentences, with_noise, without, writ
 import report
 from ner.scoring.significance import holm
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NUMBERS = ("difference", "low", "high", "p")
 
 

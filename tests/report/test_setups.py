@@ -4,7 +4,10 @@ import json
 import random
 from pathlib import Path
 
+import pytest
 from scored_runs import CLASSES, report_of, sentences, with_noise, without, write_run
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 ENVIRONMENT = {
     "python": "3.11.7", "packages": {"torch": "2.13.0", "numpy": "2.4.6"}, "threads": 1, "accelerators": [],

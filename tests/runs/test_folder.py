@@ -1,6 +1,5 @@
 """Where a training may write: a new folder, or an unfinished run; and only one training at a time."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -9,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, launched
+from conftest import ROOT
 from trained_runs import argv, content
 
 import train
 from ner.errors import InputError
 from ner.runs.folder import LOCK, locked, require_trainable
+from ner.training.trainer import build_trainer
 
 ARGS = {"dataset": "sample", "model_checkpoint": "encoder", "masked_training": False, "output_dir": "run"}
 
@@ -98,19 +98,19 @@ def test_a_finished_run_is_never_changed_by_training(upsampled_run, corpus, enco
 
 
 @pytest.mark.slow
-def test_two_trainings_that_start_together_make_one_run(corpus, encoders, tmp_path):
-    command = [sys.executable, ROOT / "train.py", *argv(corpus, encoders["bert"], tmp_path / "new" / "run")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    both = [subprocess.Popen(command, stdout=-1, stderr=-1, encoding="utf-8", env=environment) for _ in range(2)]
-    ended = [(process.communicate(), process.returncode) for process in both]
-    (_, won), ((out, err), lost) = sorted(ended, key=lambda end: end[1])
-    assert (won, lost) == (0, 2) and out == ""
-    assert "another training" in err or "holds a" in err  # the second came while the first trained, or just after
-    assert "Traceback" not in err and (tmp_path / "new" / "run" / "README.md").is_file()
+def test_a_run_that_was_finished_meanwhile_is_not_changed(corpus, encoders, tmp_path):
+    def slow(*parts, **named):
+        write(tmp_path / "run", "args.yaml", "manifest.json")
+        return build_trainer(*parts, **named)
+
+    with pytest.raises(InputError, match="holds a finished run"):
+        train.main(argv(corpus, encoders["bert"], tmp_path / "run"), slow)
+    assert yaml.safe_load((tmp_path / "run" / "args.yaml").read_text()) == ARGS
+    assert not (tmp_path / "run" / LOCK).exists()
 
 
 @pytest.mark.slow
-def test_of_several_processes_all_learn_of_a_refusal(corpus, encoders, tmp_path):
+def test_of_several_processes_all_learn_of_a_refusal(corpus, encoders, tmp_path, in_two_processes):
     with locked(tmp_path / "run"):
-        done = launched("train.py", *argv(corpus, encoders["bert"], tmp_path / "run"))
+        done = in_two_processes("train.py", *argv(corpus, encoders["bert"], tmp_path / "run"))
     assert done.returncode != 0 and done.stderr.count("error: ") == 1 and "another training" in done.stderr

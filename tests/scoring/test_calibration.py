@@ -79,8 +79,10 @@ def test_the_interval_contains_the_error_of_other_sentences():
         sentence = np.repeat(np.arange(200), 5)
         right = np.repeat(rng.random(200) < 0.75, 5)
         low, high = calibration_error_interval(np.full(1000, 0.9), right, sentence)
-        inside += low <= truth <= high
+        inside += 0 < low <= truth <= high
     assert inside >= 32
+    low, _ = calibration_error_interval(np.full(60, 0.9), np.ones(60, dtype=bool), np.repeat(np.arange(3), 20))
+    assert low == 0  # three sentences that are right as a whole show nothing
 
 
 @pytest.mark.parametrize(("error", "entities"), [(0.0, 15), (0.0, 60), (0.04, 60), (0.09, 660)])

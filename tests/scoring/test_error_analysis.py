@@ -46,6 +46,10 @@ def test_a_gold_entity_is_in_one_error_only():
         ("both", (1, 3, "LOC"), (0, 3, "PER")),
         ("missed", (0, 1, "PER"), None),
     ]
+    assert errors([(0, 1, "LOC"), (1, 2, "PER")], [(0, 2, "PER")]) == [
+        ("boundary", (1, 2, "PER"), (0, 2, "PER")),  # of equal overlaps, that of the same class
+        ("missed", (0, 1, "LOC"), None),
+    ]
 
 
 def test_all_tables_count_the_same_entities():

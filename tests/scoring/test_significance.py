@@ -3,7 +3,15 @@ import pytest
 from scipy import stats
 
 from ner.scoring.scores import f1_scores
-from ner.scoring.significance import SeedComparison, differences, holm, seed_comparison, seed_scores, swapped_sums
+from ner.scoring.significance import (
+    SeedComparison,
+    differences,
+    holm,
+    one_disagreement,
+    seed_comparison,
+    seed_scores,
+    swapped_sums,
+)
 
 
 def test_a_run_and_its_copy_do_not_differ():
@@ -78,6 +86,30 @@ def test_where_seeds_are_alike_the_interval_is_that_of_the_sentences():
     of_seeds = seed_comparison([run] * 3, [other] * 3).differences()[0]
     of_runs = differences(run, other, rounds=10)[0]
     assert (of_seeds.low, of_seeds.high) == pytest.approx((of_runs.low, of_runs.high), rel=1e-3)
+
+
+def test_seeds_vary_at_least_as_their_sentences_do():
+    misses = np.arange(500) // 50  # each seed misses other sentences, and all have the same F1
+    hits = [misses != k for k in range(10)]
+    runs = [np.stack([h, 0 * h, ~h], axis=1)[:, None, :].astype(float) for h in hits]
+    compared = seed_comparison(runs[:5], runs[5:])
+    assert (compared.seeds == compared.least).all() and (compared.seeds > 0).all()
+
+
+def test_what_seeds_and_sentences_share_counts_once():
+    rng = np.random.default_rng(9)
+    compared = [seed_comparison(seeds(rng, 5, 0), seeds(rng, 5, 0)) for _ in range(100)]
+    expected = np.sqrt(np.mean([each.variance(each.seeds)[0][0] for each in compared]))
+    assert expected == pytest.approx(np.std([each.observed[0] for each in compared]), rel=0.25)
+
+
+def test_one_disagreement_is_a_missed_entity_that_is_found():
+    counts = np.array([[60, 10, 12], [30, 4, 9]])
+    for k in (0, 1):
+        better = counts.copy()
+        better[k] += (1, 0, -1)
+        change = (f1_scores(better) - f1_scores(counts))[[0, 2 + k]]
+        assert np.sqrt(one_disagreement(counts[None]))[[0, 2 + k]] == pytest.approx(change, rel=0.02)
 
 
 def test_with_one_seed_nothing_is_known_of_other_seeds():

@@ -15,7 +15,7 @@ import inference
 from ner.encoder import checkpoints
 from ner.encoder.encoding import window_size
 from ner.runs.files import BASELINE, ONNX_FOLDERS
-from ner.runs.manifest import write_manifest
+from ner.runs.manifest import require_intact, write_manifest
 from ner.runs.model_card import model_card
 from ner.scoring.intervals import scores_with_intervals
 from ner.tagging import onnx_export
@@ -204,11 +204,8 @@ def test_an_export_that_was_ended_anywhere_leaves_nothing_that_the_next_one_does
         (copy / ".onnx-unfinished").mkdir()  # killed after all was in its place
 
 
-def test_exports_are_pushed_without_the_data(exported_run, online):
-    hub.main(["push", str(exported_run), "--repo_id", "someone/exported"])
-    files = online.repos["models", "someone/exported"]
-    names = ("args.yaml", "config.json", "model.onnx", "test/metrics.json", "tokenizer.json", "tokenizer_config.json")
-    for folder in ONNX_FOLDERS:
-        found = sorted(name for name in files if name.startswith(f"{folder}/") and name != BASELINE)
-        assert found == [f"{folder}/{name}" for name in names]
-    assert files["onnx/model.onnx"] == (exported_run / "onnx" / "model.onnx").read_bytes()
+def test_scores_of_an_export_are_entered_into_its_run(copy):
+    shutil.rmtree(copy / "onnx" / "test")
+    write_manifest(copy)
+    inference.main(["--checkpoint", str(copy / "onnx"), *CPU])
+    assert any(line.startswith("onnx/test: its scores are those") for line in require_intact(copy))

@@ -1,6 +1,7 @@
 """Tagging in batches: order restored, several at once, and what goes wrong in one of them."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,6 +53,7 @@ def test_windows_whose_pairs_are_too_many_are_tagged_one_batch_at_a_time():
 
     def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         threads.add(threading.get_ident())
+        time.sleep(0.01)  # else one thread may do the work of two
         return logits_by_id(input_ids, attention_mask)
 
     word_logits(logits, LABELS, TOKENIZER, encoded(60), Batching(10_000, 2, pairs=600), False)  # two of 30 have 1,800
