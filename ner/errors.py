@@ -116,14 +116,13 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     if signal.getsignal(signal.SIGINT) is interrupted:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):  # UTF-8 on every system; other bytes of file names are escaped
-        if isinstance(sys.stdout.buffer, io.RawIOBase):  # PYTHONUNBUFFERED: a partial write to a full disk would pass
+        if isinstance(sys.stdout.buffer, io.RawIOBase):  # PYTHONUNBUFFERED: half a write to a full disk would pass
             sys.stdout = io.TextIOWrapper(io.BufferedWriter(sys.stdout.buffer), line_buffering=True)
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(message)s"))
-    handler.addFilter(
-        lambda record: not record.getMessage().startswith("HTTP Error ")
-    )  # next, the Hub's client says so
+    # The Hub's client says so itself, next.
+    handler.addFilter(lambda record: not record.getMessage().startswith("HTTP Error "))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
     for number in (signal.SIGTERM, signal.SIGHUP):
