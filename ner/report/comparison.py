@@ -57,6 +57,7 @@ def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) ->
     result = {
         "classes": classes,
         "support": support,
+        "split": runs[0].split,
         "sentences": len(runs[0].tokens),
         "clusters": int(cluster.max() + 1),
         "groups": [{"name": name, "runs": each, "trained": text} | record for name, each, text, record in named],
@@ -230,7 +231,7 @@ def setup_comparison(runs: list[Run]) -> dict[str, Any]:
     for file, absent, records in (
         ("args.yaml", "default", [run.args for run in runs]),  # it leaves out the defaults of transformers
         ("environment.json", "not recorded", [run.environment for run in runs]),
-        ("metrics.json", "not recorded", [run.metrics for run in runs]),
+        (f"{runs[0].split}/metrics.json", "not recorded", [run.metrics for run in runs]),
     ):
         if not all(records):
             result["unrecorded"].append(file)

@@ -63,6 +63,7 @@ def sentence_data(runs: list[Run], classes: list[str], entities: list[Entities])
         "kinds": list(KINDS),
         "sentences": [sentence_row(i, runs[0], classes, entities) for i in shown],
         "of": count,
+        "split": runs[0].split,
     }
 
 

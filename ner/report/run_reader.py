@@ -22,6 +22,7 @@ class Run:
     """A scored split of a run, by default the test split, and what its folder records."""
 
     name: str
+    split: str
     tokens: list[list[str]]  # of each sentence
     gold: list[list[str]]
     predicted: list[list[str]]
@@ -77,6 +78,7 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
         )
     return Run(
         name,
+        split,
         [row["tokens"] for row in rows],
         gold,
         predicted,

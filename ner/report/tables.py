@@ -85,7 +85,7 @@ def opening(result: dict[str, Any]) -> list[Part]:
         about = f"Note that the runs differ in more than the experiment: in {listed} (“{OTHER_DIFFERENCES}”, below)."
     if result["unrecorded"]:
         about += f" Not every run has {enumeration(result['unrecorded'])}."
-    scored = f"All scores are on the same {result['sentences']:,} sentences, with "
+    scored = f"All scores are on the same {result['sentences']:,} {result['split']} sentences, with "
     scored += f"{sum(result['support'].values()):,} entities of {class_names(result['classes'])}."
     return [*parts, ("p", f"{scored} {about}")]
 
@@ -146,7 +146,7 @@ def score_text(result: dict[str, Any]) -> str:
     return (
         f"F1 is in percent, entity-level, with 95 % intervals, on {enumeration(result['classes'])}.{also} Every other "
         "tag counts as O, in the gold tags and in the predictions of every run. "
-        f"{result['sentences']:,} sentences were scored, {result['clusters']:,} of them distinct."
+        f"{result['sentences']:,} {result['split']} sentences were scored, {result['clusters']:,} of them distinct."
     )
 
 
@@ -265,7 +265,7 @@ def confidence_table(runs: list[Run]) -> list[Part]:
             try:
                 rows.append([run.name, *confidence_cells(record)])
             except KeyError as error:
-                where = f"{run.name}: metrics.json"
+                where = f"{run.name}: {run.split}/metrics.json"
                 raise InputError(f"{where}: found confidence without {error}; score the run again") from error
     title = "How far the scores can be trusted"
     return [("h2", "Scores of entities"), table(title, head, rows), ("p", CONFIDENCE)] if rows else []

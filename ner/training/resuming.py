@@ -16,8 +16,8 @@ from ner.runs.folder import STATE, checkpoints_in
 log = logging.getLogger("ner")
 # What a resumed run may change. The data are compared by their fingerprints.
 MAY_DIFFER = re.compile(
-    "--(dataset|validation_file|test_file|tag_scheme|output_dir|save_total_limit|per_device_eval_batch_size|use_cpu|report_to|run_name|"
-    "log_.*|logging_.*|dataloader_num_workers|dataloader_pin_memory)"
+    "--(dataset|validation_file|test_file|tag_scheme|output_dir|save_total_limit|per_device_eval_batch_size|use_cpu|"
+    "report_to|run_name|log_.*|logging_.*|dataloader_num_workers|dataloader_pin_memory)"
 )
 
 

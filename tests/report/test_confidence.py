@@ -64,4 +64,4 @@ def test_an_incomplete_record_is_refused(tmp_path, fails):
     run, whole = write_run(tmp_path / "a", ROWS, CLASSES), record(500)
     for each in (whole | {"thresholds": [{}]}, {"entities": 3}):
         (run / "test" / "metrics.json").write_text(json.dumps({"confidence": each}))
-        assert "a: metrics.json: " in fails(report.main, run, "--output_dir", tmp_path / "out")
+        assert "a: test/metrics.json: " in fails(report.main, run, "--output_dir", tmp_path / "out")

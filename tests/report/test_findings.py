@@ -43,8 +43,8 @@ def result(**compared: tuple[dict, dict, dict]) -> dict:
         by_title = {"micro": micro, "macro": difference(0.01, 0.0, 0.02, 0.01), "PER": per, "DIS": dis, "MYTH": None}
         groups.append({"name": name, "runs": [name], "trained": "", "f1": f1, "difference": by_title})
     return {
-        "classes": classes, "support": {"PER": 1200, "DIS": 3, "MYTH": 0}, "sentences": 10, "clusters": 10,
-        "groups": groups, "runs": {g["name"]: run | {"update_steps": 1212} for g in groups},
+        "classes": classes, "support": {"PER": 1200, "DIS": 3, "MYTH": 0}, "split": "test", "sentences": 10,
+        "clusters": 10, "groups": groups, "runs": {g["name"]: run | {"update_steps": 1212} for g in groups},
         "errors": {g["name"]: errors for g in groups}, "differing": [], "unrecorded": [],
     }  # fmt: skip
 

@@ -6,6 +6,8 @@ import pytest
 from scored_runs import sentences, with_noise, write_run
 
 import report
+from ner.report.page import write_report
+from ner.report.run_reader import read_runs
 
 ROWS = with_noise(sentences(random.Random(0)), 0.3, 1)
 
@@ -58,3 +60,12 @@ def test_wrong_records_are_named(tmp_path, name, text, fails):
     folder = write_run(tmp_path / "run", ROWS)
     (folder / name).write_text(text)
     assert name in fails(report.main, folder)
+
+
+def test_a_report_says_which_split_was_scored(tmp_path):
+    run = write_run(tmp_path / "run", ROWS)
+    (run / "test").rename(run / "validation")
+    write_report(tmp_path / "out", runs := read_runs([run], "validation"), runs[0].classes)
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert "validation sentences" in text and "test sentences" not in text

@@ -56,7 +56,9 @@ def test_the_report_says_what_the_experiments_are(tmp_path, capsys):
     assert parts[1:3] == [
         f"default: trained on all 3 classes; micro F1 {f1}.", f"masked: trained on PER and LOC; micro F1 {f1}.",
     ]  # fmt: skip
-    assert parts[3].startswith(f"All scores are on the same 80 sentences, with {entities} entities of PER and LOC.")
+    assert parts[3].startswith(
+        f"All scores are on the same 80 test sentences, with {entities} entities of PER and LOC."
+    )
 
 
 def test_the_report_says_how_classes_were_removed(tmp_path):
@@ -125,4 +127,4 @@ def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):
     a = recorded_run(tmp_path / "a", ENVIRONMENT, SCORED, **ARGUMENTS)
     result = report_of(tmp_path, a, write_run(tmp_path / "b", ROWS, CLASSES))
     assert (result["differing"], len(result["unrecorded"])) == ([], 3)
-    assert " Not every run has args.yaml, environment.json and metrics.json." in capsys.readouterr().out
+    assert " Not every run has args.yaml, environment.json and test/metrics.json." in capsys.readouterr().out
