@@ -115,8 +115,7 @@ class DataArguments:
     @property
     def source(self) -> Source:
         """Where the sentences are, and how they are read."""
-        of_source = {field.name: getattr(self, field.name) for field in dataclasses.fields(Source)}
-        return Source(**of_source | {"languages": tuple(self.languages)})
+        return Source(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Source)})
 
 
 @dataclass

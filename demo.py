@@ -5,7 +5,6 @@
 Needs gradio: pip install -r requirements-demo.txt
 """
 
-import argparse
 import os
 from functools import lru_cache
 from html import escape
@@ -148,9 +147,7 @@ def page_of(taggers: dict[str, Any], scored: list[Run]) -> Any:
 
 def main(argv: list[str]) -> None:
     """Serves the page on 127.0.0.1 until it is interrupted. Raises `InputError` for a wrong run and without gradio."""
-    parser = CommandParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders; each gets a column")
     runs = parser.parse_args(argv).runs
     for run in runs:

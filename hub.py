@@ -11,7 +11,6 @@ from ner.errors import before_imports
 if __name__ == "__main__":
     before_imports()
 
-import argparse
 import logging
 import shlex
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from ner.errors import CommandParser, InputError, run_script
 from ner.files import optional_json, write_json
-from ner.runs.files import BASELINE, CARD, METRICS, ONNX_FOLDERS, PREDICTIONS, SPLITS, recorded_args
+from ner.runs.files import BASELINE, CARD, METRICS, ONNX_FOLDERS, PREDICTIONS, SPLITS
 from ner.runs.manifest import downloaded, files_of, record, require_intact
 from ner.runs.model_card import model_card, write_card
 from ner.runs.predictions import require_equal
@@ -52,17 +51,11 @@ def export(run: Path) -> list[str]:
         log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
         return []
-    args = recorded_args(run)
+    args = optional_json(run / "args.yaml")
     options = DataArguments(**{name: args[name] for name in READING if name in args})
     sentences = evaluation_sentences(options, "test")
     scored = [
-        score(
-            Tagger.load(run / folder, precision="float32"),
-            sentences,
-            split="test",
-            dataset=options.source.name("test"),
-            languages=options.languages,
-        )
+        score(Tagger.load(run / folder, precision="float32"), sentences, options.source, "test")
         for folder in ("", *ONNX_FOLDERS)
     ]
     write_json(run / BASELINE, scored[0].metrics)
@@ -101,7 +94,7 @@ def scored_again(run: Path) -> list[str]:
     from ner.tagging.tagger import Tagger
 
     transformers_logging.disable_progress_bar()
-    args, lines = recorded_args(run), []
+    args, lines = optional_json(run / "args.yaml"), []
     options = DataArguments(**{name: args[name] for name in READING if name in args})
     for split in SPLITS:
         places = [folder / split / METRICS for folder in (run, *(run / name for name in ONNX_FOLDERS))]
@@ -119,9 +112,7 @@ def scored_again(run: Path) -> list[str]:
                     f"{sentences.fingerprint()} now; expected the same; score it with inference.py"
                 )
             tagger = Tagger.load(place.parents[1], precision=recorded["precision"])
-            scored = score(
-                tagger, sentences, split=split, dataset=options.source.name(split), languages=options.languages
-            )
+            scored = score(tagger, sentences, options.source, split)
             require_equal(recorded, scored.metrics, FOUR_DIGITS, place, "the model")
             lines.append(f"{place.parent.relative_to(run)}: scored again, with the same scores to four digits")
     return lines
@@ -129,14 +120,12 @@ def scored_again(run: Path) -> list[str]:
 
 def main(argv: list[str]) -> None:
     """Runs `card`, `onnx`, `push` or `verify` on the run that the command line names."""
-    parser = CommandParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=CommandParser)
-    card = commands.add_parser("card", help="show the model card", allow_abbrev=False)
-    upload = commands.add_parser("push", help="upload weights, tokenizer, model card and records", allow_abbrev=False)
-    onnx = commands.add_parser("onnx", help="export the model, with float32 and int8 weights", allow_abbrev=False)
-    check = commands.add_parser("verify", help="check that a run is as it was written", allow_abbrev=False)
+    parser = CommandParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    card = commands.add_parser("card", help="show the model card")
+    upload = commands.add_parser("push", help="upload weights, tokenizer, model card and records")
+    onnx = commands.add_parser("onnx", help="export the model, with float32 and int8 weights")
+    check = commands.add_parser("verify", help="check that a run is as it was written")
     for command in (card, upload, onnx):
         command.add_argument("run", type=Path, help="a run folder")
     upload.add_argument("--repo_id", required=True, help="the repository on the Hub, OWNER/NAME")

@@ -41,7 +41,7 @@ from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, enough_memory, of_option, printable
 from ner.files import optional_json, read_record, using_records
 from ner.hub_files import fetch_optional, from_cache, public_name
-from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES, recorded_args
+from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES
 from ner.runs.folder import is_finished, is_run
 from ner.runs.manifest import record as record_files
 from ner.runs.model_card import write_card
@@ -113,14 +113,8 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
     data = options.source.name(split)
     sentences = evaluation_sentences(options, split)
     tagger = load_tagger(location, arguments)
-    scored = score(
-        tagger,
-        sentences,
-        split=split,
-        dataset=data,
-        languages=options.languages,
-        progress=is_first() and not arguments.training.disable_tqdm,
-    )
+    progress = is_first() and not arguments.training.disable_tqdm
+    scored = score(tagger, sentences, options.source, split, progress=progress)
     if is_first():
         place = split
         if not is_own_record(run, own, arguments, options, tagger, scored):
@@ -162,8 +156,7 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
     Raises `InputError` for a checkpoint of the Hub that was trained on a folder, unless an option names the data.
     """
     if Path(checkpoint).is_dir():
-        return recorded_args(Path(checkpoint))
-    is_named = bool(DATA & arguments.given.keys())
+        return optional_json(Path(checkpoint) / "args.yaml")
     try:
         args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
     except InputError as error:
@@ -174,7 +167,7 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
     with from_cache("model", checkpoint), using_records(checkpoint):
         own = read_record(args_yaml) if args_yaml else {}
         data = own.get("dataset", "sample")
-        if not is_named and data != "sample" and "/" not in data:
+        if not DATA & arguments.given.keys() and data != "sample" and "/" not in data:
             raise InputError(
                 f"{checkpoint}: was trained on {data!r}, which its author had; expected `sample`, or a data set on the "
                 "Hub; name the data to score it on: --dataset or --test_file"

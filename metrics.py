@@ -12,8 +12,8 @@ from typing import Any
 import datasets
 import evaluate
 
-from ner.scoring.intervals import scores_with_intervals
-from ner.scoring.scores import counts_of_tags, scores
+from ner.scoring.intervals import scores_and_intervals
+from ner.scoring.scores import cluster_ids, counts_of_tags, scores
 
 DESCRIPTION = "Entity-level precision, recall and F1 (equal to seqeval's default mode), accuracy, and intervals."
 TAGS = datasets.List(datasets.Value("string"))
@@ -45,9 +45,8 @@ class NerMetric(evaluate.Metric):
         return super().compute(predictions=predictions, references=references, tokens=tokens)
 
     def _compute(self, predictions: Tags, references: Tags, tokens: Tags | None = None) -> dict[str, Any]:
-        if tokens is None:
-            return scores(counts_of_tags(references, predictions))
-        return scores_with_intervals(references, predictions, tokens)
+        counts = counts_of_tags(references, predictions)
+        return scores(counts) if tokens is None else scores_and_intervals(counts, cluster_ids(tokens))
 
 
 def ner_metric() -> NerMetric:

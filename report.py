@@ -49,9 +49,7 @@ def require_own(folder: Path) -> None:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options `runs`, `classes` and `output_dir`. Raises `InputError` for a wrong command line."""
-    parser = CommandParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="run folders; the others are compared with the first"
     )

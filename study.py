@@ -101,13 +101,11 @@ def report(study: Study, options: argparse.Namespace) -> None:
 
 def main(argv: list[str]) -> None:
     """Runs `plan`, `run` or `report` on a study. Raises `InputError` for a wrong study, and where runs failed."""
-    parser = CommandParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=CommandParser)
+    parser = CommandParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
     for name, command, about in (("plan", plan, "print the commands"), ("run", run, "make the runs"),
                                  ("report", report, "compare the runs")):  # fmt: skip
-        sub = commands.add_parser(name, help=about, allow_abbrev=False)
+        sub = commands.add_parser(name, help=about)
         sub.set_defaults(carry_out=command)
         sub.add_argument("study", type=Path, metavar="STUDY.yaml")
         sub.add_argument("--datasets", nargs="+", metavar="DATA", help="instead of the study's")

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 from transformers import (
     EarlyStoppingCallback,
@@ -43,9 +42,9 @@ from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
 from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import has_case_markers, is_cased, with_case_markers
-from ner.encoder.checkpoints import CALIBRATION, load_for_tagging, load_for_training
+from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
-from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, scoring_precision, set_precision
+from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, set_precision
 from ner.errors import InputError, enough_memory, of_option
 from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
@@ -58,7 +57,6 @@ from ner.runs.model_card import write_card
 from ner.runs.upload import push, require_repo_and_login
 from ner.scoring.calibration import fitted
 from ner.scoring.score_table import score_table
-from ner.tagging.prediction import batching_for, torch_logits
 from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import class_metrics
@@ -256,34 +254,23 @@ def train(trainer: TaggingTrainer, checkpoint: Path | None) -> float:
 
 
 def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: TrainingData) -> ScoredSplit:
-    """The validation sentences as the trained model tags them in `inference.py`, with a calibration that suits them.
+    """The validation sentences as `inference.py` tags them with the saved model, with a calibration that suits them.
 
     Every process must call this.
     """
     options = arguments.training
-    precision = scoring_precision(asked_precision(options) or "float32")
-    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast
-    if trainer.is_fsdp_enabled:  # it is in parts, and the processes do not tag equally many batches
-        trainer.accelerator.wait_for_everyone()
-        model, _ = load_for_tagging(options.output_dir)
-    model.eval().to(options.device, getattr(torch, precision))
-    tagger = Tagger(
-        place=options.output_dir,
-        logits=torch_logits(model),
-        precision=precision,
-        model=model,
-        tokenizer=trainer.processing_class,
-        checkpoint_labels=data.train.names,
-        window=model.config.trained_window,
-        batching=batching_for(options.per_device_eval_batch_size, options.device),
-        constrained=model.config.constrained_decoding,
+    trainer.accelerator.wait_for_everyone()  # the first one has saved the model then
+    tagger = Tagger.load(
+        options.output_dir,
+        device=options.device,
+        precision=asked_precision(options),
+        batch_size=options.per_device_eval_batch_size,
     )
     scored = score(
         tagger,
         data.validation,
-        split="validation",
-        dataset=arguments.data.source.name("validation"),
-        languages=arguments.data.languages,
+        arguments.data.source,
+        "validation",
         fingerprint=data.validation_fingerprint,
         progress=not options.disable_tqdm,
     )

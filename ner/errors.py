@@ -33,7 +33,11 @@ def of_option(name: str) -> Iterator[None]:
 
 class CommandParser(argparse.ArgumentParser):
     """argparse's parser, which raises `InputError` for a wrong command line instead of printing the usage, and
-    `OSError` where its help cannot be written."""
+    `OSError` where its help cannot be written. It keeps the lines of its description, and knows no abbreviations."""
+
+    def __init__(self, **named: Any) -> None:
+        usual: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+        super().__init__(**usual | named)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.removeprefix('argument ')}; --help lists the options")

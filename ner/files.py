@@ -87,12 +87,6 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file, whole or not at all. Raises `OSError` where the system refuses."""
-    with whole_file(path) as file:
-        file.buffer.write(content)
-
-
 def write_json(path: Path, content: Any) -> None:
     """Writes a JSON file. Raises `ValueError` for NaN and infinity, `OSError` where the system refuses."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
@@ -119,7 +113,7 @@ def read_as(path: Path, parse: Callable[[str], Any]) -> Any:
         return parse(path.read_text(encoding="utf-8-sig"))
     except RecursionError:
         raise InputError(f"{path}: cannot be read: its lists and mappings are nested too deeply") from None
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, TypeError, yaml.YAMLError) as error:
         # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits.
         raise InputError(f"{path}: cannot be read: {message_of(error)}") from None
 

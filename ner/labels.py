@@ -74,11 +74,8 @@ def prefixes_and_classes(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 def continues(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """True [token] where an `I-CLASS` follows `B-CLASS` or `I-CLASS` of the same class in the same sentence."""
     prefix, class_index = prefixes_and_classes(names)
-    token_prefix, token_class = prefix[ids], class_index[ids]
-    result = np.zeros(len(ids), dtype=bool)
-    result[1:] = (token_prefix[1:] == 2) & (token_class[1:] == token_class[:-1])
-    starts = np.cumsum(lengths) - lengths
-    result[starts[lengths > 0]] = False
+    result = (prefix[ids] == 2) & (class_index[ids] == np.roll(class_index[ids], 1))
+    result[(np.cumsum(lengths) - lengths)[lengths > 0]] = False  # a sentence's first token
     return result
 
 

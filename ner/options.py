@@ -49,7 +49,7 @@ class Parser(HfArgumentParser, CommandParser):
 
     def __init__(self, groups: Sequence[type], description: str):
         usage = "%(prog)s [FILE.yaml] [--field value ...]"
-        HfArgumentParser.__init__(self, groups, description=description, allow_abbrev=False, usage=usage)
+        HfArgumentParser.__init__(self, groups, description=description, usage=usage)
         self.defaults = default_values(groups)
 
     def parsed(self, words: list[str]) -> dict[str, Any]:

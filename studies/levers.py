@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import AveragedModel
 from transformers import PreTrainedModel, TrainerCallback
 
 import train
@@ -87,21 +88,15 @@ class AveragedWeights(TrainerCallback):
     """The mean of the weights after each update of the last `share` of a training takes their place at its end."""
 
     def __init__(self, share: float) -> None:
-        self.share, self.count = share, 0
-        self.sums: dict[str, torch.Tensor] = {}
+        self.share = share
+        self.mean: AveragedModel | None = None
 
-    @torch.no_grad()
     def on_step_end(self, args: Any, state: Any, control: Any, *, model: PreTrainedModel, **kwargs: Any) -> None:
-        if state.global_step <= state.max_steps * (1 - self.share):
-            return
-        self.count += 1
-        for name, weights in model.named_parameters():
-            if name not in self.sums:
-                self.sums[name] = torch.zeros_like(weights)
-            self.sums[name] += (weights - self.sums[name]) / self.count
-        if state.global_step == state.max_steps:
-            for name, weights in model.named_parameters():
-                weights.copy_(self.sums[name])
+        if state.global_step > state.max_steps * (1 - self.share):
+            self.mean = self.mean or AveragedModel(model)
+            self.mean.update_parameters(model)
+            if state.global_step == state.max_steps:
+                model.load_state_dict(self.mean.module.state_dict())
 
 
 def with_labels_on_all(inputs: Encoded, special: list[int]) -> Encoded:

@@ -7,11 +7,12 @@ training: each goes on from the weights of the one before (snapshots, Huang et a
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
-import torch
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
 from transformers import PreTrainedModel, TrainerCallback
 
 from ner.training.trainer import TaggingTrainer
@@ -25,8 +26,8 @@ class Soup(TrainerCallback):
 
     def __init__(self, trainer: TaggingTrainer, members: int, restart: bool) -> None:
         self.members, self.restart = members, restart
-        self.first = {name: weights.detach().clone() for name, weights in trainer.model.named_parameters()}
-        self.sums = {name: torch.zeros_like(weights) for name, weights in self.first.items()}
+        self.first = deepcopy(trainer.model.state_dict())
+        self.mean = AveragedModel(trainer.model)
         self.updates = 0  # of one member
         trainer.add_callback(self)
         hook: Any = trainer
@@ -44,22 +45,17 @@ class Soup(TrainerCallback):
         scheduler.lr_lambdas = [for_member(rate) for rate in scheduler.lr_lambdas]
         return scheduler
 
-    @torch.no_grad()
     def on_step_begin(
         self, args: Any, state: Any, control: Any, *, model: PreTrainedModel, optimizer: Any, **kwargs: Any
     ) -> None:
         if self.restart and state.global_step and state.global_step % self.updates == 0:
-            for name, weights in model.named_parameters():
-                weights.copy_(self.first[name])
+            model.load_state_dict(self.first)
             optimizer.optimizer.state.clear()
 
-    @torch.no_grad()
     def on_step_end(self, args: Any, state: Any, control: Any, *, model: PreTrainedModel, **kwargs: Any) -> None:
         if state.global_step % self.updates:
             return
-        for name, weights in model.named_parameters():
-            self.sums[name] += weights
+        self.mean.update_parameters(model)
         if state.global_step == self.updates * self.members:
-            for name, weights in model.named_parameters():
-                weights.copy_(self.sums[name] / self.members)
+            model.load_state_dict(self.mean.module.state_dict())
             control.should_training_stop = True  # where the updates do not divide by the members, a few are left

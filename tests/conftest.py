@@ -16,8 +16,8 @@ from loopback_hub import LoopbackHub
 # Before huggingface_hub is imported. No test asks a network: offline, but for those that ask the loopback server.
 HUB = LoopbackHub()
 os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1", "CUDA_VISIBLE_DEVICES": ""}
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: models this small are slower with two
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: models this small are slower with two
 
 import architectures
 import huggingface_hub
@@ -71,7 +71,7 @@ def launched(script: str, *words: object, how: str = "--multi_gpu") -> subproces
     """A script of the repository in two processes on this machine, as `accelerate launch` starts them."""
     flags = f"{how} --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
     launch = [sys.executable, "-m", "accelerate.commands.launch", *flags.split()]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [*launch, ROOT / script, *words]
     return subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", env=environment, timeout=600)
 
@@ -79,7 +79,7 @@ def launched(script: str, *words: object, how: str = "--multi_gpu") -> subproces
 @pytest.fixture(scope="session")
 def in_two_processes(tmp_path_factory):
     """Runs a script as `launched` does, without its imports for each."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, ROOT / "tests" / "process_server.py"]
     server = subprocess.Popen(command, stdin=-1, stdout=-1, encoding="utf-8", env=environment)
 
@@ -137,7 +137,7 @@ def still(tmp_path) -> Path:
     return architectures.save(tmp_path / "still", "bert", **SIZES, **rates)
 
 
-# Runs that several files need are trained once. A file's tests get a copy, because some of them change it.
+# Runs that several files need are trained once. A file's tests get a copy if they change it.
 
 
 @pytest.fixture(scope="session")
@@ -153,11 +153,21 @@ def upsampled_run(corpus, encoders, tmp_path_factory) -> Path:
 def masked_run(corpus, encoders, tmp_path_factory) -> Path:
     """A masked run on the tiny corpus, good at it."""
     folder = tmp_path_factory.mktemp("runs") / "masked"
-    options = ("--num_train_epochs", "8", "--learning_rate", "1e-2", "--masked_training", "true", *trained_runs.CPU)
-    train.main(
-        ["--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), "--output_dir", str(folder), *options]
-    )
+    options = ("--num_train_epochs", 8, "--masked_training", "true", "--save_total_limit", 1)
+    train.main(trained_runs.argv(corpus, encoders["bert"], folder, *options))
     return folder
+
+
+@pytest.fixture(scope="module")
+def run(masked_run, tmp_path_factory) -> Path:
+    """A copy of the masked run for the tests of one file."""
+    return shutil.copytree(masked_run, tmp_path_factory.mktemp("runs") / "masked")
+
+
+@pytest.fixture(scope="session")
+def quick_run(corpus, encoders, tmp_path_factory) -> Path:
+    """A run of two updates, only to be read."""
+    return trained_runs.barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-from trained_runs import weights
-
 from ner.runs.folder import checkpoints_in
 
 # `best` is the first epoch's checkpoint, since the loss falls: three evaluations without a better one end the run.
@@ -16,11 +14,6 @@ QUICK = ("--use_cpu", "true", "--num_train_epochs", "9", "--learning_rate", "1e-
 def argv(corpus: Path, encoder: Path, run: Path | str, *more: object) -> list[str]:
     options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, *QUICK, *WORSE, *more)
     return [str(o) for o in options]
-
-
-def same_weights(a: Path, b: Path) -> bool:
-    first, second = weights(a), weights(b)
-    return first.keys() == second.keys() and all(first[k].equal(second[k]) for k in first)
 
 
 def state(folder: Path) -> dict:

@@ -43,11 +43,12 @@ def forked(rank: int, port: int, folder: Path, script: str, words: list[str]) ->
 
 for line in sys.stdin:
     folder, script, *words = json.loads(line)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    children = []
-    for rank in range(2):
-        if not (child := os.fork()):
-            forked(rank, port, Path(folder), script, words)
-        children.append(child)
-    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]), flush=True)
+    with socket.socket() as reserved:  # nobody else gets its port, on which torch may listen
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        children = []
+        for rank in range(2):
+            if not (child := os.fork()):
+                forked(rank, reserved.getsockname()[1], Path(folder), script, words)
+            children.append(child)
+        print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]), flush=True)

@@ -34,7 +34,8 @@ def chromium(profile):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    browser.set_script_timeout(300)  # on a busy machine, axe-core takes minutes
+    browser.command_executor.client_config.timeout = 600  # seconds; on a busy machine, axe-core takes minutes
+    browser.set_script_timeout(600)
     return browser
 
 

@@ -262,7 +262,7 @@ def test_validation_may_number_what_training_names(tmp_path):
         training_data(options(tmp_path))
 
 
-ONE_EPOCH = ("--num_train_epochs", "1", *trained_runs.CPU)
+ONE_EPOCH = ("--num_train_epochs", "1")
 
 
 @pytest.mark.slow

@@ -51,6 +51,12 @@ def test_a_fault_of_ours_keeps_its_traceback(code):
     assert done.returncode == 1 and "Traceback" in done.stderr
 
 
+@pytest.mark.slow
+def test_class_names_outside_ascii_are_printed_under_an_ascii_locale():
+    done = ended(r"print('P\xcbR')", subprocess.PIPE, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert (done.returncode, done.stdout) == (0, "PËR\n")
+
+
 FULL = "error: standard output: No space left on device\n"
 
 

@@ -53,7 +53,8 @@ def test_the_notebook_trains_tags_and_compares(corpus, encoders, tmp_path, monke
     (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     options = ["configs/quickstart.yaml", "--dataset", str(corpus), "--model_checkpoint", str(encoders["bert"]), *QUICK]
     parameters.source = f"OPTIONS = {options}\nRUNS = Path({str(tmp_path)!r})"
-    nbclient.NotebookClient(notebook, timeout=None, resources={"metadata": {"path": NOTEBOOK.parent}}).execute()
+    limits = {"timeout": None, "startup_timeout": 600, "iopub_timeout": 600}  # seconds, for a busy machine
+    nbclient.NotebookClient(notebook, **limits, resources={"metadata": {"path": NOTEBOOK.parent}}).execute()
     for run in (tmp_path / "A", tmp_path / "B"):
         assert (run / "manifest.json").is_file() and len(predictions(run / "test")) == 40
     assert (tmp_path / "report" / "report.html").is_file()

@@ -16,7 +16,8 @@ from scored_runs import sentences, with_noise, write_run
 
 import data
 import report
-from ner.files import whole_file, write_bytes, write_json, write_text, written_together
+from ner.files import whole_file, write_json, write_text, written_together
+from ner.tagging.output import output
 
 
 def mode(path: Path) -> int:
@@ -44,6 +45,12 @@ def test_an_error_names_the_place_that_the_system_refuses(file, tmp_path):
 def test_half_a_surrogate_pair_is_written_as_its_escape(tmp_path):
     write_text(tmp_path / "new", "é\udcff\n")
     assert (tmp_path / "new").read_bytes() == b"\xc3\xa9\\udcff\n"
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with output(str(tmp_path / "pipe")) as file:
+        file.write("é\udcff\n")
+    assert os.read(pipe, 99) == b"\xc3\xa9\\udcff\n"
+    os.close(pipe)
 
 
 def test_folders_that_cannot_be_made(file, tmp_path, fails):
@@ -124,7 +131,7 @@ def test_an_interrupt_leaves_the_earlier_files_or_the_later_ones_and_no_mixture(
             interrupt(patched, at, error)
             with written_together(folder) as new:
                 for name in names:
-                    write_bytes(new / name, b"later")
+                    write_text(new / name, "later")
             break  # it was interrupted everywhere
         (state,) = {(folder / name).read_text() for name in names}
         seen.add(state)

@@ -18,14 +18,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
 
 
 @pytest.fixture
-def pushed(upsampled_run, corpus, loopback_hub, tmp_path):
+def pushed(upsampled_run, corpus, loopback_hub, tmp_path, monkeypatch):
     """A repository whose args.yaml names a data set on the Hub in another language than the default's."""
     repo_id = f"someone/{tmp_path.name}"
     names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     files = {name: (upsampled_run / name).read_bytes() for name in names}
     loopback_hub.repos["models", repo_id] = files | {"args.yaml": b"dataset: Babelscape/multinerd\nlanguages: [it]\n"}
     test = (corpus / "test" / "test_en.jsonl").read_bytes()
-    loopback_hub.repos["datasets", "Babelscape/multinerd"] = {f"test/test_{code}.jsonl": test for code in ("en", "it")}
+    data = {f"test/test_{code}.jsonl": test for code in ("en", "it")}
+    monkeypatch.setitem(loopback_hub.repos, ("datasets", "Babelscape/multinerd"), data)
     return repo_id
 
 

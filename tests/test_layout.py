@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,25 @@ def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+DEMO = "import demo\ntry: demo.main(['nowhere'])\nexcept ValueError: pass\nelse: sys.exit('no error')"
+SAMPLE = "from ner.corpus import readers, sources; readers.read_raw(sources.Source('sample'), 'train')"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import report", "torch transformers datasets evaluate"),
+        ("import hub, ner.runs.environment, ner.runs.folder, ner.runs.model_card, ner.runs.upload",
+         "torch transformers ner.encoder ner.training ner.tagging inference arguments"),
+        ("import study; study.main(['plan', 'studies/sample.yaml'])", "torch"),
+        (SAMPLE, "datasets"),
+        (DEMO, "torch transformers gradio datasets"),
+    ],
+)  # fmt: skip
+def test_what_takes_seconds_to_import_is_imported_where_it_is_used(code, absent):
+    command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    assert not set(absent.split()) & set(done.stdout.splitlines()[-1].split())

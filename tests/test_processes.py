@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 from conftest import launched
@@ -14,11 +13,6 @@ import train
 pytestmark = pytest.mark.slow
 
 ONE = ("--use_cpu", "true", "--bf16", "false")
-
-
-@pytest.fixture(scope="module")
-def run(masked_run, tmp_path_factory) -> Path:
-    return shutil.copytree(masked_run, tmp_path_factory.mktemp("processes") / "run")
 
 
 FSDP = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_transformer_layer_cls_to_wrap"

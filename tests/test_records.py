@@ -5,11 +5,9 @@ import os
 import random
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 from scored_runs import sentences, with_noise, write_run
-from trained_runs import barely_trained
 
 import report
 from ner.errors import InputError
@@ -54,11 +52,6 @@ def test_what_was_written_is_read(tmp_path):
     assert read_record(tmp_path / "state.json") == {"log_history": [{"grad_norm": None}] * 2}
 
 
-@pytest.fixture(scope="module")
-def run(corpus, encoders, tmp_path_factory) -> Path:
-    return barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "keys", "value"),
@@ -74,8 +67,8 @@ def run(corpus, encoders, tmp_path_factory) -> Path:
         ("validation/metrics.json", ("dataset",), 5),
     ],
 )
-def test_records_that_a_card_cannot_use(name, keys, value, run, tmp_path):
-    folder = shutil.copytree(run, tmp_path / "run")
+def test_records_that_a_card_cannot_use(name, keys, value, quick_run, tmp_path):
+    folder = shutil.copytree(quick_run, tmp_path / "run")
     record = json.loads((folder / name).read_text())
     place = record
     for key in keys[:-1]:
@@ -85,23 +78,6 @@ def test_records_that_a_card_cannot_use(name, keys, value, run, tmp_path):
     place = f"{re.escape(str(folder))}(/{name})?"
     with pytest.raises(InputError, match=f"^{place}: (the records cannot be used: |found f1 None, but predictions)"):
         model_card(folder)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"), [("config.json", '{"id2label": {"0": 5}}'), ("config.json", '{"id2label": 5}')]
-)
-def test_records_that_a_report_cannot_use(name, text, tmp_path, fails):
-    folder = write_run(tmp_path / "run", with_noise(sentences(random.Random(0)), 0.3, 1))
-    (folder / name).write_text(text)
-    assert "the records cannot be used" in fails(report.main, folder, "--output_dir", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("line", ["[" * DEEP, '{"tokens": [' + "9" * 9_000 + '], "gold": ["O"], "predicted": ["O"]}'])
-def test_prediction_lines_of_others(line, tmp_path, fails):
-    (tmp_path / "test").mkdir()
-    (tmp_path / "test" / "predictions.jsonl").write_text(line + "\n")
-    assert "predictions.jsonl:1: " in fails(report.main, tmp_path, "--output_dir", tmp_path / "out")
 
 
 def test_halves_of_characters_in_records_do_not_stop_a_report(tmp_path):

@@ -5,7 +5,6 @@ import io
 import json
 import random
 import re
-import shutil
 import sys
 from dataclasses import asdict
 from html import unescape
@@ -20,11 +19,6 @@ from ner import Entity, Tagger
 from ner.labels import flat_ids, label_names, spans
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def run(masked_run, tmp_path_factory) -> Path:
-    return shutil.copytree(masked_run, tmp_path_factory.mktemp("runs") / "masked")
 
 
 def texts() -> list[str]:

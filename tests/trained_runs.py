@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import architectures
+import torch
 from safetensors.torch import load_file
 
 import inference
@@ -50,7 +51,7 @@ def weights(run: Path) -> dict:
 def differ_by(a: Path, b: Path) -> float:
     first, second = weights(a), weights(b)
     assert first.keys() == second.keys()
-    return max((first[k] - second[k]).abs().max().item() for k in first)
+    return torch.stack([(first[k] - second[k]).abs().max() for k in first]).max().item()  # nan if one is
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -75,15 +75,12 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
             yield from enumerate(content, 1) if is_list else [(number, content)]
 
 
-def span_tables(path: Path, language: str, misaligned: str = "error") -> Iterator[pa.Table]:
-    """The sentences of an export; `language` is that of records without `lang`.
+def span_tables(path: Path, tool: str, language: str, misaligned: str = "error") -> Iterator[pa.Table]:
+    """The sentences of an export of a tool; `language` is that of records without `lang`.
 
     Records that an annotator skipped or rejected are left out and counted. Raises `InputError` for a wrong record, and
     for spans that do not fit the words unless `misaligned` is "skip".
     """
-    tool = annotation_tool(path)
-    if tool is None:
-        raise InputError(f"{path}: found no spans in the first record; expected an export of {', '.join(TOOLS)}")
     annotated: list[AnnotatedText] = []
     notes: Counter[str] = Counter()
     for line, record in records(path):

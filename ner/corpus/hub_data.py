@@ -66,8 +66,7 @@ def loaded(dataset: str, config: str | None) -> Any:
                 raise
             log.info("%s: is a script, which is not run; reading the Hub's conversion to Parquet, %s", place, CONVERTED)
             builder = datasets.load_dataset_builder(dataset, config, revision=CONVERTED)
-        is_parquet = isinstance(builder, Parquet)
-        if is_parquet:
+        if isinstance(builder, Parquet):
             builder.download_and_prepare()
             return builder.as_dataset()
     except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError, pa.ArrowException) as error:

@@ -39,8 +39,9 @@ def read_file(file: SplitFile, source: Source) -> tuple[str, Iterable[pa.Table]]
             raise InputError(
                 f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out"
             )
-        reader, form = (span_tables, tool) if tool else (docbin_tables, "spaCy")
-        return f"texts with spans from {form}", reader(path, language, source.misaligned)
+        if tool:
+            return f"texts with spans from {tool}", span_tables(path, tool, language, source.misaligned)
+        return "texts with spans from spaCy", docbin_tables(path, language, source.misaligned)
     if path.suffix == ".jsonl" and not columns_are_named and is_multinerds(path):
         return "JSONL", jsonl_tables(path, folder, language)
     if path.suffix in (".jsonl", ".json"):

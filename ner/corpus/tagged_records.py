@@ -6,6 +6,7 @@ label names, or numbers, whose names come with the data.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def table_of(
             chosen = columns_among(source, list(record), f"{place}:{line}")
         tokens, tags, lang = (record.get(name) for name in (*chosen, "lang"))
         kinds = {type(tag) for tag in tags} if isinstance(tags, list) else {type(None)}
-        if not is_words(tokens) or not ((kinds <= {str} and is_words(tags)) or kinds <= {int}):
+        are_numbers = kinds <= {int} and all(abs(tag) < 2**31 for tag in tags or ())  # what Arrow can hold
+        if not is_words(tokens) or not ((kinds <= {str} and is_words(tags)) or are_numbers):
             raise InputError(
                 f"{place}:{line}: expected lists, of strings in {chosen[0]}, and of label names or of numbers in "
                 f"{chosen[1]}; fix the record, or name other columns: --token_column and --tag_column"
@@ -125,6 +127,7 @@ def table_of(
 
 def is_words(value: Any) -> bool:
     """Whether a value is a list of strings that UTF-8 can hold: JSON allows half a surrogate pair."""
-    if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        return False
-    return not any("\ud800" <= character <= "\udfff" for item in value for character in item)
+    with suppress(TypeError, UnicodeEncodeError):
+        "".join(value).encode()
+        return isinstance(value, list)
+    return False

@@ -120,10 +120,8 @@ def encode_block(
     rows = sizes + len(before) + len(after)
     row_starts = np.cumsum(rows) - rows
     input_ids = np.empty(rows.sum(), dtype=np.int32)
-    for i, token in enumerate(before):
-        input_ids[row_starts + i] = token
-    for i, token in enumerate(after):
-        input_ids[row_starts + rows - len(after) + i] = token
+    input_ids[row_starts[:, None] + np.arange(len(before))] = before
+    input_ids[(row_starts + rows)[:, None] + np.arange(-len(after), 0)] = after
     input_ids[ranges(row_starts + len(before), sizes)] = flat[ranges(bounds[first], sizes)]
 
     # Every word is scored in one window, and windows come in order: `scored` counts the words of each.

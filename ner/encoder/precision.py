@@ -39,11 +39,11 @@ def asked_precision(options: TrainingArguments) -> str | None:
 
 
 def choose_precision(asked: str | None, device: torch.device, model_type: str) -> str:
-    """The precision of training, bfloat16, float16 or float32, and a log line with the reason.
+    """The precision of training, bfloat16, float16 or float32.
 
-    It is the one that was asked for, else what the model can do and the first process's hardware is: never how fast
-    it is just now, so that the same command computes the same numbers on a busy machine. Raises `InputError` where
-    bfloat16 is asked for and the model cannot do it.
+    It is the one that was asked for. Else it depends on what the model can do and the first process's hardware is, with
+    a log line that says so: never on how fast it is just now, so that the same command computes the same numbers on a
+    busy machine. Raises `InputError` where bfloat16 is asked for and the model cannot do it.
     """
     if asked not in (None, *PRECISIONS.values()):
         raise InputError(f"accelerate: found the precision {asked}; expected no, bf16 or fp16")
@@ -53,8 +53,8 @@ def choose_precision(asked: str | None, device: torch.device, model_type: str) -
             "expected float32; pass --bf16 false"
         )
     if asked is not None:
-        precision, reason = asked, "as --bf16, --fp16, accelerate or the resumed run asks"
-    elif model_type in FLOAT32_ONLY:
+        return asked
+    if model_type in FLOAT32_ONLY:
         precision, reason = "float32", f"transformers' {model_type} does not work in it"
     else:
         fast = broadcast_object_list([multiplies_bfloat16(device)])[0]
@@ -71,11 +71,6 @@ def set_precision(options: TrainingArguments, precision: str) -> None:
     """
     options.bf16, options.fp16 = precision == "bfloat16", precision == "float16"
     options.mixed_precision = next((name for name, known in PRECISIONS.items() if known == precision), precision)
-
-
-def scoring_precision(precision: str) -> str:
-    """The precision of tagging for a precision of training: never float16, in which the weights may overflow."""
-    return "bfloat16" if precision == "bfloat16" else "float32"
 
 
 def keep_freed_memory() -> None:

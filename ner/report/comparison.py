@@ -20,7 +20,7 @@ from ner.scoring.significance import ALPHA, differences, holm, seed_comparison, 
 # Arguments that an experiment varies, that change no number, or that show in the environment.
 NOT_COMPARED = {
     "masked_training", "selected_categories", "masking", "masked_share", "upsample", "upsample_categories",
-    "upsample_factor", "upsample_at_random", "seed", "bf16", "fp16",
+    "upsample_factor", "upsample_at_random", "seed", "bf16", "fp16", "setting",
 }  # fmt: skip
 ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
@@ -106,9 +106,11 @@ def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
             which = "as many random sentences as contain" if run.args.get("upsample_at_random") else "sentences with"
             parts.append(f"up-sampled ({which} {rare} appear {times} times)")
         if others:
-            options = [f"{name} {text_of(run.args.get(name, 'default'))}" for name in others[:MOST_OPTIONS]]
+            values = {name: run.args.get(name) for name in others[:MOST_OPTIONS]}
+            options = [f"{name} {'default' if value is None else text_of(value)}" for name, value in values.items()]
             more = len(others) - MOST_OPTIONS
-            parts.append(f"with {enumeration(options + [f'{more} more options that differ'] * (more > 0))}")
+            last = "another option that differs" if more == 1 else f"{more} more options that differ"
+            parts.append(f"with {enumeration(options + [last] * (more > 0))}")
         repeated = [each.name for each in runs[: members[0]] if run.args and not differing_options([each, run])]
         parts += [f"with the options and the seed of {name}, so it is not another seed" for name in repeated[:1]]
         texts.append(", ".join(parts))

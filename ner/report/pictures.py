@@ -23,7 +23,7 @@ from matplotlib.ticker import StrMethodFormatter
 from matplotlib.typing import RcKeyType
 
 from ner.errors import printable
-from ner.files import write_bytes
+from ner.files import whole_file
 from ner.report.findings import SHOWN, verdict
 from ner.report.run_reader import Run
 from ner.report.tables import Part, f1_of, first_runs
@@ -70,7 +70,8 @@ def draw(picture: Callable[[], Figure], title: str, path: Path) -> list[bytes]:
         content = BytesIO()
         with rc_context(theme(*palette)), warnings.catch_warnings(action="ignore"):  # of letters that no font has
             picture().savefig(content, format=path.suffix[1:], dpi=144, metadata=metadata)
-        write_bytes(path.with_stem(path.stem + suffix), content.getvalue())
+        with whole_file(path.with_stem(path.stem + suffix)) as file:
+            file.buffer.write(content.getvalue())
         files.append(content.getvalue())
     return files
 
@@ -190,9 +191,8 @@ def heat_map(rows: list[str], columns: list[str], texts: list[list[str]], heat: 
     A text that ends in ↑ or ↓ is bold, so that nothing depends on colours.
     """
     figure, axes = frame(LABELS, 26 * len(rows), 0)
-    gain, loss = rcParams["axes.prop_cycle"].by_key()["color"][:2]
     ground = rcParams["figure.facecolor"]
-    colors = LinearSegmentedColormap.from_list("heat", [loss, ground, gain])
+    colors = LinearSegmentedColormap.from_list("heat", ["C1", ground, "C0"])  # loss, none, gain
     edges = np.arange(len(columns) + 1) - 0.5, np.arange(len(rows) + 1) - 0.5
     axes.pcolormesh(*edges, heat, cmap=colors, vmin=-1 / FAINT, vmax=1 / FAINT, edgecolors=ground, linewidth=1)
     for i, line in enumerate(texts):
@@ -212,11 +212,12 @@ def report_picture(
 
     There is a series for each experiment, empty if it is not in this picture, so that all pictures have its colour.
     """
-    if not any(series.values()):
-        return []
-    if len(series) > MAX_SERIES:
-        title += f" (the first {MAX_SERIES} of {len(series)})"
     drawn = dict(list(series.items())[:MAX_SERIES])
+    shown, known = (sum(map(bool, each.values())) for each in (drawn, series))
+    if not shown:
+        return []
+    if shown < known:
+        title += f" (the first {shown} of {known})"
     return [picture_part(lambda: plot(drawn), title, path)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ner.errors import InputError, nearest
 from ner.files import optional_json, using_records
 from ner.labels import classes_of, flat_ids, label_names, lookup_table
-from ner.runs.files import METRICS, PREDICTIONS, SURFACES, recorded_args
+from ner.runs.files import METRICS, PREDICTIONS, SURFACES
 from ner.runs.predictions import prediction_rows, require_scores_of
 from ner.scoring.scores import Counts, counts_of_ids
 
@@ -84,7 +84,7 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
         predicted,
         [row.get("lang", "") for row in rows],
         classes,
-        args={name: value for name, value in recorded_args(folder).items() if name not in NAMES},
+        args={name: value for name, value in optional_json(folder / "args.yaml").items() if name not in NAMES},
         environment=optional_json(folder / "environment.json"),
         metrics=optional_json(folder / split / METRICS),
         seen=training_surfaces(folder / SURFACES),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ner.errors import InputError
+from ner.files import using_records
 from ner.report.findings import (
     EMPTY,
     class_names,
@@ -113,13 +113,13 @@ def difference_table(first: dict[str, Any], other: dict[str, Any], support: dict
     """Verdict, difference, interval and p of each F1; over several seeds, the minimal detectable difference as well."""
     differences = {title: d for title, d in other["difference"].items() if d}
     entities: dict[str, Any] = {"micro": sum(support.values()), "macro": ""} | support
-    rows = [[title, *difference_cells(d)] for title, d in differences.items()]
-    head = ["class", *DIFFERENCE]
-    if any(d["detectable"] for d in differences.values()):
-        head.append("detectable")
-        rows = [[*row, detectable_cell(d)] for row, d in zip(rows, differences.values(), strict=True)]
-    rows = [[*row, entities[title]] for row, title in zip(rows, differences, strict=True)]
-    return table(f"{other['name']} against {first['name']}", [*head, "gold entities"], rows)
+    seeds = any(d["detectable"] for d in differences.values())
+    head = ["class", *DIFFERENCE, *["detectable"] * seeds, "gold entities"]
+    rows = [
+        [title, *difference_cells(d), *([detectable_cell(d)] if seeds else []), entities[title]]
+        for title, d in differences.items()
+    ]
+    return table(f"{other['name']} against {first['name']}", head, rows)
 
 
 def difference_cells(d: dict[str, Any]) -> list[str]:
@@ -213,8 +213,8 @@ def error_tables(result: dict[str, Any]) -> list[Part]:
     kinds = [[kind, *(e["kinds"][kind] for e in per_run)] for kind in KINDS]
     parts = [("h2", "Where the errors are"), table("Errors by kind", ["kind", *runs], kinds)]
     if any(e["by_seen"] for e in per_run):
-        unknown = dict.fromkeys(("seen", "unseen"))
-        rows = [[form, *(part_cell((e["by_seen"] or unknown)[form]) for e in per_run)] for form in unknown]
+        forms = ("seen", "unseen")
+        rows = [[form, *(part_cell((e["by_seen"] or {}).get(form)) for e in per_run)] for form in forms]
         title = "F1 by surface form, seen in training or not (gold entities)"
         parts.append(table(title, ["surface form", *runs], rows))
     rows = [[length, *(part_cell(e["by_length"][length]) for e in per_run)] for length in LENGTHS]
@@ -262,11 +262,8 @@ def confidence_table(runs: list[Run]) -> list[Part]:
     rows = []
     for run in runs:
         if record := run.metrics.get("confidence"):
-            try:
+            with using_records(f"{run.name}: {run.split}/metrics.json"):
                 rows.append([run.name, *confidence_cells(record)])
-            except KeyError as error:
-                where = f"{run.name}: {run.split}/metrics.json"
-                raise InputError(f"{where}: found confidence without {error}; score the run again") from error
     title = "How far the scores can be trusted"
     return [("h2", "Scores of entities"), table(title, head, rows), ("p", CONFIDENCE)] if rows else []
 

@@ -1,9 +1,4 @@
-"""The files of a run folder: their names, and how its records are read."""
-
-from pathlib import Path
-from typing import Any
-
-from ner.files import read_record
+"""The names of the files of a run folder."""
 
 SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 SPLITS = ("validation", "test")  # those that are scored
@@ -26,9 +21,3 @@ PUSHED = (
     *CHECKPOINT, "environment.json", WEIGHTS, "model-*-of-*.safetensors", INDEX, BASELINE,
     *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (*CHECKPOINT, ONNX)),
 )  # fmt: skip
-
-
-def recorded_args(folder: Path) -> dict[str, Any]:
-    """A run's `args.yaml`, empty where it has none. Raises `InputError` where it cannot be read."""
-    path = folder / "args.yaml"
-    return read_record(path) if path.is_file() else {}

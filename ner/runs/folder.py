@@ -14,7 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ner.errors import InputError
-from ner.runs.files import CARD, MANIFEST, recorded_args
+from ner.files import optional_json
+from ner.runs.files import CARD, MANIFEST
 
 LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
@@ -32,7 +33,7 @@ def checkpoints_in(run: Path) -> list[Path]:
 
 def is_run(folder: Path) -> bool:
     """Whether the folder holds a run of this project, finished or not."""
-    return recorded_args(folder).keys() >= RUN_ARGUMENTS
+    return optional_json(folder / "args.yaml").keys() >= RUN_ARGUMENTS
 
 
 def is_finished(folder: Path) -> bool:
@@ -91,9 +92,8 @@ def locked(run: Path) -> Iterator[None]:
     Raises `InputError` where another process has locked it.
     """
     run.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(run / LOCK, timeout=0)
     try:
-        lock.acquire()
+        lock = FileLock(run / LOCK).acquire(timeout=0)
     except Timeout:
         raise InputError(
             f"{run}: another training writes there; wait for its end, or name another --output_dir"

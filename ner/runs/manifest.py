@@ -5,16 +5,14 @@ changed.
 """
 
 import hashlib
-import json
 import shlex
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ner.errors import InputError
 from ner.files import optional_json, read_record, using_records, write_json
-from ner.hub_files import MissingFileError, fetch, is_repo_id
+from ner.hub_files import fetch_optional, is_repo_id
 from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, PUSHED, SCORES, SPLITS, SURFACES
 from ner.runs.predictions import prediction_rows, require_scores_of
 
@@ -44,26 +42,17 @@ def entry(path: Path) -> dict[str, Any]:
 
 def write_manifest(run: Path) -> None:
     """Writes the manifest of a run that is complete."""
-    write_entries(run, {name: entry(run / name) for name in files_of(run)})
+    write_json(run / MANIFEST, {"files": {name: entry(run / name) for name in files_of(run)}})
 
 
 def record(run: Path, names: Iterable[str]) -> None:
     """Enters files that were just written into the manifest of a run; what it says of all others stays."""
-    write_entries(run, read_manifest(run) | {name: entry(run / name) for name in names})
-
-
-def write_entries(run: Path, files: dict[str, Any]) -> None:
-    """Writes a manifest with the hash of its own entries, for it may be damaged itself."""
-    write_json(run / MANIFEST, {"files": dict(sorted(files.items())), "sha256": digest(files)})
-
-
-def digest(files: dict[str, Any]) -> str:
-    """The SHA-256 of the entries of a manifest."""
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    files = read_manifest(run) | {name: entry(run / name) for name in names}
+    write_json(run / MANIFEST, {"files": dict(sorted(files.items()))})
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """The entries of a run's manifest by the names of the files. Raises `InputError` where there is none, or damage."""
+    """The entries of a run's manifest by the names of the files. Raises `InputError` where there is none."""
     path = run / MANIFEST
     if not path.is_file():
         args_yaml, folder = shlex.quote(str(run / "args.yaml")), shlex.quote(str(run))
@@ -74,8 +63,6 @@ def read_manifest(run: Path) -> dict[str, Any]:
         )
     content = read_record(path)
     with using_records(path):
-        if content["sha256"] != digest(content["files"]):
-            raise InputError(f"{path}: is damaged: its entries do not have its checksum; copy the run again")
         for name in content["files"]:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise InputError(f"{path}: found {name!r}; expected the name of a file within the run")
@@ -134,13 +121,9 @@ def downloaded(repo_id: str) -> Path:
     if not is_repo_id(repo_id) or ("/" in repo_id and Path(repo_id).parent.is_dir()):
         raise InputError(f"found no folder {repo_id!r}; expected a run folder or a Hub id OWNER/NAME")
     remedy = "try again later"
-    try:
-        run = fetch(repo_id, MANIFEST, "model", remedy).parent
-    except MissingFileError:
-        raise InputError(
-            f"{repo_id}: has no {MANIFEST}; expected a repository that this version pushed; push it again"
-        ) from None
-    for name in read_manifest(run):
-        with suppress(MissingFileError):
-            fetch(repo_id, name, "model", remedy)
-    return run
+    manifest = fetch_optional(repo_id, MANIFEST, remedy)
+    if manifest is None:
+        raise InputError(f"{repo_id}: has no {MANIFEST}; expected a repository that this version pushed; push it again")
+    for name in read_manifest(manifest.parent):
+        fetch_optional(repo_id, name, remedy)
+    return manifest.parent

@@ -10,7 +10,7 @@ from ner.errors import InputError, printable
 from ner.files import optional_json, using_records, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import escape
-from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS, PREDICTIONS, recorded_args
+from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS, PREDICTIONS
 from ner.runs.predictions import prediction_rows, require_scores_of
 from ner.scoring.score_table import interval_text, is_calibrated, language_cells, percent, score_cells
 
@@ -37,19 +37,17 @@ def model_card(run: Path) -> str:
     folder holds no finished run, or predictions that do not give its scores.
     """
     config, environment = optional_json(run / "config.json"), optional_json(run / "environment.json")
-    args = recorded_args(run)
+    args = optional_json(run / "args.yaml")
     if not (config and environment and args):
         raise InputError(
             f"{run}: lacks a config.json, environment.json or args.yaml; expected the folder of a finished run"
         )
-    scored = {split: optional_json(run / split / METRICS) for split in ("test", "validation")}
-    scored = {split: metrics for split, metrics in scored.items() if metrics}
+    scored = {split: found for split in ("test", "validation") if (found := optional_json(run / split / METRICS))}
     if not scored:
         raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
-    for each in scored:
-        if not (run / each / PREDICTIONS).is_file():  # a repository of the Hub, downloaded; `verify` finds other losses
-            continue
-        require_scores_of(prediction_rows(run / each / PREDICTIONS), run / each)
+    for place in (run / split for split in scored):
+        if (place / PREDICTIONS).is_file():  # not in a repository of the Hub; `verify` finds other losses
+            require_scores_of(prediction_rows(place / PREDICTIONS), place)
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
     with using_records(run):
         few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]

@@ -61,10 +61,7 @@ def errors(gold: list[Entity], predicted: list[Entity]) -> list[Error]:
     correct = set(gold) & set(predicted)
     open_gold, open_predicted = ([e for e in side if e not in correct] for side in (gold, predicted))
     overlaps = [
-        (min(p[1], g[1]) - max(p[0], g[0]), p[2] == g[2], g, p)
-        for p in open_predicted
-        for g in open_gold
-        if min(p[1], g[1]) > max(p[0], g[0])
+        (shared, p[2] == g[2], g, p) for p in open_predicted for g in open_gold if (shared := overlap(g, p)) > 0
     ]
     paired: list[Error] = []
     for _, same_class, g, p in sorted(overlaps, key=lambda o: (-o[0], not o[1], o[2][0], o[3][0])):
@@ -73,6 +70,11 @@ def errors(gold: list[Entity], predicted: list[Entity]) -> list[Error]:
             open_predicted.remove(p)
             paired.append(("type" if p[:2] == g[:2] else "boundary" if same_class else "both", g, p))
     return [*paired, *(("spurious", None, p) for p in open_predicted), *(("missed", g, None) for g in open_gold)]
+
+
+def overlap(a: Entity, b: Entity) -> int:
+    """Tokens that two entities share; at most 0 if they do not overlap."""
+    return min(a[1], b[1]) - max(a[0], b[0])
 
 
 def error_analysis(

@@ -17,29 +17,9 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from ner.scoring.scores import (
-    Counts,
-    cluster_ids,
-    counts_by_cluster,
-    counts_of_tags,
-    f1_scores,
-    gold_entities,
-    mean_over_supported,
-    ratio,
-    scores,
-)
+from ner.scoring.scores import Counts, counts_by_cluster, f1_scores, gold_entities, mean_over_supported, ratio, scores
 
 CONFIDENCE = 0.95
-
-
-def scores_with_intervals(
-    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], tokens: Sequence[Sequence[str]]
-) -> dict[str, Any]:
-    """`overall` and `per_class` scores of BIO tags, and their 95 % `intervals`; one tag for each token of a sentence.
-
-    Sentences with the same tokens count as one for the intervals. Raises `ValueError` as `counts_of_tags` does.
-    """
-    return scores_and_intervals(counts_of_tags(gold, predicted), cluster_ids(tokens))
 
 
 def scores_and_intervals(counts: Counts, cluster: np.ndarray) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import stdtr
 from scipy.stats import rankdata
 
-from ner.scoring.error_analysis import Entity, errors
+from ner.scoring.error_analysis import Entity, errors, overlap
 from ner.scoring.removal_design import Fit, fits
 from ner.scoring.scores import ratio
 from ner.scoring.significance import ALPHA, RANDOMISATION_ROUNDS, SEED, half_width, holm
@@ -156,17 +156,12 @@ def error_parts(
     return parts
 
 
-def overlap(a: Entity, b: Entity) -> int:
-    """Tokens that two entities share; at most 0 if they do not overlap."""
-    return min(a[1], b[1]) - max(a[0], b[0])
-
-
 def effects_on_parts(
     removed: np.ndarray,
     parts: Sequence[Mapping[str, Mapping[str, int]]],
     support: Mapping[str, int],
     stratum: np.ndarray | None = None,
-) -> dict[str, Effects]:
+) -> dict[str, np.ndarray]:
     """The effects on the parts of the errors, per 100 gold entities of Y, from the `error_parts` of each run.
 
     False alarms have three parts: those on mentions of the removed class X, on those of other classes, and those on
@@ -178,14 +173,12 @@ def effects_on_parts(
     def rate(part: str) -> np.ndarray:  # [run, measured class]
         return np.array([[100 * run[y].get(part, 0) / (support[y] or np.nan) for y in classes] for run in parts])
 
-    found = {part: effects(removed, rate(part), stratum) for part in (*OWN_PARTS, NOWHERE)}
+    found = {part: effects(removed, rate(part), stratum).effect for part in (*OWN_PARTS, NOWHERE)}
     on_mentions = [rate(x) for x in classes]
     total = sum(on_mentions, np.zeros(removed.shape))
     for name, values in (("removed class", on_mentions), ("other classes", [total - on for on in on_mentions])):
-        of_each = [effects(removed, each, stratum) for each in values]  # from each, only the effects of its own class
-        effect = np.stack([each.effect[x] for x, each in enumerate(of_each)])
-        error = np.stack([each.standard_error[x] for x, each in enumerate(of_each)])
-        found[name] = Effects(effect, error, np.full(len(classes), np.nan), of_each[0].degrees_of_freedom)
+        # from the effects on each, only those of its own class
+        found[name] = np.stack([effects(removed, each, stratum).effect[x] for x, each in enumerate(values)])
     return found
 
 

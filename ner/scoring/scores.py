@@ -133,25 +133,18 @@ def counts_by_cluster(counts: Counts, cluster: np.ndarray) -> Counts:
 def scores(counts: Counts) -> dict[str, Any]:
     """The `overall` and `per_class` scores as plain floats; a class without gold entities is None."""
     entities, tokens = counts.entities.sum(axis=0), counts.tokens.sum(axis=0)
-    precision, recall, f1 = precision_recall_f1(entities)
-    micro_precision, micro_recall, micro_f1 = precision_recall_f1(entities.sum(axis=0))
-    jaccard = ratio(entities[:, 0], entities.sum(axis=1))
-    accuracy = ratio(tokens[0] - counts.wrong_tokens.sum(axis=0), tokens[0])
     support = gold_entities(entities)
-    per_class: dict[str, dict[str, float] | None] = {}
-    for i, class_name in enumerate(counts.classes):
-        per_class[class_name] = None
-        if support[i]:
-            per_class[class_name] = {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "accuracy": float(accuracy[i]),
-                "jaccard": float(jaccard[i]),
-                "support": int(support[i]),
-            }
-    macro_f1, token_accuracy = f1_scores(entities)[1], ratio(tokens[1], tokens[0])
-    overall = (micro_precision, micro_recall, micro_f1, token_accuracy, macro_f1)
+    columns = {
+        **dict(zip(("precision", "recall", "f1"), precision_recall_f1(entities), strict=True)),
+        "accuracy": ratio(tokens[0] - counts.wrong_tokens.sum(axis=0), tokens[0]),
+        "jaccard": ratio(entities[:, 0], entities.sum(axis=1)),
+        "support": support.astype(int),
+    }
+    per_class = {
+        name: {score: values[i].item() for score, values in columns.items()} if support[i] else None
+        for i, name in enumerate(counts.classes)
+    }
+    overall = (*precision_recall_f1(entities.sum(axis=0)), ratio(tokens[1], tokens[0]), f1_scores(entities)[1])
     return {"overall": dict(zip(OVERALL, map(float, overall), strict=True)), "per_class": per_class}
 
 

@@ -78,12 +78,11 @@ def one_disagreement(entities: np.ndarray) -> np.ndarray:
 def swapped_sums(values: np.ndarray, rounds: int) -> np.ndarray:
     """Sums [round, class, 3] of values [cluster, class, 3] over a random half of the clusters in each round."""
     rng, size, parts = np.random.default_rng(SEED), len(values), []
-    flat = values.reshape(size, int(np.prod(values.shape[1:])))
     for done in range(0, rounds, BLOCK):
         count = min(BLOCK, rounds - done)
-        bits = np.unpackbits(np.frombuffer(rng.bytes(count * size // 8 + 1), dtype=np.uint8))[: count * size]
-        parts.append(bits.reshape(count, size).astype(np.float64) @ flat)
-    return np.concatenate(parts).reshape(rounds, *values.shape[1:])
+        bits = np.unpackbits(np.frombuffer(rng.bytes(count * size // 8 + 1), dtype=np.uint8), count=count * size)
+        parts.append(np.tensordot(bits.reshape(count, size).astype(np.float64), values, 1))
+    return np.concatenate(parts)
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -34,12 +34,12 @@ ChangedMentions = dict[tuple[str, str], list[dict[str, str]]]  # by removed and 
 
 
 def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> None:
-    """Records the parts of the errors of each run that is scored, and whose predictions are available.
+    """Records the parts of the errors of each run that is recorded, and whose predictions are available.
 
     The gold entities of all classes are those of a run that removed none. Raises `InputError` if another run was scored
     on other sentences.
     """
-    scored = [run for run in study.runs if run.group == group and predictions(study, run, output_dir).is_file()]
+    scored = [run for run in finished_runs(study, group, records) if predictions(study, run, output_dir).is_file()]
     missing = [run for run in scored if not (records / run.name / PARTS).is_file()]
     whole = next((run for run in scored if not run.removed), None)
     if whole and missing:
@@ -102,7 +102,7 @@ def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
         {
             "removed": classes[i], "measured": classes[j], "effect": found.effect[i, j], "low": low[i, j],
             "high": high[i, j], "p": p[i, j], "verdict": str(words[i, j]),
-            "parts": {name: each.effect[i, j] for name, each in by_part.items()},
+            "parts": {name: effect[i, j] for name, effect in by_part.items()},
         }
         for i, j in np.argwhere(~np.isnan(found.effect)).tolist()
     ]  # fmt: skip

@@ -110,7 +110,7 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
         raise InputError(f"{path}: seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
     places = (named(datasets or content.get("datasets") or [""]), named(encoders or content.get("encoders") or [""]))
     common, runs = mapping(path, content, "common"), []
-    for dataset, encoder in product(*(place or {"": ""} for place in places)):
+    for dataset, encoder in product(*places):
         group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
         where = {"dataset": places[0].get(dataset), "model_checkpoint": places[1].get(encoder)}
         where = {name: value for name, value in where.items() if value}  # else those of the config file
@@ -119,14 +119,13 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
             words = words_of(common | (options or {}) | where | {"seed": seed})
             runs.append(PlannedRun(group, setting, int(seed), words, removed))
     comparisons = mapping(path, content, "comparisons") or ({"report": list(settings)} if settings else {})
-    for name, chosen in comparisons.items():
-        if not isinstance(chosen, list):
-            raise InputError(f"{path}: comparisons: {name}: found {chosen!r}; expected a list of settings")
     curves = mapping(path, content, "curves")
     across = str(curves.pop("across", ""))
     lines = {score: {float(place): setting for place, setting in line.items()} for score, line in curves.items()}
     named_settings = [(f"comparisons: {name}", chosen) for name, chosen in comparisons.items()]
     for where_named, chosen in [*named_settings, *((f"curves: {y}", list(line.values())) for y, line in lines.items())]:
+        if not isinstance(chosen, list):
+            raise InputError(f"{path}: {where_named}: found {chosen!r}; expected a list of settings")
         for setting in chosen:
             if setting not in settings:
                 raise InputError(f"{path}: {where_named}: found {setting!r}; expected some of {', '.join(settings)}")

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from ner.files import optional_json, using_records, write_json, write_text
-from ner.runs.files import METRICS, SPLITS, recorded_args
+from ner.runs.files import METRICS, SPLITS
 from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
 from ner.study.plan import Study
@@ -25,7 +25,8 @@ def record(run: Path, folder: Path) -> None:
         if (run / split / METRICS).is_file():
             (folder / split).mkdir(parents=True, exist_ok=True)
             write_json(folder / split / METRICS, optional_json(run / split / METRICS))
-    write_text(folder / "args.yaml", yaml.safe_dump(without_local_paths(recorded_args(run)), sort_keys=False))
+    args = without_local_paths(optional_json(run / "args.yaml"))
+    write_text(folder / "args.yaml", yaml.safe_dump(args, sort_keys=False))
     write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
 
 

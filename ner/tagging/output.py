@@ -39,7 +39,7 @@ def output(path: str | None, kept: Path | None = None) -> AbstractContextManager
     if path in (None, "/dev/stdout"):
         return nullcontext(sys.stdout)
     if os.path.exists(path) and not os.path.isfile(path):  # opening refuses a folder
-        return open(path, "w", encoding="utf-8", newline="\n")
+        return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n")
     path = os.path.realpath(path)
     return kept_file(path, kept) if kept else whole_file(path)
 

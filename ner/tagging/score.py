@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ner.corpus.sentences import Sentences
+from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
@@ -30,8 +31,7 @@ class ScoredSplit:
     """
 
     split: str
-    dataset: str
-    languages: list[str]
+    source: Source
     fingerprint: str
     sentences: Sentences
     tagged: Tagged
@@ -74,8 +74,9 @@ class ScoredSplit:
         sentence = np.repeat(np.arange(len(s)), s.lengths)[tagged.entities.start]
         return {
             "split": self.split,
-            "dataset": public_name(self.dataset),  # this file is pushed to the Hub, where local paths do not belong
-            "languages": self.languages,
+            # This file is pushed to the Hub, where local paths do not belong.
+            "dataset": public_name(self.source.name(self.split)),
+            "languages": self.source.languages,
             "sentences": len(s),
             "tokens": int(s.lengths.sum()),
             "data_fingerprint": self.fingerprint,
@@ -104,14 +105,13 @@ class ScoredSplit:
 def score(
     tagger: Tagger,
     sentences: Sentences,
-    *,
+    source: Source,
     split: str,
-    dataset: str,
-    languages: list[str],
+    *,
     fingerprint: str | None = None,
     progress: bool = False,
 ) -> ScoredSplit:
-    """Tags the sentences of a split and compares the tags with the gold ones.
+    """Tags the sentences of a source's split and compares the tags with the gold ones.
 
     Gold entities whose class the tagger does not know are scored as `O`, and their number is logged. `fingerprint` is
     that of `sentences`, unless they were in other labels before. Raises `InputError` where the tagger and the data have
@@ -120,8 +120,7 @@ def score(
     known = in_known_labels(tagger, sentences)
     return ScoredSplit(
         split=split,
-        dataset=dataset,
-        languages=languages,
+        source=source,
         fingerprint=fingerprint or sentences.fingerprint(),
         sentences=known,
         tagged=tagger.tag_words(known.words, known.lengths, progress),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import re
 import sys
@@ -105,7 +106,7 @@ def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[st
     for number, line in enumerate(decoded(file, path), 1):
         place = f"{path}:{number}"
         try:
-            row = json.loads(line, parse_constant=lambda name: None) if line.strip() else None
+            row = json.loads(line, parse_constant=finite, parse_float=finite) if line.strip() else None
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{place}: found no JSON: {message_of(error, 100)}; expected an object in each line; correct the line"
@@ -129,7 +130,7 @@ def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[
         for batch in table.iter_batches(batch_size=256):
             for row in batch.to_pylist():
                 number += 1
-                values = json.loads(json.dumps(row, default=plain), parse_constant=lambda name: None)
+                values = json.loads(json.dumps(row, default=plain), parse_constant=finite)
                 yield f"{path}:{number}", values | {text_column: row[text_column]}
     except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:  # OverflowError: a date
         raise InputError(
@@ -138,6 +139,11 @@ def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[
 
 
 TABLES = {".csv": csv_rows, ".tsv": csv_rows, ".jsonl": jsonl_rows, ".parquet": parquet_rows}
+
+
+def finite(number: str) -> float | None:
+    """A number of JSON, or None for NaN and infinity, which JSON does not have."""
+    return value if math.isfinite(value := float(number)) else None
 
 
 def plain(value: Any) -> str:

@@ -83,7 +83,7 @@ def test_a_run_on_one_file_is_scored_on_its_own_part(tmp_path, encoders, fails, 
     file, runs = write(tmp_path / "all.conll", [1] * 100), [tmp_path / "a", tmp_path / "b"]
     for seed, run in enumerate(runs):
         argv = trained_runs.argv(file, encoders["bert"], run, "--num_train_epochs", "1", "--seed", str(seed))
-        train.main([*argv, *trained_runs.CPU])
+        train.main(argv)
         inference.main(["--checkpoint", str(run), *trained_runs.CPU])
     a, b = ([read_json(run / split / "metrics.json") for split in ("validation", "test")] for run in runs)
     assert [m["data_fingerprint"] for m in a] == [m["data_fingerprint"] for m in b]

@@ -6,7 +6,7 @@ import re
 import string
 
 import pytest
-from conftest import write_jsonl
+from conftest import NAMES, write_jsonl
 from reading import read
 
 from ner.corpus import jsonl
@@ -34,12 +34,13 @@ def random_rows(count: int) -> list[dict]:
 
 
 @pytest.mark.parametrize("escaped", [True, False])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n \n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n\r\n", "\n\n \n"])
 def test_blocks_give_the_rows_of_the_file(tmp_path, escaped, end):
     written = random_rows(200)
     path = write_jsonl(tmp_path / "train/train_en.jsonl", [])
     path.write_bytes(b"\xef\xbb\xbf" + end.join(json.dumps(row, ensure_ascii=escaped) for row in written).encode())
     result = read(str(tmp_path), ["en"], "train")
+    assert result.names == NAMES
     assert result.token_lists() == [row["tokens"] for row in written]
     assert result.tags.tolist() == [tag for row in written for tag in row["ner_tags"]]
     assert result.lengths.tolist() == [len(row["tokens"]) for row in written]
@@ -48,7 +49,7 @@ def test_blocks_give_the_rows_of_the_file(tmp_path, escaped, end):
 
 
 def test_names_in_blocks_make_one_label_set(tmp_path):
-    tags = [["O", "B-LOC"], ["I-LOC"], [], ["B-ANIM "], ["O"]] * 40
+    tags = [["O", "B-LOC"], ["I-LOC"], [], ["\tB-ANIM "], ["O"]] * 40
     write_jsonl(tmp_path / "train/train_en.jsonl", [{"tokens": ["x"] * len(t), "tags": t} for t in tags])
     result = read(str(tmp_path), ["en"], "train")
     assert result.tag_lists() == [[tag.strip() for tag in t] for t in tags]

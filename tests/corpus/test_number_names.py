@@ -107,6 +107,7 @@ def test_a_hundred_training_sentences_without_a_number_above_8_are_not_multinerd
         ("labels.txt", "O\nO\n", r"labels.txt: found an empty label name, or one twice, in O, O"),
         ("dataset_info.json", "{", r"dataset_info.json: cannot be read"),
         ("README.md", "---\n- [\n---\n", r"README.md: cannot be read"),
+        ("README.md", "---\na: {ner_tags: {names: {~: O}}}\n---\n", r"README.md: cannot be read"),
         (
             "README.md",
             "---\na: {ner_tags: {names: [O]}}\nb: {ner_tags: {names: [P]}}\n---\n",

@@ -46,13 +46,8 @@ def test_a_language_in_the_name_is_the_one_that_is_wanted(tmp_path):
     folder = make(
         tmp_path, "train.conll", "train_en.conll", "train_sv.conll", "train_zh-CN.conll", "dev_sv.conll", "test.conll"
     )
-    for code, name in (
-        ("en", "train_en"),
-        ("sv", "train_sv"),
-        ("zh-CN", "train_zh-CN"),
-        ("zh_CN", "train_zh-CN"),
-        ("fi", "train"),
-    ):
+    names = {"en": "train_en", "sv": "train_sv", "zh-CN": "train_zh-CN", "zh_CN": "train_zh-CN", "fi": "train"}
+    for code, name in names.items():
         assert found(Source(folder, [code]), "train") == [f"{name}.conll"]
     assert found(Source(folder, ["sv", "en"]), "train") == ["train_sv.conll", "train_en.conll"]
     with pytest.raises(MissingFileError, match=r"for the validation split in the language en, but dev_sv.conll; "):

@@ -168,7 +168,6 @@ def test_a_tokenizer_that_keeps_capitals_gets_none(encoders):
     assert len(model.get_input_embeddings().weight) == len(tokenizer) + 8
 
 
-@pytest.mark.slow
 def test_a_run_of_a_cased_encoder_records_no_markers(corpus, encoders, tmp_path):
     options = argv(corpus, encoders["roberta"], tmp_path / "run", "--case_markers", "true", "--max_steps", "2")
     run = train.main(options)

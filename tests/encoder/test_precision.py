@@ -57,7 +57,6 @@ def test_what_was_asked_for_comes_before_the_hardware(given, precision, monkeypa
         precision_module.set_precision(settled, precision)
         assert (settled.bf16, settled.fp16) == (precision == "bfloat16", precision == "float16")
         assert precision_module.asked_precision(settled) == precision
-        assert precision_module.scoring_precision(precision) == ("bfloat16" if precision == "bfloat16" else "float32")
 
 
 def test_a_precision_without_a_name_here_is_refused():

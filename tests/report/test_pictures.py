@@ -27,14 +27,8 @@ def test_the_forest_plot_marks_zero_and_what_is_shown():
     shown = [
         (m.get_marker(), *m.get_xdata(), to_hex(m.get_markerfacecolor()) == to_hex(m.get_color())) for m in markers
     ]
-    assert shown == [
-        ("o", -25, True),
-        ("o", 50, False),
-        ("o", 10, True),
-        ("s", 10, True),
-        ("s", 50, False),
-        ("s", -25, True),
-    ]
+    points = [(-25, True), (50, False), (10, True)]
+    assert shown == [*(("o", *point) for point in points), *(("s", *point) for point in points[::-1])]
     assert [round(float(m.get_ydata()[0])) for m in markers] == [0, 1, 2, 0, 1, 2]
     whiskers = [line.get_xdata() for line in axes.lines if line.get_marker() == "|"]
     assert [list(map(round, ends)) for ends in whiskers] == [[-40, -10], [-10, 100], [-10, 100], [-40, -10]]

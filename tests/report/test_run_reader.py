@@ -40,6 +40,8 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
         '{"tokens": ["\\ud800"], "gold": ["O"], "predicted": ["O"]}',
         '{"tokens": [NaN], "gold": ["O"], "predicted": ["O"]}',
         '{"tokens": []}',
+        '{"tokens": [' + "9" * 9_000 + '], "gold": ["O"], "predicted": ["O"]}',
+        "[" * 3_000,
         "[]",
         "{",
     ],
@@ -54,12 +56,14 @@ def test_wrong_prediction_lines_are_named(tmp_path, line, fails):
 @pytest.mark.parametrize(
     ("name", "text"),
     [("config.json", "null"), ("config.json", '{"id2label": {"0": "LABEL_0"}}'), ("environment.json", "[]"),
-     ("args.yaml", "[1]"), ("config.json", "{")],
+     ("args.yaml", "[1]"), ("config.json", "{"), ("config.json", '{"id2label": {"0": 5}}'),
+     ("config.json", '{"id2label": 5}')],
 )  # fmt: skip
 def test_wrong_records_are_named(tmp_path, name, text, fails):
     folder = write_run(tmp_path / "run", ROWS)
     (folder / name).write_text(text)
-    assert name in fails(report.main, folder)
+    assert name in fails(report.main, folder, "--output_dir", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_report_says_which_split_was_scored(tmp_path):

@@ -37,7 +37,9 @@ RARE = {"upsample_categories": ["DIS", "ANIM"], "upsample_factor": 2, "upsample_
 
 
 def test_the_report_says_what_the_experiments_are(tmp_path, capsys):
-    a = write_run(tmp_path / "default", ROWS, CLASSES, masked_training=False, upsample=False, **RARE)
+    a = write_run(
+        tmp_path / "default", ROWS, CLASSES, masked_training=False, upsample=False, learning_rate=None, **RARE
+    )
     two = [row | {side: [t if t[2:] != "ORG" else "O" for t in row[side]] for side in ("gold", "predicted")}
            for row in ROWS]  # fmt: skip
     b = write_run(tmp_path / "masked", two, ["PER", "LOC"], masked_training=True, upsample=False, **RARE)

@@ -27,6 +27,7 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run([*command, script, *words], cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -73,6 +74,9 @@ def test_a_recorded_run_passes_and_lines_of_a_file_are_named(tmp_path):
     first_check([str(tmp_path / "args.yaml")], "model_checkpoint")
     (tmp_path / "a.yaml").write_text("seed: 1\nsead: 2\n")
     with pytest.raises(InputError, match=r"a.yaml:2: unknown option --sead; did you mean 'seed'\?"):
+        first_check([str(tmp_path / "a.yaml")])
+    (tmp_path / "a.yaml").write_text("? [seed]\n: 1\n")
+    with pytest.raises(InputError, match=r"a.yaml:1: unknown option"):
         first_check([str(tmp_path / "a.yaml")])
 
 

@@ -1,7 +1,6 @@
 """Where a training may write: a new folder, or an unfinished run; and only one training at a time."""
 
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -70,15 +69,18 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
             require_trainable(run, False)
 
 
+@pytest.mark.slow
 def test_a_folder_is_locked_for_one_training_and_until_its_holder_ends(tmp_path):
     hold = "import sys, time; from pathlib import Path; from ner.runs.folder import locked\n"
     hold += "with locked(Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
     holder = subprocess.Popen([sys.executable, "-c", hold, tmp_path / "run"], cwd=ROOT, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"locked\n"
-    with pytest.raises(InputError, match="another training writes there"), locked(tmp_path / "run"):
-        pass
-    holder.send_signal(signal.SIGKILL)
-    holder.communicate()
+    try:
+        with pytest.raises(InputError, match="another training writes there"), locked(tmp_path / "run"):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
     with locked(tmp_path / "run"):
         write(tmp_path / "run", "args.yaml")
     assert (tmp_path / "run" / LOCK).exists()  # unfinished: the next training may be waiting for it

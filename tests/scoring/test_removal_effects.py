@@ -178,10 +178,9 @@ def test_the_parts_add_up_to_the_errors_and_so_do_the_effects_on_them():
     parts = effects_on_parts(REMOVED, runs, support)
     whole = effects(REMOVED, 100 * wrong / np.array(list(support.values())))
     assert list(parts) == ["missed", "swapped", "borders", "no mention", "removed class", "other classes"]
-    assert sum(part.effect for part in parts.values())[OFF] == pytest.approx(whole.effect[OFF])
+    assert sum(parts.values())[OFF] == pytest.approx(whole.effect[OFF])
     on_a = effects(REMOVED, np.array([[100 * run[y].get("A", 0) / support[y] for y in CLASSES] for run in runs]))
-    assert parts["removed class"].effect[0, 1:] == pytest.approx(on_a.effect[0, 1:])
-    assert parts["removed class"].standard_error[0, 1:] == pytest.approx(on_a.standard_error[0, 1:])
+    assert parts["removed class"][0, 1:] == pytest.approx(on_a.effect[0, 1:])
 
 
 def test_confusion_is_that_of_both_directions_for_each_hundred_of_the_measured_class():

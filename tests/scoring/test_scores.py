@@ -8,7 +8,7 @@ from nervaluate import Evaluator
 from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
 
 from metrics import ner_metric
-from ner.scoring.intervals import intervals, scores_by_language, scores_with_intervals
+from ner.scoring.intervals import intervals, scores_and_intervals, scores_by_language
 from ner.scoring.score_table import score_table
 from ner.scoring.scores import cluster_ids, counts_of_tags, scores
 
@@ -63,7 +63,7 @@ def test_the_scores_of_a_language_are_those_of_its_sentences_alone():
         supported = {c for c, of_class in values["per_class"].items() if of_class}
         assert {c: report[c]["f1-score"] for c in supported} == {c: values["per_class"][c]["f1"] for c in supported}
         assert (values["sentences"], values["support"]) == (len(own[0]), report["micro avg"]["support"])
-        alone = scores_with_intervals(*own)
+        alone = scores_and_intervals(counts_of_tags(*own[:2]), cluster_ids(own[2]))
         for name, interval in alone["intervals"]["overall"].items():
             assert values["intervals"]["overall"][name] == pytest.approx(interval, abs=1e-12)
     assert scores_by_language(counts, cluster, ["de"] * len(gold)) == {}

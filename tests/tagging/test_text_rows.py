@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
-from trained_runs import CPU, barely_trained
+from trained_runs import CPU
 
 import inference
 from ner.errors import InputError
@@ -38,11 +38,7 @@ run_script(main)
 TEXT = "one\ntwo\u2028\nthree\n"
 
 
-@pytest.fixture(scope="module")
-def run(corpus, encoders, tmp_path_factory) -> Path:
-    return barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "out", "message"),
     [
@@ -69,7 +65,8 @@ def test_files_pipes_and_standard_streams(command, out, message, tmp_path):
     assert done.returncode == (2 if message else 0)
 
 
-def test_names_from_a_checkpoint_do_not_reach_a_terminal_raw(run, monkeypatch, capsys):
+@pytest.mark.slow
+def test_names_from_a_checkpoint_do_not_reach_a_terminal_raw(quick_run, monkeypatch, capsys):
     text, odd = "a \x1b[31mstorm\x9b1m", "X\x1b]0;title\x07\n\u202e"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     for stream in (sys.stdin, sys.stdout):
@@ -77,7 +74,7 @@ def test_names_from_a_checkpoint_do_not_reach_a_terminal_raw(run, monkeypatch, c
     entity = Entity(odd, "storm", 7, 12, 0.5)
     monkeypatch.setattr(Tagger, "tag", lambda tagger, texts: [[entity] for _ in texts])
     for words in (("--text", text), ("--input_file", "-")):
-        inference.main(["--checkpoint", str(run), *words, *CPU])
+        inference.main(["--checkpoint", str(quick_run), *words, *CPU])
         shown = capsys.readouterr().out
         assert "storm" in shown and not set("\x07\x9b\u202e") & set(shown) and "\x1b]" not in shown
         assert "\x1b[31" not in shown
@@ -130,8 +127,8 @@ def test_values_that_json_does_not_have(tmp_path):
     values = {"day": "2026-01-02", "time": "2026-01-02T03:04:05", "list": [None, 1.5], "price": "1.50"}
     others = dict.fromkeys([*values, "raw"])
     assert rows_of(tmp_path / "t.parquet") == [("a", {**values, "raw": "\u00e9\\xff"}), ("", others)]
-    (tmp_path / "t.jsonl").write_text('{"body": null, "x": [NaN, -Infinity]}\n')
-    assert rows_of(tmp_path / "t.jsonl") == [("", {"x": [None, None]})]
+    (tmp_path / "t.jsonl").write_text('{"body": null, "x": [NaN, -Infinity, 1e999, 0.1]}\n')
+    assert rows_of(tmp_path / "t.jsonl") == [("", {"x": [None, None, None, 0.1]})]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import ROOT
 from safetensors.torch import load_file
-from trained_runs import QUICK, argv, weights
+from trained_runs import argv, weights
 from transformers import AutoConfig
 
 import train
@@ -65,7 +65,7 @@ def test_no_config_file_is_remarked_on(path, caplog):
 @pytest.mark.slow
 @pytest.mark.parametrize(("rate", "moves"), [((), False), (("--classifier_learning_rate", "1e-2"), True)])
 def test_the_classifier_has_its_own_rate(rate, moves, corpus, encoders, tmp_path):
-    run = train.main([*argv(corpus, encoders["bert"], tmp_path / "run"), *QUICK, "--learning_rate", "0", *rate])
+    run = train.main(argv(corpus, encoders["bert"], tmp_path / "run", "--learning_rate", "0", *rate))
     before, after = load_file(encoders["bert"] / "model.safetensors"), weights(run)
     shared = [name for name in after if name.removeprefix("bert.") in before]
     assert len(shared) > 10 and all(torch.equal(before[name.removeprefix("bert.")], after[name]) for name in shared)

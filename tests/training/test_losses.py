@@ -59,18 +59,6 @@ def test_the_crf_loss_has_a_share_of_cross_entropy():
     assert crf_loss(outputs, LABELS) == crf_loss(outputs, LABELS, cross_entropy=CROSS_ENTROPY)
 
 
-def test_the_gradient_of_the_sequences_is_the_marginal_less_the_gold_label():
-    scores = logits(3, 4, 5).requires_grad_()
-    (crf_loss({"logits": scores}, LABELS, cross_entropy=0) * 4).backward()
-    each = each_sequence(scores.detach()[0, 1:])
-    total = sum(map(math.exp, each.values()))
-    for word, label in itertools.product(range(3), range(5)):
-        marginal = sum(math.exp(score) for ids, score in each.items() if ids[word] == label) / total
-        gold = float((0, 1, 2)[word] == label)
-        assert scores.grad[0, word + 1, label].item() == pytest.approx(marginal - gold, abs=1e-5)
-    assert not scores.grad[LABELS == IGNORED].any()
-
-
 def test_a_gold_entity_that_begins_with_inside_counts_as_one_that_begins():
     scores = logits(1, 4, 5)
     pairs = [([0, 2, 2, 4], [0, 1, 2, 3]), ([2, 0, 4, 2], [1, 0, 3, 1]), ([2, 2, 3, 4], [1, 2, 3, 4])]
@@ -135,15 +123,6 @@ def test_a_batch_without_words_has_no_loss_but_a_gradient():
     loss = crf_loss({"logits": scores}, torch.full((2, 4), IGNORED), 7)
     loss.backward()
     assert loss == 0 and not scores.grad.any()
-
-
-def test_the_mean_loss_is_cross_entropy():
-    scores = logits(3, 4, 5)
-    words = LABELS != IGNORED
-    for smoothing in (0, 0.1):
-        expected = functional.cross_entropy(scores[words], LABELS[words], label_smoothing=smoothing).item()
-        found = mean_loss({"logits": scores}, LABELS, label_smoothing=smoothing)
-        assert found.item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.slow
