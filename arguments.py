@@ -42,14 +42,14 @@ class DataArguments:
     train_file: str | None = option(None, "The same as --dataset FILE.")
     validation_file: str | None = option(None, "The file of the validation split.")
     test_file: str | None = option(None, "The file of the test split.")
-    languages: list[str] = option(["en"], "Codes of languages. With several, the names of files have them.")
+    languages: list[str] = option(["en"], "Language codes. With several, each needs its own files: train_en.jsonl.")
     token_column: str | None = option(None, "The column of the tokens: its name, or its number from 1.")
     tag_column: str | None = option(None, "The column of the tags: its name, or its number from 1.")
     tag_scheme: str = option(
         "auto", f"How the tags show where an entity begins and ends: {' '.join(SCHEMES)}; or auto, to recognise it."
     )
-    misaligned: str = option("error", "What becomes of spans over text that do not fit its words: error or skip.")
-    split_seed: int = option(42, "Seed of the division of data without a validation split. --seed does not change it.")
+    misaligned: str = option("error", "What to do with spans that do not fit the words of their text: error or skip.")
+    split_seed: int = option(42, "Seed that divides data without a validation split. --seed has no effect on this.")
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
     masked_training: bool = option(False, "Experiment B: train without the classes outside selected_categories.")
@@ -132,7 +132,7 @@ class ModelArguments:
     constrained_decoding: bool | None = option(
         None,
         "Predict the best sequence in which each I- label continues an entity of its class, instead of the best label "
-        "of each word; if not given, yes in training, and as in its training for a checkpoint.",
+        "of each word; if not given, true in training, and a checkpoint is used as it was trained.",
     )
 
     def __post_init__(self) -> None:
@@ -165,7 +165,7 @@ class TrainingArguments(transformers.TrainingArguments):
     )
     load_best_model_at_end: bool = option(True, "At the end, use the best checkpoint instead of the last.")
     metric_for_best_model: str = option("f1", f"The metric that decides which checkpoint is best: {' '.join(BEST_BY)}.")
-    greater_is_better: bool | None = option(None, "Whether a higher metric is better; if not given, yes but for loss.")
+    greater_is_better: bool | None = option(None, "Whether a higher metric is better; if not given, for all but loss.")
     bf16: bool | None = option(None, "Compute in bfloat16; if not given, where that is faster than float32.")
     train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "Use faster dropout when training on a CPU.")
@@ -230,7 +230,7 @@ class InferenceArguments:
     continue_output: bool = dataclasses.field(  # `continue` is no name for a field
         default=False, metadata={"aliases": ["--continue"], "help": "Go on with an interrupted output_file."}
     )
-    html: str | None = option(None, "Write the tagged text as a page, to this HTML file.")
+    html: str | None = option(None, "Write an HTML page of the tagged text to this file.")
     min_score: float = option(0.0, "Leave out tagged entities with a lower score.")
 
     def __post_init__(self) -> None:
