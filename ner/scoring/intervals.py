@@ -1,4 +1,4 @@
-"""95 % intervals of one run's scores: where the scores would be for other sentences of the same sort.
+"""95 % intervals of one run's scores: where the score over all sentences of this sort lies.
 
 - The unit is a cluster: a sentence with all its copies.
 - Precision, recall and accuracy are proportions. Each has the score interval of Wilson (1927) with the effective

@@ -21,7 +21,7 @@ from ner.scoring.removal_design import Fit, fits
 from ner.scoring.scores import ratio
 from ner.scoring.significance import ALPHA, RANDOMISATION_ROUNDS, SEED, half_width, holm
 
-MARGIN = 1.0  # points of F1; a smaller effect counts as none
+MARGIN = 1.0  # points of F1
 OWN_PARTS = ("missed", "swapped", "borders")  # parts of a class's errors that name no other class
 NOWHERE = "no mention"  # where a false alarm overlaps no gold entity
 
@@ -109,8 +109,8 @@ def successors(order: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def equivalence_p(estimates: Effects) -> np.ndarray:
     """p of each effect being within the margin, by two one-sided t tests (TOST, Schuirmann 1987) and Holm's method.
 
-    It is corrected for all pairs because readers look through the whole map for "no effect". Of 210 effects as large as
-    the margin, ten would get this verdict without a correction.
+    It is corrected for all pairs because readers look through the whole map. Of 210 effects as large as the margin, ten
+    would be called smaller without a correction.
     """
     t = (MARGIN - np.abs(estimates.effect)) / estimates.standard_error
     p = stdtr(estimates.degrees_of_freedom, -t)
@@ -121,11 +121,11 @@ def equivalence_p(estimates: Effects) -> np.ndarray:
 def verdicts(effect: np.ndarray, p: np.ndarray, equivalence: np.ndarray) -> np.ndarray:
     """A word for each pair, str of the shape of all arguments; an empty one where the effect is NaN.
 
-    `family_wise_p` below 5 % makes an effect "lower" or "higher", `equivalence_p` below 5 % makes it "no effect" beyond
-    the margin, and anything else is "not shown".
+    `family_wise_p` below 5 % makes an effect "lower" or "higher", `equivalence_p` below 5 % makes it "within ±1"
+    point, which need not be zero, and anything else is "not shown".
     """
     conditions = [np.isnan(effect), (p < ALPHA) & (effect < 0), p < ALPHA, equivalence < ALPHA]
-    return np.select(conditions, ["", "lower", "higher", "no effect"], "not shown")
+    return np.select(conditions, ["", "lower", "higher", "within ±1"], "not shown")
 
 
 def error_parts(

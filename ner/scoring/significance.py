@@ -51,7 +51,8 @@ def differences(first: np.ndarray, other: np.ndarray, rounds: int = RANDOMISATIO
     shuffled = f1_scores(other.sum(axis=0) - moved) - f1_scores(first.sum(axis=0) + moved)
     hits = (np.abs(shuffled) >= np.abs(observed) - 1e-12).sum(axis=0)
     p = (hits + 1) / (rounds + 1)
-    return [Difference(*map(float, each)) for each in zip(observed, observed - half, observed + half, p, strict=True)]
+    low, high = np.clip((observed - half, observed + half), -1, 1)
+    return [Difference(*map(float, each)) for each in zip(observed, low, high, p, strict=True)]
 
 
 def half_width(variance: np.ndarray, degrees_of_freedom: np.ndarray | float) -> np.ndarray:
@@ -60,19 +61,19 @@ def half_width(variance: np.ndarray, degrees_of_freedom: np.ndarray | float) -> 
 
 
 def one_disagreement(entities: np.ndarray) -> np.ndarray:
-    """The squared change of each F1, [2 + class], if one missed gold entity were predicted correctly.
+    """The squared change of each F1, [2 + class], if one missed gold entity (for macro, one of each class) were found.
 
     It is added to the variance of a difference, as if the runs disagreed on one more sentence. Without it, a class of
     ten entities that both runs tag alike would get an interval of no width. Agresti and Min (2005) add to McNemar's
     table for the same reason. `entities` holds the mean counts of the runs, [cluster, class, 3].
     """
     counts = entities.sum(axis=0)
-    size = counts @ np.array([2.0, 1.0, 1.0])
+    size = counts @ np.array([2.0, 1.0, 1.0])  # F1 is 2 TP / size
     f1 = f1_scores(counts)
-    per_class = ratio(2 - f1[2:], size)
+    per_class = np.where(size > 0, (2 - f1[2:]) / (size + 1), 0)
     supported = gold_entities(counts) > 0
     macro = ratio(np.sqrt((per_class[supported] ** 2).sum()), supported.sum())
-    return np.concatenate([[ratio(2 - f1[0], size.sum())], [macro], per_class]) ** 2
+    return np.array([(2 - f1[0]) / (size.sum() + 1), macro, *per_class]) ** 2
 
 
 def swapped_sums(values: np.ndarray, rounds: int) -> np.ndarray:
@@ -127,7 +128,7 @@ class SeedComparison:
         variance, degrees_of_freedom = self.variance(self.seeds)
         half = half_width(variance, degrees_of_freedom)
         p = 2 * stdtr(degrees_of_freedom, -np.abs(ratio(self.observed, np.sqrt(variance))))
-        low, high = self.observed - half, self.observed + half
+        low, high = np.clip((self.observed - half, self.observed + half), -1, 1)
         return [Difference(*map(float, each)) for each in zip(self.observed, low, high, p, strict=True)]
 
     def variance(self, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

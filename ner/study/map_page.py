@@ -11,12 +11,12 @@ from ner.report.tables import Part, table
 from ner.study.class_map import ChangedMentions
 
 MOST_LISTED, MAP_PICTURE = 12, "map.svg"
-MARKS = {"higher": " ↑", "lower": " ↓", "no effect": " ="}
+MARKS = {"higher": " ↑", "lower": " ↓", "within ±1": " ="}
 TITLE = "Effect of removing a class (row) on the F1 of each other class (column), in points"
 MAP_TEXT = (
     "Rows are classes that were removed, columns those that were measured. ↑ or ↓ marks an effect that the permutation "
-    "test over the whole map shows; = marks one within ±1 point. Anything else is not shown, which is not the same as "
-    "no effect. A cell opens its numbers. docs/study.md explains the method."
+    "test over the whole map shows; = marks one shown to be within ±1 point, which need not be 0. Anything else is not "
+    "shown, which is not the same as no effect. A cell opens its numbers. docs/study.md explains the method."
 )
 
 
@@ -34,7 +34,7 @@ def map_parts(result: dict[str, Any], mentions: ChangedMentions, path: Path) -> 
     words = [cell["verdict"] for cell in cells.values()]
     lead = (
         f"Over {result['runs']} runs, {words.count('lower')} of {len(cells)} pairs of classes show a loss, "
-        f"{words.count('higher')} a gain, {words.count('no effect')} no effect beyond ±1 point, and "
+        f"{words.count('higher')} a gain, {words.count('within ±1')} an effect within ±1 point, and "
         f"{words.count('not shown')} are not shown to be either."
     )
     parts: list[Part] = [

@@ -46,6 +46,13 @@ def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, rows, capsys
     assert f"| ±{100 * d['detectable']:.1f} |" in text and "| \N{EN DASH} |" in text
     assert "**Confusion of a0**" in text and "**Confusion of a1**" not in text
 
+    alone = write_run(tmp_path / "c", with_noise(rows, 0.1, 99), masked_training=True, seed=0, optim="x")
+    *_, second, third = report_of(tmp_path, *folders, alone)["groups"]
+    assert third["difference"]["micro"]["p"] is None  # so it does not count in the family
+    assert [second["difference"][name]["detectable"] for name in ("micro", *CLASSES)] == [
+        each["detectable"] for each in (d, *by_class)
+    ]
+
     d = report_of(tmp_path, *folders[:2], folders[3])["groups"][1]["difference"]["micro"]
     assert d["difference"] is not None and d["low"] is d["high"] is d["p"] is d["detectable"] is None
     assert "p_holm" not in d and "Micro F1 of b0 minus a (2 seeds): " in capsys.readouterr().out

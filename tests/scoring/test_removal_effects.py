@@ -103,7 +103,7 @@ def test_each_pair_gets_the_word_that_its_tests_allow():
     words = verdicts(estimates.effect, family_wise_p(REMOVED, values), equivalence_p(estimates))
     assert np.argwhere(words == "lower").tolist() == [[0, 3]]
     assert np.argwhere(words == "higher").tolist() == [[5, 6]]
-    assert set(words[1:, 0]) == {"no effect"}  # a spread of 0.1 points
+    assert set(words[1:, 0]) == {"within ±1"}  # a spread of 0.1 points
     assert set(words[:5, 6]) == {"not shown"}  # a spread of 3 points
     assert set(np.diag(words)) == {""}
 
