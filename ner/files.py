@@ -114,7 +114,8 @@ def read_as(path: Path, parse: Callable[[str], Any]) -> Any:
     except RecursionError:
         raise InputError(f"{path}: cannot be read: its lists and mappings are nested too deeply") from None
     except (ValueError, TypeError, yaml.YAMLError) as error:
-        # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits.
+        # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits. TypeError: keys of several
+        # kinds in the metadata of a README.md.
         raise InputError(f"{path}: cannot be read: {message_of(error)}") from None
 
 
@@ -160,4 +161,8 @@ def option_lines(path: str) -> list[tuple[yaml.Node, yaml.Node]]:
     root = read_as(Path(path), partial(yaml.compose, Loader=PlainLoader))
     if root is not None and not isinstance(root, yaml.MappingNode):
         raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
-    return root.value if root else []
+    lines: list[tuple[yaml.Node, yaml.Node]] = root.value if root else []
+    for key, _ in lines:
+        if not isinstance(key, yaml.ScalarNode):
+            raise InputError(f"{path}:{key.start_mark.line + 1}: found a list or a mapping; expected `field: value`")
+    return lines

@@ -68,7 +68,7 @@ class Parser(HfArgumentParser, CommandParser):
         values: dict[str, Any] = {}
         for key, node in option_lines(path):
             try:
-                new = self.parsed_line(str(key.value), node)
+                new = self.parsed_line(key.value, node)
                 if new.keys() & values.keys():
                     raise InputError(f"--{key.value} is given twice; remove one")
             except InputError as error:

@@ -157,7 +157,7 @@ def test_wrong_options(command_line, message):
         ("lr_scheduler_kwargs: {x: 2024-02-31}\n", ":1: cannot be read: day is out of range"),
         (f"lr_scheduler_kwargs: {{x: {'9' * 9_000}}}\n", ":1: cannot be read"),
         ("lr_scheduler_kwargs: {a: &a [1], b: *a}\n", "found an alias"),
-        ("? [a]\n: 1\n", ":1: unknown option"),
+        ("? [a]\n: 1\n", ":1: found a list or a mapping; expected `field: value`"),
         ("seed: " + "[" * 3_000 + "\n", "nested too deeply"),
         ("- seed\n", "found no `field: value` lines"),
         ("seed: [1\n", "cannot be read"),

@@ -149,7 +149,8 @@ def load_model(location: str, config: PreTrainedConfig, new_head: bool) -> PreTr
     if broken:
         raise InputError(
             f"{location}: found NaN or infinity in {len(broken)} of its tensors, such as {broken[0]}; expected finite "
-            "numbers; its training diverged, or the file is damaged: take another"
+            "numbers; its training diverged, or the file is damaged: train it again at a lower learning rate, or "
+            "take another checkpoint"
         )
     return model
 

@@ -41,9 +41,9 @@ def asked_precision(options: TrainingArguments) -> str | None:
 def choose_precision(asked: str | None, device: torch.device, model_type: str) -> str:
     """The precision of training, bfloat16, float16 or float32.
 
-    It is the one that was asked for. Else it depends on what the model can do and the first process's hardware is, with
-    a log line that says so: never on how fast it is just now, so that the same command computes the same numbers on a
-    busy machine. Raises `InputError` where bfloat16 is asked for and the model cannot do it.
+    It is the one that was asked for. Otherwise it depends on the model and on the first process's hardware, and a log
+    line says why. It never depends on how fast the hardware is at the moment, so that the same command computes the
+    same numbers on a busy machine. Raises `InputError` where bfloat16 is asked for and the model cannot do it.
     """
     if asked not in (None, *PRECISIONS.values()):
         raise InputError(f"accelerate: found the precision {asked}; expected no, bf16 or fp16")

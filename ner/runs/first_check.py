@@ -25,9 +25,9 @@ def first_check(words: list[str], *checkpoints: str) -> None:
     config = words[0] if words and words[0][:1] not in ("", "-") else None
     values: dict[str, str] = {}
     for key, node in option_lines(config) if config else ():
-        name = str(key.value).replace("-", "_")
+        name = key.value.replace("-", "_")
         if name not in known:
-            raise InputError(f"{config}:{key.start_mark.line + 1}: {unknown_option(str(key.value), known)}")
+            raise InputError(f"{config}:{key.start_mark.line + 1}: {unknown_option(key.value, known)}")
         if isinstance(node, yaml.ScalarNode) and node.tag != "tag:yaml.org,2002:null":
             values[name] = node.value
     for word, following in zip(words, [*words[1:], ""], strict=True):

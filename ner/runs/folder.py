@@ -78,10 +78,14 @@ def require_trainable(run: Path, resumes: bool) -> None:
 def training_in(run: Path) -> Iterator[None]:
     """Reserves a run folder, which is made where it is absent, for one training of one or more processes.
 
-    Raises `InputError`, in all processes, where another training uses it.
+    Raises `InputError`, in all processes, where another training uses it, and where not all of them see it.
     """
+    from accelerate.utils import gather_object
+
     with ExitStack() as stack:
         in_first_process(lambda: stack.enter_context(locked(run)))
+        if not all(gather_object([(run / LOCK).is_file()])):
+            raise InputError(f"--output_dir: {run} is not on a disk that all processes share; name a folder that is")
         yield
 
 

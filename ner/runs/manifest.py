@@ -52,7 +52,7 @@ def record(run: Path, names: Iterable[str]) -> None:
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """The entries of a run's manifest by the names of the files. Raises `InputError` where there is none."""
+    """The entries of a run's manifest by the names of the files. Raises `InputError` without one that is usable."""
     path = run / MANIFEST
     if not path.is_file():
         args_yaml, folder = shlex.quote(str(run / "args.yaml")), shlex.quote(str(run))

@@ -162,7 +162,8 @@ def effects_on_parts(
     support: Mapping[str, int],
     stratum: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """The effects on the parts of the errors, per 100 gold entities of Y, from the `error_parts` of each run.
+    """The effects on the parts of the errors, per 100 gold entities of Y, from the `error_parts` of each run; each
+    [removed class, measured class].
 
     False alarms have three parts: those on mentions of the removed class X, on those of other classes, and those on
     no mention. The effects on all parts add up to the effect on the errors. `support` has the gold entities of each

@@ -41,10 +41,10 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
     place = records / group / f"{name}{'' if split == study.split else f'_{split}'}.json"
     folders = [output_dir / run.name for run in made]
     if folders and all((folder / split / PREDICTIONS).is_file() for folder in folders):
-        read = [  # whose settings may differ in what args.yaml lacks: the options of another program
-            replace(run, args=run.args | {"setting": planned.setting})
-            for run, planned in zip(read_runs(folders, split), made, strict=True)
-        ]
+        read = read_runs(folders, split)
+        if study.program != "train.py":  # its options are not in args.yaml
+            settings = [{"setting": planned.setting} for planned in made]
+            read = [replace(run, args=run.args | setting) for run, setting in zip(read, settings, strict=True)]
         result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
         write_json(place, {key: result[key] for key in RECORDED if key in result})
     recorded = optional_json(place)

@@ -12,7 +12,7 @@ from trained_runs import argv, content
 
 import train
 from ner.errors import InputError
-from ner.runs.folder import LOCK, locked, require_trainable
+from ner.runs.folder import LOCK, locked, require_trainable, training_in
 from ner.training.trainer import build_trainer
 
 ARGS = {"dataset": "sample", "model_checkpoint": "encoder", "masked_training": False, "output_dir": "run"}
@@ -87,6 +87,15 @@ def test_a_folder_is_locked_for_one_training_and_until_its_holder_ends(tmp_path)
     with locked(tmp_path / "run"):
         write(tmp_path / "run", "manifest.json")
     assert not (tmp_path / "run" / LOCK).exists()
+
+
+def test_a_folder_that_only_the_first_machine_has_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("accelerate.utils.gather_object", lambda seen: [*seen, False])
+    with (
+        pytest.raises(InputError, match=r"run is not on a disk that all processes share"),
+        training_in(tmp_path / "run"),
+    ):
+        pass
 
 
 @pytest.mark.slow
