@@ -165,9 +165,7 @@ class TrainingArguments(transformers.TrainingArguments):
     )
     load_best_model_at_end: bool = option(True, "At the end, use the best checkpoint instead of the last.")
     metric_for_best_model: str = option("f1", f"The metric that decides which checkpoint is best: {' '.join(BEST_BY)}.")
-    greater_is_better: bool | None = option(
-        None, "Is a higher metric better? If not given, true except for loss."
-    )
+    greater_is_better: bool | None = option(None, "Is a higher metric better? If not given, true except for loss.")
     bf16: bool | None = option(None, "Compute in bfloat16; if not given, where that is faster than float32.")
     train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "Use faster dropout when training on a CPU.")

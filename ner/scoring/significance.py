@@ -63,6 +63,9 @@ def half_width(variance: np.ndarray, degrees_of_freedom: np.ndarray | float) -> 
 def one_disagreement(entities: np.ndarray) -> np.ndarray:
     """The squared change of each F1, [2 + class], if one missed gold entity (for macro, one of each class) were found.
 
+    It is the change to first order. For few entities, that is more than the exact one, with which the intervals of
+    classes of one or two entities contain the true value in 91 % of samples instead of 99 %.
+
     It is added to the variance of a difference, as if the runs disagreed on one more sentence. Without it, a class of
     ten entities that both runs tag alike would get an interval of no width. Agresti and Min (2005) add to McNemar's
     table for the same reason. `entities` holds the mean counts of the runs, [cluster, class, 3].
@@ -70,10 +73,10 @@ def one_disagreement(entities: np.ndarray) -> np.ndarray:
     counts = entities.sum(axis=0)
     size = counts @ np.array([2.0, 1.0, 1.0])  # F1 is 2 TP / size
     f1 = f1_scores(counts)
-    per_class = np.where(size > 0, (2 - f1[2:]) / (size + 1), 0)
+    per_class = ratio(2 - f1[2:], size)
     supported = gold_entities(counts) > 0
     macro = ratio(np.sqrt((per_class[supported] ** 2).sum()), supported.sum())
-    return np.array([(2 - f1[0]) / (size.sum() + 1), macro, *per_class]) ** 2
+    return np.array([ratio(2 - f1[0], size.sum()), macro, *per_class]) ** 2
 
 
 def swapped_sums(values: np.ndarray, rounds: int) -> np.ndarray:

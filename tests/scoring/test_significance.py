@@ -109,7 +109,7 @@ def test_one_disagreement_is_a_missed_entity_that_is_found():
         better = counts.copy()
         better[k] += (1, 0, -1)
         change = (f1_scores(better) - f1_scores(counts))[[0, 2 + k]]
-        assert np.sqrt(one_disagreement(counts[None]))[[0, 2 + k]] == pytest.approx(change)
+        assert np.sqrt(one_disagreement(counts[None]))[[0, 2 + k]] == pytest.approx(change, rel=0.02)
 
 
 def test_with_one_seed_nothing_is_known_of_other_seeds():
