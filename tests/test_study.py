@@ -335,6 +335,8 @@ def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path
     [
         ("masking", "multinerd_en", 40, {"micro | -0.2 | -0.4 to -0.03 | not after Holm | 0.027 | 0.053 |":
                                          "-0.2 (-0.4 to -0.03), p = 0.053"}),
+        ("second_encoder", "second_encoder", 8, {"micro | +0.7 | 0.1 to 1.4 | higher | 0.032 | 0.032 |":
+                                                 "+0.7 (0.1 to 1.4), p = 0.032"}),
         ("levers", "levers", 40, {}),
     ],
 )  # fmt: skip
