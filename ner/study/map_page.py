@@ -33,9 +33,9 @@ def map_parts(result: dict[str, Any], mentions: ChangedMentions, path: Path) -> 
     opened = [[opened_cell(cell, mentions) if cell else None for cell in row] for row in grid]
     words = [cell["verdict"] for cell in cells.values()]
     lead = (
-        f"Over {result['runs']} runs, {words.count('lower')} of {len(cells)} pairs of classes show a loss, "
-        f"{words.count('higher')} a gain, {words.count('within ±1')} an effect within ±1 point, and "
-        f"{words.count('not shown')} are not shown to be either."
+        f"Of {len(cells)} pairs of classes, over {result['runs']} runs: {words.count('lower')} with a loss, "
+        f"{words.count('higher')} with a gain, {words.count('within ±1')} with an effect within ±1 point, and "
+        f"{words.count('not shown')} of which neither is shown."
     )
     parts: list[Part] = [
         ("lead", lead),
