@@ -11,7 +11,18 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from ner.report.pictures import PALETTES, Point, class_bars, draw, forest_plot, heat_map, line_plot, theme
+from ner.report.pictures import (
+    MAX_SERIES,
+    PALETTES,
+    Point,
+    class_bars,
+    draw,
+    forest_plot,
+    heat_map,
+    line_plot,
+    report_picture,
+    theme,
+)
 
 POINTS = [Point(-0.25, -0.4, -0.1), Point(0.5, -0.1, 1, filled=False), Point(0.1, None, None)]
 
@@ -124,3 +135,14 @@ def test_letters_and_series_stand_out(palette):
     for colour, least in ((ink, 4.5), (soft, 4.5), *((colour, 3) for colour in series.split())):
         light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= least
+
+
+def test_a_title_counts_the_series_with_points(tmp_path, undrawn):
+    def titles(*series: list[Point]) -> list[str]:
+        parts = report_picture(lambda drawn: None, dict(enumerate(series)), "F1", tmp_path / "f1.svg")
+        return [content["title"] for _, content in parts]
+
+    first = [[], *[POINTS] * (MAX_SERIES - 1)]  # the baseline has no difference
+    assert titles(*first) == ["F1"]
+    assert titles(*first, POINTS, POINTS) == [f"F1 (the first {MAX_SERIES - 1} of {MAX_SERIES + 1})"]
+    assert titles(*[[]] * MAX_SERIES, POINTS) == []
