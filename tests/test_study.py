@@ -337,6 +337,8 @@ def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path
                                          "-0.2 (-0.4 to -0.03), p = 0.053"}),
         ("second_encoder", "second_encoder", 8, {"micro | +0.7 | 0.1 to 1.4 | higher | 0.032 | 0.032 |":
                                                  "+0.7 (0.1 to 1.4), p = 0.032"}),
+        ("ways", "ways", 5, {"micro | -1.4 | -1.7 to -1.2 | lower | < 0.001 | < 0.001 |": "1.4 points (1.2 to 1.7)",
+                             "micro | -2.6 | -3.1 to -2.1 | lower | < 0.001 | < 0.001 |": "2.6 points (2.1 to 3.1)"}),
         ("levers", "levers", 40, {}),
     ],
 )  # fmt: skip
