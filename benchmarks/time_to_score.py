@@ -77,11 +77,11 @@ def lines_of(study: Study, group: str, records: Path) -> dict[str, list[Point]]:
 
 
 def curves(corpora: dict[str, dict[str, list[Point]]]) -> Figure:
-    """F1 against seconds, on a logarithmic axis: a column for each corpus, a row for each score."""
-    figure = Figure((2.9 * len(corpora), 5.2), layout="constrained")
-    grid = figure.subplots(len(SCORES), len(corpora), squeeze=False, sharex="col")
-    for column, (corpus, lines) in enumerate(corpora.items()):
-        for row, (score, title) in enumerate(SCORES.items()):
+    """F1 against seconds, on a logarithmic axis: a row for each corpus, a column for each score."""
+    figure = Figure((7.6, 0.7 + 2.4 * len(corpora)), layout="constrained")
+    grid = figure.subplots(len(corpora), len(SCORES), squeeze=False)
+    for row, (corpus, lines) in enumerate(corpora.items()):
+        for column, (score, title) in enumerate(SCORES.items()):
             axes = grid[row, column]
             for k, (recipe, line) in enumerate(lines.items()):
                 across, up = [p.seconds for p in line], [p.f1[score] for p in line]
@@ -95,7 +95,7 @@ def curves(corpora: dict[str, dict[str, list[Point]]]) -> Figure:
             axes.spines[:].set_visible(False)
             axes.tick_params(length=0, which="both")
             axes.set_title(f"{title}, {corpus}", loc="left", size="medium")
-        grid[-1, column].set_xlabel("seconds of training")
+            axes.set_xlabel("seconds of training")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=len(MARKERS))
     return figure
 
