@@ -20,7 +20,6 @@ from pathlib import Path
 
 from ner.errors import CommandParser, InputError, run_script
 from ner.files import optional_json, using_records
-from ner.report.page import write_report
 from ner.report.run_reader import compared_classes, read_runs
 
 
@@ -32,6 +31,8 @@ def main(argv: list[str]) -> None:
     require_own(folder)
     runs = read_runs(options.runs)
     classes = compared_classes(runs, options.classes)
+    from ner.report.page import write_report  # SciPy and Jinja take a while to import, and a mistyped run shows first
+
     _, text = write_report(folder, runs, classes)
     print(text, end="")
     print(f"wrote report.html, report.md and report.json in {folder}", file=sys.stderr)

@@ -140,7 +140,7 @@ SAMPLE = "from ner.corpus import readers, sources; readers.read_raw(sources.Sour
 @pytest.mark.parametrize(
     ("code", "absent"),
     [
-        ("import report", "torch transformers datasets evaluate"),
+        ("import report", "torch transformers datasets evaluate scipy"),
         ("import hub, ner.runs.environment, ner.runs.folder, ner.runs.model_card, ner.runs.upload",
          "torch transformers ner.encoder ner.training ner.tagging inference arguments"),
         ("import study; study.main(['plan', 'studies/sample.yaml'])", "torch"),

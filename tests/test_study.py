@@ -17,6 +17,7 @@ import yaml
 from conftest import ROOT
 
 import study
+from benchmarks import time_to_score
 from ner.errors import InputError
 from ner.files import optional_json
 from ner.report.page import html_page
@@ -353,6 +354,14 @@ def test_the_records_of_the_repository_give_its_tables(name, place, least, cited
     assert len(rows) > least and set(rows) <= set(shown.splitlines())
     for row, text in cited.items():
         assert row in shown and text in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_records_of_the_repository_give_the_table_of_seconds(monkeypatch, capsys):
+    records = ROOT / "results" / "time_to_score"
+    monkeypatch.setattr(sys, "argv", ["time_to_score", str(records)])
+    time_to_score.main()
+    rows = [line for line in (records / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    assert len(rows) > 10 and rows == [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
 
 
 def test_a_study_without_data_sets_leaves_those_of_the_config_file(tmp_path):

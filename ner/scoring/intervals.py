@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ner.scoring.scores import Counts, counts_by_cluster, f1_scores, gold_entities, mean_over_supported, ratio, scores
 
@@ -86,6 +85,8 @@ def proportion_interval(hits: np.ndarray, trials: np.ndarray) -> np.ndarray:
     at most the actual number. If all trials have the same outcome, that variance is 0. The effective number is then
     the number of clusters of equal size that are worth as much as these unequal ones (Kish 1965).
     """
+    from scipy.special import stdtrit  # here, because a mistyped run shows without it
+
     n, clusters = trials.sum(axis=0), (trials > 0).sum(axis=0)
     share = ratio(hits.sum(axis=0), n)
     between = ((hits - share * trials) ** 2).sum(axis=0) * ratio(clusters, (clusters - 1) * n**2)
