@@ -98,7 +98,7 @@ class DataArguments:
                 f"--masking, --masked_share: found {self.masking} and {self.masked_share}; expected as_O or ignore "
                 "with a share below 1; leave one out"
             )
-        if self.masked_training and self.upsample:
+        if self.removes_classes and self.upsample:
             removed = [c for c in self.upsample_categories if c not in self.selected_categories]
             if removed:
                 raise InputError(
@@ -283,8 +283,7 @@ NOT_RECORDED = {"resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to
 def parse(argv: list[str], about: str | None) -> Arguments:
     """The options of a script, whose help begins with the first line of `about`.
 
-    The command line overrides the config file, which overrides the defaults above. Raises `InputError` for
-    an unknown, abbreviated or ill-typed option; the message names the nearest known one.
+    Raises `InputError` for an unknown, abbreviated or ill-typed option; the message names the nearest known one.
     """
     return Arguments(*parse_groups(argv, about, GROUPS))
 
@@ -298,7 +297,7 @@ def recorded(arguments: Arguments) -> dict[str, Any]:
     names = [f.name for group in (DataArguments, ModelArguments) for f in dataclasses.fields(group)]
     for f in dataclasses.fields(TrainingArguments):
         new = f.name in arguments.given and arguments.values[f.name] != f.default
-        if f.init and (new or f.name in TrainingArguments.__annotations__):
+        if new or f.name in TrainingArguments.__annotations__:
             names.append(f.name)
     values = {name: arguments.values[name] for name in names if name not in NOT_RECORDED}
     values |= {"dataset": arguments.data.dataset, "train_file": arguments.data.train_file}  # one name for both

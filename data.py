@@ -9,7 +9,7 @@ from ner.errors import before_imports, run_script
 from ner.runs.first_check import asks_for_help, first_check
 
 if __name__ == "__main__":
-    before_imports(lambda words: first_check(words))
+    before_imports(first_check)
     if asks_for_help():
         from arguments import parse
 
@@ -41,7 +41,7 @@ from ner.corpus.sentences import Sentences
 from ner.corpus.sources import MULTINERD
 from ner.errors import InputError, nearest, printable
 from ner.files import write_text, written_together
-from ner.hub_files import from_cache
+from ner.hub_files import from_cache, public_name
 from ner.labels import classes_of
 
 log = logging.getLogger("ner")
@@ -194,7 +194,7 @@ def main(argv: list[str]) -> None:
     """
     arguments = parse(argv, __doc__)
     options = arguments.data
-    folder = Path("runs/data") / (Path(options.source.name()).name or "data")
+    folder = Path("runs/data") / (Path(public_name(options.dataset)).name or "data")
     if "output_dir" in arguments.given:
         folder = Path(arguments.training.output_dir) / "data"
     splits, _, _ = read_splits(options)

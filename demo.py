@@ -50,7 +50,7 @@ def compared(found: list[list[Found]], known: list[list[str]]) -> list[list[Mark
 
     A mark is dashed if another checkpoint knows the class and did not find the entity.
     """
-    spans = [{tuple(entity[:3]) for entity in entities} for entities in found]
+    spans = [{entity[:3] for entity in entities} for entities in found]
 
     def mark(start: int, end: int, name: str, score: float) -> Mark:
         others = zip(spans, known, strict=True)
@@ -131,12 +131,9 @@ def page_of(taggers: dict[str, Any], scored: list[Run]) -> Any:
             gr.Markdown("## Errors in the test split")
             with gr.Row():
                 filters = [
-                    gr.Dropdown(choices, label=label, filterable=False)
-                    for label, choices in (
-                        ("run", list(wrong)),
-                        ("kind of error", [ANY, *KINDS]),
-                        ("class", [ANY, *classes]),
-                    )
+                    gr.Dropdown(list(wrong), label="run", filterable=False),
+                    gr.Dropdown([ANY, *KINDS], label="kind of error", filterable=False),
+                    gr.Dropdown([ANY, *classes], label="class", filterable=False),
                 ]
                 number = gr.Number(1, precision=0, minimum=1, label="page")
             shown = [gr.HTML(elem_id="errors"), number]

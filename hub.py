@@ -46,7 +46,7 @@ def export(run: Path) -> list[str]:
     transformers_logging.disable_progress_bar()
     require_intact(run)
     if onnx_export.export(run):
-        record(run, [name for name in files_of(run) if name.startswith(tuple(ONNX_FOLDERS))])
+        record(run, [name for name in files_of(run) if name.startswith(ONNX_FOLDERS)])
     if not (run / "test" / METRICS).is_file():
         log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
@@ -54,21 +54,20 @@ def export(run: Path) -> list[str]:
     args = optional_json(run / "args.yaml")
     options = DataArguments(**{name: args[name] for name in READING if name in args})
     sentences = evaluation_sentences(options, "test")
-    scored = [
+    own, *exports = [
         score(Tagger.load(run / folder, precision="float32"), sentences, options.source, "test")
         for folder in ("", *ONNX_FOLDERS)
     ]
-    write_json(run / BASELINE, scored[0].metrics)
-    f1 = [100 * each.metrics["overall"]["f1"] for each in scored]
-    for folder, each in zip(ONNX_FOLDERS, scored[1:], strict=True):
-        each.write(run / folder / "test")
+    write_json(run / BASELINE, own.metrics)
+    lines = []
+    for folder, exported in zip(ONNX_FOLDERS, exports, strict=True):
+        exported.write(run / folder / "test")
+        f1, own_f1 = (100 * each.metrics["overall"]["f1"] for each in (exported, own))
+        lines.append(f"{folder}: test F1 {f1:.2f}, the run's in float32 {own_f1:.2f}")
     write_card(run)
     written = [f"{folder}/test/{name}" for folder in ONNX_FOLDERS for name in (METRICS, PREDICTIONS)]
     record(run, [CARD, BASELINE, *written])
-    return [
-        f"{folder}: test F1 {own_f1:.2f}, the run's in float32 {f1[0]:.2f}"
-        for folder, own_f1 in zip(ONNX_FOLDERS, f1[1:], strict=True)
-    ]
+    return lines
 
 
 def verify(name: str, rescore: bool) -> list[str]:
@@ -97,12 +96,11 @@ def scored_again(run: Path) -> list[str]:
     args, lines = optional_json(run / "args.yaml"), []
     options = DataArguments(**{name: args[name] for name in READING if name in args})
     for split in SPLITS:
-        places = [folder / split / METRICS for folder in (run, *(run / name for name in ONNX_FOLDERS))]
-        scored_places = [place for place in places if place.is_file()]
-        if not scored_places:
+        places = [place for folder in ("", *ONNX_FOLDERS) if (place := run / folder / split / METRICS).is_file()]
+        if not places:
             continue
         whole = read_split(options, split)
-        for place in scored_places:
+        for place in places:
             recorded = optional_json(place)
             # The first sentences, as many as were scored: a run may have been trained with max_eval_sentences.
             sentences = capped(whole, recorded["sentences"])

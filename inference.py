@@ -218,7 +218,7 @@ def is_own_record(
     return (
         options.max_eval_sentences is None
         and options.languages == own.get("languages", options.languages)
-        and all(is_same_data_set(getattr(options, name), own[name]) for name in DATA & set(READING) & own.keys())
+        and all(is_same_data_set(getattr(options, name), own[name]) for name in DATA & own.keys())
     )
 
 
@@ -236,7 +236,7 @@ def real_path(name: str) -> str:
 
 def owner_of(run: Path) -> Path:
     """The run that an export belongs to; any other folder belongs to itself."""
-    return run.parent if run.name in ONNX_FOLDERS else run
+    return run.parent if run.name in ONNX_FOLDERS and is_run(run.parent) else run
 
 
 def enter_scores(run: Path, place: str) -> None:

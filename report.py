@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     require_own(folder)
     runs = read_runs(options.runs)
     classes = compared_classes(runs, options.classes)
-    from ner.report.page import write_report  # SciPy and Jinja take a while to import, and a mistyped run shows first
+    from ner.report.page import write_report  # its imports take a while, and a mistyped run is reported before them
 
     _, text = write_report(folder, runs, classes)
     print(text, end="")

@@ -272,7 +272,7 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
         arguments.data.source,
         "validation",
         fingerprint=data.validation_fingerprint,
-        progress=not options.disable_tqdm,
+        progress=trainer.is_world_process_zero() and not options.disable_tqdm,
     )
     return replace(scored, calibration=fitted(scored.tagged.probabilities, scored.right))
 
@@ -288,7 +288,7 @@ def write_results(
     write_text(run / SURFACES, "".join(surfaces))
     options = arguments.training
     about = {
-        "processes": options.world_size, "device": str(options.device.type), "seed": options.seed,
+        "processes": options.world_size, "device": options.device.type, "seed": options.seed,
         "data_fingerprint": data.train_fingerprint, "rows": data.rows, "precision": asked_precision(options),
         "update_steps": trainer.state.global_step, "train_seconds": round(seconds, 1),
     }  # fmt: skip

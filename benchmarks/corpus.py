@@ -1,4 +1,4 @@
-"""Makes a corpus of MultiNERD's size from one that is at hand, to measure with.
+"""Makes a corpus of MultiNERD's size from a smaller one, to measure with.
 
     python -m benchmarks.corpus --source FOLDER [FOLDER ...] --output FOLDER [--sentences 1300000]
 

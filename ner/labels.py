@@ -43,7 +43,7 @@ def lookup_table(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
     """The id in `target` of each label of `source`, int16 of shape [len(source)]: `table[ids]` maps a whole column.
 
     Labels are matched by name, and a label that `target` lacks becomes `O`. One such table masks the training labels,
-    another maps gold labels to those that a checkpoint knows, and a third maps its predictions back.
+    another maps gold labels to those that a checkpoint knows, and a third maps a checkpoint's label ids to ours.
     """
     index = {name: i for i, name in enumerate(target)}
     return np.array([index.get(name, index["O"]) for name in source], dtype=np.int16)

@@ -50,7 +50,8 @@ class Parser(HfArgumentParser, CommandParser):
     def __init__(self, groups: Sequence[type], description: str):
         usage = "%(prog)s [FILE.yaml] [--field value ...]"
         HfArgumentParser.__init__(self, groups, description=description, usage=usage)
-        self.defaults = default_values(groups)
+        fields = [f for group in groups for f in dataclasses.fields(group) if f.init]
+        self.defaults = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields}
 
     def parsed(self, words: list[str]) -> dict[str, Any]:
         """The options that some words of a command line set, by name. Raises `InputError` for a wrong one."""
@@ -124,12 +125,6 @@ def group_of(group: type, values: dict[str, Any]) -> Any:
         raise
     except Exception as error:  # transformers' own checks raise many kinds
         raise InputError(f"training arguments: {message_of(error)}") from error
-
-
-def default_values(groups: Sequence[Any]) -> dict[str, Any]:
-    """Every option's default, by name."""
-    fields = [f for group in groups for f in dataclasses.fields(group) if f.init]
-    return {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields}
 
 
 def described(given: dict[str, str], values: dict[str, Any]) -> list[str]:

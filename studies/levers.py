@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, TrainerCallback
 
 import train
 from ner.encoder.encoding import IGNORED, Encoded
-from ner.errors import run_script
+from ner.errors import CommandParser, run_script
 from ner.labels import ranges
 from ner.training.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
@@ -27,8 +27,7 @@ from studies.soup import Soup
 
 
 def main(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False)  # fmt: skip
+    parser = CommandParser(description=__doc__)
     parser.add_argument("--layer_decay", type=float, default=1, help="each layer's learning rate over the one above")
     parser.add_argument("--average", type=float, default=0, help="average the weights over this last share of updates")
     parser.add_argument("--cycles", type=int, default=1, help="cycles of the learning rate, averaged at their ends")

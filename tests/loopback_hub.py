@@ -118,7 +118,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         elif rest and rest[0] in ("tree", "paths-info"):
             folder, entries = "/".join(rest[2:]), tree_entries(files)
             if rest[0] == "paths-info":
-                paths = parse_qs(body.decode()).get("paths", []) if b"=" in body else json.loads(body)["paths"]
+                paths = parse_qs(body.decode()).get("paths", [])
                 self.answer([entry for entry in entries if entry["path"] in paths])
                 return
             inside = [e for e in entries if e["path"].startswith(f"{folder}/" if folder else "")]

@@ -29,6 +29,12 @@ def test_the_defaults_are_the_original_experiment():
     assert (t.metric_for_best_model, t.greater_is_better) == ("f1", True)
 
 
+@pytest.mark.parametrize("masking", [("--masking", "drop_others"), ("--masked_share", "0.5")])
+def test_up_sampling_takes_each_class_that_masking_keeps(masking):
+    words = ("--masked_training", "true", "--upsample", "true", "--upsample_categories", "FOOD", *masking)
+    assert parsed(*words).data.upsample
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -72,7 +72,8 @@ def test_runs_and_repositories_are_verified(run, corpus, tmp_path, loopback_hub,
     lines = capsys.readouterr().out.splitlines()
     files = loopback_hub.repos["models", repo_id]
     assert lines[0] == f"{len(files) - 1} files are as manifest.json records them"
-    assert all("not computed again, because there is no predictions.jsonl" in line for line in lines[1:])
+    again = "not computed again, because there is no predictions.jsonl"
+    assert [line.split(": ")[:2] for line in lines[1:]] == [["test", again], ["validation", again]]
     assert corpus.name in fails(hub.main, "verify", repo_id, "--rescore")  # a folder, which is not there
 
     for name, data in files.items():  # a clone, which has no predictions either

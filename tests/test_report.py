@@ -37,6 +37,12 @@ def test_a_run_and_its_copy_do_not_differ(tmp_path, capsys):
     assert "| higher |" not in text and "| lower |" not in text and "with one seed each" in text
 
 
+def test_the_page_of_one_run_offers_no_comparison(tmp_path):
+    run = write_run(tmp_path / "a", with_noise(sentences(random.Random(0)), 0.3, 1))
+    report_of(tmp_path, run)
+    assert "the first run is right" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_and_b_are_scored_on_the_classes_both_know(tmp_path):
     rows = with_noise(sentences(random.Random(0)), 0.2, 1)

@@ -187,6 +187,13 @@ def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encode
     ]  # fmt: skip
 
 
+def test_one_value_is_a_list_of_one(tmp_path):
+    file = write(tmp_path / "s.yaml", grid={"num_train_epochs": 12}, datasets="corpus", encoders="bert")
+    assert [run.words for run in read_study(file).runs] == [
+        ["--num_train_epochs", "12", "--dataset", "corpus", "--model_checkpoint", "bert", "--seed", "1"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -198,6 +205,9 @@ def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encode
         ({"settings": {"a": {}}, "curves": {"PER": {"x": "a"}}}, "could not convert string to float: 'x'"),
         ({"settings": {"a": {}}, "curves": {"PER": ["a"]}}, "docs/study.md says what a study file has"),
         ({"settings": {"a": {}}, "comparisons": {"x": {0: "a"}}}, "comparisons: x: found .*; expected a list"),
+        ({"settings": {"a": {}}, "comparisons": {"x": []}}, r"comparisons: x: found \[\]; expected a list of settings"),
+        ({"settings": {"a": {}}, "seeds": ["1", "01"]}, "seeds: found .*; expected a number of seeds, or different"),
+        ({"settings": {"a": {}}, "removal": {"classes": ["A", "B"]}}, "found settings and removal; expected one"),
         ({"settings": {"a": {}}, "split": "dev"}, "split: found 'dev'; expected test or validation"),
         ({"removal": {"size": 3}}, "removal: found 'size'; expected classes, replicates, unmasked, masking"),
         ({"removal": {"replicates": 3}}, "'classes'; docs/study.md says what a study file has"),

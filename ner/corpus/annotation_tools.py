@@ -91,8 +91,9 @@ def span_tables(path: Path, tool: str, language: str, misaligned: str = "error")
                 if not isinstance(text, str):
                     raise ValueError("found no text")
                 spans = [span for item in items or [] for span in spans_of(item)]
-                f"{text}{spans}".encode()  # fails at half a surrogate pair, which JSON allows
-                annotated.append(AnnotatedText(line, text, spans, str(lang or language)))
+                lang = str(lang or language)
+                "".join((text, lang, *(name for _, _, name in spans))).encode()  # fails at half a surrogate pair
+                annotated.append(AnnotatedText(line, text, spans, lang))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"{path}:{line}: not a record of {tool}: {message_of(error, 200)}; "

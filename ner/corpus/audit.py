@@ -130,7 +130,7 @@ def findings(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
         for i, surface, name in entity_surfaces(sentences):
             counts = classes_by_surface[surface]
             # Only the rarer classes are shown: they are mistakes more often than the usual one.
-            if len(counts) > 1 and counts[name] < max(counts.values()):
+            if counts[name] < max(counts.values()):
                 senses = ", ".join(f"{c} {n}" for c, n in counts.most_common())
                 result.append(Finding(AMBIGUOUS, split, lang, i, f"{name} {surface} ({senses})"))
     return result

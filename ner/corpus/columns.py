@@ -48,13 +48,18 @@ def columns_of(line: str, tabs: bool) -> list[str]:
 def form_of(path: Path, lines: list[str], token_column: str | None, tag_column: str | None) -> Form:
     """The form of a file, judged by its first sentence; the options count columns from 1.
 
-    Raises `InputError` for an option that does not name a column.
+    Raises `InputError` for a first sentence that has no such form, and for an option that names no column.
     """
     tokens = (line for line in lines if line.strip(" \t") and not line.startswith(("#", DOCUMENT)))
     line = next(tokens, "")
     tabs = "\t" in line
     count = len(columns_of(line, tabs)) if line else 0
     place = lines.index(line) if line else 0
+    if count == 1:
+        raise InputError(
+            f"{path}:{place + 1}: found 1 column; expected a token and its tag, with a tab or spaces between them, in "
+            "each line, and an empty line between sentences; fix the file"
+        )
     sentence = takewhile(lambda line: line.strip(" \t"), lines[place:])
     numbers = [columns_of(line, tabs)[0] for line in sentence if not line.startswith("#")]
     first = int(numbers[0] == "1") if numbers else 0
@@ -86,12 +91,6 @@ def column_tables(
     """
     lines = [line.removesuffix("\r") for line in checked_content(path).decode().split("\n")]
     form = form_of(path, lines, token_column, tag_column)
-    if form.count == 1:
-        number = next(i for i, line in enumerate(lines, 1) if line.strip(" \t") and not line.startswith("#"))
-        raise InputError(
-            f"{path}:{number}: found 1 column; expected a token and its tag, with a tab or spaces between them, in "
-            "each line, and an empty line between sentences; fix the file"
-        )
     return str(form), iter([table_of(path, lines, form, language)])
 
 

@@ -123,10 +123,9 @@ def read_whole(source: Source, split: str) -> RawSplit:
     sentences = Sentences(table.drop_columns(["line", "document"]), names)
     line, document = (table[name].to_numpy() for name in ("line", "document"))
     is_numbered = kinds != {pa.string()}
-    raw = RawSplit(split, sentences, files, np.repeat(np.arange(len(sizes)), sizes), line, document, is_numbered)
     if split == "train" and is_numbered and len(sentences) >= 100 and sentences.tags.max(initial=0) <= CONLL_TAGS:
         raise InputError(
             f"{files[0][0]}: found no number above {CONLL_TAGS} in the tags of {len(sentences):,} training sentences; "
             f"MultiNERD's go up to {LARGEST_TAG}, so these may mean other classes; {NAMES_REMEDY}"
         )
-    return raw
+    return RawSplit(split, sentences, files, np.repeat(np.arange(len(sizes)), sizes), line, document, is_numbered)

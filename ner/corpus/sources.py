@@ -161,7 +161,7 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
 
 def words_of(name: str) -> list[str]:
     """The parts of a name between characters other than letters and digits, in lower case."""
-    return [word for word in re.split(r"[\W_]+", name.lower()) if word]
+    return re.findall(r"[^\W_]+", name.lower())
 
 
 def split_of(path: Path) -> str | None:

@@ -98,7 +98,7 @@ def table_of(
         tokens, tags, lang = (record.get(name) for name in (*chosen, "lang"))
         kinds = {type(tag) for tag in tags} if isinstance(tags, list) else {type(None)}
         are_numbers = kinds <= {int} and all(abs(tag) < 2**31 for tag in tags or ())  # what Arrow can hold
-        if not is_words(tokens) or not ((kinds <= {str} and is_words(tags)) or are_numbers):
+        if not is_words(tokens) or not (are_numbers or is_words(tags)):
             raise InputError(
                 f"{place}:{line}: expected lists, of strings in {chosen[0]}, and of label names or of numbers in "
                 f"{chosen[1]}; fix the record, or name other columns: --token_column and --tag_column"
@@ -106,7 +106,7 @@ def table_of(
         if kinds and kind and kinds != kind:
             raise InputError(f"{place}:{line}: found both numbers and label names as tags; expected one of them")
         kind, keys = kind or kinds, keys | record.keys()
-        rows.append({"line": line, "tokens": tokens, "tags": tags, "lang": lang if isinstance(lang, str) else language})
+        rows.append({"line": line, "tokens": tokens, "tags": tags, "lang": lang if is_words([lang]) else language})
     form = f"{form} with {chosen[0]} and {chosen[1]}"
     if kind != {int}:
         return form, pa.Table.from_pylist(rows, COLUMNS)
@@ -118,9 +118,9 @@ def table_of(
             f"may mean other labels than MultiNERD's; expected their names; {NAMES_REMEDY}"
         )
     numbers, lengths = pc.list_flatten(table["tags"]).to_numpy(), pc.list_value_length(table["tags"]).to_numpy()
-    largest = LARGEST_TAG if names is None else len(names) - 1
+    count = LARGEST_TAG + 1 if names is None else len(names)
     whose = "MultiNERD's numbers" if names is None else "those of the label names with the data"
-    require_numbers(place, table["line"], numbers, lengths, largest + 1, f"{whose}; correct the record or the names")
+    require_numbers(place, table["line"], numbers, lengths, count, f"{whose}; correct the record or the names")
     flat = pa.array(numbers.astype(np.int16)) if names is None else pa.array(names, pa.string()).take(pa.array(numbers))
     return form, table.set_column(2, "tags", list_column(flat, lengths))
 

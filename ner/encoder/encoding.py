@@ -85,7 +85,8 @@ def encode(
     distinct, word_ids = distinct_words(words, lengths, word_prefix(tokenizer))
     pieces, counts = sub_tokens(distinct, tokenizer)
     starts = np.cumsum(counts) - counts
-    counts = np.minimum(counts, window - len(before) - len(after))
+    room = window - len(before) - len(after)
+    counts = np.minimum(counts, room)
     borders = np.concatenate([[0], np.cumsum(lengths)])
     parts = []
     for first in range(0, max(1, len(lengths)), SENTENCES):  # in blocks, because the arrays of indices are large
@@ -93,7 +94,7 @@ def encode(
         block = slice(borders[first], borders[last])
         ids = word_ids[block]
         parts.append(
-            encode_block(pieces, starts[ids], counts[ids], tags[block], lengths[first:last], (before, after), window)
+            encode_block(pieces, starts[ids], counts[ids], tags[block], lengths[first:last], (before, after), room)
         )
     return Encoded(*map(np.concatenate, zip(*parts, strict=True)))
 
@@ -105,14 +106,13 @@ def encode_block(
     tags: np.ndarray,
     lengths: np.ndarray,
     special: tuple[list[int], list[int]],
-    window: int,
+    room: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The arrays of `Encoded` for words whose sub-tokens are `counts` [token] of `pieces` from `starts` [token] on.
 
-    `special` are the ids before and after each sentence.
+    `special` are the ids before and after each sentence, and `room` is how many sub-tokens a window has between them.
     """
     before, after = special
-    room = window - len(before) - len(after)
     flat = pieces[ranges(starts, counts)]
     bounds = np.concatenate([[0], np.cumsum(counts)])  # where each word's sub-tokens begin in `flat`
     first, last, scored = windows(bounds, lengths, room)

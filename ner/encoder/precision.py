@@ -33,7 +33,7 @@ def asked_precision(options: TrainingArguments) -> str | None:
     """The precision that `--bf16`, `--fp16` or `accelerate` asks for; None where nothing does."""
     if options.bf16 is None and options.mixed_precision == "no":
         return None
-    if not options.bf16 and not options.fp16 and options.bf16 is not None:
+    if options.bf16 is False and not options.fp16:
         return "float32"
     return PRECISIONS.get(options.mixed_precision, options.mixed_precision)
 

@@ -111,7 +111,7 @@ def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
             more = len(others) - MOST_OPTIONS
             last = "another option that differs" if more == 1 else f"{more} more options that differ"
             parts.append(f"with {enumeration(options + [last] * (more > 0))}")
-        repeated = [each.name for each in runs[: members[0]] if run.args and not differing_options([each, run])]
+        repeated = [each.name for each in runs[: members[0]] if run.args and each.args == run.args]
         parts += [f"with the options and the seed of {name}, so it is not another seed" for name in repeated[:1]]
         texts.append(", ".join(parts))
     return texts

@@ -20,7 +20,7 @@ def verdict(d: dict[str, Any]) -> str:
     `not after Holm` means that only the uncorrected interval or p shows the difference.
     """
     p, corrected = d["p"], d.get("p_holm")
-    if p is None or corrected is None:
+    if corrected is None:
         return ""
     if corrected < ALPHA:
         return "higher" if d["difference"] > 0 else "lower"

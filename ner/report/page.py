@@ -10,6 +10,7 @@ from ner.errors import printable
 from ner.files import write_json, write_text, written_together
 from ner.markdown import escape
 from ner.report.comparison import comparison, entities_by_run
+from ner.report.pictures import difference_picture, run_pictures
 from ner.report.run_reader import Run
 from ner.report.tables import Part, confidence_table, opening, tables
 from ner.scoring.error_analysis import KINDS, Entities, Entity
@@ -23,8 +24,6 @@ def write_report(folder: Path, runs: list[Run], classes: list[str]) -> tuple[dic
 
     Returns the content of report.json, and the tables in Markdown.
     """
-    from ner.report.pictures import difference_picture, run_pictures  # matplotlib takes a while to import
-
     entities = entities_by_run(runs, classes)
     result = comparison(runs, classes, entities)
     first, rest = opening(result), [*tables(result), *confidence_table(runs)]
@@ -68,7 +67,7 @@ def sentence_data(runs: list[Run], classes: list[str], entities: list[Entities])
 
 
 def templates() -> Environment:
-    """The templates of both, where text from data is escaped: by `markdown` in Markdown, by itself on the page."""
+    """The templates of the page, which escape text from data, and of the Markdown, whose filter `markdown` does."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(["html.j2"]),

@@ -20,8 +20,9 @@ from ner.report.run_reader import Run
 from ner.scoring.error_analysis import KINDS, LENGTHS
 from ner.scoring.score_table import is_calibrated
 
-# A part of a report: what it is, and its content. `h2`, `p` and `lead` (a paragraph of the finding) have a text,
-# `table` has what `table` returns, `picture` what `ner.report.pictures` draws. Whoever renders a part escapes its text.
+# A part of a report: what it is, and its content. `h2`, `p` and `lead` (a paragraph of the finding) have a text, `link`
+# a text and an address, `table` what `table` returns, `picture` what `ner.report.pictures` draws. The template that
+# renders a part escapes its text.
 Part = tuple[str, Any]
 DIFFERENCE = ("difference", "95 % interval", "verdict", "p", "p (Holm)")  # columns of a table
 OTHER_DIFFERENCES, MOST_LISTED = "Other differences", 5  # the section of those that are too many for a sentence
@@ -93,7 +94,7 @@ def opening(result: dict[str, Any]) -> list[Part]:
 def tables(result: dict[str, Any]) -> list[Part]:
     """The parts after the opening: differences, then scores, where the errors are, and how else the runs differ."""
     first, *others = result["groups"]
-    seeds = any(len(group["runs"]) > 1 for group in (first, *others))
+    seeds = any(len(group["runs"]) > 1 for group in result["groups"])
     parts: list[Part] = []
     if others:
         parts += [("h2", "Differences"), *(difference_table(first, other, result["support"]) for other in others)]
@@ -240,7 +241,7 @@ def confusion_tables(result: dict[str, Any]) -> list[Part]:
     for run in first_runs(result):
         confusion = result["errors"][run]["confusion"]
         rows = [[title, *counts] for title, counts in zip(titles, confusion, strict=True)]
-        shade = [[round(n / max(sum(counts), 1), 3) for n in counts] for counts in confusion]
+        shade = [[n / max(sum(counts), 1) for n in counts] for counts in confusion]
         parts.append(table(f"Confusion of {run}", head, rows, shade))
     return parts
 

@@ -17,9 +17,9 @@ from ner.files import option_lines
 ARGUMENTS = Path(__file__).parents[2] / "arguments.py"
 
 
-def first_check(words: list[str], *checkpoints: str) -> None:
-    """Raises `InputError` for an option that does not exist, and for a config file, a data set or one of the options
-    `checkpoints` that names nothing. `arguments.parse` checks everything else.
+def first_check(words: list[str], checkpoint: str = "") -> None:
+    """Raises `InputError` for an option that does not exist, and for a config file, a data set or a checkpoint that is
+    not there. `checkpoint` is the option that names one. `arguments.parse` checks everything else.
     """
     known = option_names() | {"help"}
     config = words[0] if words and words[0][:1] not in ("", "-") else None
@@ -43,10 +43,9 @@ def first_check(words: list[str], *checkpoints: str) -> None:
         require_dataset(source)
         for split in ("validation", "test"):
             named_file(source, split)
-    for name in checkpoints if "resume_from_checkpoint" not in values else ():  # resuming may do without the encoder
-        if values.get(name):
-            with of_option(name):
-                local_checkpoint(values[name])
+    if values.get(checkpoint) and "resume_from_checkpoint" not in values:  # resuming may do without the encoder
+        with of_option(checkpoint):
+            local_checkpoint(values[checkpoint])
 
 
 def option_names() -> set[str]:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ner.errors import InputError
-from ner.files import optional_json, read_record, using_records, write_json
+from ner.files import read_record, using_records, write_json
 from ner.hub_files import fetch_optional, is_repo_id
 from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, PUSHED, SCORES, SPLITS, SURFACES
 from ner.runs.predictions import prediction_rows, require_scores_of
@@ -85,17 +85,14 @@ def require_intact(run: Path) -> list[str]:
         )
     lines = [f"{len(recorded)} files are as {MANIFEST} records them"]
     for place in (name.removesuffix(f"/{METRICS}") for name in found if name.endswith(f"/{METRICS}")):
+        how = f"not computed again, because there is no {PREDICTIONS}"
         if (run / place / PREDICTIONS).is_file():
             require_scores_of(prediction_rows(run / place / PREDICTIONS), run / place)
-            lines.append(f"{place}: its scores are those of {PREDICTIONS}{f1_of(run / place)}")
-        else:
-            lines.append(f"{place}: not computed again, because there is no {PREDICTIONS}{f1_of(run / place)}")
+            how = f"its scores are those of {PREDICTIONS}"
+        with using_records(run / place / METRICS):
+            f1 = read_record(run / place / METRICS)["overall"]["f1"]
+            lines.append(f"{place}: {how}: F1 {100 * f1:.2f}")
     return lines
-
-
-def f1_of(folder: Path) -> str:
-    """F1 of a scored split, for the end of a line."""
-    return f": F1 {100 * optional_json(folder / METRICS)['overall']['f1']:.2f}"
 
 
 def fault(run: Path, name: str, expected: dict[str, Any] | None) -> str | None:

@@ -77,7 +77,7 @@ def confidence(
     scores = calibration.scores(probabilities)
     bins = bins_of(scores)
     size = np.bincount(bins)
-    means = {name: np.bincount(bins, values) / size for name, values in (("score", scores), ("precision", right))}
+    means = [np.bincount(bins, values) / size for values in (scores, right)]
     return {
         "entities": len(scores),
         "calibration": asdict(calibration),
@@ -89,8 +89,7 @@ def confidence(
         },
         "thresholds": [threshold_record(scores, right, threshold) for threshold in THRESHOLDS],
         "bins": [
-            {"score": float(s), "precision": float(p), "entities": int(n)}
-            for s, p, n in zip(means["score"], means["precision"], size, strict=True)
+            {"score": float(s), "precision": float(p), "entities": int(n)} for s, p, n in zip(*means, size, strict=True)
         ],
         "risk_coverage": risk_coverage(scores, right),
     }
@@ -116,9 +115,9 @@ def calibration_error_interval(scores: np.ndarray, right: np.ndarray, sentence: 
     """[low, high]: in at least 95 of 100 samples of sentences, the expected calibration error is in it.
 
     Chance alone makes an error, because the precision of each bin varies. How large one is simulated: each entity is
-    right with the probability that its score states, and the entities of a sentence are so together, which makes the
-    error vary most. `low` is 0 unless the error exceeds nearly all of these. The bootstrap over sentences, whose
-    entities stay in their bins, widens the interval where it shows that the error varies more than that.
+    right with the probability that its score states, and the entities of a sentence are right or wrong together, which
+    makes the error vary most. `low` is 0 unless the error exceeds nearly all of these. The bootstrap over sentences,
+    whose entities stay in their bins, widens the interval where it shows that the error varies more than that.
     """
     bins = bins_of(scores)
     index = np.unique(sentence, return_inverse=True)[1]

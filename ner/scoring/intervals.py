@@ -85,7 +85,7 @@ def proportion_interval(hits: np.ndarray, trials: np.ndarray) -> np.ndarray:
     at most the actual number. If all trials have the same outcome, that variance is 0. The effective number is then
     the number of clusters of equal size that are worth as much as these unequal ones (Kish 1965).
     """
-    from scipy.special import stdtrit  # here, because a mistyped run shows without it
+    from scipy.special import stdtrit  # here, because a mistyped run is reported before SciPy is imported
 
     n, clusters = trials.sum(axis=0), (trials > 0).sum(axis=0)
     share = ratio(hits.sum(axis=0), n)

@@ -1,4 +1,4 @@
-"""Which classes each run of a study removes, and what such a study can find.
+"""Which classes each run of a study removes, and what such a study can detect.
 
 Each run removes up to three classes, and a least-squares fit tells their effects apart (`removal_effects`). This needs
 far fewer runs than removing one class at a time.
@@ -15,11 +15,11 @@ from ner.scoring.significance import ALPHA, POWER
 
 
 def balanced_triples(classes: Sequence[str], replicate: int = 0) -> list[list[str]]:
-    """Sets of at most three classes to remove, of which exactly one has each pair of classes.
+    """Sets of at most three classes to remove: each pair of classes is in exactly one of them.
 
-    They are a Steiner triple system. For a number of classes that none is known for here, it is one of a few more
-    classes, which are then left out: some sets have two classes or one. Replicates after the first exchange the
-    classes, so that other sets are removed.
+    They are a Steiner triple system. For a number of classes without one here, it is that of a few more classes, which
+    are then left out: some sets have two classes or one. Replicates after the first exchange the classes, so that other
+    sets are removed.
     """
     order = np.random.default_rng(replicate).permutation(len(classes)) if replicate else np.arange(len(classes))
     places = dict(zip(order.tolist(), range(len(classes)), strict=True))

@@ -1,9 +1,8 @@
 """The map of a removal study as the parts of a report."""
 
+from math import asinh
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ner.report.findings import EMPTY, p_cell
 from ner.report.pictures import heat_map, picture_part
@@ -60,7 +59,7 @@ def heat_of(effect: float, largest: float) -> float:
     """How far the colour of an effect is from that of 0, from -1 to 1. Beyond a point, it grows with the logarithm, so
     that one large effect leaves the others visible.
     """
-    return float(np.arcsinh(effect) / np.arcsinh(largest))
+    return asinh(effect) / asinh(largest)
 
 
 def opened_cell(cell: dict[str, Any], mentions: ChangedMentions) -> dict[str, Any]:

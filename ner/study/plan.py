@@ -100,13 +100,15 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
     settings = mapping(path, content, "settings") | grid(mapping(path, content, "grid"))
     if not settings and not removal:
         raise InputError(f"{path}: found no settings; expected at least one, a name with options of train.py")
+    if settings and removal:
+        raise InputError(f"{path}: found settings and removal; expected one of them; make the map a study of its own")
     if wrong := [name for name in settings if "/" in name]:
         raise InputError(
             f"{path}: found the setting {wrong[0]!r}; expected a name without /, which is that of a folder"
         )
     seeds = content.get("seeds", "1")
     texts = seeds if isinstance(seeds, list) else [str(n + 1) for n in range(int(seeds) if seeds.isdecimal() else 0)]
-    if not (texts and all(str(text).isdecimal() for text in texts) and len(set(texts)) == len(texts)):
+    if not (texts and all(str(text).isdecimal() for text in texts) and len(set(map(int, texts))) == len(texts)):
         raise InputError(f"{path}: seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
     places = (named(datasets or content.get("datasets") or [""]), named(encoders or content.get("encoders") or [""]))
     common, runs = mapping(path, content, "common"), []
@@ -124,7 +126,7 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
     lines = {score: {float(place): setting for place, setting in line.items()} for score, line in curves.items()}
     named_settings = [(f"comparisons: {name}", chosen) for name, chosen in comparisons.items()]
     for where_named, chosen in [*named_settings, *((f"curves: {y}", list(line.values())) for y, line in lines.items())]:
-        if not isinstance(chosen, list):
+        if not (chosen and isinstance(chosen, list)):
             raise InputError(f"{path}: {where_named}: found {chosen!r}; expected a list of settings")
         for setting in chosen:
             if setting not in settings:
@@ -147,20 +149,21 @@ def mapping(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def named(values: Mapping[str, str] | list[str]) -> dict[str, str]:
+def named(values: Mapping[str, str] | list[str] | str) -> dict[str, str]:
     """Data sets or encoders by their names, which for a path is its last part."""
     if isinstance(values, Mapping):
         return dict(values)
+    values = listed(values)
     names = {Path(value).name: value for value in values}
     if len(names) < len(values):
         raise InputError(f"found {', '.join(values)}; expected different last parts, by which runs are named")
     return names
 
 
-def grid(values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+def grid(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A setting for each combination of the values of options, named by its values."""
     settings = {}
-    for chosen in product(*values.values()) if values else ():
+    for chosen in product(*map(listed, values.values())) if values else ():
         options = dict(zip(values, chosen, strict=True))
         settings["_".join(f"{name}-{value}" for name, value in options.items())] = options
     return settings
@@ -198,8 +201,13 @@ def words_of(options: dict[str, str | list[str]]) -> list[str]:
     words = [str(options["config"])] if "config" in options else []
     for name, value in options.items():
         if name != "config":
-            words += [f"--{name}", *(value if isinstance(value, list) else [value])]
+            words += [f"--{name}", *listed(value)]
     return words
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is, and any other value as a list of one."""
+    return value if isinstance(value, list) else [value]
 
 
 def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
@@ -239,4 +247,4 @@ def detectable(spread: float, seeds: int, tests: int) -> float:
     """
     variance = np.full((2, 1), spread**2 / seeds)
     compared = SeedComparison(np.zeros(1), variance, np.zeros((2, 1)), np.zeros(1), np.full((2, 1), seeds))
-    return float(compared.detectable(np.array([ALPHA / max(1, tests)]))[0])
+    return float(compared.detectable(np.array([ALPHA / tests]))[0])

@@ -43,10 +43,9 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
     if folders and all((folder / split / PREDICTIONS).is_file() for folder in folders):
         read = read_runs(folders, split)
         if study.program != "train.py":  # its options are not in args.yaml
-            settings = [{"setting": planned.setting} for planned in made]
-            read = [replace(run, args=run.args | setting) for run, setting in zip(read, settings, strict=True)]
+            read = [replace(run, args=run.args | {"setting": of.setting}) for run, of in zip(read, made, strict=True)]
         result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
-        write_json(place, {key: result[key] for key in RECORDED if key in result})
+        write_json(place, {key: result[key] for key in RECORDED})
     recorded = optional_json(place)
     compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
     if made and not recorded:

@@ -104,7 +104,7 @@ def block_probabilities(scores: np.ndarray, lengths: np.ndarray, entities: Spans
     outside, begin, inside = p[:, 0], p[:, 1::2], p[:, 2::2]  # [token], [token, class], [token, class]
     order = np.argsort(-lengths, kind="stable")
     starts = (np.cumsum(lengths) - lengths)[order]
-    active = [int(n) for n in np.searchsorted(-lengths[order], -np.arange(lengths.max(initial=0)), side="left")]
+    active = np.searchsorted(-lengths[order], -np.arange(lengths.max(initial=0))).tolist()
 
     # Forward: the probability of an entity of each class at each word, given the words up to it.
     begins, open_ = np.empty_like(begin), np.empty_like(begin)

@@ -57,7 +57,7 @@ def kept_output(path: str | None, is_continued: bool) -> Path | None:
     kept = target.with_name(f".unfinished-{target.name}")
     if kept.exists() and not is_continued:
         raise InputError(
-            f"{path}: was interrupted, or is still being written; its lines until now are in {kept}; go on with "
+            f"{path}: was interrupted, or is still being written; its lines so far are in {kept}; go on with "
             "--continue true, or delete them"
         )
     return kept
@@ -71,7 +71,7 @@ def kept_file(path: str, kept: Path) -> Iterator[TextIO]:
             yield file
     except BaseException:
         if kept.exists():
-            log.warning("the lines until now are in %s; the same command with --continue true goes on there", kept)
+            log.warning("the lines so far are in %s; the same command with --continue true goes on there", kept)
         raise
 
 

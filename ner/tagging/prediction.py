@@ -78,7 +78,7 @@ def word_logits(
     word_at = np.cumsum(words) - 1  # the index of the word at each position
     result = np.zeros((int(words.sum()), labels), dtype=np.float32)
     done = np.zeros(len(result), dtype=bool)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    pad = tokenizer.pad_token_id or 0
 
     def tag(rows: np.ndarray) -> int:
         longest = encoded.lengths[rows[0]]

@@ -14,7 +14,7 @@ from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
-from ner.labels import Spans, classes_of, equal_spans, label_names, lookup_table, spans, tag_lists
+from ner.labels import Spans, classes_of, equal_spans, spans, tag_lists
 from ner.scoring.calibration import Calibration, confidence
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import cluster_ids, counts_of_ids, invalid_transitions
@@ -59,17 +59,11 @@ class ScoredSplit:
         return 2 * right / max(1, total)
 
     @cached_property
-    def predicted(self) -> list[list[str]]:
-        """The predicted label names of each sentence."""
-        return tag_lists(self.tagged.ids, self.sentences.lengths, self.sentences.names)
-
-    @cached_property
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`."""
         s, tagged = self.sentences, self.tagged
-        classes, cluster = classes_of(s.names), cluster_ids(s.token_lists())
-        table = lookup_table(s.names, label_names(classes))
-        counts = counts_of_ids(table[s.tags], table[tagged.ids], s.lengths, classes)
+        cluster = cluster_ids(s.token_lists())
+        counts = counts_of_ids(s.tags, tagged.ids, s.lengths, classes_of(s.names))
         per_language = scores_by_language(counts, cluster, s.langs)
         sentence = np.repeat(np.arange(len(s)), s.lengths)[tagged.entities.start]
         return {
@@ -92,7 +86,8 @@ class ScoredSplit:
     def write(self, folder: Path) -> None:
         """Writes `predictions.jsonl` and `metrics.json` into a folder: both or, if it is interrupted, neither."""
         s = self.sentences
-        rows = zip(s.langs, s.token_lists(), s.tag_lists(), self.predicted, strict=True)
+        predicted = tag_lists(self.tagged.ids, s.lengths, s.names)
+        rows = zip(s.langs, s.token_lists(), s.tag_lists(), predicted, strict=True)
         keys = ("lang", "tokens", "gold", "predicted")
         lines = [
             json.dumps({"id": i} | dict(zip(keys, row, strict=True)), ensure_ascii=False) for i, row in enumerate(rows)

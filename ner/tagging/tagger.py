@@ -17,7 +17,7 @@ from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
 from ner.encoder.encoding import LEAST_WINDOW, encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision
 from ner.errors import InputError
-from ner.labels import Spans, classes_of, label_names, spans
+from ner.labels import Spans, classes_of, label_names, lookup_table, spans
 from ner.runs.files import ONNX
 from ner.scoring.calibration import Calibration
 from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities
@@ -71,7 +71,7 @@ class Tagger:
     window: int
     batching: Batching
     constrained: bool
-    calibration: Calibration = Calibration()
+    calibration: Calibration
 
     @classmethod
     def load(
@@ -155,7 +155,7 @@ class Tagger:
                 f"expected finite numbers; {remedy}"
             )
         scores = np.full((len(logits), len(self.names)), -np.inf, dtype=np.float32)
-        scores[:, [self.names.index(label) for label in labels]] = logits
+        scores[:, lookup_table(labels, self.names)] = logits
         ids, best_ids = (best_tags(scores, lengths, constrained) for constrained in (self.constrained, False))
         entities = spans(ids, lengths, self.names)
         if self.constrained:

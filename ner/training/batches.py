@@ -34,7 +34,7 @@ class BatchesOfLikeLength(LengthGroupedSampler):
         return len(self.lengths) + self.fill
 
     def set_epoch(self, epoch: int) -> None:
-        """What accelerate calls before each epoch, with its number: it makes the order another one."""
+        """accelerate calls this before each epoch, with its number, so that each epoch has its own order."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

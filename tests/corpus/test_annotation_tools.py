@@ -206,6 +206,8 @@ def test_many_spans_that_do_not_fit_are_counted(tmp_path):
         ({"text": None, "label": []}, "found no text"),
         ({"text": "a"}, "found no label, labels, entities"),
         ({"text": "\ud800", "label": []}, "surrogates not allowed"),
+        ({"text": "a", "label": [[0, 1, "\ud800"]]}, "surrogates not allowed"),
+        ({"text": "a", "label": [], "lang": "\ud800"}, "surrogates not allowed"),
         ("a", "found no label, labels, entities"),
     ],
 )

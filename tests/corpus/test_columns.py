@@ -62,6 +62,7 @@ def test_a_line_that_begins_with_a_hash_is_a_token_if_it_has_a_tag(tmp_path, cap
     ("text", "columns", "message"),
     [
         ("a\n\nb\n", {}, r"train.conll:1: found 1 column; expected a token and its tag"),
+        ("-DOCSTART- -X- -X- O\n\na\n", {}, r"train.conll:3: found 1 column"),
         ("a N O\n", {"tag_column": "4"}, r"--tag_column: found '4'; expected a number from 1 to 3, a column of"),
         ("a N O\n", {"token_column": "word"}, r"--token_column: found 'word'; expected a number from 1 to 3"),
         ("1\ta\tO\tO\n", {}, r"train.conll:1: found a tag in another column too: 'O'; .* --tag_column 3"),

@@ -122,7 +122,10 @@ def test_fingerprints_tell_tokens_tags_and_borders_apart(tmp_path):
     for i, lines in enumerate(variants):
         write_jsonl(tmp_path / str(i) / "train/train_en.jsonl", lines)
         seen.append(read(str(tmp_path / str(i)), ["en"], "train").fingerprint())
-    assert len(set(seen)) == 4 and seen[0] == seen[4]  # however the labels are numbered
+    (tmp_path / "tsv").mkdir()
+    (tmp_path / "tsv" / "train_en.tsv").write_text("0\ta\tO\n1\tb\tB-PER\n\n0\tc\tO\n")  # MultiNERD's original release
+    seen.append(read(str(tmp_path / "tsv"), ["en"], "train").fingerprint())
+    assert len(set(seen)) == 4 and seen[0] == seen[4] == seen[5]  # however the labels are numbered
 
 
 def test_the_export_of_an_annotation_tool_is_a_split(tmp_path):

@@ -130,3 +130,4 @@ def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):
     result = report_of(tmp_path, a, write_run(tmp_path / "b", ROWS, CLASSES))
     assert (result["differing"], len(result["unrecorded"])) == ([], 3)
     assert " Not every run has args.yaml, environment.json and test/metrics.json." in capsys.readouterr().out
+    assert [group["trained"] for group in report_of(tmp_path, tmp_path / "b", a)["groups"]] == ["", ""]

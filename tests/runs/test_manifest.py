@@ -133,6 +133,10 @@ def test_scores_that_the_predictions_do_not_give_are_refused(run, tmp_path, fail
     metrics["per_language"]["de"]["overall"]["f1"] += 0.001
     (place / "metrics.json").write_text(json.dumps(metrics))
     refused("f1 in de 0.")
+    (place / "metrics.json").write_text("{}")
+    record(run, ["test/metrics.json"])
+    assert "test/metrics.json" in fails(hub.main, "verify", run)
+    (place / "metrics.json").write_text(whole[place / "metrics.json"])
     assert not (tmp_path / "out").exists()
 
 

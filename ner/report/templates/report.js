@@ -38,7 +38,7 @@ let chosen = [], page = 0;
 function select() {
   const [kind, words, order] = ["kind", "words", "order"].map((name) => field(name).value);
   const run = data.runs.indexOf(field("run").value), wanted = data.classes.indexOf(field("class").value);
-  const first = field("first").checked;
+  const first = field("first")?.checked;
   const runs = run < 0 ? data.runs.map((_, r) => r) : [run];
   const ofClass = (entities) => wanted < 0 || entities.some((e) => e[2] === wanted);
   chosen = data.sentences.map((_, i) => i).filter((i) => {
