@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import scored_runs
 import yaml
-from conftest import ROOT
+from conftest import ROOT, write_jsonl
 
 import study
 from benchmarks import time_to_score
@@ -30,11 +30,18 @@ from ner.study.report import chosen
 
 QUICK = {"num_train_epochs": 1, "use_cpu": True, "learning_rate": 1e-3}
 SETTINGS = {"default": {}, "masked": {"masked_training": True}}
+HALF = {"overall": {"f1": 0.5}, "per_class": {}}
 
 
 def write(path: Path, **content: object) -> Path:
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path
+
+
+def write_record(folder: Path, metrics: dict, split: str = "test", **environment: object) -> None:
+    (folder / split).mkdir(parents=True)
+    (folder / split / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "environment.json").write_text(json.dumps(environment))
 
 
 @pytest.fixture
@@ -245,10 +252,7 @@ def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path):
     datasets = {"one": "x", "two": "y"}
     file = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, datasets=datasets, curves=curves)
     for run in read_study(file).runs:
-        folder = tmp_path / "out" / "records" / run.name
-        (folder / "test").mkdir(parents=True)
-        (folder / "test" / "metrics.json").write_text('{"overall": {"f1": 0.5}, "per_class": {}}')
-        (folder / "environment.json").write_text('{"update_steps": 1}')
+        write_record(tmp_path / "out" / "records" / run.name, HALF, update_steps=1)
     study.main(["report", str(file), "--output_dir", str(tmp_path / "out")])
     pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", (tmp_path / "out" / "study.md").read_text(encoding="utf-8"))
     assert pictures == ["one-curves.svg", "two-curves.svg"]
@@ -299,12 +303,9 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
     file = write(tmp_path / "s.yaml", settings=settings, seeds=2, split="validation", curves=curves)
     for name, f1 in (("base-1", {"A": 0.5, "B": 0.3}), ("base-2", {"A": 0.54, "B": 0.3}),
                      ("other-1", {"A": 0.6, "B": 0.3}), ("masked-1", {"A": 0.6})):  # fmt: skip
-        folder = tmp_path / "records" / name
-        (folder / "validation").mkdir(parents=True)
         classes = {c: {"f1": f1[c]} if c in f1 else None for c in ("A", "B", "no mentions")}
         metrics = {"overall": {"f1": f1["A"]}, "per_class": classes}
-        (folder / "validation" / "metrics.json").write_text(json.dumps(metrics))
-        (folder / "environment.json").write_text(json.dumps({"update_steps": 1200}))  # without seconds
+        write_record(tmp_path / "records" / name, metrics, "validation", update_steps=1200)  # without seconds
     where = ["--records", str(tmp_path / "records"), "--output_dir", str(tmp_path / "out")]
     study.main(["report", str(file), *where])
     lines = capsys.readouterr().out.splitlines()
@@ -332,10 +333,7 @@ def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path
     out, rows = tmp_path / "out", scored_runs.sentences(random.Random(0))
     for name in ("a-1", "a-2", "b-2"):
         scored_runs.write_run(out / name, scored_runs.with_noise(rows, 0.2, len(name)), seed=int(name[-1]))
-        record = out / "records" / name / "test"
-        record.mkdir(parents=True)
-        (record / "metrics.json").write_text('{"overall": {"f1": 0.5}, "per_class": {}}')
-        (record.parent / "environment.json").write_text('{"update_steps": 1}')
+        write_record(out / "records" / name, HALF, update_steps=1)
     study.main(["report", str(file), "--output_dir", str(out)])
     groups = optional_json(out / "records" / "report.json")["groups"]
     assert [group["runs"] for group in groups] == [["a-1", "a-2"], ["b-2"]]
@@ -393,17 +391,15 @@ def removal(tmp_path) -> tuple[Path, Path]:
         removed = [] if run.setting == "all" else run.setting.split("_")[1:]
         kept = [name for name in CLASSES if name not in removed]
         folder = tmp_path / "records" / run.name
-        (folder / "test").mkdir(parents=True)
-        write(folder / "args.yaml", masked_training=bool(removed), selected_categories=kept)
         f1 = {name: 0.8 + rng.normal(0, 0.002) - 0.1 * (name == "B" and "A" in removed) for name in kept}
         scores = {name: {"f1": value, "support": 300} for name, value in f1.items()}
         scores["G"] = {"f1": 0.5, "support": 20}  # too few to measure
         metrics = {"overall": {"f1": 0.8}, "per_class": {name: scores.get(name) for name in CLASSES}}
-        (folder / "test" / "metrics.json").write_text(json.dumps(metrics))
+        write_record(folder, metrics, update_steps=9, train_seconds=60.0)
+        write(folder / "args.yaml", masked_training=bool(removed), selected_categories=kept)
         parts = {y: dict.fromkeys(("missed", "swapped", "borders", "no mention", *CLASSES), 1) for y in CLASSES}
         parts["B"]["A"] = 31 if "A" in removed else 1
         (folder / "parts.json").write_text(json.dumps(parts))
-        (folder / "environment.json").write_text(json.dumps({"update_steps": 9, "train_seconds": 60.0}))
     return file, tmp_path / "records"
 
 
@@ -442,12 +438,9 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
         (whole, ["B-A", "B-C", "O"], ["B-A", "O", "B-C"]),
         (without, ["O", "B-C", "O"], ["B-C", "B-C", "O"]),
     ):
-        for place in (runs / run.name / "test", records / run.name / "test"):
-            place.mkdir(parents=True)
+        write_record(records / run.name, {})
         line = {"id": 0, "lang": "en", "tokens": ["<b>", "y", "z"], "gold": gold, "predicted": predicted}
-        (runs / run.name / "test" / "predictions.jsonl").write_text(json.dumps(line) + "\n")
-        (records / run.name / "test" / "metrics.json").write_text("{}")
-        (records / run.name / "environment.json").write_text("{}")
+        write_jsonl(runs / run.name / "test" / "predictions.jsonl", [line])
     shutil.copytree(runs / whole.name, runs / unrecorded.name)  # another process has yet to record it
     record_parts(planned, "", runs, records)
     of_whole, of_without = (optional_json(records / run.name / "parts.json") for run in (whole, without))
