@@ -26,6 +26,7 @@ from ner.tagging.text_rows import TABLES
 
 SAMPLING = ("group_by_length", "random", "sequential")
 MASKING = ("as_O", "ignore", "drop_sentences", "drop_others")
+NAME = "a name; without one, leave the option out"  # an empty one is that of a shell's variable that is not set
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 # The options that say where a run's sentences are, and how they are read.
 READING = (*(field.name for field in dataclasses.fields(Source)), "tag_scheme")
@@ -75,6 +76,7 @@ class DataArguments:
             self, lambda codes: all(re.fullmatch("[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", code) for code in codes),
             "codes such as en, de or zh-CN", "languages",
         )  # fmt: skip
+        require(self, bool, NAME, "dataset", "train_file", "validation_file", "test_file")
         if self.train_file:
             if self.dataset != DataArguments.dataset:
                 raise InputError("--dataset, --train_file: found both; expected one; leave one out")
@@ -200,8 +202,14 @@ class TrainingArguments(transformers.TrainingArguments):
             "prediction_loss_only", "batch_eval_metrics", "dataloader_drop_last",
         )  # fmt: skip
         require(
-            self, lambda chosen: chosen, "true: scores need the predictions of all batches", "eval_do_concat_batches"
-        )
+            self, lambda chosen: chosen, "true: scores need the predictions of all batches, in order",
+            "eval_do_concat_batches", "dataloader_in_order",
+        )  # fmt: skip
+        require(self, lambda name: not name, "no such option: a run is pushed to the main branch", "hub_revision")
+        require(
+            self, lambda chosen: not chosen, "false: the run would count as finished where it was stopped; without it, "
+            "--resume_from_checkpoint true goes on from the last checkpoint", "enable_jit_checkpoint",
+        )  # fmt: skip
         if self.crf_loss and self.label_smoothing_factor:
             raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
         if self.disable_tqdm is None:
@@ -236,6 +244,7 @@ class InferenceArguments:
     def __post_init__(self) -> None:
         require_one_of(self, ("test", "validation"), "split")
         require(self, lambda score: 0 <= score <= 1, "0 to 1", "min_score")
+        require(self, bool, NAME, "checkpoint", "input_file", "output_file", "html")
         if self.text is not None and self.input_file is not None:
             raise InputError("--text and --input_file: found both; expected one; leave one out")
         for name in ("output_file", "html", "min_score"):
@@ -256,7 +265,7 @@ class InferenceArguments:
             raise InputError(
                 f"--output_file: found {self.output_file}; the output is JSON lines; end its name in .jsonl"
             )
-        if self.html is not None and self.html == self.output_file:
+        if self.html and self.output_file and os.path.realpath(self.html) == os.path.realpath(self.output_file):
             raise InputError(f"--html and --output_file: found {self.html} for both; expected two files")
         if self.continue_output and self.output_file is None:
             raise InputError("--continue: found no output file; expected --output_file with it")

@@ -44,9 +44,11 @@ def export(run: Path) -> list[str]:
     from ner.tagging.tagger import Tagger
 
     transformers_logging.disable_progress_bar()
-    require_intact(run)
-    if onnx_export.export(run):
-        record(run, [name for name in files_of(run) if name.startswith(ONNX_FOLDERS)])
+    folders = tuple(f"{folder}/" for folder in ONNX_FOLDERS)
+    require_intact(run, unentered=folders)  # an interrupted export may have entered nothing
+    record(run, [])  # takes out what was deleted, before the new export makes its folders again
+    onnx_export.export(run)
+    record(run, [name for name in files_of(run) if name.startswith(folders)])
     if not (run / "test" / METRICS).is_file():
         log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip

@@ -55,6 +55,7 @@ from ner.tagging.text_rows import Row, input_rows, row_count
 log = logging.getLogger("ner")
 DATA = {"dataset", "dataset_config", "train_file", "validation_file", "test_file"}  # the options that name data
 LINES = 2_048  # lines, or rows of a table, that are sorted by length and tagged together
+CHARACTERS = 2**22  # of these lines that are tagged together: long ones must not take all of the memory
 
 
 def main(argv: list[str]) -> dict[str, Any] | None:
@@ -108,6 +109,10 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         raise InputError(
             f"--output_dir: {run} holds a run, whose scores those of {location} would replace; name another"
         )
+    existing = next(path for path in (run, *run.resolve().parents) if path.exists())
+    if not os.access(existing, os.W_OK):  # now, because scoring takes long
+        option = "checkpoint" if is_local else "output_dir"
+        raise InputError(f"--{option}: {existing} cannot be written, and the scores go to {run}; name a copy of yours")
     own = own_args(arguments, location)
     options = data_options(arguments, own)
     data = options.source.name(split)
@@ -123,10 +128,11 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
                 "%s is only for the run's own data, whole and tagged as in training; these scores go elsewhere",
                 run / split,
             )
-            remark_on_seen_sentences(own, sentences)
         scored.write(run / place)
         log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), data, run / place)
         enter_scores(run, place)
+        if place != split:
+            remark_on_seen_sentences(own, sentences)
     return scored.metrics
 
 
@@ -137,12 +143,12 @@ def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
     split, so those do not count.
     """
     names = {field.name for field in fields(DataArguments)}
-    options = DataArguments(**{name: own[name] for name in names & own.keys()})
-    if "dataset" not in own or not os.path.exists(options.source.folder):
-        return
     try:
+        options = DataArguments(**{name: own[name] for name in names & own.keys()})
+        if "dataset" not in own or not os.path.exists(options.source.folder):
+            return
         unseen = without_leaks(sentences, [training_data(options).train])
-    except InputError as error:
+    except (InputError, OSError) as error:  # OSError: a file of somebody else
         log.info("the training data cannot be compared with these sentences: %s", error)
         return
     if len(unseen) < len(sentences):
@@ -215,16 +221,15 @@ def is_own_record(
         earlier = optional_json(folder / scored.split / METRICS)
         if earlier:
             return bool(earlier.get("data_fingerprint") == scored.fingerprint)
-    return (
-        options.max_eval_sentences is None
-        and options.languages == own.get("languages", options.languages)
-        and all(is_same_data_set(getattr(options, name), own[name]) for name in DATA & own.keys())
+    return options.max_eval_sentences is None and all(
+        is_same_data_set(getattr(options, name), own[name]) if name in DATA else getattr(options, name) == own[name]
+        for name in {*DATA, *READING} & own.keys() - {"tag_scheme"}  # `auto` is recorded as what it recognised
     )
 
 
 def is_same_data_set(given: str | None, recorded: str | None) -> bool:
     """Whether an option names what an `args.yaml` records, which on the Hub has only the last part of a path."""
-    if given is None or recorded is None:
+    if given is None or recorded is None or "sample" in (given, recorded):  # a folder may be called so, too
         return given == recorded
     return public_name(given) == recorded or real_path(given) == real_path(recorded)
 
@@ -310,8 +315,22 @@ def tagged_groups(tagger: Tagger, rows: Iterator[Row], size: int, min_score: flo
         texts = broadcast_object_list([[text for text, _ in group]])[0]
         if not texts:
             return
-        found = [[e for e in entities if e.score >= min_score] for entities in tagger.tag(texts)]
+        tagged = (entities for part in parts_of(texts) for entities in tagger.tag(part))
+        found = [[e for e in entities if e.score >= min_score] for entities in tagged]
         yield [record(row, entities) for row, entities in zip(group, found, strict=False)]
+
+
+def parts_of(texts: list[str]) -> Iterator[list[str]]:
+    """The texts, one after the other, in lists of up to CHARACTERS characters, or of a single text."""
+    part: list[str] = []
+    size = 0
+    for text in texts:
+        if part and size + len(text) > CHARACTERS:
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += len(text)
+    yield part
 
 
 def marked_text(text: str, entities: list[Entity]) -> str:

@@ -24,7 +24,7 @@ from pathlib import Path
 from ner.errors import CommandParser, InputError, run_script
 from ner.runs.files import SPLITS
 from ner.study.plan import PlannedRun, Study, read_study, what_runs_find
-from ner.study.records import is_recorded, observed_spread, recorded_scores
+from ner.study.records import is_recorded, observed_spread, of_other_data, recorded_scores
 from ner.study.running import duration, ending_scripts, make, ray_submit
 
 log = logging.getLogger("ner")
@@ -124,8 +124,13 @@ def main(argv: list[str]) -> None:
     study = read_study(options.study, options.datasets, options.encoders)
     options.output_dir = options.output_dir or Path("runs") / study.name
     options.records = options.records or options.output_dir / "records"
+    if options.command != "report" or options.datasets or options.encoders:  # records may have the name of a copy
+        for line in of_other_data(study, options.records):
+            log.warning("%s", line)
     if options.command == "report":
         options.split = options.split or study.split
+        if study.removable and options.split != study.split:
+            raise InputError(f"--split: found {options.split}; a map is that of the study's split, {study.split}")
     elif options.jobs < 1:
         raise InputError(f"--jobs: found {options.jobs}; expected at least 1")
     options.carry_out(study, options)

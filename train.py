@@ -16,6 +16,7 @@ if __name__ == "__main__":
         run_script(lambda words: parse(words, __doc__))
 
 import logging
+import shutil
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -50,7 +51,7 @@ from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
 from ner.options import described
 from ner.runs.environment import environment
-from ner.runs.files import SURFACES
+from ner.runs.files import SCORES, SURFACES
 from ner.runs.folder import in_first_process, require_trainable, training_in
 from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
@@ -103,7 +104,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     checkpoint = checkpoint_to_resume(run, options.resume_from_checkpoint)
     if checkpoint:
         set_precision(options, asked_precision(options) or recorded_precision(checkpoint))
-        in_first_process(lambda: find_best_again(checkpoint))
+        in_first_process(lambda: find_best_again(checkpoint, options.load_best_model_at_end))
 
     data = training_data(arguments.data)
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
@@ -124,6 +125,8 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     with training_in(run):
         in_first_process(lambda: require_trainable(run, resumes))  # again, now that nobody else can write there
         if options.should_save:
+            for name in ("test", SCORES) if not checkpoint else ():  # of the weights of a training that was given up
+                shutil.rmtree(run / name, ignore_errors=True)
             write_text(run / "args.yaml", yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True))
         seconds = record.seconds + train(trainer, checkpoint)
         with saving(run):

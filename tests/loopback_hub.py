@@ -113,6 +113,8 @@ class RequestHandler(BaseHTTPRequestHandler):
                     files[value["path"]] = base64.b64decode(value["content"])
                 elif line["key"] == "lfsFile":
                     files[value["path"]] = self.server.lfs[value["oid"]]
+                elif line["key"] == "deletedFile":
+                    del files[value["path"]]
             self.server.commits.append((repo_id, lines[0]["value"]["summary"]))
             self.answer({"commitUrl": f"{self.server.url}/{repo_id}/commit/0", "commitOid": "0" * 40, "success": True})
         elif rest and rest[0] in ("tree", "paths-info"):

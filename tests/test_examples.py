@@ -181,3 +181,7 @@ def test_onnxruntime_alone_tags_as_inference_does(exported_run, tmp_path, capsys
     assert re.fullmatch(
         r"error: found a text of \d+ sub-tokens, .*; expected at most 64, .* inference.py\n", long.stderr
     )
+
+
+def test_a_folder_without_an_exported_model_is_one_message(tmp_path, fails):
+    assert "holds no model.onnx; expected RUN/onnx or" in fails(onnx_tagging.main, tmp_path, "a")

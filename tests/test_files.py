@@ -16,8 +16,9 @@ from scored_runs import sentences, with_noise, write_run
 
 import data
 import report
+from ner.errors import InputError
 from ner.files import whole_file, write_json, write_text, written_together
-from ner.tagging.output import output
+from ner.tagging.output import kept_output, output
 
 
 def mode(path: Path) -> int:
@@ -203,3 +204,12 @@ def test_a_process_that_is_ended_leaves_the_old_file(number, status, left, file,
     assert file.read_text() == "mine" and len(os.listdir(tmp_path)) == 1 + left
     write_text(file, "new")  # what a killed process left is in nobody's way
     assert file.read_text() == "new"
+
+
+def test_one_command_at_a_time_writes_an_output_file(tmp_path):
+    path = str(tmp_path / "out.jsonl")
+    with output(path, kept_output(path, True)) as file:
+        file.write("first\n")
+        with pytest.raises(InputError, match="another command writes it"), output(path, kept_output(path, True)):
+            pass
+    assert (tmp_path / "out.jsonl").read_text() == "first\n" and os.listdir(tmp_path) == ["out.jsonl"]

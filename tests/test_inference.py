@@ -358,3 +358,26 @@ def test_a_sentence_that_training_left_out_is_no_training_sentence(tmp_path, cap
     assert "training sentences of the checkpoint" not in caplog.text
     inference.remark_on_seen_sentences(own, read(str(tmp_path), ["en"], "train"))
     assert "1 of 2 sentences are also training sentences of the checkpoint" in caplog.text
+
+
+def test_a_run_that_cannot_be_written_is_refused_before_it_is_scored(run, monkeypatch, fails):
+    monkeypatch.setattr(inference.os, "access", lambda *_: False)
+    monkeypatch.setattr(inference, "load_tagger", lambda *_: pytest.fail("the checkpoint was loaded"))
+    assert "cannot be written, and the scores go to" in fails(inference.main, "--checkpoint", run, *CPU)
+
+
+def test_training_data_that_cannot_be_read_are_no_obstacle(tmp_path, monkeypatch, caplog):
+    def refused(options):
+        raise PermissionError(13, "Permission denied", "train_en.jsonl")
+
+    caplog.set_level("INFO", "ner")
+    monkeypatch.setattr(inference, "training_data", refused)
+    for more in ({}, {"languages": "en"}):
+        inference.remark_on_seen_sentences({"dataset": str(tmp_path)} | more, None)
+    assert caplog.text.count("cannot be compared with these sentences") == 2
+
+
+def test_a_folder_called_sample_is_not_the_sample_corpus(tmp_path):
+    (tmp_path / "sample").mkdir()
+    assert inference.is_same_data_set("sample", "sample")
+    assert not inference.is_same_data_set(str(tmp_path / "sample"), "sample")

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from conftest import launched
+from interrupted_runs import interrupted
 from trained_runs import argv, differ_by, read_json
 
 import inference
@@ -104,3 +105,19 @@ def test_a_persons_mistake_ends_both(run, tmp_path):
     assert done.returncode != 0
     assert f"error: {source}:5001: found bytes that are not UTF-8" in done.stderr
     assert not (tmp_path / "tagged.jsonl").exists()
+
+
+def test_two_processes_that_are_resumed_within_an_epoch_end_with_the_same_weights(
+    corpus, still, tmp_path, in_two_processes
+):
+    more = ("--num_train_epochs", 3, "--per_device_train_batch_size", 8, "--eval_strategy", "no",
+            "--load_best_model_at_end", "false", "--save_strategy", "steps", "--save_steps", 11)  # fmt: skip
+    done = in_two_processes("train.py", *argv(corpus, still, tmp_path / "whole", *more))
+    assert done.returncode == 0, done.stderr[-3000:]
+    epoch = read_json(tmp_path / "whole" / "checkpoint-11" / "trainer_state.json")["epoch"]
+    assert epoch > 1 and epoch % 1
+    resumed = interrupted(tmp_path / "whole", tmp_path / "resumed", 11)
+    resume = ("--resume_from_checkpoint", "true")
+    done = in_two_processes("train.py", *argv(corpus, still, resumed, *more, *resume))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert differ_by(tmp_path / "whole", resumed) < 1e-6

@@ -26,7 +26,7 @@ from ner.study import running
 from ner.study.class_map import changed_mentions, record_parts
 from ner.study.map_page import opened_cell
 from ner.study.plan import detectable, read_study, what_runs_find
-from ner.study.report import chosen
+from ner.study.report import chosen, comparison_parts
 
 QUICK = {"num_train_epochs": 1, "use_cpu": True, "learning_rate": 1e-3}
 SETTINGS = {"default": {}, "masked": {"masked_training": True}}
@@ -222,11 +222,55 @@ def test_one_value_is_a_list_of_one(tmp_path):
         ({"settings": {"a": 5}}, "docs/study.md says what a study file has"),
         ({"settings": {"a": {}}, "datasets": ["x/a", "y/a"]}, "found x/a, y/a; expected different last parts"),
         ({"settings": ["a"]}, "settings: found .*; expected names, each with a value"),
+        ({"common": {"seed": 7}, "settings": {"a": {}}}, "common: found seed; expected seeds"),
+        ({"settings": {"a": {"dataset": "x"}}, "datasets": ["y"]}, "settings: a: found dataset; expected datasets"),
+        ({"removal": {"classes": ["A", "B"]}, "seeds": 3}, "found removal and seeds; expected no seeds"),
+        ({"removal": {"classes": "PER"}}, "removal: classes: found 'PER'; expected a list of different classes"),
+        ({"settings": {"a": {"optim_args": {"x": 1}}}}, "the option optim_args: found .*; expected its JSON in quotes"),
+        ({"settings": {"a": {}}, "comparisons": {"A/B": ["a"]}}, "found the comparison 'A/B'; expected a name without"),
     ],
 )
 def test_wrong_studies_are_refused(tmp_path, content, message):
     with pytest.raises(InputError, match=message):
         read_study(write(tmp_path / "s.yaml", **content))
+
+
+@pytest.mark.parametrize("text", ["settings: {a: {}, a: {bf16: true}}", "settings: {b: {a: 1, a: 2}}"])
+def test_a_key_that_is_twice_in_a_study_is_refused(tmp_path, text):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(InputError, match="found 'a' twice; expected it once"):
+        read_study(tmp_path / "s.yaml")
+
+
+def test_finished_runs_on_other_data_are_said(tmp_path, caplog):
+    file = write(tmp_path / "s.yaml", settings={"a": {}}, encoders="x/enc")
+    folder = tmp_path / "out" / "records" / "a-1"
+    write_record(folder, HALF, update_steps=1)
+    write(folder / "args.yaml", dataset="first", model_checkpoint="enc")
+    for data, said in (("some/first", False), ("second", True)):
+        caplog.clear()
+        study.main(["plan", str(file), "--datasets", data, "--output_dir", str(tmp_path / "out")])
+        assert ("1 finished runs have --dataset first, not second" in caplog.text) == said
+        assert "model_checkpoint" not in caplog.text
+
+
+def test_the_last_line_of_a_log_that_is_no_utf8_is_shown(tmp_path, fails, caplog):
+    program = tmp_path / "program.py"
+    program.write_text(r"import sys; sys.stderr.buffer.write(b'error: caf\xe9\n'); sys.exit(2)")
+    file = write(tmp_path / "s.yaml", program=str(program), settings={"a": {}})
+    assert "1 of 1 runs failed: a-1" in fails(study.main, "run", file, "--output_dir", tmp_path / "runs")
+    assert "failed: error: caf\ufffd; see" in caplog.text
+
+
+def test_scripts_find_the_modules_that_the_study_finds(tmp_path, fails, caplog, monkeypatch):
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "own_module.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    program = tmp_path / "program.py"
+    program.write_text("import own_module, ner, sys; sys.exit('found')")
+    file = write(tmp_path / "s.yaml", program=str(program), settings={"a": {}})
+    assert "1 of 1 runs failed: a-1" in fails(study.main, "run", file, "--output_dir", tmp_path / "runs")
+    assert "failed: found; see" in caplog.text
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
@@ -257,6 +301,7 @@ def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path):
     pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", (tmp_path / "out" / "study.md").read_text(encoding="utf-8"))
     assert pictures == ["one-curves.svg", "two-curves.svg"]
     assert all((tmp_path / "out" / picture).is_file() for picture in pictures)
+    assert "All scores are on the test split." in (tmp_path / "out" / "study.md").read_text(encoding="utf-8")
 
 
 def test_the_detectable_difference_is_what_a_simulation_finds():
@@ -289,6 +334,25 @@ def test_choosing_the_best_of_equals_flatters_it_by_as_much_as_new_seeds_are_wor
         "No other setting has several of its seeds to be chosen by."
     )
     assert "know different classes" in chosen(scores(f1) | scores({"c": {1: 0.9}}, "B"))
+
+
+def test_groups_of_one_setting_have_names_of_their_own_and_are_chosen_together(tmp_path):
+    """As where the hardware of some seeds has another precision."""
+    numbers = {"difference": 0.0, "low": -0.1, "high": 0.1, "p": 1.0, "p_holm": 1.0, "detectable": None}
+    f1, difference = {"mean": 0.5, "sd": 0.1}, dict.fromkeys(("micro", "macro"), numbers)
+    groups = []
+    for setting, scores in (("a", {1: 0.5, 2: 0.6, 3: 0.7, 4: 0.8}), ("b", dict.fromkeys(range(1, 5), 0.6))):
+        for seed, score in scores.items():
+            metrics = {"overall": {"f1": score}, "per_class": {}}
+            write_record(tmp_path / f"{setting}-{seed}", metrics, "validation", update_steps=1)
+        for seeds in ((1, 2), (3, 4)):
+            runs = [f"{setting}-{seed}" for seed in seeds]
+            groups.append({"runs": runs, "f1": dict.fromkeys(("micro", "macro"), f1), "difference": difference})
+    parts = comparison_parts({"groups": groups, "support": {}}, tmp_path, "validation")
+    means, *differences = [content for kind, content in parts if kind == "table"]
+    assert [row[0] for row in means["rows"]] == ["a-1", "a-3", "b-1", "b-3"]
+    assert [each["title"] for each in differences] == [f"{name} against a-1" for name in ("a-3", "b-1", "b-3")]
+    assert any(kind == "p" and text.startswith("The best is a: 65.0 (") for kind, text in parts)
 
 
 def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp_path, capsys, caplog):
@@ -378,6 +442,31 @@ def test_a_study_without_data_sets_leaves_those_of_the_config_file(tmp_path):
 
 
 CLASSES = ["A", "B", "C", "D", "E", "F", "G"]
+
+
+def test_no_run_of_a_map_keeps_a_class_that_the_map_does_not_name(tmp_path):
+    for run in read_study(write(tmp_path / "map.yaml", removal={"classes": CLASSES})).runs:
+        place = run.words.index("--selected_categories") + 1
+        kept = [name for name in CLASSES if name not in run.removed]
+        assert run.words[place : place + len(kept) + 1] == [*kept, "--masking"]
+
+
+def test_a_plan_says_which_effects_of_a_map_its_runs_cannot_tell_apart(tmp_path):
+    def lines(count: int, **more: int) -> list[str]:
+        return what_runs_find(read_study(write(tmp_path / "m.yaml", removal={"classes": CLASSES[:count], **more})), {})
+
+    (none,) = lines(7)
+    assert none.startswith("map: these runs cannot tell 42 of 42 effects from others; add replicates")
+    some, rest = lines(6)
+    assert "cannot tell 24 of 30 effects" in some and rest.startswith("map: the standard error of an effect is ")
+    (whole,) = lines(7, replicates=3)
+    assert "standard error" in whole
+
+
+def test_a_map_is_not_of_another_split(tmp_path, fails):
+    file = write(tmp_path / "m.yaml", removal={"classes": CLASSES})
+    where = ["--split", "validation", "--output_dir", tmp_path]
+    assert "--split: found validation; a map is that of" in fails(study.main, "report", file, *where)
 
 
 @pytest.fixture

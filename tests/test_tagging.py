@@ -17,6 +17,7 @@ from trained_runs import CPU, predictions, tagged
 import inference
 from ner import Entity, Tagger
 from ner.labels import flat_ids, label_names, spans
+from ner.tagging.html_marks import on_page
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +80,8 @@ def test_text_is_json_in_a_pipe_and_readable_on_a_terminal(run, capsys, monkeypa
 
 def test_three_lines_of_python_tag_as_the_command_does(run, capsys):
     lines = ["a storm hit Lake Inari.", "", "nothing"]
+    with pytest.raises(TypeError, match="expected a list of texts"):
+        Tagger.load(run).tag(lines[0])
     expected = [tagged(capsys, "--checkpoint", run, "--text", line)[0]["entities"] if line else [] for line in lines]
     found = Tagger.load(run, precision="float32").tag(lines)
     assert [[asdict(entity) for entity in entities] for entities in found] == expected
@@ -198,3 +201,30 @@ def test_the_output_file_is_written_with_care(run, tmp_path, fails):
     assert json.loads((tmp_path / "in.txt").read_text())["text"] == "a storm hit Bergen"
     assert (tmp_path / "in.txt.partial").read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.txt", "in.txt.partial"]
+
+
+def test_long_rows_are_tagged_a_few_at_a_time(run, tmp_path, capsys, monkeypatch):
+    (tmp_path / "in.txt").write_text("\n".join(texts()), encoding="utf-8")
+    tag = ("--checkpoint", run, "--input_file", tmp_path / "in.txt")
+    every, sizes = Tagger.tag, []
+
+    def measured(tagger: Tagger, part: list[str]):
+        sizes.append(sum(map(len, part)) if len(part) > 1 else 0)
+        return every(tagger, part)
+
+    def found() -> list:
+        return [[line["text"], *((e["type"], e["start"], e["end"]) for e in line["entities"])]
+                for line in tagged(capsys, *tag)]  # fmt: skip
+
+    expected = found()
+    monkeypatch.setattr(inference, "CHARACTERS", 1_000)
+    monkeypatch.setattr(Tagger, "tag", measured)
+    assert found() == expected and len(sizes) > 10 and max(sizes) <= 1_000
+
+
+def test_a_page_shows_a_class_that_the_checkpoint_does_not_know():
+    """Of an output that another checkpoint began: comparing its last lines finds that out."""
+    page = io.StringIO()
+    with on_page(page, "a", "b", ["PER"]) as add:
+        add({"text": "Oslo", "entities": [{"type": "LOC", "start": 0, "end": 4, "score": 0.5}]})
+    assert "Oslo <small>LOC</small>" in page.getvalue()

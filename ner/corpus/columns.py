@@ -63,7 +63,7 @@ def form_of(path: Path, lines: list[str], token_column: str | None, tag_column: 
     sentence = takewhile(lambda line: line.strip(" \t"), lines[place:])
     numbers = [columns_of(line, tabs)[0] for line in sentence if not line.startswith("#")]
     first = int(numbers[0] == "1") if numbers else 0
-    indexed = count >= 3 and numbers == [str(n) for n in range(first, first + len(numbers))]
+    indexed = count >= 3 and token_column != "1" and numbers == [str(n) for n in range(first, first + len(numbers))]
     if count >= 3 and not indexed and token_column is None and len(numbers) > 1 and all(map(NUMBER.fullmatch, numbers)):
         raise InputError(
             f"{path}:{place + 1}: found {' '.join(numbers[:5])} in the first column; expected the tokens, or an index "
@@ -90,6 +90,8 @@ def column_tables(
     after an index.
     """
     lines = [line.removesuffix("\r") for line in checked_content(path).decode().split("\n")]
+    if len(lines) == 1 and "\r" in lines[0]:
+        raise InputError(f"{path}: found lines that end in CR alone; expected LF or CR LF; convert the file")
     form = form_of(path, lines, token_column, tag_column)
     return str(form), iter([table_of(path, lines, form, language)])
 
@@ -108,9 +110,10 @@ def table_of(path: Path, lines: list[str], form: Form, language: str) -> pa.Tabl
     comments: list[int] = []
     for number, line in enumerate(lines, 1):
         columns = columns_of(line, form.tabs)
-        if not line.strip(" \t") or DOCUMENT in columns[:2]:
+        is_mark = DOCUMENT in line.split()[:2]  # with spaces after it, even where tabs separate columns
+        if not line.strip(" \t") or is_mark:
             between = True
-            document += DOCUMENT in columns[:2]
+            document += is_mark
             continue
         if line.startswith("#") and not is_token(columns, form, seen):
             comments.append(number)
@@ -154,11 +157,13 @@ def is_token(columns: list[str], form: Form, seen: set[str]) -> bool:
 
 def require_columns(place: str, columns: list[str], form: Form) -> None:
     """Raises `InputError` unless a line has the columns of its file: all, or those up to the tag after an index."""
-    is_right = len(columns) > form.tag and columns[0].isdecimal() if form.indexed else len(columns) == form.count
+    least = max(form.token, form.tag)
+    is_right = len(columns) > least and columns[0].isdecimal() if form.indexed else len(columns) == form.count
     if not is_right:
         wanted = "the index, the token and the tag" if form.indexed else "the same number"
         begin = f" that begin with {columns[0]!r}" if form.indexed else ""
+        other = ", or if the first column has the tokens, name it: --token_column 1" if form.indexed else ""
         raise InputError(
             f"{place}: found {len(columns)} columns{begin}, and {form.count} in the first line with a token; expected "
-            f"{wanted} in every line, with {'tabs' if form.tabs else 'spaces'} between them; fix the line"
+            f"{wanted} in every line, with {'tabs' if form.tabs else 'spaces'} between them; fix the line{other}"
         )

@@ -51,7 +51,9 @@ def loaded(dataset: str, config: str | None) -> Any:
     if dataset == "tner/multinerd":
         raise InputError(f"--dataset: {dataset} numbers its labels in another order; use {MULTINERD}")
     import datasets  # takes a second
+    from datasets.exceptions import DatasetsError
     from datasets.packaged_modules.parquet.parquet import Parquet
+    from huggingface_hub.errors import HTTPError
 
     place = f"{dataset} (dataset on the Hub)"
     by_hand = f"download it with `hf download {dataset} --repo-type dataset --local-dir FOLDER`, and name its files"
@@ -69,7 +71,7 @@ def loaded(dataset: str, config: str | None) -> Any:
         if isinstance(builder, Parquet):
             builder.download_and_prepare()
             return builder.as_dataset()
-    except (datasets.exceptions.DatasetsError, OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+    except (DatasetsError, HTTPError, OSError, RuntimeError, ValueError, pa.ArrowException) as error:
         found = message_of(error, 400).rstrip(".")
         raise InputError(f"{place}: {found}; check the name and --dataset_config, or {LOG_IN}") from None
     raise InputError(f"{place}: found files of the kind {builder.name}; expected Parquet; {by_hand}")

@@ -55,7 +55,7 @@ def jsonl_tables(path: Path, folder: Path, language: str) -> Iterator[pa.Table]:
 
     Raises `InputError` for a wrong line.
     """
-    names = cache(partial(number_names, folder))  # of the numbers, looked for where there are some
+    names = cache(partial(number_names, (path.parent, folder)))  # of the numbers, looked for where there are some
     first = 1
     for content in blocks(checked_content(path)):
         lines = content.split(b"\n")

@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,19 @@ log = logging.getLogger("ner")
 NAMES_REMEDY = "write the label names, one a line in the order of their numbers, to labels.txt in the data set's folder"
 
 
-def number_names(folder: Path, column: str = "ner_tags") -> list[str] | None:
+def number_names(folders: Iterable[Path], column: str = "ner_tags") -> list[str] | None:
     """The label names in the order of their numbers, or None where no file has them; logs which one does.
 
     They are the lines of `labels.txt`, or else the names of a `column` in `dataset_info.json` or in the metadata of
-    `README.md`, as the library `datasets` writes them. Raises `InputError` for a name that is empty or there twice.
+    `README.md`, as the library `datasets` writes them, in the first of the folders that has some. Raises `InputError`
+    for a name that is empty or there twice.
     """
     files: dict[str, Callable[[str], Any]] = {
         "labels.txt": lambda text: {tuple(line.strip() for line in text.rstrip().split("\n"))},
         "dataset_info.json": lambda text: set(names_of_tags(json.loads(text), column)),
         "README.md": lambda text: set(names_of_tags(metadata(text), column)),
     }
-    for path, parse in ((folder / name, parse) for name, parse in files.items()):
+    for path, parse in ((folder / name, files[name]) for folder in dict.fromkeys(folders) for name in files):
         found = read_as(path, parse) if path.is_file() else ()
         if len(found) > 1:
             raise InputError(f"{path}: found several lists of names for {column}; expected one; {NAMES_REMEDY}")

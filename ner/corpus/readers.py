@@ -4,6 +4,7 @@ Every error names the file and the line. For another format, write a function li
 and call it in `read_file`.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from ner.corpus.jsonl import is_multinerds, jsonl_tables
 from ner.corpus.number_names import NAMES_REMEDY
 from ner.corpus.rows import LARGEST_TAG, RawSplit, with_ids
 from ner.corpus.sentences import Sentences
-from ner.corpus.sources import SPLIT_WORDS, Source, SplitFile, only_language, present_splits, split_files
+from ner.corpus.sources import SPLIT_WORDS, Source, SplitFile, only_language, present_splits, split_files, split_of
 from ner.corpus.tagged_records import json_table, parquet_table
 from ner.errors import InputError
 from ner.labels import MULTINERD_CLASSES, label_names
 
+log = logging.getLogger("ner")
 # Rows of Babelscape's English files; copies with twice as many rows exist.
 MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454}
 CONLL_TAGS = 8  # the largest number of CoNLL-2003's four classes; MultiNERD's rare classes have larger ones
@@ -33,8 +35,9 @@ def read_file(file: SplitFile, source: Source) -> tuple[str, Iterable[pa.Table]]
     """How a file is read, and its sentences as its reader makes them. Raises `InputError` as that does."""
     path, folder, language = file.path, file.folder, file.language
     columns_are_named = source.token_column is not None or source.tag_column is not None
-    tool = annotation_tool(path) if path.suffix in (".jsonl", ".json") else None
-    if tool or path.suffix == ".spacy":
+    suffix = path.suffix.lower()
+    tool = annotation_tool(path) if suffix in (".jsonl", ".json") else None
+    if tool or suffix == ".spacy":
         if columns_are_named:
             raise InputError(
                 f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out"
@@ -42,11 +45,11 @@ def read_file(file: SplitFile, source: Source) -> tuple[str, Iterable[pa.Table]]
         if tool:
             return f"texts with spans from {tool}", span_tables(path, tool, language, source.misaligned)
         return "texts with spans from spaCy", docbin_tables(path, language, source.misaligned)
-    if path.suffix == ".jsonl" and not columns_are_named and is_multinerds(path):
+    if suffix == ".jsonl" and not columns_are_named and is_multinerds(path):
         return "JSONL", jsonl_tables(path, folder, language)
-    if path.suffix in (".jsonl", ".json"):
+    if suffix in (".jsonl", ".json"):
         form, table = json_table(path, folder, language, source)
-    elif path.suffix == ".parquet":
+    elif suffix == ".parquet":
         form, table = parquet_table(path, folder, language, source)
     else:
         return column_tables(path, language, source.token_column, source.tag_column)
@@ -93,6 +96,9 @@ def own_splits(source: Source) -> list[str]:
 def read_divided(source: Source) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """The training split of a data set, divided into the splits that the data set lacks, and what is recorded of it."""
     held_out = ["validation"] if "test" in own_splits(source) else ["validation", "test"]
+    if others := [path.name for path in sorted(source.folder.glob("*")) if split_of(path) in held_out]:
+        log.warning("%s: not read, because their names say another language: %s; to read them, name them with "
+                    "--validation_file and --test_file", source.folder, ", ".join(others))  # fmt: skip
     return divided(read_whole(source, "train"), held_out, source.split_seed)
 
 

@@ -75,7 +75,8 @@ def split_files(source: Source, split: str) -> list[SplitFile]:
     """
     path = named_file(source, split)
     if path:
-        return [SplitFile(path, only_language(source, path), path.parent)]
+        home = source.folder.parent if os.path.isfile(source.folder) else source.folder
+        return [SplitFile(path, only_language(source, path), home)]
     require_dataset(source)
     folder = source.folder
     if os.path.isfile(folder):  # pathlib raises an error for a name that is too long
@@ -107,6 +108,11 @@ def named_file(source: Source, split: str) -> Path | None:
 
 def require_dataset(source: Source) -> None:
     """Raises `InputError` unless there is a file or folder of the data set's name, or it can be one on the Hub."""
+    if os.path.exists(source.folder) and not (os.path.isfile(source.folder) or os.path.isdir(source.folder)):
+        raise InputError(
+            f"--dataset: {source.dataset} is a pipe or a device, which can be read only once; expected a file or a "
+            "folder; write its content to a file"
+        )
     if not os.path.exists(source.folder) and source.dataset != MULTINERD and not source.is_hub_table:
         raise InputError(
             f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
@@ -142,7 +148,7 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
         paths = [path for path in candidates if language_of(path) == "-".join(words_of(language))]
         if not paths and alone:
             paths = [path for path in candidates if not language_of(path)]
-        if len(paths) > 1 and {path.suffix for path in paths} != {".parquet"}:
+        if len(paths) > 1 and {path.suffix.lower() for path in paths} != {".parquet"}:
             names = ", ".join(str(path.relative_to(folder)) for path in paths)
             raise InputError(
                 f"{folder}: found several files for the {split} split: {names}; expected one; name it: --{split}_file"

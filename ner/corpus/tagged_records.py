@@ -49,7 +49,7 @@ def json_table(path: Path, folder: Path, language: str, source: Source) -> tuple
 
     Raises `InputError`, with the line or the number of the record, for a wrong one.
     """
-    return table_of(path, "JSON", records(path), language, source, partial(number_names, folder))
+    return table_of(path, "JSON", records(path), language, source, partial(number_names, (path.parent, folder)))
 
 
 def parquet_table(path: Path, folder: Path, language: str, source: Source) -> tuple[str, pa.Table]:
@@ -65,7 +65,7 @@ def parquet_table(path: Path, folder: Path, language: str, source: Source) -> tu
     features = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
 
     def names_of(tags: str) -> list[str] | None:
-        return next(map(list, names_of_tags(features, tags)), None) or number_names(folder, tags)
+        return next(map(list, names_of_tags(features, tags)), None) or number_names((path.parent, folder), tags)
 
     return table_of(path, "Parquet", rows_of(table), language, source, names_of)
 

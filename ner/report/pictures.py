@@ -168,7 +168,7 @@ def class_bars(counts: dict[str, dict[str, int]], title: str) -> Figure:
 
     `counts` holds the number of entities by split and class.
     """
-    splits, classes = list(counts), list(next(iter(counts.values())))
+    splits, classes = list(counts), list(dict.fromkeys(name for of_split in counts.values() for name in of_split))
     thickness = 0.8 / len(splits)
     figure, axes = frame(LABELS, 28 * len(classes), len(splits) + 1)
     for i, split in enumerate(splits):

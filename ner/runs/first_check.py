@@ -33,7 +33,7 @@ def first_check(words: list[str], checkpoint: str = "") -> None:
     for word, following in zip(words, [*words[1:], ""], strict=True):
         given, equals, value = word.removeprefix("--").partition("=")
         name = given.replace("-", "_")
-        if word.startswith("--") and " " not in given and given:
+        if word.startswith("--") and given and (name in known or " " not in word):  # argparse takes others for values
             if name not in known:
                 raise InputError(unknown_option(given, known))
             values[name] = value if equals else following

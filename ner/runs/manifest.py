@@ -46,8 +46,10 @@ def write_manifest(run: Path) -> None:
 
 
 def record(run: Path, names: Iterable[str]) -> None:
-    """Enters files that were just written into the manifest of a run; what it says of all others stays."""
-    files = read_manifest(run) | {name: entry(run / name) for name in names}
+    """Enters files that were just written into the manifest of a run, and takes out exports and scores that were
+    deleted; what it says of all others stays."""
+    files = {name: value for name, value in read_manifest(run).items() if not is_deleted(run, name)}
+    files |= {name: entry(run / name) for name in names}
     write_json(run / MANIFEST, {"files": dict(sorted(files.items()))})
 
 
@@ -69,12 +71,13 @@ def read_manifest(run: Path) -> dict[str, Any]:
         return dict(content["files"])
 
 
-def require_intact(run: Path) -> list[str]:
+def require_intact(run: Path, unentered: tuple[str, ...] = ()) -> list[str]:
     """Raises `InputError` unless a run holds what its manifest says, and each score is what its predictions give.
 
-    Returns a line for each check.
+    The manifest may lack files whose names begin with one of `unentered`. Returns a line for each check.
     """
-    recorded, found = read_manifest(run), files_of(run)
+    recorded = read_manifest(run)
+    found = [name for name in files_of(run) if name in recorded or not name.startswith(unentered)]
     with using_records(run / MANIFEST):
         damage = [text for name in sorted({*recorded, *found}) if (text := fault(run, name, recorded.get(name)))]
     if damage:
@@ -101,12 +104,16 @@ def fault(run: Path, name: str, expected: dict[str, Any] | None) -> str | None:
     if expected is None:
         return f"{name} is not recorded"
     if not path.is_file():
-        deleted = name.startswith(ADDED) and not path.parent.exists()
-        return None if deleted else f"{name} is missing"
+        return None if is_deleted(run, name) else f"{name} is missing"
     size = path.stat().st_size
     if size != expected["size"]:
         return f"{name} has {size:,} bytes instead of {expected['size']:,}"
     return None if entry(path) == expected else f"{name} has changed"
+
+
+def is_deleted(run: Path, name: str) -> bool:
+    """Whether a file was deleted with its whole folder by the run's owner, who may."""
+    return name.startswith(ADDED) and not (run / name).parent.exists()
 
 
 def downloaded(repo_id: str) -> Path:

@@ -45,7 +45,9 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
         stage(run, Path(folder))
         try:
             repository = api.create_repo(repo_id, private=private, exist_ok=True)
-            api.upload_folder(repo_id=repository.repo_id, folder_path=folder, commit_message=message)
+            api.upload_folder(  # what an earlier run has left of such files, as exports of other weights, is deleted
+                repo_id=repository.repo_id, folder_path=folder, commit_message=message, delete_patterns=list(PUSHED)
+            )
         except (HTTPError, OSError, RuntimeError, ValueError) as error:
             again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}{' --private' if private else ''}"
             raise InputError(

@@ -22,6 +22,19 @@ KEYS = {
 WHOLE = "all"  # the setting of a removal study that removes no class
 
 
+class TextLoader(yaml.BaseLoader):
+    """Loads every value of a YAML file as its text, such as `no` and `3e-4`, and refuses a key that is there twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
+                problem = f"found {key.value!r} twice; expected it once"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            keys.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 @dataclass(frozen=True)
 class PlannedRun:
     """A run: where it is below the study's folder, `[DATASET/][ENCODER/]SETTING-SEED`, and its words for `train.py`.
@@ -80,7 +93,7 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a study, such as studies/masking.yaml")
-    content = read_as(path, partial(yaml.load, Loader=yaml.BaseLoader))  # every value as its text: `no`, `3e-4`
+    content = read_as(path, partial(yaml.load, Loader=TextLoader))
     if not isinstance(content, dict):
         raise InputError(f"{path}: found no mapping; expected the keys of a study, such as settings and seeds")
     try:
@@ -112,6 +125,13 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
         raise InputError(f"{path}: seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
     places = (named(datasets or content.get("datasets") or [""]), named(encoders or content.get("encoders") or [""]))
     common, runs = mapping(path, content, "common"), []
+    own_options = {"common": common} | {f"settings: {name}": chosen or {} for name, chosen in settings.items()}
+    for place, options in own_options.items():
+        for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
+            if option in options and (key == "seeds" or key in content):
+                raise InputError(f"{path}: {place}: found {option}; expected {key}, a key of the study, alone")
+    if removal and "seeds" in content:
+        raise InputError(f"{path}: found removal and seeds; expected no seeds: each run of a map has one of its own")
     for dataset, encoder in product(*places):
         group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
         where = {"dataset": places[0].get(dataset), "model_checkpoint": places[1].get(encoder)}
@@ -125,6 +145,10 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
     across = str(curves.pop("across", ""))
     lines = {score: {float(place): setting for place, setting in line.items()} for score, line in curves.items()}
     named_settings = [(f"comparisons: {name}", chosen) for name, chosen in comparisons.items()]
+    if wrong := [name for name in comparisons if "/" in name]:
+        raise InputError(
+            f"{path}: found the comparison {wrong[0]!r}; expected a name without /, which is that of a folder"
+        )
     for where_named, chosen in [*named_settings, *((f"curves: {y}", list(line.values())) for y, line in lines.items())]:
         if not (chosen and isinstance(chosen, list)):
             raise InputError(f"{path}: {where_named}: found {chosen!r}; expected a list of settings")
@@ -173,7 +197,7 @@ def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[s
     """The runs of a removal study, each with a new seed: seed, setting, options and the classes that they remove.
 
     They remove the sets of a balanced design from the training data. As many as `unmasked` runs that remove none are
-    spread among them.
+    spread among them. What other classes the data have is removed from all runs alike.
     """
     if not removal:
         return []
@@ -184,6 +208,8 @@ def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[s
         int(removal.get("replicates", 1)),
         int(removal.get("unmasked", 5)),
     )
+    if not isinstance(classes, list) or len(set(classes)) < max(2, len(classes)):
+        raise InputError(f"{path}: removal: classes: found {classes!r}; expected a list of different classes")
     sets = [each for replicate in range(replicates) for each in balanced_triples(classes, replicate)]
     for place in reversed(np.linspace(0, len(sets), unmasked, endpoint=False).astype(int).tolist()):
         sets.insert(place, [])
@@ -192,7 +218,7 @@ def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[s
         kept = [name for name in classes if name not in removed]
         options = {"masked_training": "true", "selected_categories": kept, "masking": removal.get("masking", "as_O")}
         setting = f"without_{'_'.join(removed)}" if removed else WHOLE
-        found.append((str(seed), setting, options if removed else {}, removed))
+        found.append((str(seed), setting, options, removed))
     return found
 
 
@@ -200,6 +226,8 @@ def words_of(options: dict[str, str | list[str]]) -> list[str]:
     """Options as the words of a command line. The config file, named by `config`, comes first."""
     words = [str(options["config"])] if "config" in options else []
     for name, value in options.items():
+        if any(not isinstance(each, str) for each in listed(value)):
+            raise InputError(f"the option {name}: found {value!r}; expected its JSON in quotes, such as '{{\"a\": 1}}'")
         if name != "config":
             words += [f"--{name}", *listed(value)]
     return words
@@ -227,9 +255,16 @@ def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
     if study.removable:
         classes = study.removable
         removed = np.array([[y in run.removed for y in classes] for run in study.runs if run.group == study.groups[0]])
-        of_classes = fits(removed, ~removed)
-        error = float(np.nanmean([fit.standard_errors for fit in of_classes]))
-        effect = detectable_effect(error, of_classes[0].degrees_of_freedom, len(classes) * (len(classes) - 1))
+        pairs = len(classes) * (len(classes) - 1)
+        of_classes = [fit for fit in fits(removed, ~removed) if fit.degrees_of_freedom]
+        errors = np.array([fit.standard_errors for fit in of_classes])
+        if (known := int((~np.isnan(errors)).sum())) < pairs:
+            lines.append(f"map: these runs cannot tell {pairs - known} of {pairs} effects from others; add replicates "
+                         "or unmasked runs")  # fmt: skip
+        if not known:
+            return lines
+        error = float(np.nanmean(errors))
+        effect = detectable_effect(error, min(fit.degrees_of_freedom for fit in of_classes), pairs)
         points = ", ".join(f"{y} {effect * spread[y]:.1f}" for y in classes if y in spread)
         lines.append(
             f"map: the standard error of an effect is {error:.2f} standard deviations over seeds (one class at a time "

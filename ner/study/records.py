@@ -2,12 +2,14 @@
 
 import shutil
 import statistics
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ner.files import optional_json, using_records, write_json, write_text
+from ner.hub_files import public_name
 from ner.runs.files import METRICS, SPLITS
 from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
@@ -28,6 +30,22 @@ def record(run: Path, folder: Path) -> None:
     args = without_local_paths(optional_json(run / "args.yaml"))
     write_text(folder / "args.yaml", yaml.safe_dump(args, sort_keys=False))
     write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
+
+
+def of_other_data(study: Study, records: Path) -> list[str]:
+    """A line for each data set or encoder that finished runs record in the place of the one that the study names."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for run in study.runs:
+        args = optional_json(records / run.name / "args.yaml")
+        for name in ("dataset", "model_checkpoint"):
+            planned = run.words[run.words.index(f"--{name}") + 1] if f"--{name}" in run.words else ""
+            if planned and args.get(name) and Path(public_name(planned)).name != Path(str(args[name])).name:
+                found[name, str(args[name]), planned] += 1
+    return [
+        f"{records}: {count} finished runs have --{name} {recorded}, not {planned}, and are not made again; for new "
+        "runs, name another --output_dir"
+        for (name, recorded, planned), count in found.items()
+    ]
 
 
 def drop_checkpoints(run: Path) -> None:

@@ -44,7 +44,7 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
         read = read_runs(folders, split)
         if study.program != "train.py":  # its options are not in args.yaml
             read = [replace(run, args=run.args | {"setting": of.setting}) for run, of in zip(read, made, strict=True)]
-        result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
+        result, _ = write_report(output_dir / group / place.stem, read, compared_classes(read, None))
         write_json(place, {key: result[key] for key in RECORDED})
     recorded = optional_json(place)
     compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
@@ -64,7 +64,7 @@ def front_page(
     Where there is no comparison, the first two have the scores of the finished runs.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
-    parts: list[Part] = [("lead", study.question)]
+    parts: list[Part] = [("lead", study.question), ("p", f"All scores are on the {split} split.")]
     content: dict[str, Any] = {}
     for group in study.groups if study.removable else ():
         record_parts(study, group, output_dir, records)
@@ -85,8 +85,9 @@ def front_page(
             )
         if shown:
             parts += [("h2", f"{group}: {name}" if group else name), *shown]
-        if result and (output_dir / group / name / "report.html").is_file():
-            parts.append(("link", {"text": "The whole report", "href": f"{group}/{name}/report.html".lstrip("/")}))
+        page = f"{group}/{name}{'' if split == study.split else f'_{split}'}/report.html".lstrip("/")
+        if result and (output_dir / page).is_file():
+            parts.append(("link", {"text": "The whole report", "href": page}))
     text = report_markdown(parts, "Study")
     write_text(output_dir / "study.md", text)
     # On the page, the table is a heat map already, and its cells open.
@@ -128,13 +129,19 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     """The finding, the scores of the settings, and how each differs from the first. On the validation split, which is
     for choosing, also the best setting.
     """
-    groups = [group | {"name": str(group["runs"][0]).rpartition("-")[0]} for group in result["groups"]]  # the setting
+    settings = [str(group["runs"][0]).rpartition("-")[0] for group in result["groups"]]
+    groups = [  # several have one setting if its runs differ in more than the seed, as in the precision of the hardware
+        group | {"name": setting if settings.count(setting) == 1 else str(group["runs"][0])}
+        for group, setting in zip(result["groups"], settings, strict=True)
+    ]
     support = {c: n for c, n in result["support"].items() if n}
     head = ["F1 on the shared classes", "updates", "seconds", "micro", "macro", *support, "own classes"]
-    rows, found = [], {}
-    for group in groups:
+    rows: list[list[Any]] = []
+    found: dict[str, dict[int, dict[str, Any]]] = {}  # by setting and seed
+    for group, setting in zip(groups, settings, strict=True):
         runs = {int(run.rpartition("-")[2]): recorded_scores(records / run, split) for run in group["runs"]}
-        found[group["name"]], own = runs, [run["f1"]["micro"] for run in runs.values()]
+        found.setdefault(setting, {}).update(runs)
+        own = [run["f1"]["micro"] for run in runs.values()]
         seconds = [run["seconds"] for run in runs.values()]
         time = EMPTY if None in seconds else f"{statistics.mean(seconds):,.0f}"
         cells = [*(mean_cell(group["f1"][title]) for title in head[3:-1]), f1_cell(own)]

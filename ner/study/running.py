@@ -42,15 +42,20 @@ def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, kee
 def script(study: Study, name: str, *words: str, log_of: Path) -> None:
     """Runs a script of this repository; its output is added to a log. Raises `InputError`, naming it, if that fails."""
     path = log_of.with_name(f"{log_of.name}.log")
-    environment = os.environ | {"OMP_NUM_THREADS": str(study.threads), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"OMP_NUM_THREADS": str(study.threads), "PYTHONPATH": python_path()}
     with path.open("a", encoding="utf-8") as file:
         command = [sys.executable, str(ROOT / name), *words]
         with STARTING:  # else one that is being started would not be ended
             process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
             RUNNING.append(process)
         if process.wait():
-            last = path.read_text(encoding="utf-8").strip().rpartition("\n")[2]
+            last = path.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
             raise InputError(f"{log_of.name}: {name} failed: {last}; see {path}")
+
+
+def python_path() -> str:
+    """Where Python looks for modules: first in this repository, then where it did before."""
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 @contextmanager
@@ -75,7 +80,7 @@ def ray_submit(threads: int) -> Callable[..., Future]:
         import ray
     except ImportError:
         raise InputError("--engine ray: Ray is not installed; pip install ray") from None
-    ray.init(ignore_reinit_error=True, runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}})
+    ray.init(ignore_reinit_error=True, runtime_env={"env_vars": {"PYTHONPATH": python_path()}})
     here = Path.cwd()
 
     def call_here(call: Callable, *args: object) -> object:

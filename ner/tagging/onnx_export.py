@@ -20,8 +20,8 @@ log = logging.getLogger("ner")
 QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
 
 
-def export(run: Path) -> bool:
-    """Writes `onnx/` and `onnx_int8/` into a run folder, each unless it is there; returns whether it wrote one.
+def export(run: Path) -> None:
+    """Writes `onnx/` and `onnx_int8/` into a run folder, each unless it is there.
 
     Each is a complete checkpoint: config.json, tokenizer, model.onnx and, if the run has it, args.yaml. The model takes
     input_ids and attention_mask, int64 [row, position], and gives logits, float32 [row, position, label]. Raises
@@ -33,7 +33,7 @@ def export(run: Path) -> bool:
     absent = [folder for folder in ONNX_FOLDERS if not (run / folder).exists()]
     if not absent:
         log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(ONNX_FOLDERS))
-        return False
+        return
     if not (run / "config.json").is_file():
         raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
     model, tokenizer = load_for_tagging(str(run))
@@ -61,7 +61,6 @@ def export(run: Path) -> bool:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     log.info("wrote %s", " and ".join(str(run / folder) for folder in absent))
-    return True
 
 
 def write_onnx(model: PreTrainedModel, path: Path) -> None:

@@ -11,6 +11,8 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 
+from filelock import FileLock, Timeout
+
 from ner.errors import InputError
 from ner.files import whole_file
 from ner.tagging.html_marks import Show
@@ -65,14 +67,40 @@ def kept_output(path: str | None, is_continued: bool) -> Path | None:
 
 @contextmanager
 def kept_file(path: str, kept: Path) -> Iterator[TextIO]:
-    """A file that appears when it is complete. After an error, its lines stay in `kept`, and the log says so."""
+    """A file that appears when it is complete. After an error, its lines stay in `kept`, and the log says so.
+
+    Raises `InputError` where another command writes there.
+    """
+    with only_writer(path, kept):
+        try:
+            with whole_file(path, kept) as file:
+                yield file
+        except BaseException:
+            if kept.exists():
+                log.warning("the lines so far are in %s; the same command with --continue true goes on there", kept)
+            raise
+
+
+@contextmanager
+def only_writer(path: str, kept: Path) -> Iterator[None]:
+    """Locks the lines of an output file until the block ends, or the process, however it ends.
+
+    Raises `InputError` where another process has locked them, `OSError`, naming `path`, where the system refuses.
+    """
+    lock = FileLock(f"{kept}.lock")
     try:
-        with whole_file(path, kept) as file:
-            yield file
-    except BaseException:
-        if kept.exists():
-            log.warning("the lines so far are in %s; the same command with --continue true goes on there", kept)
+        os.stat(kept.parent)  # else the lock would make the folder
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{path}: another command writes it; wait for its end, or name another file") from None
+    except OSError as error:
+        error.filename = path
         raise
+    with lock:
+        try:
+            yield
+        finally:
+            os.unlink(lock.lock_file)
 
 
 def continued(

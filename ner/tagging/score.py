@@ -65,7 +65,7 @@ class ScoredSplit:
         cluster = cluster_ids(s.token_lists())
         counts = counts_of_ids(s.tags, tagged.ids, s.lengths, classes_of(s.names))
         per_language = scores_by_language(counts, cluster, s.langs)
-        sentence = np.repeat(np.arange(len(s)), s.lengths)[tagged.entities.start]
+        sentence = np.repeat(cluster, s.lengths)[tagged.entities.start]  # copies of a sentence count as one
         return {
             "split": self.split,
             # This file is pushed to the Hub, where local paths do not belong.

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,8 +164,10 @@ class Tagger:
             probabilities = independent_probabilities(scores, lengths, ids, entities)
         return Tagged(ids, best_ids, entities, probabilities)
 
-    def tag(self, texts: list[str]) -> list[list[Entity]]:
+    def tag(self, texts: Sequence[str]) -> list[list[Entity]]:
         """The entities of each text, in order. Raises `InputError` where the model gives no finite scores."""
+        if isinstance(texts, str):  # whose characters would be the texts
+            raise TypeError(f"found the text {texts!r:.60}; expected a list of texts")
         offsets = [word_offsets(text) for text in texts]
         lengths = np.array([len(o) for o in offsets], dtype=np.int64)
         words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]

@@ -24,7 +24,7 @@ def input_rows(text: str | None, path: str | None, text_column: str | None = Non
     `-` of standard input. Raises `InputError` for what cannot be read so.
     """
     if text is not None:
-        yield lines(os.fsencode(text).split(b"\n"), "--text")
+        yield lines(text.encode("utf-8", "surrogatepass").split(b"\n"), "--text")  # half a pair: not UTF-8
     elif path == "-":
         yield lines(sys.stdin.buffer, "standard input")
     else:
@@ -38,7 +38,7 @@ def row_count(text: str | None, path: str | None, text_column: str | None = None
 
     Since this reads all of it, a mistake in the file shows before the time that tagging takes.
     """
-    if path is None or not os.path.isfile(path):
+    if path is None or not os.path.isfile(path) or path.startswith("/dev/"):  # a stream that is redirected from a file
         return None
     with input_rows(text, path, text_column) as rows:
         return sum(1 for _ in rows)

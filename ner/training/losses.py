@@ -90,5 +90,7 @@ def log_partition(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
 
 
 def per_word(total: torch.Tensor, labels: torch.Tensor, words: torch.Tensor | int | None) -> torch.Tensor:
-    """The mean of a summed loss over `words`, the words of the whole batch, or if None over those of `labels`."""
-    return total / (words if words is not None else (labels != IGNORED).sum())
+    """The mean of a summed loss over `words`, the words of the whole batch, or if None over those of `labels`; 0 where
+    there are none, as in a batch of a sentence without words."""
+    count = words if words is not None else (labels != IGNORED).sum()
+    return total / torch.as_tensor(count).clamp(min=1)

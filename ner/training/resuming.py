@@ -111,13 +111,14 @@ def require_same(folder: Path, facts: dict[str, Any]) -> None:
         )
 
 
-def find_best_again(folder: Path) -> None:
+def find_best_again(folder: Path, is_needed: bool) -> None:
     """Corrects where a checkpoint's record says that the run's best checkpoint is, since the run may have been moved.
 
-    Raises `InputError` where the best checkpoint is gone or not whole.
+    Raises `InputError` where the best checkpoint is needed, and gone or not whole.
     """
     state = read_record(folder / STATE)
     if state["best_model_checkpoint"]:
         best = folder.parent / Path(state["best_model_checkpoint"]).name
-        require_whole(best)
-        write_json(folder / STATE, state | {"best_model_checkpoint": str(best)})
+        if is_needed:
+            require_whole(best)
+        write_json(folder / STATE, state | {"best_model_checkpoint": str(best) if best.is_dir() else None})

@@ -127,6 +127,8 @@ class TaggingTrainer(Trainer):
     def _run_epoch(self, *parts: Any, **named: Any) -> None:
         control = self.state.stateful_callbacks["TrainerControl"]["args"]
         if self.state.global_step == 0 or not control["should_training_stop"]:
+            # After `skip_first_batches`, accelerate no longer tells the sampler of several processes its epoch.
+            named["train_dataloader"].set_epoch(named["epoch"])
             super()._run_epoch(*parts, **named)
         # Otherwise the checkpoint is the last of a training that had ended, by its updates or by early stopping.
 

@@ -90,3 +90,26 @@ def test_spacy_converts_the_same_sentences(tmp_path):
     tokens.DocBin(docs=converted, store_user_data=True).to_disk(tmp_path / "train.spacy")
     (table,) = docbin_tables(tmp_path / "train.spacy", "en")
     assert list(zip(table["tokens"].to_pylist(), table["tags"].to_pylist(), strict=True)) == sentences
+
+
+def test_a_line_without_the_token_after_its_tag_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"train.conll:2: found 2 columns that begin with '1'"):
+        read(tmp_path, "0\tO\tIn\n1\tB-LOC\n", token_column="3", tag_column="2")
+
+
+def test_a_first_sentence_of_a_number_is_no_index_if_an_option_says_so(tmp_path):
+    text = "1 CD B-NP O\n\nEU NNP B-NP B-ORG\n"
+    with pytest.raises(InputError, match=r"train.conll:3: found 4 columns that begin with 'EU', .*--token_column 1$"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, token_column="1")[1] == [(["1"], ["O"]), (["EU"], ["B-ORG"])]
+
+
+def test_lines_that_end_in_cr_alone_are_refused(tmp_path):
+    (tmp_path / "train.conll").write_bytes(b"Oslo\tB-LOC\r!\tO\r")
+    with pytest.raises(InputError, match=r"train.conll: found lines that end in CR alone"):
+        column_tables(tmp_path / "train.conll", "en")
+
+
+def test_marks_with_spaces_between_columns_with_tabs(tmp_path):
+    mark = "-DOCSTART- -X- O O\n\n"
+    assert read(tmp_path, f"{mark}a\tN\tO\n\n{mark}b\tN\tO\n")[1:] == ([(["a"], ["O"]), (["b"], ["O"])], [0, 1])

@@ -1,5 +1,6 @@
 """A corpus without a validation split is divided: the same way at each run, and documents stay together."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -103,4 +104,8 @@ def test_a_run_on_one_file_is_scored_on_its_own_part(tmp_path, encoders, fails, 
     assert "training sentences of the checkpoint" not in caplog.text
     inference.main(["--checkpoint", str(runs[0]), "--test_file", file, *trained_runs.CPU])
     assert "80 of 100 sentences are also training sentences of the checkpoint" in caplog.text
+    shutil.rmtree(runs[1] / "test")
+    caplog.clear()
+    inference.main(["--checkpoint", str(runs[1]), "--split_seed", "7", *trained_runs.CPU])  # another part of the file
+    assert not (runs[1] / "test").exists() and "are also training sentences of the checkpoint" in caplog.text
     assert sorted(path.name[:15] for path in (runs[0] / "scores").iterdir()) == ["all.conll-test-", "other.conll-tes"]

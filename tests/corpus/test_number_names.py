@@ -119,3 +119,16 @@ def test_wrong_names_are_refused(conll, file, content, message):
     (conll / file).write_text(content)
     with pytest.raises(InputError, match=message):
         read(str(conll), ["en"], "train")
+
+
+def test_names_of_numbers_may_stand_beside_a_file_or_in_the_data_sets_folder(tmp_path):
+    names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]  # 3 is B-ORG in MultiNERD
+    for name in ("a/data/train.jsonl", "a/data/dev.jsonl", "b/other.jsonl"):
+        write_jsonl(tmp_path / name, [{"tokens": [name], "ner_tags": [3]}])
+    write_labels(tmp_path / "a/data", names)
+    whole = training_data(DataArguments(dataset=str(tmp_path / "a")))
+    assert whole.train.tag_lists() == whole.validation.tag_lists() == [["B-LOC"]]
+    file = str(tmp_path / "b/other.jsonl")
+    for dataset in ("a/data", "a/data/train.jsonl"):
+        named = training_data(DataArguments(dataset=str(tmp_path / dataset), validation_file=file))
+        assert named.validation.tag_lists() == [["B-LOC"]]

@@ -1,10 +1,13 @@
 """Where the files of a split are, by their usual names and by options."""
 
+import os
+
 import pytest
 from conftest import row, write_jsonl
 
 from arguments import DataArguments
-from ner.corpus.sources import Source, present_splits, split_files
+from ner.corpus.readers import read_divided
+from ner.corpus.sources import Source, present_splits, require_dataset, split_files
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
 
@@ -74,7 +77,7 @@ def test_options_name_files(tmp_path):
     with pytest.raises(MissingFileError, match=r"a.conll: is one file; name one for the validation split: --valid"):
         split_files(alone, "validation")
     beside = Source(folder, test_file=b)
-    assert (found(beside, "train"), found(beside, "test")) == (["train.conll"], ["b.conll"])
+    assert (found(beside, "train"), found(beside, "test")) == (["train.conll"], ["mine/b.conll"])
     one = Source(a)
     assert (found(one, "train"), present_splits(one)) == (["a.conll"], ["train"])
     with pytest.raises(InputError, match=r"--test_file: found no file 'nowhere'"):
@@ -90,3 +93,26 @@ def test_languages_of_multinerd_are_its_own(tmp_path):
         split_files(Source("Babelscape/multinerd", ["sv"]), "train")
     write_jsonl(tmp_path / "train_sv.jsonl", [row(["Rabies"], ["B-DIS"], "sv")])
     assert found(Source(str(tmp_path), DataArguments(languages=["sv"]).languages), "train") == ["train_sv.jsonl"]
+
+
+def test_a_pipe_is_no_data_set_and_not_multinerd(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"--dataset: .*pipe is a pipe or a device, .*; expected a file or a folder; "):
+        require_dataset(Source(str(tmp_path / "pipe")))
+
+
+@pytest.mark.parametrize("name", ["dataset", "train_file", "validation_file", "test_file"])
+def test_an_empty_name_is_no_data_set(name):
+    """As of a variable of the shell that is not set: it would mean this folder, or the default."""
+    with pytest.raises(InputError, match=f"--{name}: found ''; expected a name"):
+        DataArguments(**{name: ""})
+
+
+def test_files_that_are_replaced_by_parts_of_training_are_named(tmp_path, caplog):
+    folder = make(tmp_path, "train.conll", "dev_set.conll", "test_de.conll")
+    (tmp_path / "train.conll").write_text("Oslo B-LOC\n\n" * 20)
+    assert read_divided(Source(folder))[1]["validation"] == 2
+    assert "not read, because their names say another language: dev_set.conll, test_de.conll; to read" in caplog.text
+    caplog.clear()
+    read_divided(Source(f"{folder}/train.conll"))
+    assert "not read" not in caplog.text

@@ -6,6 +6,8 @@ import random
 
 import datasets
 import huggingface_hub
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import trained_runs
 from conftest import sentence
@@ -199,3 +201,21 @@ def test_other_repositories_of_the_hub_are_refused(hub, files, message, request)
         hub.repos["datasets", name] = files
     with pytest.raises(InputError, match=message):
         training_data(DataArguments(dataset=name))
+
+
+def test_a_proxy_that_refuses_is_one_message(monkeypatch):
+    def refused(*_, **__):
+        raise huggingface_hub.errors.HTTPError("403 Forbidden")
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", refused)
+    with pytest.raises(InputError, match=r"someone/ner-proxy \(dataset on the Hub\): 403 Forbidden; check the name"):
+        training_data(DataArguments(dataset="someone/ner-proxy"))
+
+
+@pytest.mark.parametrize("name", ["train.JSONL", "train.JSON", "Train.PARQUET"])
+def test_endings_may_be_in_capitals(tmp_path, name):
+    rows = [{"tokens": ["Oslo", "!"], "tags": ["B-LOC", "O"]}]
+    (tmp_path / name).write_text(json.dumps(rows[0]))
+    if name.endswith("PARQUET"):
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+    assert read(str(tmp_path), ["en"], "train").tag_lists() == [["B-LOC", "O"]]

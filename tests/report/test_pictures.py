@@ -146,3 +146,8 @@ def test_a_title_counts_the_series_with_points(tmp_path, undrawn):
     assert titles(*first) == ["F1"]
     assert titles(*first, POINTS, POINTS) == [f"F1 (the first {MAX_SERIES - 1} of {MAX_SERIES + 1})"]
     assert titles(*[[]] * MAX_SERIES, POINTS) == []
+
+
+def test_bars_of_a_class_that_only_a_later_split_has():
+    (axes,) = class_bars({"train": {"PER": 1}, "test": {"PER": 1, "LOC": 2}}, "All").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["PER", "LOC"]

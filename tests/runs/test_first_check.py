@@ -90,3 +90,9 @@ def test_what_a_command_does_not_read_may_be_absent(tmp_path):
     first_check(resumed, "model_checkpoint")
     with pytest.raises(InputError, match="--model_checkpoint"):
         first_check(resumed[:3], "model_checkpoint")
+
+
+def test_a_text_that_begins_as_an_option_does_is_a_text():
+    first_check(["--text", "--seed-rate=3 was used."], "checkpoint")
+    with pytest.raises(InputError, match="unknown option --seed-rate"):
+        first_check(["--seed-rate=3"])

@@ -123,3 +123,12 @@ def test_the_id_that_the_hub_answers_is_advised(run, loopback_hub, capsys):
     hub.main(["push", str(run), "--repo_id", "me"])
     assert "--checkpoint someone/me\n" in capsys.readouterr().err
     assert "model.safetensors" in loopback_hub.repos["models", "someone/me"]
+
+
+def test_a_second_push_leaves_nothing_of_the_first_run(run, loopback_hub):
+    pushed(run, loopback_hub, "someone/twice")["LICENSE"] = b"of its owner"
+    for name in ("onnx", "onnx_int8", "test"):
+        shutil.rmtree(run / name)
+    write_manifest(run)
+    files = pushed(run, loopback_hub, "someone/twice")
+    assert not [name for name in files if name.startswith(("onnx", "test/"))] and "LICENSE" in files

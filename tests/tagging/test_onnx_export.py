@@ -205,3 +205,21 @@ def test_scores_of_an_export_are_entered_into_its_run(copy):
     write_manifest(copy)
     inference.main(["--checkpoint", str(copy / "onnx"), *CPU])
     assert any(line.startswith("onnx/test: its scores are those") for line in require_intact(copy))
+
+
+@pytest.mark.parametrize(("place", "forgotten"), [("ner.tagging.score.score", False), ("hub.write_card", True)])
+def test_the_command_completes_an_export_that_was_interrupted(place, forgotten, copy, known_model, monkeypatch):
+    """Before the exports are scored, and before their scores are entered."""
+    for folder in ONNX_FOLDERS:
+        shutil.rmtree(copy / folder)
+    if forgotten:
+        write_manifest(copy)
+
+    def ended(*given, **named):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(place, ended)
+        hub.main(["onnx", str(copy)])
+    hub.main(["onnx", str(copy)])
+    assert any(line.startswith("onnx_int8/test: its scores are those") for line in require_intact(copy))

@@ -163,3 +163,20 @@ def test_a_wrong_table_is_refused_with_its_place(name, content, message, tmp_pat
         (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(InputError, match=message):
         rows_of(tmp_path / name)
+
+
+def test_a_text_is_read_whatever_the_locale(monkeypatch):
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode("ascii", "surrogateescape"))
+    with input_rows("Größe\nb", None) as rows:
+        assert list(rows) == [("Größe", {}), ("b", {})]
+    for half in ("\ud83d", "a\udcff"):
+        with (
+            pytest.raises(InputError, match="--text:1: found bytes that are not UTF-8"),
+            input_rows(half, None) as rows,
+        ):
+            list(rows)
+
+
+def test_a_stream_by_its_name_is_not_read_twice(monkeypatch):
+    monkeypatch.setattr(os.path, "isfile", lambda path: True)
+    assert row_count(None, "/dev/stdin") is None

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -117,10 +118,12 @@ def test_long_sentences_and_large_scores_leave_the_crf_loss_finite():
     assert scores.grad.isfinite().all() and not scores.grad[1].any()
 
 
-def test_a_batch_without_words_has_no_loss_but_a_gradient():
+@pytest.mark.parametrize("words", [7, 0, None])
+@pytest.mark.parametrize("loss_of", [crf_loss, partial(mean_loss, label_smoothing=0.1)])
+def test_a_batch_without_words_has_no_loss_but_a_gradient(loss_of, words):
     """Several processes can have one, and each needs gradients."""
     scores = logits(2, 4, 5).requires_grad_()
-    loss = crf_loss({"logits": scores}, torch.full((2, 4), IGNORED), 7)
+    loss = loss_of({"logits": scores}, torch.full((2, 4), IGNORED), words)
     loss.backward()
     assert loss == 0 and not scores.grad.any()
 
