@@ -26,7 +26,7 @@ from ner.tagging.text_rows import TABLES
 
 SAMPLING = ("group_by_length", "random", "sequential")
 MASKING = ("as_O", "ignore", "drop_sentences", "drop_others")
-NAME = "a name; without one, leave the option out"  # an empty one is that of a shell's variable that is not set
+NAME = "a name; without one, leave the option out"  # an empty one comes from an unset shell variable
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 # The options that say where a run's sentences are, and how they are read.
 READING = (*(field.name for field in dataclasses.fields(Source)), "tag_scheme")
@@ -129,7 +129,11 @@ class ModelArguments:
     model_checkpoint: str = option(
         "distilbert-base-uncased", "A Hub id, a folder, or `package:NAME/FOLDER` inside an installed package."
     )
-    max_length: int | None = option(None, "Longest window in sub-tokens, with special ones; if not given, the model's.")
+    max_length: int | None = option(
+        None,
+        "Longest window in sub-tokens, with special ones; if not given, the model's in training, and a checkpoint is "
+        "used as it was trained.",
+    )
     case_markers: bool = option(False, "Tell an uncased encoder which words have capitals, by a marker after each.")
     constrained_decoding: bool | None = option(
         None,
@@ -173,7 +177,9 @@ class TrainingArguments(transformers.TrainingArguments):
     fast_dropout: bool = option(True, "Use faster dropout when training on a CPU.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
-    word_dropout: float = option(0.0, "Mask this share of the training sub-tokens, resampled each epoch.")
+    word_dropout: float = option(
+        0.0, "Hide this share of the training sub-tokens behind the mask token, resampled each epoch."
+    )
     crf_loss: bool = option(False, "Train the tags of a sentence together, as constrained decoding predicts them.")
     report_to: list[str] = option(["none"], "Log to these trackers: tensorboard, mlflow, wandb, trackio or another.")
 
@@ -234,7 +240,9 @@ class InferenceArguments:
     text: str | None = option(None, "Tag this text instead of scoring.")
     input_file: str | None = option(None, "Tag the lines of this file instead of scoring; - is standard input.")
     text_column: str | None = option(None, "Tag this column of the input file, a table: CSV, TSV, JSONL or Parquet.")
-    output_file: str | None = option(None, "The file for the tagged lines; if not given, standard output.")
+    output_file: str | None = option(
+        None, "The file for the tagged lines; if not given, standard output, or with --html nowhere."
+    )
     continue_output: bool = dataclasses.field(  # `continue` is no name for a field
         default=False, metadata={"aliases": ["--continue"], "help": "Go on with an interrupted output_file."}
     )

@@ -55,7 +55,7 @@ from ner.tagging.text_rows import Row, input_rows, row_count
 log = logging.getLogger("ner")
 DATA = {"dataset", "dataset_config", "train_file", "validation_file", "test_file"}  # the options that name data
 LINES = 2_048  # lines, or rows of a table, that are sorted by length and tagged together
-CHARACTERS = 2**22  # of these lines that are tagged together: long ones must not take all of the memory
+CHARACTERS = 2**22  # at most, tagged together: long lines must not fill the memory
 
 
 def main(argv: list[str]) -> dict[str, Any] | None:
@@ -111,8 +111,9 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         )
     existing = next(path for path in (run, *run.resolve().parents) if path.exists())
     if not os.access(existing, os.W_OK):  # now, because scoring takes long
-        option = "checkpoint" if is_local else "output_dir"
-        raise InputError(f"--{option}: {existing} cannot be written, and the scores go to {run}; name a copy of yours")
+        option = "checkpoint" if is_local and arguments.inference.checkpoint else "output_dir"
+        remedy = "copy the run to a folder of yours" if is_local else "name another folder"
+        raise InputError(f"--{option}: {existing} cannot be written, and the scores go to {run}; {remedy}")
     own = own_args(arguments, location)
     options = data_options(arguments, own)
     data = options.source.name(split)
@@ -148,7 +149,7 @@ def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
         if "dataset" not in own or not os.path.exists(options.source.folder):
             return
         unseen = without_leaks(sentences, [training_data(options).train])
-    except (InputError, OSError) as error:  # OSError: a file of somebody else
+    except (InputError, OSError) as error:  # OSError: a file that this user may not read
         log.info("the training data cannot be compared with these sentences: %s", error)
         return
     if len(unseen) < len(sentences):
@@ -209,8 +210,8 @@ def is_own_record(
 ) -> bool:
     """Whether scores belong to `RUN/SPLIT`: those of the run's own data, as a whole, tagged as after training.
 
-    They do if the sentences are those of the run's earlier scores, or of its owner's. Where there are none, the data
-    set, the languages and the cap decide. `own` is the run's `args.yaml`.
+    They do if the sentences are those of the run's earlier scores, or of its owner's. Where there are none, the
+    options that say what is read, and the cap, decide. `own` is the run's `args.yaml`.
     """
     config, window = tagger.model.config, arguments.model.max_length
     if tagger.constrained != getattr(config, "constrained_decoding", tagger.constrained):

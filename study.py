@@ -1,6 +1,6 @@
 """Many runs for one question: plan them, make them, and compare them.
 
-    python study.py plan   studies/masking.yaml              # the commands, one a line, and what they can detect
+    python study.py plan   studies/masking.yaml              # the commands, one a line
     python study.py run    studies/masking.yaml [--jobs 2]   # those that are not finished
     python study.py report studies/masking.yaml              # study.md and study.html
 

@@ -2,7 +2,7 @@
 
 python train.py                                              # the defaults of arguments.py
 python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
-accelerate launch --num_processes 2 train.py configs/distilbert_default.yaml
+accelerate launch --multi_gpu --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
 from ner.errors import before_imports, run_script
@@ -36,7 +36,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from arguments import Arguments, parse, recorded
+from arguments import Arguments, DataArguments, parse, recorded
 from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
@@ -94,6 +94,8 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # without a GPU, it would appear at every evaluation
     for line in described(arguments.given, arguments.values):
         log.info("%s", line)
+    if not arguments.data.masked_training and arguments.data.selected_categories != DataArguments().selected_categories:
+        log.warning("all classes are kept: --selected_categories counts only with --masked_training true")
     if options.device.type == "cpu":
         keep_freed_memory()
 

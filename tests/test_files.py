@@ -210,6 +210,6 @@ def test_one_command_at_a_time_writes_an_output_file(tmp_path):
     path = str(tmp_path / "out.jsonl")
     with output(path, kept_output(path, True)) as file:
         file.write("first\n")
-        with pytest.raises(InputError, match="another command writes it"), output(path, kept_output(path, True)):
+        with pytest.raises(InputError, match="another command is writing it"), output(path, kept_output(path, True)):
             pass
     assert (tmp_path / "out.jsonl").read_text() == "first\n" and os.listdir(tmp_path) == ["out.jsonl"]

@@ -485,7 +485,7 @@ def removal(tmp_path) -> tuple[Path, Path]:
         scores["G"] = {"f1": 0.5, "support": 20}  # too few to measure
         metrics = {"overall": {"f1": 0.8}, "per_class": {name: scores.get(name) for name in CLASSES}}
         write_record(folder, metrics, update_steps=9, train_seconds=60.0)
-        write(folder / "args.yaml", masked_training=bool(removed), selected_categories=kept)
+        write(folder / "args.yaml", masked_training=True, selected_categories=kept)
         parts = {y: dict.fromkeys(("missed", "swapped", "borders", "no mention", *CLASSES), 1) for y in CLASSES}
         parts["B"]["A"] = 31 if "A" in removed else 1
         (folder / "parts.json").write_text(json.dumps(parts))

@@ -250,3 +250,11 @@ def test_weights_that_are_not_finite_after_training_are_one_error(corpus, encode
     message = fails(train.main, *argv(corpus, large, tmp_path / "run", "--learning_rate", "0", "--max_steps", "1"))
     assert f"{tmp_path / 'run'}: found NaN or infinity in" in message
     assert not (tmp_path / "run" / "README.md").exists()
+
+
+def test_classes_that_are_selected_without_masking_are_warned_of(run, caplog, fails):
+    select = ("--output_dir", run, "--selected_categories", "PER", "LOC")
+    for masked, warned in (("true", False), ("false", True)):
+        caplog.clear()
+        assert f"{run} holds a finished run" in fails(train.main, *select, "--masked_training", masked)
+        assert ("all classes are kept: --selected_categories counts only with" in caplog.text) == warned

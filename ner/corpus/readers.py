@@ -96,7 +96,8 @@ def own_splits(source: Source) -> list[str]:
 def read_divided(source: Source) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """The training split of a data set, divided into the splits that the data set lacks, and what is recorded of it."""
     held_out = ["validation"] if "test" in own_splits(source) else ["validation", "test"]
-    if others := [path.name for path in sorted(source.folder.glob("*")) if split_of(path) in held_out]:
+    inside = [path for pattern in ("*", "*/*") for path in sorted(source.folder.glob(pattern))]
+    if others := [path.name for path in inside if split_of(path) in held_out]:
         log.warning("%s: not read, because their names say another language: %s; to read them, name them with "
                     "--validation_file and --test_file", source.folder, ", ".join(others))  # fmt: skip
     return divided(read_whole(source, "train"), held_out, source.split_seed)

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -109,7 +109,8 @@ def locked(run: Path) -> Iterator[None]:
             yield
         finally:
             if is_finished(run):  # it needs no lock: nobody can train there again
-                (run / LOCK).unlink()
+                with suppress(PermissionError):  # on Windows, where the lock removes its file by itself
+                    (run / LOCK).unlink()
 
 
 def in_first_process(action: Callable[[], object]) -> None:

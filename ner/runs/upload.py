@@ -45,7 +45,7 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
         stage(run, Path(folder))
         try:
             repository = api.create_repo(repo_id, private=private, exist_ok=True)
-            api.upload_folder(  # what an earlier run has left of such files, as exports of other weights, is deleted
+            api.upload_folder(  # and deletes such files of an earlier run, such as exports of other weights
                 repo_id=repository.repo_id, folder_path=folder, commit_message=message, delete_patterns=list(PUSHED)
             )
         except (HTTPError, OSError, RuntimeError, ValueError) as error:

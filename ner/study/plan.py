@@ -129,7 +129,7 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
     for place, options in own_options.items():
         for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
             if option in options and (key == "seeds" or key in content):
-                raise InputError(f"{path}: {place}: found {option}; expected {key}, a key of the study, alone")
+                raise InputError(f"{path}: {place}: found {option}; expected {key}, a key of the study, in its place")
     if removal and "seeds" in content:
         raise InputError(f"{path}: found removal and seeds; expected no seeds: each run of a map has one of its own")
     for dataset, encoder in product(*places):
@@ -197,7 +197,7 @@ def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[s
     """The runs of a removal study, each with a new seed: seed, setting, options and the classes that they remove.
 
     They remove the sets of a balanced design from the training data. As many as `unmasked` runs that remove none are
-    spread among them. What other classes the data have is removed from all runs alike.
+    spread among them. All runs remove the data's other classes.
     """
     if not removal:
         return []
@@ -227,7 +227,7 @@ def words_of(options: dict[str, str | list[str]]) -> list[str]:
     words = [str(options["config"])] if "config" in options else []
     for name, value in options.items():
         if any(not isinstance(each, str) for each in listed(value)):
-            raise InputError(f"the option {name}: found {value!r}; expected its JSON in quotes, such as '{{\"a\": 1}}'")
+            raise ValueError(f"the option {name}: found {value!r}; expected its JSON in quotes, such as '{{\"a\": 1}}'")
         if name != "config":
             words += [f"--{name}", *listed(value)]
     return words

@@ -43,7 +43,7 @@ def of_other_data(study: Study, records: Path) -> list[str]:
                 found[name, str(args[name]), planned] += 1
     return [
         f"{records}: {count} finished runs have --{name} {recorded}, not {planned}, and are not made again; for new "
-        "runs, name another --output_dir"
+        "runs, name another --output_dir, and another --records if you give one"
         for (name, recorded, planned), count in found.items()
     ]
 

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -87,12 +87,12 @@ def only_writer(path: str, kept: Path) -> Iterator[None]:
 
     Raises `InputError` where another process has locked them, `OSError`, naming `path`, where the system refuses.
     """
-    lock = FileLock(f"{kept}.lock")
+    place = f"{kept}.lock"
     try:
         os.stat(kept.parent)  # else the lock would make the folder
-        lock.acquire(timeout=0)
+        lock = FileLock(place).acquire(timeout=0)
     except Timeout:
-        raise InputError(f"{path}: another command writes it; wait for its end, or name another file") from None
+        raise InputError(f"{path}: another command is writing it; wait until it ends, or name another file") from None
     except OSError as error:
         error.filename = path
         raise
@@ -100,7 +100,8 @@ def only_writer(path: str, kept: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            os.unlink(lock.lock_file)
+            with suppress(PermissionError):  # on Windows, where the lock removes its file by itself
+                os.unlink(place)
 
 
 def continued(
