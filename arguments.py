@@ -100,7 +100,7 @@ class DataArguments:
                 f"--masking, --masked_share: found {self.masking} and {self.masked_share}; expected as_O or ignore "
                 "with a share below 1; leave one out"
             )
-        if self.removes_classes and self.upsample:
+        if self.upsample and self.masked_training and self.masking != "drop_others":
             removed = [c for c in self.upsample_categories if c not in self.selected_categories]
             if removed:
                 raise InputError(
@@ -225,6 +225,14 @@ class TrainingArguments(transformers.TrainingArguments):
         if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
             self.use_cpu = True  # what would happen anyway, but transformers refuses bfloat16 without this option
         super().__post_init__()
+        if self.load_best_model_at_end and self.save_strategy == "steps" and self.save_steps != self.eval_steps:
+            raise InputError(
+                f"--save_steps, --eval_steps: found {self.save_steps:g} and {self.eval_steps:g}; expected the same, "
+                "because only a checkpoint can be the best one; give both, or --save_strategy best"
+            )
+        if self.lr_scheduler_type in ("reduce_lr_on_plateau", "greedy"):  # else a higher metric is always worse
+            mode = {"mode": "max" if self.greater_is_better else "min"}
+            self.lr_scheduler_kwargs: Any = mode | (self.lr_scheduler_kwargs or {})
         if self.early_stopping_patience is not None and self.eval_strategy == "no":
             raise InputError("--early_stopping_patience: found --eval_strategy no; expected steps or epoch with it")
 

@@ -45,7 +45,7 @@ from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import has_case_markers, is_cased, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
-from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, set_precision
+from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, set_precision, use_one_gpu
 from ner.errors import InputError, enough_memory, of_option
 from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
@@ -96,6 +96,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         log.info("%s", line)
     if not arguments.data.masked_training and arguments.data.selected_categories != DataArguments().selected_categories:
         log.warning("all classes are kept: --selected_categories counts only with --masked_training true")
+    use_one_gpu(options)
     if options.device.type == "cpu":
         keep_freed_memory()
 
@@ -184,7 +185,7 @@ def facts_of(arguments: Arguments, data: TrainingData) -> dict[str, Any]:
     """What must be the same in a run that is resumed."""
     options = {f"--{name}": value for name, value in recorded(arguments).items()}
     return options | {
-        "processes": arguments.training.world_size * max(1, arguments.training.n_gpu),
+        "processes": arguments.training.world_size,
         "training data": data.train_fingerprint,
         "validation data": data.validation_fingerprint,
     }

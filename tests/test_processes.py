@@ -25,7 +25,7 @@ FSDP = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WR
 )
 def test_two_processes_agree_with_one(script, how, corpus, still, tmp_path):
     more = ("--train_sampling_strategy", "sequential", "--max_steps", 4, "--optim", "sgd", "--disable_tqdm", "true",
-            "--per_device_eval_batch_size", 1, "--weight_decay", 0)  # fmt: skip
+            "--per_device_eval_batch_size", 16, "--weight_decay", 0)  # fmt: skip
     one = argv(corpus, still, tmp_path / "one", *more, "--per_device_train_batch_size", 8)
     two = argv(corpus, still, tmp_path / "two", *more, "--per_device_train_batch_size", 4)
     train.main(one)

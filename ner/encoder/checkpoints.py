@@ -167,6 +167,7 @@ def load_for_training(name: str, names: list[str], masked: bool) -> tuple[PreTra
     config.masked_training, config.classes = masked, classes_of(names)
     config.trained_window = None  # this and the calibration are those of an earlier training, if any
     setattr(config, CALIBRATION, None)
+    config.output_hidden_states = config.output_attentions = False  # Trainer would take them for logits
     fetch_files(location)
     tokenizer = load_tokenizer(location)
     os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"  # else only the first process would have the weights

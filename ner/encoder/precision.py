@@ -73,6 +73,18 @@ def set_precision(options: TrainingArguments, precision: str) -> None:
     options.mixed_precision = next((name for name, known in PRECISIONS.items() if known == precision), precision)
 
 
+def use_one_gpu(options: TrainingArguments) -> None:
+    """Makes Trainer use one GPU where a single process finds several.
+
+    Otherwise it would divide each batch among them, multiply the loss by their number, and compute in float32 whatever
+    precision was chosen.
+    """
+    if options.n_gpu > 1:
+        log.warning("found %d GPUs, and trains on one; for all of them: accelerate launch --multi_gpu train.py ...",
+                    options.n_gpu)  # fmt: skip
+        options._n_gpu = 1
+
+
 def keep_freed_memory() -> None:
     """Makes glibc reuse large blocks instead of returning them to the system, which would clear each page again.
 

@@ -75,7 +75,9 @@ class TaggingTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
         if self.args.should_save:
             folder = output_dir or self.args.output_dir
-            self.model.save_pretrained(folder, state_dict=state_dict)
+            # With the model's own names. With an old encoder's, such as `LayerNorm.gamma` of bert-base-cased, Trainer
+            # would load the best checkpoint without these weights.
+            self.model.save_pretrained(folder, state_dict=state_dict, save_original_format=False)
             save_tokenizer(self.processing_class, Path(folder))
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
@@ -118,11 +120,16 @@ class TaggingTrainer(Trainer):
     ) -> Any:
         if model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        labels = inputs["labels"]  # Trainer pops them
+        # In several processes, rows of the first batches fill up the last ones. They count nowhere.
+        state, rows = self.accelerator.gradient_state, len(inputs["labels"])
+        if state.end_of_dataloader and state.remainder > 0:
+            rows = min(max(state.remainder - self.args.process_index * self.args.eval_batch_size, 0), rows)
+        labels = inputs["labels"].clone()
+        labels[rows:] = IGNORED
         # Without a number of words, which is that of all processes, the loss is the mean over the words of this batch.
         # Of these losses, Trainer takes the mean over rows.
-        loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
-        return loss * (labels != IGNORED).sum() / len(labels) / self.words_a_row, outputs
+        loss, outputs = super().compute_loss(model, {**inputs, "labels": labels}, return_outputs=True)
+        return loss * (labels != IGNORED).sum() / max(1, rows) / self.words_a_row, outputs
 
     def _run_epoch(self, *parts: Any, **named: Any) -> None:
         control = self.state.stateful_callbacks["TrainerControl"]["args"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from trained_runs import CPU, read_json, weights
+from trained_runs import CPU, barely_trained, read_json, weights
 
 import hub
 import inference
@@ -218,3 +218,9 @@ def test_the_tokenizer_of_another_model_is_refused_where_it_shows(masked_run, co
         tagger.tag(["a storm"])
     train_it = ("--dataset", corpus, "--model_checkpoint", other, "--output_dir", tmp_path / "new", *CPU)
     assert expected in fails(train.main, *train_it)
+
+
+@pytest.mark.slow
+def test_an_encoder_that_gives_its_hidden_states_is_trained_and_evaluated(corpus, encoders, tmp_path):
+    encoder = changed(encoders["bert"], tmp_path / "encoder", "config.json", output_hidden_states=True)
+    assert (barely_trained(corpus, encoder, tmp_path / "run") / "manifest.json").is_file()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForTokenClassification
+from transformers import AutoConfig, AutoModelForTokenClassification, TrainingArguments
 
 from ner.encoder import precision as precision_module
 from ner.errors import InputError
@@ -138,3 +138,11 @@ def test_freed_memory_is_kept():
     block = libc.malloc(2**25)
     assert libc.mallinfo2().hblks == before  # not a block of its own, which would go back to the system
     libc.free(block)
+
+
+def test_a_single_process_trains_on_one_gpu(tmp_path, caplog):
+    options = TrainingArguments(output_dir=str(tmp_path), use_cpu=True)
+    options._n_gpu = 4
+    precision_module.use_one_gpu(options)
+    assert options.n_gpu == 1 and options.train_batch_size == options.per_device_train_batch_size
+    assert "found 4 GPUs" in caplog.text

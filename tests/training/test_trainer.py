@@ -2,12 +2,16 @@
 
 import ast
 import inspect
+import shutil
 import textwrap
+from pathlib import Path
 
+import interrupted_runs
 import pytest
 import torch
 from datasets import Dataset
-from trained_runs import argv, read_json
+from safetensors.torch import save_file
+from trained_runs import argv, differ_by, read_json, weights
 from transformers import BertConfig, BertForTokenClassification, Trainer, TrainingArguments
 
 import train
@@ -144,3 +148,17 @@ def test_an_error_after_the_first_batch_keeps_its_traceback(batches, corpus, enc
     monkeypatch.setattr(trainer, "mean_loss", loss)
     with pytest.raises(RuntimeError if batches else InputError, match="no loss"):
         train.main(argv(corpus, encoders["bert"], tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_the_best_checkpoint_of_an_encoder_with_old_names_is_loaded_whole(corpus, encoders, tmp_path):
+    """bert-base-cased has `LayerNorm.gamma` and `LayerNorm.beta`, which transformers would save again."""
+    encoder, old = shutil.copytree(encoders["bert"], tmp_path / "encoder"), {}
+    for name, values in weights(encoder).items():
+        name = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+        old[name.replace("LayerNorm.bias", "LayerNorm.beta")] = values
+    assert any(name.endswith("gamma") for name in old)
+    save_file(old, encoder / "model.safetensors", metadata={"format": "pt"})
+    run = train.main(interrupted_runs.argv(corpus, encoder, tmp_path / "run", "--bf16", "false"))
+    best = Path(read_json(run / "trainer_state.json")["best_model_checkpoint"])
+    assert best.name == "checkpoint-8" and differ_by(run, best) == 0
