@@ -6,12 +6,12 @@ Needs gradio: pip install -r requirements-demo.txt
 """
 
 import os
+import time
 from functools import lru_cache
 from html import escape
 from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from ner.errors import CommandParser, InputError, message_of, run_script
@@ -171,7 +171,8 @@ def main(argv: list[str]) -> None:
     except OSError as error:  # no free port
         raise InputError(message_of(error)) from None
     print(f"open {address} in a browser; Ctrl+C ends the page", flush=True)
-    Event().wait()  # Ctrl+C interrupts it at once, where gradio's own loop would wait for open pages
+    while True:  # Ctrl+C interrupts it at once, where gradio's own loop would wait for open pages
+        time.sleep(3600)  # on Windows, an Event could not be interrupted before Python 3.14
 
 
 if __name__ == "__main__":

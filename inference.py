@@ -109,7 +109,7 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         raise InputError(
             f"--output_dir: {run} holds a run, whose scores those of {location} would replace; name another"
         )
-    existing = next(path for path in (run, *run.resolve().parents) if path.exists())
+    existing = next((path for path in (run, *run.resolve().parents) if path.exists()), run)  # Windows: no such drive
     if not os.access(existing, os.W_OK):  # now, because scoring takes long
         option = "checkpoint" if is_local and arguments.inference.checkpoint else "output_dir"
         remedy = "copy the run to a folder of yours" if is_local else "name another folder"

@@ -7,6 +7,7 @@ Importing this file imports `evaluate`, which loads torch and takes seconds. `ne
 without it.
 """
 
+import tempfile
 from typing import Any
 
 import datasets
@@ -51,4 +52,5 @@ class NerMetric(evaluate.Metric):
 
 def ner_metric() -> NerMetric:
     """The metric, with its sentences kept in memory. Each process scores only the sentences it was given."""
-    return NerMetric(keep_in_memory=True)
+    # `evaluate` makes a folder that nothing uses here; a home may be read-only.
+    return NerMetric(keep_in_memory=True, cache_dir=tempfile.gettempdir())

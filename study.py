@@ -14,7 +14,6 @@ if __name__ == "__main__":
 
 import argparse
 import logging
-import os
 import shlex
 import statistics
 import time
@@ -25,7 +24,7 @@ from ner.errors import CommandParser, InputError, run_script
 from ner.runs.files import SPLITS
 from ner.study.plan import PlannedRun, Study, read_study, what_runs_find
 from ner.study.records import is_recorded, observed_spread, of_other_data, recorded_scores
-from ner.study.running import duration, ending_scripts, make, ray_submit
+from ner.study.running import duration, ending_scripts, make, ray_submit, usual_jobs
 
 log = logging.getLogger("ner")
 
@@ -53,7 +52,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
     missing, failed, begun = missing_runs(study, options), [], time.monotonic()
     from ner.study.class_map import record_parts
 
-    with ThreadPoolExecutor(options.jobs) as pool, ending_scripts(pool):
+    with ThreadPoolExecutor(options.jobs or usual_jobs()) as pool, ending_scripts(pool):
         submit = pool.submit if options.engine == "local" else ray_submit(study.threads)
         tasks = {
             submit(make, study, each, options.output_dir, options.records, options.keep_checkpoints): each
@@ -117,7 +116,7 @@ def main(argv: list[str]) -> None:
             continue
         sub.add_argument("--only", nargs="+", default=[], metavar="RUN", help="only these runs")
         sub.add_argument("--keep_checkpoints", action="store_true", help="keep the weights of the runs")
-        sub.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time (default: one for each core)")
+        sub.add_argument("--jobs", type=int, help="runs at a time (default: one on a GPU, else one for each core)")
         sub.add_argument("--engine", choices=("local", "ray"), default="local", help="what makes the runs")
     options = parser.parse_args(argv)
     options.words = argv[1:]
@@ -131,7 +130,7 @@ def main(argv: list[str]) -> None:
         options.split = options.split or study.split
         if study.removable and options.split != study.split:
             raise InputError(f"--split: found {options.split}; a map is that of the study's split, {study.split}")
-    elif options.jobs < 1:
+    elif options.jobs is not None and options.jobs < 1:
         raise InputError(f"--jobs: found {options.jobs}; expected at least 1")
     options.carry_out(study, options)
 

@@ -42,7 +42,7 @@ from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
 from ner.corpus.sentences import Sentences
-from ner.encoder.case_markers import has_case_markers, is_cased, with_case_markers
+from ner.encoder.case_markers import has_case_markers, is_cased, loses_capitals, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
 from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, set_precision, use_one_gpu
@@ -203,6 +203,11 @@ def load_model(
         model, tokenizer = load_for_training(
             str(checkpoint or chosen.model_checkpoint), data.train.names, arguments.data.removes_classes
         )
+    if loses_capitals(tokenizer):
+        log.warning(
+            "%s: its tokenizer removes capitals, but its vocabulary has them; if the encoder is cased, add "
+            '"do_lower_case": false to tokenizer_config.json', tokenizer.name_or_path,
+        )  # fmt: skip
     if has_case_markers(tokenizer):
         log.info("case markers: the checkpoint has them")
         chosen.case_markers = True  # for the record

@@ -24,6 +24,8 @@ from ner.scoring.calibration import Calibration
 from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities
 from ner.word_splitter import word_offsets
 
+PROBE = "In 1998 , Ada Moss ' s Größe ( 北 ) said : no .".split()  # that of ner/encoder/encoding.py
+
 
 class OnnxTagger:
     """The tagger of a folder that `hub.py onnx` wrote."""
@@ -86,7 +88,7 @@ def model_input(words: list[str], tokenizer: Tokenizer, unknown: str) -> tuple[l
     start = example.special_tokens_mask.index(0)
     after = example.ids[start + example.special_tokens_mask.count(0) :]
     # Most tokenizers mark the beginning of a word themselves. Others expect a space before it.
-    in_a_text, as_words = tokenizer.encode("a a").ids, tokenizer.encode(["a", "a"], is_pretokenized=True).ids
+    in_a_text, as_words = tokenizer.encode(" ".join(PROBE)).ids, tokenizer.encode(PROBE, is_pretokenized=True).ids
     prefix = "" if in_a_text == as_words else " "
     no_sub_tokens = tokenizer.encode(unknown, add_special_tokens=False).ids
     input_ids, firsts = example.ids[:start], []

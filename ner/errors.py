@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the errors of a disk, a user's share or a file that is full
-OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory")
+OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory|STATUS_ALLOC_FAILED|Invalid buffer size")
 
 
 class InputError(ValueError):
@@ -129,7 +129,7 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     handler.addFilter(lambda record: not record.getMessage().startswith("HTTP Error "))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, stop)
     status, message = 0, ""

@@ -30,7 +30,8 @@ def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
     try:
         with open(unfinished, "a" if kept else "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             if os.path.exists(path) and not os.path.islink(path):
-                shutil.copymode(path, unfinished)
+                with suppress(PermissionError):  # a disk without permissions, such as one of Windows in WSL
+                    shutil.copymode(path, unfinished)
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -368,3 +368,23 @@ def test_pictures_and_marks_suit_the_colours(page, scheme):
     assert ground == f"rgb{tuple(bytes.fromhex(PALETTES['' if scheme == 'light' else '-dark'][4][1:]))}"
     marks = ("right", "wrong", "missed")  # told apart by their lines, whatever the colours
     assert [style(page, f"mark.{m}", "borderBottomStyle") for m in marks] == ["solid", "dashed", "dotted"]
+
+
+def test_the_filter_works_where_the_address_cannot_be_set(page):
+    page.execute_script("history.replaceState = () => { throw new DOMException('refused', 'SecurityError'); }")
+    one(page, "[name=words]").send_keys("w7.")
+    assert count(page).startswith("1 of 120")
+    page.get_log("browser")  # the refusal, which is not the next test's
+
+
+def test_long_names_stay_in_their_cells(page):
+    """In the head of a confusion; and on a narrow screen, the numbers beside a name can be seen."""
+    size(page, 400)
+    over, widest = page.execute_script("""
+        for (const name of document.querySelectorAll(".shaded thead bdi, tbody th bdi"))
+            name.textContent = "GEOPOLITICAL_ENTITY_OR_REGION";
+        const heads = [...document.querySelectorAll(".shaded thead th")].map((th) => th.scrollWidth - th.clientWidth);
+        const names = [...document.querySelectorAll("tbody th")].map((th) => th.getBoundingClientRect().width);
+        return [Math.max(...heads), Math.max(...names)];
+    """)
+    assert over <= 1 and widest <= 200

@@ -395,3 +395,11 @@ def test_brackets_and_quotes_are_balanced():
         assert not unbalanced(surface), surface
     for surface in ("( a", "a )", "( a ]", 'a "', "„a"):
         assert unbalanced(surface), surface
+
+
+def test_a_sentence_of_two_languages_is_repeated_in_the_whole(tmp_path, capsys):
+    for lang in ("de", "en"):
+        write_jsonl(tmp_path / f"train/train_{lang}.jsonl", [row(["Paris"], ["B-LOC"], lang)])
+        write_jsonl(tmp_path / f"val/val_{lang}.jsonl", [row([lang], ["O"], lang)])
+    data.main(["--dataset", str(tmp_path), "--languages", "de", "en", "--output_dir", str(tmp_path / "run")])
+    assert re.findall(r"repeated: same tokens and tags +(\d+)", capsys.readouterr().out) == ["1", "0", "0"]

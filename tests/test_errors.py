@@ -107,6 +107,8 @@ EXHAUSTED = [
     MemoryError(),
     RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8"),
     RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("Invalid buffer size: 18.00 GiB"),  # on Apple's GPUs
 ]
 
 
@@ -143,3 +145,13 @@ def test_tables_show_odd_names_as_one_line():
     fault = "same text, several classes"
     text = audit({"test": named}, [Finding(fault, "test", "en", 0, "a\x1b[31m\nb")])
     assert all(line.isprintable() for line in text.split("\n")) and "a\ufffd[31m\ufffdb" in text
+
+
+@pytest.mark.slow
+def test_a_script_runs_where_the_system_has_no_hangup():
+    """As on Windows."""
+    script = (
+        "import signal; del signal.SIGHUP\nfrom ner.errors import run_script\nrun_script(lambda argv: print('done'))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from architectures import ARCHITECTURES, TEXT, params
 from conftest import ROOT
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, pre_tokenizers
 from trained_runs import QUICK, predictions, tagged
 
 from examples import onnx_tagging
@@ -185,3 +185,16 @@ def test_onnxruntime_alone_tags_as_inference_does(exported_run, tmp_path, capsys
 
 def test_a_folder_without_an_exported_model_is_one_message(tmp_path, fails):
     assert "holds no model.onnx; expected RUN/onnx or" in fails(onnx_tagging.main, tmp_path, "a")
+
+
+def test_the_example_puts_spaces_before_words_where_the_encoder_does(tmp_path):
+    """For a tokenizer to which words and text differ at punctuation only."""
+    encoder = architectures.save(tmp_path, "deberta v3")
+    _, tokenizer = load_for_training(str(encoder), label_names(["X"]), masked=False)
+    backend = tokenizer.backend_tokenizer
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Metaspace()]
+    )
+    words = ["storm", ",", "Peru"]
+    expected = encode(pa.array(words), np.zeros(3), np.array([3]), tokenizer, window=100)
+    assert onnx_tagging.model_input(words, backend, tokenizer.unk_token)[0] == expected.input_ids.tolist()

@@ -213,3 +213,12 @@ def test_one_command_at_a_time_writes_an_output_file(tmp_path):
         with pytest.raises(InputError, match="another command is writing it"), output(path, kept_output(path, True)):
             pass
     assert (tmp_path / "out.jsonl").read_text() == "first\n" and os.listdir(tmp_path) == ["out.jsonl"]
+
+
+def test_a_disk_without_permissions_is_written_to(file, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("shutil.copymode", refuse)
+    write_text(file, "new")
+    assert file.read_text() == "new" and os.listdir(file.parent) == ["file"]

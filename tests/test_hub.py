@@ -298,3 +298,27 @@ def test_the_data_set_is_fetched_file_by_file(loopback_hub, caplog, monkeypatch)
 
     read_split(DataArguments(), "validation")
     assert "read 5 sentences; MultiNERD's English has 16410" in caplog.text
+
+
+def test_the_cards_metadata_are_what_the_hub_takes_and_name_the_config():
+    """The Hub refuses `zh-CN` and `SR-Latn`, and with them the whole push."""
+    args = {"model_checkpoint": "bert-base-cased", "dataset": "someone/corpus", "dataset_config": "zh",
+            "languages": ["zh-CN", "pt_BR", "pt", "SR-Latn"]}  # fmt: skip
+    overall = dict.fromkeys(model_cards.SCORES, 0.5)
+    scored = {"test": {"dataset": "someone/corpus", "overall": overall},
+              "validation": {"dataset": "/own/dev.conll", "overall": overall}}  # fmt: skip
+    header = yaml.safe_load(model_cards.metadata("run", args, scored))
+    assert header["language"] == ["zh", "pt", "sr"]
+    test, validation = (result["dataset"] for result in header["model-index"][0]["results"])
+    assert test["config"] == "zh" and validation["name"] == "dev.conll" and "config" not in validation
+
+
+def test_the_card_names_a_split_that_was_held_out_of_training_and_the_cap(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    division = {"seed": 7, "by": "sentences", "train": 8, "validation": 1, "test": 1}
+    environment = read_json(copy / "environment.json") | {"division": division}
+    (copy / "environment.json").write_text(json.dumps(environment))
+    args = yaml.safe_load((copy / "args.yaml").read_text()) | {"max_train_sentences": 9}
+    (copy / "args.yaml").write_text(yaml.safe_dump(args))
+    said = (", held out of the training data by `split_seed` 7:", "| max_train_sentences | 9 |")
+    assert all(text in model_card(copy) and text not in model_card(run) for text in said)

@@ -547,3 +547,10 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
     assert "<mark>&lt;b&gt;</mark> y z" in page and "<h3>C without A: lower</h3>" in page
     ids = re.findall(' id="(cell[^"]*)"', page)
     assert re.findall('popovertarget="([^"]*)"', page) == ids and len(set(ids)) == 2
+
+
+@pytest.mark.parametrize(("has_gpu", "jobs"), [(True, 1), (False, 3)])
+def test_runs_share_a_gpu_one_at_a_time_and_take_the_cores_of_the_process(has_gpu, jobs, monkeypatch):
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: has_gpu)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 5, 7}, raising=False)
+    assert running.usual_jobs() == jobs

@@ -67,7 +67,7 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
 def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[str]:
     """The lines on repeated, conflicting and leaked sentences, wrong transitions, and findings."""
     number = Counter((f.fault, f.split) for f in findings)
-    lines = [row(f"  {REPEATED}", [number[REPEATED, name] for name in splits])]
+    lines = [row(f"  {REPEATED}", [len(s) - len(without_duplicates(s)) for s in splits.values()])]
     lines.append(row("  conflicting: same tokens, different tags", [conflicting(s) for s in splits.values()]))
     lines.append(
         row("  illegal transitions to I-", [invalid_transitions(s.tags, s.lengths, s.names) for s in splits.values()])

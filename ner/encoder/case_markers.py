@@ -32,6 +32,12 @@ def is_cased(tokenizer: PreTrainedTokenizerFast) -> bool:
     return normalizer is None or normalizer.normalize_str("A") != "a"
 
 
+def loses_capitals(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Whether the tokenizer removes capitals though its vocabulary has them: a cased one, loaded as if it were not."""
+    vocabulary = tokenizer.get_vocab().keys() - tokenizer.all_special_tokens  # some of an uncased one have capitals
+    return not is_cased(tokenizer) and sum(token != token.lower() for token in vocabulary) > len(vocabulary) / 50
+
+
 def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> PreTrainedTokenizerFast:
     """The tokenizer with markers after words with capitals, whose embeddings the model gets.
 

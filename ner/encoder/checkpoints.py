@@ -31,7 +31,11 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 NEEDS_CODE = "needs its own code, which this project never runs; name a checkpoint that transformers loads by itself"
 NO_SAFETENSORS = (
     "holds no safetensors; expected model.safetensors, or the model.onnx of an export (other forms can run code when "
-    "they are loaded); save the model again with save_pretrained"
+    "they are loaded); save the model and its tokenizer again with save_pretrained"
+)
+NO_TOKENIZER = (
+    "holds no usable tokenizer.json; expected a fast tokenizer's files; write them with transformers: "
+    "AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER), for which some need `pip install sentencepiece`"
 )
 
 
@@ -59,6 +63,8 @@ def loading(location: str) -> Iterator[None]:
                 message = NEEDS_CODE
             elif "file named model.safetensors" in message:
                 message = NO_SAFETENSORS
+            elif "tiktoken" in message:  # transformers' last resort for a sentencepiece file
+                message = NO_TOKENIZER
             else:
                 message = f"cannot be loaded: {message}"
             raise InputError(f"{location}: {message}") from error
@@ -98,8 +104,9 @@ def load_tokenizer(location: str) -> PreTrainedTokenizerFast:
     with loading(location):
         # `add_prefix_space`: byte-level tokenizers must see each word of a pre-split sentence as one inside a text.
         tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True, trust_remote_code=False)
-    if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise InputError(f"{location}: holds no usable tokenizer.json; expected a fast tokenizer's files")
+    # Without its file, transformers makes a tokenizer of special tokens, some of them twice, and for T5 of a bare `▁`.
+    if not tokenizer.is_fast or not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens, "▁"}:
+        raise InputError(f"{location}: {NO_TOKENIZER}")
     tokenizer.backend_tokenizer.no_truncation()  # its file may have set a limit
     tokenizer.backend_tokenizer.no_padding()
     return tokenizer

@@ -24,7 +24,7 @@ from matplotlib.typing import RcKeyType
 
 from ner.errors import printable
 from ner.files import whole_file
-from ner.report.findings import SHOWN, verdict
+from ner.report.findings import SHOWN, enumeration, verdict
 from ner.report.run_reader import Run
 from ner.report.tables import Part, f1_of, first_runs
 
@@ -101,9 +101,9 @@ def add_legend(figure: Figure, handles: list[Any], names: Iterable[str], **optio
 
 
 def shortened(name: str, width: int) -> str:
-    """A name in printable characters, cut to a width in pixels."""
-    font, text, kept = FontProperties(size=LETTERS), printable(name), min(len(name), width)
-    while text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] > width:
+    """A name in printable characters, cut to a width in pixels; where there is no room for a letter, an ellipsis."""
+    font, text, kept = FontProperties(size=LETTERS), printable(name), min(len(name), max(width, 1))
+    while kept and text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] > width:
         kept -= 1
         text = printable(name[:kept]) + "…"
     return text
@@ -261,10 +261,12 @@ def run_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[
         record, name = run.metrics.get("confidence") or NO_SCORES, f"{run.name} ({len(run.classes)} classes)"
         bins[name] = [(100 * b["score"], 100 * b["precision"]) for b in record["bins"]]
         risks[name] = [(100 * x, 100 * y) for x, y in record["risk_coverage"]]
+    several = any(len(group["runs"]) > 1 for group in result["groups"])
+    first = ". Of an experiment with several seeds, only the first run is shown" if several else ""
     parts: list[Part] = [("h2", "Pictures")]
     for plot, series, title, name in (
         (partial(forest_plot, titles, unit="F1 in percent", zero=False), f1,
-         "F1 of each class and run, with 95 % intervals", "class_f1.svg"),
+         f"F1 of each class of {enumeration(list(f1)[:MAX_SERIES])}, with 95 % intervals{first}", "class_f1.svg"),
         (partial(line_plot, across="mean score in percent", up="precision in percent", diagonal="perfect calibration"),
          bins, f"Reliability: mean score and precision of the entities of each bin. {PERFECT} {OWN_CLASSES}",
          "reliability.svg"),

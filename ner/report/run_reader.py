@@ -107,8 +107,8 @@ def shared_classes(runs: list[Run]) -> list[str]:
 def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
     """The classes to compare the runs on: those that are `chosen`, or all that the runs share.
 
-    Raises `InputError` if there is none, if some run does not know a chosen one, or unless all runs have the same
-    tokens, and the same gold tags on these classes.
+    Raises `InputError` if there is none, or none with gold entities, if some run does not know a chosen one, or unless
+    all runs have the same tokens, and the same gold tags on these classes.
     """
     shared = shared_classes(runs)
     for name in chosen or []:
@@ -120,6 +120,11 @@ def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
         known = "; ".join(f"{run.name}: {', '.join(run.classes)}" for run in runs)
         raise InputError(f"the runs have no class in common ({known}); expected at least one")
     kept = set(label_names(classes))
+    if kept.isdisjoint(tag for tags in runs[0].gold for tag in tags if tag != "O"):
+        raise InputError(
+            f"--classes: the {runs[0].split} split has no gold entity of {', '.join(classes)}; expected some, because "
+            "without any F1 is undefined; name other classes"
+        )
 
     def tagged(run: Run) -> list[tuple[list[str], list[str]]]:
         gold = ([tag if tag in kept else "O" for tag in tags] for tags in run.gold)

@@ -43,7 +43,7 @@ def is_finished(folder: Path) -> bool:
 
 def require_trainable(run: Path, resumes: bool) -> None:
     """Raises `InputError` unless the folder is new, or holds an unfinished run that can begin again or be resumed."""
-    existing = next(path for path in (run, *run.resolve().parents) if path.exists())
+    existing = next((path for path in (run, *run.resolve().parents) if path.exists()), run)  # Windows: no such drive
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"--output_dir: {existing} is not a folder that can be written; expected a place for a run")
     if is_finished(run):
@@ -102,6 +102,9 @@ def locked(run: Path) -> Iterator[None]:
         raise InputError(
             f"{run}: another training writes there; wait for its end, or name another --output_dir"
         ) from None
+    except OSError as error:  # that of a disk without locks names no file
+        error.filename = error.filename or str(run / LOCK)
+        raise
     with lock:
         for path in run.rglob(UNFINISHED):  # what a killed training was writing
             shutil.rmtree(path) if path.is_dir() else path.unlink()

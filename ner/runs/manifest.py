@@ -86,7 +86,8 @@ def require_intact(run: Path, unentered: tuple[str, ...] = ()) -> list[str]:
             f"{run}: not as {MANIFEST} records it: {'; '.join(damage[:MOST])}{more}; copy the run again from a place "
             "where it is whole, or train it again; inference.py only writes scores and the model card again"
         )
-    lines = [f"{len(recorded)} files are as {MANIFEST} records them"]
+    present = sum((run / name).is_file() for name in recorded)  # the others were deleted by the run's owner
+    lines = [f"{present} files are as {MANIFEST} records them"]
     for place in (name.removesuffix(f"/{METRICS}") for name in found if name.endswith(f"/{METRICS}")):
         how = f"not computed again, because there is no {PREDICTIONS}"
         if (run / place / PREDICTIONS).is_file():

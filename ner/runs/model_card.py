@@ -1,5 +1,6 @@
 """The model card of a run folder, rendered from the run's records by `templates/model_card.md.j2`. No torch."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,14 @@ def model_card(run: Path) -> str:
 
 def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]]) -> str:
     """The YAML header, in the form that huggingface_hub writes and reads."""
+    base, dataset = args["model_checkpoint"], public_name(args["dataset"])
     results = [
         EvalResult(
             task_type="token-classification",
             task_name="Named-entity recognition",
             dataset_type=public_name(metrics["dataset"]),
             dataset_name=public_name(metrics["dataset"]),
+            dataset_config=args.get("dataset_config") if public_name(metrics["dataset"]) == dataset else None,
             dataset_split=split,
             metric_type=score,
             metric_name=title,
@@ -74,11 +77,10 @@ def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]])
         for split, metrics in scored.items()
         for score, title in SCORES.items()
     ]
-    base, dataset = args["model_checkpoint"], public_name(args["dataset"])
     data = ModelCardData(
         model_name=name,
         eval_results=results,
-        language=args["languages"],
+        language=list(dict.fromkeys(re.split("[-_]", code)[0].lower() for code in args["languages"])),  # ISO 639
         license="cc-by-nc-sa-4.0" if dataset == "Babelscape/multinerd" else "other",
         library_name="transformers",
         pipeline_tag="token-classification",

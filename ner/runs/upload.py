@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ def stage(run: Path, folder: Path) -> None:
         record = read_record(path) if path.name in RECORDS else {}
         public = without_local_paths(record, only_names=path.name in CONFIGS)
         if public == record:
-            staged.symlink_to(path.resolve())
+            try:
+                staged.symlink_to(path.resolve())
+            except OSError:  # as on Windows, where making a link needs a right that few have
+                shutil.copyfile(path, staged)
         elif path.suffix == ".yaml":
             write_text(staged, yaml.safe_dump(public, sort_keys=False, allow_unicode=True))
         else:

@@ -90,6 +90,15 @@ def ray_submit(threads: int) -> Callable[..., Future]:
     return lambda call, *args: ray.remote(num_cpus=threads)(call_here).remote(call, *args).future()
 
 
+def usual_jobs() -> int:
+    """How many runs are made at a time if nobody says it: one on a GPU, else one for each core of this process."""
+    import torch  # here, because it takes seconds to load
+
+    if torch.accelerator.is_available():
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def duration(seconds: float) -> str:
     """A duration as in `1 h 5 min`."""
     minutes = round(seconds / 60)

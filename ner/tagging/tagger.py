@@ -15,7 +15,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 from ner.checkpoint_names import resolve_checkpoint
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
 from ner.encoder.encoding import LEAST_WINDOW, encode, require_embedded, window_size
-from ner.encoder.precision import choose_precision
+from ner.encoder.precision import choose_precision, in_precision
 from ner.errors import InputError
 from ner.labels import Spans, classes_of, label_names, lookup_table, spans
 from ner.runs.files import ONNX
@@ -113,7 +113,7 @@ class Tagger:
         else:
             chosen = choose_precision(precision, device, model.config.model_type)
             precision = "bfloat16" if chosen == "bfloat16" else "float32"  # in float16, weights may overflow
-            logits = torch_logits(model.to(device, getattr(torch, precision)))
+            logits = torch_logits(in_precision(model, device, precision))
         return cls(
             place=location,
             logits=logits,

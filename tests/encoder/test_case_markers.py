@@ -13,7 +13,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 
 import inference
 import train
-from ner.encoder.case_markers import RULES, with_case_markers
+from ner.encoder.case_markers import RULES, loses_capitals, with_case_markers
 from ner.encoder.checkpoints import load_tokenizer, save_tokenizer
 from ner.encoder.encoding import sub_tokens, word_prefix
 from ner.files import read_record
@@ -190,3 +190,12 @@ def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):
         assert "".join(part for part in parts if part not in MARKERS) == "▁in▁bergen▁nato▁said▁a▁storm▁hit"
         assert kind(text.split(), is_split_into_words=True)["input_ids"] == kind(text)["input_ids"]
         assert word_prefix(kind) == ""
+
+
+def test_a_cased_vocabulary_whose_capitals_are_removed_is_noticed(encoder):
+    tokenizer = load_tokenizer(str(encoder))
+    assert not loses_capitals(tokenizer)
+    tokenizer.add_tokens([f"Name{number}" for number in range(20)])
+    assert loses_capitals(tokenizer)
+    marked, _ = with_markers(encoder)
+    assert not loses_capitals(marked)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from architectures import save
 from safetensors.torch import save_file
 from trained_runs import CPU, barely_trained, read_json, weights
 
@@ -224,3 +225,20 @@ def test_the_tokenizer_of_another_model_is_refused_where_it_shows(masked_run, co
 def test_an_encoder_that_gives_its_hidden_states_is_trained_and_evaluated(corpus, encoders, tmp_path):
     encoder = changed(encoders["bert"], tmp_path / "encoder", "config.json", output_hidden_states=True)
     assert (barely_trained(corpus, encoder, tmp_path / "run") / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["deberta v3", "t5 encoder", "xlm-roberta", "roberta"])
+def test_a_checkpoint_without_its_tokenizers_file_is_refused(name, tmp_path):
+    """transformers then makes a tokenizer to which every word is unknown."""
+    folder = save(tmp_path, name)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(InputError, match=r"no usable tokenizer\.json"):
+        load_for_training(str(folder), ["O"], False)
+
+
+def test_a_sentencepiece_file_is_no_usable_tokenizer(tmp_path):
+    folder = save(tmp_path, "deberta v3")
+    (folder / "tokenizer.json").unlink()
+    (folder / "spm.model").write_bytes(b"no sentencepiece model")
+    with pytest.raises(InputError, match=r"no usable tokenizer\.json.*pip install sentencepiece"):
+        load_for_training(str(folder), ["O"], False)

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from architectures import save
 from transformers import AutoConfig, AutoModelForTokenClassification, TrainingArguments
 
 from ner.encoder import precision as precision_module
+from ner.encoder.checkpoints import load_for_training
 from ner.errors import InputError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -146,3 +148,22 @@ def test_a_single_process_trains_on_one_gpu(tmp_path, caplog):
     precision_module.use_one_gpu(options)
     assert options.n_gpu == 1 and options.train_batch_size == options.per_device_train_batch_size
     assert "found 4 GPUs" in caplog.text
+
+
+def test_a_system_without_a_c_library_of_its_own_is_left_alone(monkeypatch):
+    def refuse(name: None) -> None:  # what ctypes does on Windows
+        raise TypeError("argument of type 'NoneType' is not iterable")
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    precision_module.keep_freed_memory()
+
+
+@pytest.mark.parametrize("name", ["modernbert", "eurobert"])
+def test_the_frequencies_of_rotary_positions_are_not_rounded(name, tmp_path):
+    model, _ = load_for_training(str(save(tmp_path, name)), ["O", "B-X", "I-X"], False)
+    exact = {n: values.clone() for n, values in model.named_buffers() if n.endswith("inv_freq")}
+    model = precision_module.in_precision(model, CPU, "bfloat16")
+    found = dict(model.named_buffers())
+    assert exact and all(torch.equal(found[n], values) for n, values in exact.items())
+    assert {weights.dtype for weights in model.parameters()} == {torch.bfloat16}
+    assert model(input_ids=torch.full((1, 9), 5)).logits.dtype == torch.bfloat16

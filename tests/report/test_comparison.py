@@ -144,3 +144,8 @@ def test_a_language_without_gold_entities_is_not_tested(tmp_path, rows):
     assert of["en"]["differences"][0]["p_holm"] == of["en"]["differences"][0]["p"]
     text = (tmp_path / "out" / "report.md").read_text()
     assert f"| de | \N{EN DASH} | \N{EN DASH} | 0 | {of['de']['sentences']} |" in text
+
+
+def test_classes_without_gold_entities_are_refused(tmp_path, rows, fails):
+    a, b = (write_run(tmp_path / n, with_noise(rows, 0.1, i), [*CLASSES, "TIME"]) for i, n in enumerate("ab"))
+    assert "the test split has no gold entity of TIME" in fails(report.main, a, b, "--classes", "TIME")

@@ -21,6 +21,7 @@ from ner.report.pictures import (
     heat_map,
     line_plot,
     report_picture,
+    shortened,
     theme,
 )
 
@@ -151,3 +152,10 @@ def test_a_title_counts_the_series_with_points(tmp_path, undrawn):
 def test_bars_of_a_class_that_only_a_later_split_has():
     (axes,) = class_bars({"train": {"PER": 1}, "test": {"PER": 1, "LOC": 2}}, "All").axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["PER", "LOC"]
+
+
+def test_a_name_without_room_is_an_ellipsis():
+    """As those of the columns of a map of many classes are."""
+    assert [shortened("PERSON", width) for width in (13, 12, 0, -2)] == ["…"] * 4 and shortened("", -2) == ""
+    names = [f"CLASS_{k}" for k in range(63)]
+    assert heat_map(names, names, [["+0.1"] * 63] * 63, [[0.1] * 63] * 63).axes

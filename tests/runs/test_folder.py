@@ -1,5 +1,7 @@
 """Where a training may write: a new folder, or an unfinished run; and only one training at a time."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -129,3 +131,19 @@ def test_scores_of_a_training_that_was_given_up_are_not_those_of_the_next(corpus
     run = write(tmp_path / "run", "args.yaml", "test/metrics.json", "scores/other/metrics.json")
     train.main(argv(corpus, encoders["bert"], run, "--max_steps", "2"))
     assert not (run / "test").exists() and not (run / "scores").exists()
+
+
+def test_a_disk_without_locks_is_an_error_that_names_a_file(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OSError, match="No locks") as error, locked(tmp_path / "run"):
+        pass
+    assert error.value.filename == str(tmp_path / "run" / LOCK)
+
+
+def test_a_drive_that_is_not_there_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "exists", lambda path, **_: False)
+    with pytest.raises(InputError, match="is not a folder that can be written"):
+        require_trainable(tmp_path / "run", False)

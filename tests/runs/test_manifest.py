@@ -92,7 +92,8 @@ def test_what_others_put_there_and_what_an_owner_deletes_as_a_whole_is_no_damage
     before = require_intact(run)
     shutil.rmtree(run / "onnx")
     shutil.rmtree(run / "scores")
-    assert len(require_intact(run)) == len(before) - 2
+    lines = require_intact(run)
+    assert len(lines) == len(before) - 2 and (before[0].split()[0], lines[0].split()[0]) == ("17", "12")
     shutil.rmtree(run / "test")
     with pytest.raises(InputError, match=r"test/metrics.json is missing; test/predictions.jsonl is missing"):
         require_intact(run)

@@ -132,3 +132,11 @@ def test_a_second_push_leaves_nothing_of_the_first_run(run, loopback_hub):
     write_manifest(run)
     files = pushed(run, loopback_hub, "someone/twice")
     assert not [name for name in files if name.startswith(("onnx", "test/"))] and "LICENSE" in files
+
+
+def test_a_system_without_links_pushes_copies(run, loopback_hub, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(22, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    assert pushed(run, loopback_hub, "someone/copies")["model.safetensors"] == content(run)["model.safetensors"]

@@ -144,3 +144,9 @@ def test_the_table_has_a_row_for_each_language_whose_name_cannot_move_the_cursor
     odd, header, row = text.splitlines()[-2], text.splitlines()[-3], text.splitlines()[-1]
     assert header.split()[0] == "language" and odd.startswith("\ufffd[2J") and "\x1b" not in text
     assert row.split() == ["en", "50.0", "100.0", "66.7", "too", "few", "100.0", "1", "1"]
+
+
+def test_the_metric_makes_no_folder_in_the_home(tmp_path, monkeypatch):
+    monkeypatch.setattr("evaluate.config.HF_METRICS_CACHE", tmp_path / "home")
+    ner_metric()
+    assert not (tmp_path / "home").exists()

@@ -126,8 +126,8 @@ at("previous").addEventListener("click", () => turn(-1));
 at("next").addEventListener("click", () => turn(1));
 at("filter").addEventListener("input", () => {
   const set = [...new FormData(at("filter"))].filter(([, value]) => value);
+  select(); // first: some viewers, such as JupyterLab's, refuse the address
   history.replaceState(null, "", `#${new URLSearchParams(set)}`);
-  select();
 });
 at("filter").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("hashchange", follow);
