@@ -33,7 +33,8 @@ test: lint  ## lint, types and all tests; five minutes on two cores
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile --no-loadscope-reorder
 
 encoders: .venv/test-installed  ## test all encoders of docs/encoders.md, of which `make test` takes four
-	$(BIN)/python -m pytest -q -m "" tests/encoder tests/training/test_dropout.py
+	$(BIN)/python -m pytest -q -m "" tests/encoder tests/training/test_dropout.py \
+	  tests/test_examples.py::test_words_become_the_input_that_the_model_was_trained_with
 
 lint: .venv/test-installed  ## lint and types
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ if __name__ == "__main__":
         run_script(lambda words: parse(words, __doc__))
 
 import logging
+import shlex
 import shutil
 import warnings
 from collections.abc import Callable
@@ -140,7 +141,9 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
             write_results(run, trainer, arguments, data, scored, seconds)
     end_processes(trainer)
     if trainer.is_world_process_zero():
-        log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, run)
+        log.info(
+            "the run is in %s; score the test split: python inference.py --checkpoint %s", run, shlex.quote(str(run))
+        )
         log.info("scores of the validation split:")
         try:
             address = push(run, repository, options.hub_private_repo, options.hub_token) if repository else None

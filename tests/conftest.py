@@ -13,8 +13,12 @@ from pathlib import Path
 
 from loopback_hub import LoopbackHub
 
-# Before huggingface_hub is imported. No test asks a network: offline, but for those that ask the loopback server.
+# Before huggingface_hub is imported. No test asks a network: offline, but for those that ask the loopback server, and
+# not through a proxy. None uses a cache, a token or a setting of the person who runs it.
+for name in [n for n in os.environ if n.startswith(("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "ACCELERATE_"))]:
+    del os.environ[name]
 HUB = LoopbackHub()
+os.environ |= {"no_proxy": "127.0.0.1,localhost", "NO_PROXY": "127.0.0.1,localhost"}
 os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1", "CUDA_VISIBLE_DEVICES": ""}
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: models this small are slower with two
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
@@ -34,7 +38,7 @@ from ner.labels import MULTINERD_CLASSES, label_names
 
 NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / "shared" / "data"
+STANDIN = ROOT.parent / "shared" / "data" / "standin_en" / "test" / "test_en.jsonl"
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 

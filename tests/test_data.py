@@ -403,3 +403,14 @@ def test_a_sentence_of_two_languages_is_repeated_in_the_whole(tmp_path, capsys):
         write_jsonl(tmp_path / f"val/val_{lang}.jsonl", [row([lang], ["O"], lang)])
     data.main(["--dataset", str(tmp_path), "--languages", "de", "en", "--output_dir", str(tmp_path / "run")])
     assert re.findall(r"repeated: same tokens and tags +(\d+)", capsys.readouterr().out) == ["1", "0", "0"]
+
+
+def test_a_control_leaves_out_sentences_of_all_parts_of_the_corpus(tmp_path):
+    food = NAMES.index("B-FOOD")
+    rows = [{"tokens": [f"w{i}"], "ner_tags": [food if i < 40 else 0]} for i in range(240)]
+    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
+    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["in", "validation"], ["O", "O"])])
+    kept = training_data(options(tmp_path, masked_training=True, masking="drop_others",
+                                 selected_categories=[c for c in MULTINERD_CLASSES if c != "FOOD"])).train  # fmt: skip
+    left_out = set(range(240)) - {int(word[1:]) for (word,) in kept.token_lists()}
+    assert len(left_out) == 40 and 120 < np.mean(list(left_out)) < 160  # 219.5 if they were the last ones

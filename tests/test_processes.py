@@ -6,15 +6,12 @@ import shutil
 import pytest
 from conftest import launched
 from interrupted_runs import interrupted
-from trained_runs import argv, differ_by, read_json
+from trained_runs import CPU, argv, differ_by, read_json
 
 import inference
 import train
 
 pytestmark = pytest.mark.slow
-
-ONE = ("--use_cpu", "true", "--bf16", "false")
-
 
 FSDP = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_transformer_layer_cls_to_wrap"
 
@@ -64,8 +61,8 @@ def test_two_processes_with_half_batches_repeat_a_run_of_one(corpus, still, tmp_
 
 def test_two_processes_score_as_one(run, tmp_path, in_two_processes):
     other = shutil.copytree(run, tmp_path / "run")
-    inference.main(["--checkpoint", str(run), *ONE])
-    done = in_two_processes("inference.py", "--checkpoint", other, *ONE)
+    inference.main(["--checkpoint", str(run), *CPU])
+    done = in_two_processes("inference.py", "--checkpoint", other, *CPU)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("overall") == 1
     first, second = run / "test", other / "test"
@@ -85,8 +82,8 @@ def test_two_processes_tag_as_one_and_write_one_ordered_result(run, tmp_path, in
     source = tmp_path / "lines.txt"
     source.write_text("\n".join(lines) + "\n", encoding="utf-8")
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
-    inference.main(["--checkpoint", str(run), "--input_file", str(source), "--output_file", str(one), *ONE])
-    done = in_two_processes("inference.py", "--checkpoint", run, "--input_file", source, "--output_file", two, *ONE)
+    inference.main(["--checkpoint", str(run), "--input_file", str(source), "--output_file", str(one), *CPU])
+    done = in_two_processes("inference.py", "--checkpoint", run, "--input_file", source, "--output_file", two, *CPU)
     assert done.returncode == 0, done.stderr[-3000:]
     first, second = ([json.loads(line) for line in p.read_text(encoding="utf-8").splitlines()] for p in (one, two))
     assert [tagged["text"] for tagged in second] == lines
@@ -100,7 +97,7 @@ def test_a_persons_mistake_ends_both(run, tmp_path):
     source = tmp_path / "latin1.txt"
     source.write_bytes(b"fine\n" * 5_000 + "K\xf6ln\n".encode("latin-1"))
     done = launched(
-        "inference.py", "--checkpoint", run, "--input_file", source, "--output_file", tmp_path / "tagged.jsonl", *ONE
+        "inference.py", "--checkpoint", run, "--input_file", source, "--output_file", tmp_path / "tagged.jsonl", *CPU
     )
     assert done.returncode != 0
     assert f"error: {source}:5001: found bytes that are not UTF-8" in done.stderr

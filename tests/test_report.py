@@ -88,7 +88,7 @@ def test_a_class_without_gold_is_not_tested_and_not_in_macro_f1(tmp_path):
     assert result["runs"]["a"]["overall"]["macro_f1"] == pytest.approx(sum(kept) / 2)
     seqeval = classification_report([r["gold"] for r in rows], [r["predicted"] for r in rows], output_dict=True)
     assert seqeval["macro avg"]["f1-score"] == pytest.approx(sum(kept) / 3)
-    text = (tmp_path / "out" / "report.md").read_text()
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert not re.search(r"\| LOC \| [-+]", text) and "| LOC | \u2013 | \u2013 | 0 |" in text
 
 

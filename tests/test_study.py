@@ -274,7 +274,8 @@ def test_scripts_find_the_modules_that_the_study_finds(tmp_path, fails, caplog, 
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
-def test_each_study_of_the_repository_is_one_that_train_takes(path):
+def test_each_study_of_the_repository_is_one_that_train_takes(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
     from arguments import parse
 
     found = read_study(path)
@@ -289,6 +290,19 @@ def test_a_plan_corrects_the_classes_for_more_tests_than_micro_f1(tmp_path):
     (line,) = what_runs_find(planned, {"micro": 1.0, "x": 1.0, "y": 1.0})
     classes, micro = detectable(1.0, 5, tests=4), detectable(1.0, 5, tests=2)
     assert classes > micro and line.endswith(f": micro {micro:.1f}, x {classes:.1f}, y {classes:.1f}")
+
+
+def test_the_spread_that_a_plan_assumes_is_that_of_the_finished_runs(tmp_path, caplog):
+    """Within settings, and not of a class that some of them lack."""
+    caplog.set_level("INFO", "ner")
+    file = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, seeds=3, spread={"micro": 9.0})
+    for name, f1 in (("a-1", 0.50), ("a-2", 0.54), ("b-1", 0.70), ("b-2", 0.76), ("b-3", 0.73)):
+        of_classes = {"X": {"f1": f1}, "Y": {"f1": f1} if name[0] == "b" else None}
+        write_record(tmp_path / "records" / name, {"overall": {"f1": f1}, "per_class": of_classes}, update_steps=1)
+    spread = ((2 * 2**2 + 2 * 3**2) / (1 + 2)) ** 0.5
+    study.main(["plan", str(file), "--records", str(tmp_path / "records")])
+    shown = ", ".join(f"{y} {detectable(spread, 3, tests=1):.1f}" for y in ("micro", "X"))
+    assert caplog.messages[-1].endswith(f"in points: {shown}")
 
 
 def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path):
@@ -403,6 +417,41 @@ def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path
     assert [group["runs"] for group in groups] == [["a-1", "a-2"], ["b-2"]]
 
 
+def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_other_runs_is_said(
+    tmp_path, undrawn, caplog
+):
+    file, out = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, seeds=2), tmp_path / "out"
+    records, rows = out / "records", scored_runs.sentences(random.Random(0))
+    for k, name in enumerate(("a-1", "b-1", "a-2", "b-2")):
+        run = scored_runs.write_run(out / name, scored_runs.with_noise(rows[1:], 0.2, k), seed=int(name[-1]))
+        (run / "test").rename(run / "validation")
+        whole = scored_runs.write_run(tmp_path / name, scored_runs.with_noise(rows, 0.2, k))
+        shutil.copytree(whole / "test", run / "test")
+        if name[-1] == "1":
+            for split in ("validation", "test"):
+                write_record(records / name, HALF, split, update_steps=1)
+    report = ["report", str(file), "--output_dir", str(out)]
+    study.main(report)
+    before = (records / "report.json").read_bytes()
+    study.main([*report, "--split", "validation"])
+    assert (records / "report.json").read_bytes() == before
+    assert optional_json(records / "report_validation.json")["sentences"] == len(rows) - 1
+    assert "comparison on record is not that of all finished runs" not in caplog.text
+    for name in ("a-2", "b-2"):  # made on another machine
+        write_record(records / name, HALF, update_steps=1)
+        shutil.rmtree(out / name)
+    study.main(report)
+    assert (records / "report.json").read_bytes() == before
+    assert "the comparison on record is not that of all finished runs, whose predictions are not all" in caplog.text
+
+
+def test_the_records_of_the_map_are_of_the_runs_that_its_study_plans():
+    """Their seeds, and the places of the unmasked runs among them, are part of their names."""
+    planned = {run.name for run in read_study(ROOT / "studies" / "interference.yaml").runs}
+    recorded = {path.parent.name for path in (ROOT / "results" / "interference").glob("*/environment.json")}
+    assert len(recorded) > 30 and recorded <= planned
+
+
 @pytest.mark.parametrize(
     ("name", "place", "least", "cited"),
     [
@@ -480,14 +529,18 @@ def removal(tmp_path) -> tuple[Path, Path]:
         removed = [] if run.setting == "all" else run.setting.split("_")[1:]
         kept = [name for name in CLASSES if name not in removed]
         folder = tmp_path / "records" / run.name
+        other = run.seed % 2  # on another machine, whose scores and errors all differ
         f1 = {name: 0.8 + rng.normal(0, 0.002) - 0.1 * (name == "B" and "A" in removed) for name in kept}
+        f1 = {name: value - 0.1 * other for name, value in f1.items()}
         scores = {name: {"f1": value, "support": 300} for name, value in f1.items()}
         scores["G"] = {"f1": 0.5, "support": 20}  # too few to measure
         metrics = {"overall": {"f1": 0.8}, "per_class": {name: scores.get(name) for name in CLASSES}}
-        write_record(folder, metrics, update_steps=9, train_seconds=60.0)
+        write_record(folder, metrics, update_steps=9, train_seconds=60.0, processor=f"CPU {other}")
         write(folder / "args.yaml", masked_training=True, selected_categories=kept)
-        parts = {y: dict.fromkeys(("missed", "swapped", "borders", "no mention", *CLASSES), 1) for y in CLASSES}
-        parts["B"]["A"] = 31 if "A" in removed else 1
+        parts = {
+            y: dict.fromkeys(("missed", "swapped", "borders", "no mention", *CLASSES), 1 + 50 * other) for y in CLASSES
+        }
+        parts["B"]["A"] += 30 * ("A" in removed)
         (folder / "parts.json").write_text(json.dumps(parts))
     return file, tmp_path / "records"
 

@@ -44,7 +44,7 @@ def test_tagged_text_has_exact_offsets_and_keeps_lines_and_order(run, tmp_path, 
 
 
 def test_a_least_score_leaves_out_what_is_below(run, tmp_path, capsys):
-    (tmp_path / "in.txt").write_text("\n".join(texts()))
+    (tmp_path / "in.txt").write_text("\n".join(texts()), encoding="utf-8")
     tag = ("--checkpoint", run, "--input_file", tmp_path / "in.txt")
     every = tagged(capsys, *tag)
     middle = sorted(e["score"] for line in every for e in line["entities"])[100]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import rc_context, rcParams
+from matplotlib import rc_context, rcParams, style
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -68,7 +68,8 @@ def draw(picture: Callable[[], Figure], title: str, path: Path) -> list[bytes]:
     files, metadata = [], {"Title": printable(title), "Date": None}
     for suffix, palette in PALETTES.items():
         content = BytesIO()
-        with rc_context(theme(*palette)), warnings.catch_warnings(action="ignore"):  # of letters that no font has
+        # Without the settings of the person who runs it. The warnings are of letters that no font has.
+        with style.context("default"), rc_context(theme(*palette)), warnings.catch_warnings(action="ignore"):
             picture().savefig(content, format=path.suffix[1:], dpi=144, metadata=metadata)
         with whole_file(path.with_stem(path.stem + suffix)) as file:
             file.buffer.write(content.getvalue())

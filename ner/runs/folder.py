@@ -6,6 +6,7 @@ without a manifest holds an unfinished run.
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -50,7 +51,8 @@ def require_trainable(run: Path, resumes: bool) -> None:
         raise InputError(
             f"--output_dir: {run} holds a finished run, which training never changes; expected a new folder; name "
             "another, or delete it first; for more epochs, start a new run from it: "
-            f"python train.py {run}/args.yaml --model_checkpoint {run} --output_dir NEW"
+            f"python train.py {shlex.quote(f'{run}/args.yaml')} --model_checkpoint {shlex.quote(str(run))} "
+            "--output_dir NEW"
         )
     if is_run(run):
         has_checkpoint = any((checkpoint / STATE).is_file() for checkpoint in checkpoints_in(run))

@@ -169,9 +169,13 @@ def test_a_tokenizer_that_keeps_capitals_gets_none(encoders):
 
 
 def test_a_run_of_a_cased_encoder_records_no_markers(corpus, encoders, tmp_path):
-    options = argv(corpus, encoders["roberta"], tmp_path / "run", "--case_markers", "true", "--max_steps", "2")
-    run = train.main(options)
+    more = ("--case_markers", "true", "--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1,
+            "--load_best_model_at_end", "false")  # fmt: skip
+    run = train.main(argv(corpus, encoders["roberta"], tmp_path / "run", *more))
     assert read_record(run / "args.yaml")["case_markers"] is False
+    resumed = interrupted(run, tmp_path / "resumed", 1)
+    train.main(argv(corpus, encoders["roberta"], resumed, *more, "--resume_from_checkpoint", "true"))
+    assert differ_by(run, resumed) == 0
 
 
 def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):

@@ -111,7 +111,7 @@ def test_a_language_is_compared_as_if_it_were_alone(tmp_path, rows):
     noisy = [with_noise(rows, rate, seed) for seed, rate in enumerate((0.1, 0.2, 0.11))]
     names = "abc"
     result = report_of(tmp_path, *(write_run(tmp_path / n, r) for n, r in zip(names, noisy, strict=True)))
-    text = (tmp_path / "out" / "report.md").read_text()
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     p, corrected = [], []
     for lang, of in result["by_language"].items():
         own = [[r for r in each if r["lang"] == lang] for each in noisy]
@@ -142,7 +142,7 @@ def test_a_language_without_gold_entities_is_not_tested(tmp_path, rows):
     of = report_of(tmp_path, *folders)["by_language"]
     assert of["de"]["gold_entities"] == 0 and of["de"]["differences"] == [None]
     assert of["en"]["differences"][0]["p_holm"] == of["en"]["differences"][0]["p"]
-    text = (tmp_path / "out" / "report.md").read_text()
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert f"| de | \N{EN DASH} | \N{EN DASH} | 0 | {of['de']['sentences']} |" in text
 
 

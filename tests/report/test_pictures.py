@@ -7,7 +7,7 @@ from functools import partial
 from xml.etree import ElementTree
 
 import pytest
-from matplotlib import rc_context
+from matplotlib import rc_context, style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
@@ -106,7 +106,7 @@ PICTURES = {
 @pytest.mark.parametrize("picture", PICTURES)
 def test_nothing_in_a_picture_covers_or_touches_something_else(picture):
     """The boxes of names, numbers, legend and drawing do not overlap, and the edge cuts none of them."""
-    with rc_context(theme(*PALETTES[""])), warnings.catch_warnings(action="ignore"):  # of letters that no font has
+    with style.context("default"), rc_context(theme(*PALETTES[""])), warnings.catch_warnings(action="ignore"):
         figure = PICTURES[picture]()
         FigureCanvasAgg(figure).draw()
         (axes,) = figure.axes
@@ -159,3 +159,10 @@ def test_a_name_without_room_is_an_ellipsis():
     assert [shortened("PERSON", width) for width in (13, 12, 0, -2)] == ["…"] * 4 and shortened("", -2) == ""
     names = [f"CLASS_{k}" for k in range(63)]
     assert heat_map(names, names, [["+0.1"] * 63] * 63, [[0.1] * 63] * 63).axes
+
+
+def test_a_persons_settings_of_matplotlib_change_nothing(tmp_path):
+    picture = partial(forest_plot, ["micro", "macro", "PER"], {"B": POINTS}, "points", zero=True)
+    expected = draw(picture, "t", tmp_path / "a.svg")
+    with rc_context({"text.usetex": True, "font.size": 20, "xtick.labelsize": 20}):
+        assert draw(picture, "t", tmp_path / "b.svg") == expected

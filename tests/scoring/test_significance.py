@@ -99,6 +99,7 @@ def test_seeds_vary_at_least_as_their_sentences_do():
 def test_what_seeds_and_sentences_share_counts_once():
     rng = np.random.default_rng(9)
     compared = [seed_comparison(seeds(rng, 5, 0), seeds(rng, 5, 0)) for _ in range(100)]
+    assert all((each.sentences > 0).all() for each in compared)
     expected = np.sqrt(np.mean([each.variance(each.seeds)[0][0] for each in compared]))
     assert expected == pytest.approx(np.std([each.observed[0] for each in compared]), rel=0.25)
 
@@ -110,6 +111,9 @@ def test_one_disagreement_is_a_missed_entity_that_is_found():
         better[k] += (1, 0, -1)
         change = (f1_scores(better) - f1_scores(counts))[[0, 2 + k]]
         assert np.sqrt(one_disagreement(counts[None]))[[0, 2 + k]] == pytest.approx(change, rel=0.02)
+    # Macro F1 is the mean over two classes, whose disagreements are independent.
+    of_macro, *of_classes = one_disagreement(counts[None])[1:]
+    assert of_macro == pytest.approx(sum(of_classes) / 2**2)
 
 
 def test_with_one_seed_nothing_is_known_of_other_seeds():

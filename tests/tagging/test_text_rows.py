@@ -56,11 +56,11 @@ TEXT = "one\ntwo\u2028\nthree\n"
     ],
 )
 def test_files_pipes_and_standard_streams(command, out, message, tmp_path):
-    (tmp_path / "in").write_text("one\r\ntwo\u2028\nthree")
+    (tmp_path / "in").write_text("one\r\ntwo\u2028\nthree", encoding="utf-8")
     (tmp_path / "log").write_text("before\n")
     environment = os.environ | {"SCRIPT": COPY, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
     command = f'COPY() {{ "$PYTHON" -c "$SCRIPT" "$@"; }}; {command}'
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", env=environment, cwd=tmp_path)
     assert (done.stdout, done.stderr) == (out, f"error: {message}\n" if message else "")
     assert done.returncode == (2 if message else 0)
 
