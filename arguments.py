@@ -100,7 +100,7 @@ class DataArguments:
                 f"--masking, --masked_share: found {self.masking} and {self.masked_share}; expected as_O or ignore "
                 "with a share below 1; leave one out"
             )
-        if self.upsample and self.masked_training and self.masking != "drop_others":
+        if self.removes_classes and self.upsample:
             removed = [c for c in self.upsample_categories if c not in self.selected_categories]
             if removed:
                 raise InputError(

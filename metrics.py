@@ -52,5 +52,5 @@ class NerMetric(evaluate.Metric):
 
 def ner_metric() -> NerMetric:
     """The metric, with its sentences kept in memory. Each process scores only the sentences it was given."""
-    # `evaluate` makes a folder that nothing uses here; a home may be read-only.
-    return NerMetric(keep_in_memory=True, cache_dir=tempfile.gettempdir())
+    with tempfile.TemporaryDirectory() as folder:  # `evaluate` makes one that nothing uses; a home may be read-only
+        return NerMetric(keep_in_memory=True, cache_dir=folder)

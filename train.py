@@ -141,9 +141,8 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
             write_results(run, trainer, arguments, data, scored, seconds)
     end_processes(trainer)
     if trainer.is_world_process_zero():
-        log.info(
-            "the run is in %s; score the test split: python inference.py --checkpoint %s", run, shlex.quote(str(run))
-        )
+        named = shlex.quote(run.as_posix())
+        log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, named)
         log.info("scores of the validation split:")
         try:
             address = push(run, repository, options.hub_private_repo, options.hub_token) if repository else None

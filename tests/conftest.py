@@ -15,7 +15,7 @@ from loopback_hub import LoopbackHub
 
 # Before huggingface_hub is imported. No test asks a network: offline, but for those that ask the loopback server, and
 # not through a proxy. None uses a cache, a token or a setting of the person who runs it.
-for name in [n for n in os.environ if n.startswith(("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "ACCELERATE_"))]:
+for name in [n for n in os.environ if n.startswith(("HF_", "HUGGING", "TRANSFORMERS_", "ACCELERATE_"))]:
     del os.environ[name]
 HUB = LoopbackHub()
 os.environ |= {"no_proxy": "127.0.0.1,localhost", "NO_PROXY": "127.0.0.1,localhost"}

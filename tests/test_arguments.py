@@ -29,9 +29,10 @@ def test_the_defaults_are_the_original_experiment():
     assert (t.metric_for_best_model, t.greater_is_better) == ("f1", True)
 
 
-def test_the_control_of_left_out_sentences_keeps_all_classes_for_up_sampling():
-    words = ("--masked_training", "true", "--masking", "drop_others", "--upsample", "true")
-    assert parsed(*words, "--upsample_categories", "FOOD").data.upsample
+@pytest.mark.parametrize("masking", [("--masking", "drop_others"), ("--masked_share", "0.5")])
+def test_up_sampling_takes_each_class_that_masking_keeps(masking):
+    words = ("--masked_training", "true", "--upsample", "true", "--upsample_categories", "FOOD", *masking)
+    assert parsed(*words).data.upsample
 
 
 @pytest.mark.parametrize("name", ["reduce_lr_on_plateau", "greedy"])
@@ -147,7 +148,6 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--text_column b", "--text_column: found no file"),
         ("--min_score 90 --text a", "--min_score: found 90.0; expected 0 to 1"),
         ("--masked_training true --upsample true --upsample_categories FOOD", "masking removes FOOD"),
-        ("--masked_training true --masked_share 0.5 --upsample true --upsample_categories FOOD", "removes FOOD"),
         ("--eval_strategy steps --save_strategy steps --eval_steps 50", "--save_steps, --eval_steps: found 500 and 50"),
         ("--masking ignore", "--masking: found ignore without masking; expected --masked_training true with it"),
         ("--masked_share 0.5", "--masked_share: found 0.5 without masking; expected --masked_training true"),

@@ -20,7 +20,7 @@ from examples import onnx_tagging
 from ner import Entity, Tagger
 from ner.encoder.case_markers import with_case_markers
 from ner.encoder.checkpoints import load_for_training, save_tokenizer
-from ner.encoder.encoding import IGNORED, encode
+from ner.encoder.encoding import IGNORED, PROBE, encode
 from ner.labels import label_names
 
 NOTEBOOK = ROOT / "examples" / "quickstart.ipynb"
@@ -198,3 +198,4 @@ def test_the_example_puts_spaces_before_words_where_the_encoder_does(tmp_path):
     words = ["storm", ",", "Peru"]
     expected = encode(pa.array(words), np.zeros(3), np.array([3]), tokenizer, window=100)
     assert onnx_tagging.model_input(words, backend, tokenizer.unk_token)[0] == expected.input_ids.tolist()
+    assert onnx_tagging.PROBE == PROBE

@@ -607,3 +607,11 @@ def test_runs_share_a_gpu_one_at_a_time_and_take_the_cores_of_the_process(has_gp
     monkeypatch.setattr("torch.accelerator.is_available", lambda: has_gpu)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 5, 7}, raising=False)
     assert running.usual_jobs() == jobs
+
+
+def test_the_pages_say_how_many_runs_of_the_map_are_made():
+    planned = read_study(ROOT / "studies/interference.yaml").runs
+    made = sum((ROOT / "results/interference" / run.name / "parts.json").is_file() for run in planned)
+    for page in ("README.md", "results/README.md", "results/interference/README.md", "docs/study.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert re.search(rf"\b{made} of (the )?{len(planned)} runs\b", text), page

@@ -6,6 +6,7 @@ The tokenizer's normalizer puts it there. So `tokenizer.json` has all that a pro
 """
 
 import logging
+import re
 
 from tokenizers import AddedToken, Regex, normalizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -35,7 +36,8 @@ def is_cased(tokenizer: PreTrainedTokenizerFast) -> bool:
 def loses_capitals(tokenizer: PreTrainedTokenizerFast) -> bool:
     """Whether the tokenizer removes capitals though its vocabulary has them: a cased one, loaded as if it were not."""
     vocabulary = tokenizer.get_vocab().keys() - tokenizer.all_special_tokens  # some of an uncased one have capitals
-    return not is_cased(tokenizer) and sum(token != token.lower() for token in vocabulary) > len(vocabulary) / 50
+    capitals = sum(bool(re.search("[A-Z]", token)) for token in vocabulary)  # byte-level letters are no capitals
+    return not is_cased(tokenizer) and capitals > len(vocabulary) / 50
 
 
 def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> PreTrainedTokenizerFast:

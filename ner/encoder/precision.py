@@ -94,7 +94,7 @@ def use_one_gpu(options: TrainingArguments) -> None:
     precision was chosen.
     """
     if options.n_gpu > 1:
-        log.warning("found %d GPUs, and trains on one; for all of them: accelerate launch --multi_gpu train.py ...",
+        log.warning("found %d GPUs; training uses one; to use all: accelerate launch --multi_gpu train.py ...",
                     options.n_gpu)  # fmt: skip
         options._n_gpu = 1
 

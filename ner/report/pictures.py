@@ -263,11 +263,11 @@ def run_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[
         bins[name] = [(100 * b["score"], 100 * b["precision"]) for b in record["bins"]]
         risks[name] = [(100 * x, 100 * y) for x, y in record["risk_coverage"]]
     several = any(len(group["runs"]) > 1 for group in result["groups"])
-    first = ". Of an experiment with several seeds, only the first run is shown" if several else ""
+    first = ", of each experiment the first run" if several else ""
     parts: list[Part] = [("h2", "Pictures")]
     for plot, series, title, name in (
         (partial(forest_plot, titles, unit="F1 in percent", zero=False), f1,
-         f"F1 of each class of {enumeration(list(f1)[:MAX_SERIES])}, with 95 % intervals{first}", "class_f1.svg"),
+         f"F1 of each class of {enumeration(list(f1)[:MAX_SERIES])}{first}, with 95 % intervals", "class_f1.svg"),
         (partial(line_plot, across="mean score in percent", up="precision in percent", diagonal="perfect calibration"),
          bins, f"Reliability: mean score and precision of the entities of each bin. {PERFECT} {OWN_CLASSES}",
          "reliability.svg"),

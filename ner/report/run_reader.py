@@ -122,8 +122,8 @@ def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
     kept = set(label_names(classes))
     if kept.isdisjoint(tag for tags in runs[0].gold for tag in tags if tag != "O"):
         raise InputError(
-            f"--classes: the {runs[0].split} split has no gold entity of {', '.join(classes)}; expected some, because "
-            "without any F1 is undefined; name other classes"
+            f"the {runs[0].split} split has no gold entity of {', '.join(classes)}; expected at least one, because F1 "
+            "is undefined without; compare other classes, or runs that were scored on other data"
         )
 
     def tagged(run: Run) -> list[tuple[list[str], list[str]]]:

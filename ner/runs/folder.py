@@ -48,10 +48,11 @@ def require_trainable(run: Path, resumes: bool) -> None:
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"--output_dir: {existing} is not a folder that can be written; expected a place for a run")
     if is_finished(run):
+        own = run.as_posix()
         raise InputError(
             f"--output_dir: {run} holds a finished run, which training never changes; expected a new folder; name "
             "another, or delete it first; for more epochs, start a new run from it: "
-            f"python train.py {shlex.quote(f'{run}/args.yaml')} --model_checkpoint {shlex.quote(str(run))} "
+            f"python train.py {shlex.quote(f'{own}/args.yaml')} --model_checkpoint {shlex.quote(own)} "
             "--output_dir NEW"
         )
     if is_run(run):

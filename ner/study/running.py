@@ -91,7 +91,7 @@ def ray_submit(threads: int) -> Callable[..., Future]:
 
 
 def usual_jobs() -> int:
-    """How many runs are made at a time if nobody says it: one on a GPU, else one for each core of this process."""
+    """The number of runs at a time without --jobs: one on a GPU, otherwise one for each core of this process."""
     import torch  # here, because it takes seconds to load
 
     if torch.accelerator.is_available():

@@ -123,7 +123,7 @@ class TaggingTrainer(Trainer):
         # In several processes, rows of the first batches fill up the last ones. They count nowhere.
         state, rows = self.accelerator.gradient_state, len(inputs["labels"])
         if state.end_of_dataloader and state.remainder > 0:
-            rows = min(max(state.remainder - self.args.process_index * self.args.eval_batch_size, 0), rows)
+            rows = min(max(state.remainder - self.args.process_index * rows, 0), rows)
         labels = inputs["labels"].clone()
         labels[rows:] = IGNORED
         # Without a number of words, which is that of all processes, the loss is the mean over the words of this batch.

@@ -201,5 +201,6 @@ def test_a_cased_vocabulary_whose_capitals_are_removed_is_noticed(encoder):
     assert not loses_capitals(tokenizer)
     tokenizer.add_tokens([f"Name{number}" for number in range(20)])
     assert loses_capitals(tokenizer)
-    marked, _ = with_markers(encoder)
+    marked, _ = with_markers(encoder)  # which keeps capitals, as markers
+    marked.add_tokens([f"Name{number}" for number in range(20)])
     assert not loses_capitals(marked)

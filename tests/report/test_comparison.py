@@ -31,6 +31,8 @@ def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, rows, capsys
         for seed in range(3)
     ]
     result = report_of(tmp_path, *folders)
+    shown = "F1 of each class of a0 and b0, of each experiment the first run, with 95 % intervals"
+    assert shown in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     first, second = result["groups"]
     assert (first["runs"], second["runs"]) == (["a0", "a1", "a2"], ["b0", "b1", "b2"])
     f1 = [result["runs"][name]["overall"]["f1"] for name in second["runs"]]

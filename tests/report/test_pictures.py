@@ -156,9 +156,10 @@ def test_bars_of_a_class_that_only_a_later_split_has():
 
 def test_a_name_without_room_is_an_ellipsis():
     """As those of the columns of a map of many classes are."""
-    assert [shortened("PERSON", width) for width in (13, 12, 0, -2)] == ["…"] * 4 and shortened("", -2) == ""
-    names = [f"CLASS_{k}" for k in range(63)]
-    assert heat_map(names, names, [["+0.1"] * 63] * 63, [[0.1] * 63] * 63).axes
+    with style.context("default"):
+        assert [shortened("PERSON", width) for width in (13, 12, 0, -2)] == ["…"] * 4 and shortened("", -2) == ""
+        names = [f"CLASS_{k}" for k in range(63)]
+        assert heat_map(names, names, [["+0.1"] * 63] * 63, [[0.1] * 63] * 63).axes
 
 
 def test_a_persons_settings_of_matplotlib_change_nothing(tmp_path):
