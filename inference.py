@@ -42,7 +42,7 @@ from ner.errors import InputError, enough_memory, of_option, printable
 from ner.files import optional_json, read_record, using_records
 from ner.hub_files import fetch_optional, from_cache, public_name
 from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES
-from ner.runs.folder import is_finished, is_run
+from ner.runs.folder import existing_part, is_finished, is_run
 from ner.runs.manifest import record as record_files
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
@@ -109,7 +109,7 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         raise InputError(
             f"--output_dir: {run} holds a run, whose scores those of {location} would replace; name another"
         )
-    existing = next((path for path in (run, *run.resolve().parents) if path.exists()), run)  # Windows: no such drive
+    existing = existing_part(run)
     if not os.access(existing, os.W_OK):  # now, because scoring takes long
         option = "checkpoint" if is_local and arguments.inference.checkpoint else "output_dir"
         remedy = "copy the run to a folder of yours" if is_local else "name another folder"

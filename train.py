@@ -129,8 +129,10 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     with training_in(run):
         in_first_process(lambda: require_trainable(run, resumes))  # again, now that nobody else can write there
         if options.should_save:
-            for name in ("test", SCORES) if not checkpoint else ():  # of the weights of a training that was given up
-                shutil.rmtree(run / name, ignore_errors=True)
+            for name in ("test", SCORES) if not checkpoint else ():
+                if (run / name).exists():
+                    log.warning("%s is removed: its scores are of a training that was given up", run / name)
+                    shutil.rmtree(run / name)
             write_text(run / "args.yaml", yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True))
         seconds = record.seconds + train(trainer, checkpoint)
         with saving(run):

@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -42,9 +42,14 @@ def is_finished(folder: Path) -> bool:
     return is_run(folder) and (folder / MANIFEST).is_file()
 
 
+def existing_part(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists; the path itself where none does, as on a lost drive."""
+    return next((each for each in (path, *path.resolve().parents) if each.exists()), path)
+
+
 def require_trainable(run: Path, resumes: bool) -> None:
     """Raises `InputError` unless the folder is new, or holds an unfinished run that can begin again or be resumed."""
-    existing = next((path for path in (run, *run.resolve().parents) if path.exists()), run)  # Windows: no such drive
+    existing = existing_part(run)
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"--output_dir: {existing} is not a folder that can be written; expected a place for a run")
     if is_finished(run):
@@ -99,24 +104,36 @@ def locked(run: Path) -> Iterator[None]:
     Raises `InputError` where another process has locked it.
     """
     run.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(run / LOCK).acquire(timeout=0)
-    except Timeout:
-        raise InputError(
-            f"{run}: another training writes there; wait for its end, or name another --output_dir"
-        ) from None
-    except OSError as error:  # that of a disk without locks names no file
-        error.filename = error.filename or str(run / LOCK)
-        raise
-    with lock:
+    busy = f"{run}: another training writes there; wait for its end, or name another --output_dir"
+    with acquired(run / LOCK, busy):
         for path in run.rglob(UNFINISHED):  # what a killed training was writing
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         try:
             yield
         finally:
             if is_finished(run):  # it needs no lock: nobody can train there again
-                with suppress(PermissionError):  # on Windows, where the lock removes its file by itself
-                    (run / LOCK).unlink()
+                remove_lock(run / LOCK)
+
+
+def acquired(lock: Path, busy: str) -> AbstractContextManager:
+    """A lock file, acquired until its block ends, or the process, however it ends.
+
+    Raises `InputError` with the message `busy` where another process has it, and `OSError`, naming the file, where the
+    system refuses.
+    """
+    try:
+        return FileLock(lock).acquire(timeout=0)
+    except Timeout:
+        raise InputError(busy) from None
+    except OSError as error:  # that of a disk without locks names no file
+        error.filename = error.filename or str(lock)
+        raise
+
+
+def remove_lock(lock: Path) -> None:
+    """Removes an acquired lock's file."""
+    with suppress(PermissionError):  # on Windows, where the lock removes its file by itself
+        lock.unlink()
 
 
 def in_first_process(action: Callable[[], object]) -> None:

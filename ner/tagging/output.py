@@ -1,20 +1,20 @@
 """Where tagged text goes: standard output, a pipe, or a file that can be continued after an interruption."""
 
+import errno
 import json
 import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 
-from filelock import FileLock, Timeout
-
 from ner.errors import InputError
 from ner.files import whole_file
+from ner.runs.folder import acquired, remove_lock
 from ner.tagging.html_marks import Show
 from ner.tagging.text_rows import Row
 
@@ -69,9 +69,12 @@ def kept_output(path: str | None, is_continued: bool) -> Path | None:
 def kept_file(path: str, kept: Path) -> Iterator[TextIO]:
     """A file that appears when it is complete. After an error, its lines stay in `kept`, and the log says so.
 
-    Raises `InputError` where another command writes there.
+    Raises `InputError` where another command is writing there.
     """
-    with only_writer(path, kept):
+    lock = kept.with_name(f"{kept.name}.lock")
+    if not kept.parent.is_dir():  # else the lock would make the folder
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    with acquired(lock, f"{path}: another command is writing it; wait until it ends, or name another file"):
         try:
             with whole_file(path, kept) as file:
                 yield file
@@ -79,29 +82,8 @@ def kept_file(path: str, kept: Path) -> Iterator[TextIO]:
             if kept.exists():
                 log.warning("the lines so far are in %s; the same command with --continue true goes on there", kept)
             raise
-
-
-@contextmanager
-def only_writer(path: str, kept: Path) -> Iterator[None]:
-    """Locks the lines of an output file until the block ends, or the process, however it ends.
-
-    Raises `InputError` where another process has locked them, `OSError`, naming `path`, where the system refuses.
-    """
-    place = f"{kept}.lock"
-    try:
-        os.stat(kept.parent)  # else the lock would make the folder
-        lock = FileLock(place).acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"{path}: another command is writing it; wait until it ends, or name another file") from None
-    except OSError as error:
-        error.filename = path
-        raise
-    with lock:
-        try:
-            yield
         finally:
-            with suppress(PermissionError):  # on Windows, where the lock removes its file by itself
-                os.unlink(place)
+            remove_lock(lock)
 
 
 def continued(

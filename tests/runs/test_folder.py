@@ -127,10 +127,11 @@ def test_of_several_processes_all_learn_of_a_refusal(corpus, encoders, tmp_path,
 
 
 @pytest.mark.slow
-def test_scores_of_a_training_that_was_given_up_are_not_those_of_the_next(corpus, encoders, tmp_path):
+def test_scores_of_a_training_that_was_given_up_are_not_those_of_the_next(corpus, encoders, tmp_path, caplog):
     run = write(tmp_path / "run", "args.yaml", "test/metrics.json", "scores/other/metrics.json")
     train.main(argv(corpus, encoders["bert"], run, "--max_steps", "2"))
     assert not (run / "test").exists() and not (run / "scores").exists()
+    assert f"{run / 'test'} is removed: its scores are of a training that was given up" in caplog.text
 
 
 def test_a_disk_without_locks_is_an_error_that_names_a_file(tmp_path, monkeypatch):
