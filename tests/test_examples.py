@@ -60,7 +60,9 @@ def test_the_notebook_trains_tags_and_compares(corpus, encoders, tmp_path, monke
     assert (tmp_path / "report" / "report.html").is_file()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     logged = "".join(output["text"] for output in shown if output["output_type"] == "stream")
-    assert "train: train_en.jsonl, JSONL; BIO; 120 sentences" in logged and "Warning" not in logged
+    assert (
+        "train: train_en.jsonl, JSON with tokens and ner_tags; BIO; 120 sentences" in logged and "Warning" not in logged
+    )
     kinds = [set(output["data"]) for output in shown if "data" in output]
     assert [k for k in kinds if "image/png" in k] and [k for k in kinds if "image/svg+xml" in k]
     (tables,) = (output["data"]["text/markdown"] for output in shown if "text/markdown" in output.get("data", ()))

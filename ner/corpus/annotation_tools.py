@@ -67,12 +67,19 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate([text] if is_list else io.StringIO(text), 1):  # only a newline ends a line of it
         if line.strip():
             try:
-                content = json.loads(line)
+                content = json.loads(line, object_pairs_hook=unique_keys)
             except (ValueError, RecursionError) as error:
                 raise InputError(
-                    f"{path}:{number}: not JSON: {message_of(error, 200)}; is the file complete?"
+                    f"{path}:{number}: not JSON: {message_of(error, 200)}; correct the line, or get the file again"
                 ) from None
             yield from enumerate(content, 1) if is_list else [(number, content)]
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises `ValueError` for a key that is there twice."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def span_tables(path: Path, tool: str, language: str, misaligned: str = "error") -> Iterator[pa.Table]:

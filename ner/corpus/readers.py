@@ -16,7 +16,6 @@ from ner.corpus.annotation_tools import annotation_tool, span_tables
 from ner.corpus.columns import column_tables
 from ner.corpus.division import divided
 from ner.corpus.docbin import docbin_tables
-from ner.corpus.jsonl import is_multinerds, jsonl_tables
 from ner.corpus.number_names import NAMES_REMEDY
 from ner.corpus.rows import LARGEST_TAG, RawSplit, with_ids
 from ner.corpus.sentences import Sentences
@@ -45,8 +44,6 @@ def read_file(file: SplitFile, source: Source) -> tuple[str, Iterable[pa.Table]]
         if tool:
             return f"texts with spans from {tool}", span_tables(path, tool, language, source.misaligned)
         return "texts with spans from spaCy", docbin_tables(path, language, source.misaligned)
-    if suffix == ".jsonl" and not columns_are_named and is_multinerds(path):
-        return "JSONL", jsonl_tables(path, folder, language)
     if suffix in (".jsonl", ".json"):
         form, table = json_table(path, folder, language, source)
     elif suffix == ".parquet":

@@ -74,8 +74,7 @@ def checked_content(path: Path) -> bytes:
 def with_ids(path: Path, table: pa.Table, names: list[str]) -> pa.Table:
     """A reader's table in which label names became indices into `names`, to which new ones are added.
 
-    Raises `InputError`, with file and line, where a sentence has more or fewer tags than tokens, or a number is not
-    one of MultiNERD's.
+    Raises `InputError`, with file and line, where a sentence has more or fewer tags than tokens.
     """
     lengths, counts = (pc.list_value_length(table[name]).to_numpy() for name in ("tokens", "tags"))
     unequal = np.flatnonzero(lengths != counts)
@@ -88,23 +87,9 @@ def with_ids(path: Path, table: pa.Table, names: list[str]) -> pa.Table:
     tags = encoded.dictionary.to_pylist()
     names += [tag for tag in tags if isinstance(tag, str) and tag not in names]
     ids = np.array([names.index(t) if isinstance(t, str) else t for t in tags], dtype=np.int16)[encoded.indices]
-    whose = "MultiNERD's numbers; fix the line, or write label names under `tags`"
-    require_numbers(path, table["line"], ids, lengths, len(names), whose)
     document = table["document"] if "document" in table.column_names else pa.array([-1] * len(table), pa.int64())
     columns = [table["line"], document, table["tokens"], list_column(ids, lengths), table["lang"]]
     return pa.table(columns, ["line", "document", "tokens", "tags", "lang"])
-
-
-def require_numbers(
-    path: object, lines: pa.ChunkedArray, numbers: np.ndarray, lengths: np.ndarray, count: int, whose: str
-) -> None:
-    """Raises `InputError`, with the file and one of the `lines` [sentence], where one of the `numbers` [token] of
-    sentences of `lengths` [sentence] is not below `count`; `whose` says what numbers are expected, and what to do.
-    """
-    wrong = np.flatnonzero((numbers < 0) | (numbers >= count))
-    if len(wrong):
-        line = lines[np.searchsorted(np.cumsum(lengths), wrong[0], side="right")]
-        raise InputError(f"{path}:{line}: unknown tag {numbers[wrong[0]]}; expected 0 to {count - 1}, {whose}")
 
 
 def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:

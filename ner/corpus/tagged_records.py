@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from ner.corpus.annotation_tools import records
+from ner.corpus.jsonl import multinerd_table
 from ner.corpus.number_names import NAMES_REMEDY, names_of_tags, number_names
-from ner.corpus.rows import LARGEST_TAG, require_numbers
+from ner.corpus.rows import LARGEST_TAG
 from ner.corpus.sentences import list_column
 from ner.corpus.sources import Source
-from ner.corpus.text_spans import COLUMNS
+from ner.corpus.text_spans import COLUMNS, NUMBERED
 from ner.errors import InputError, message_of, nearest
 
 TAG_COLUMNS = ("tags", "ner_tags", "labels")
@@ -49,7 +50,12 @@ def json_table(path: Path, folder: Path, language: str, source: Source) -> tuple
 
     Raises `InputError`, with the line or the number of the record, for a wrong one.
     """
-    return table_of(path, "JSON", records(path), language, source, partial(number_names, (path.parent, folder)))
+    names_of = partial(number_names, (path.parent, folder))
+    columns_are_named = source.token_column is not None or source.tag_column is not None
+    table = None if columns_are_named or path.suffix.lower() == ".json" else multinerd_table(path, language)
+    if table is not None:
+        return "JSON with tokens and ner_tags", with_label_names(path, "ner_tags", table, names_of)
+    return table_of(path, "JSON", records(path), language, source, names_of)
 
 
 def parquet_table(path: Path, folder: Path, language: str, source: Source) -> tuple[str, pa.Table]:
@@ -93,8 +99,9 @@ def table_of(
     for line, record in numbered:
         if not isinstance(record, dict):
             raise InputError(f"{place}:{line}: found no JSON object; expected tokens and tags; fix the record")
-        if not rows:
-            chosen = columns_among(source, list(record), f"{place}:{line}")
+        if not record.keys() <= keys:  # with further columns, which of them has the tags may be unclear
+            found = columns_among(source, list(record), f"{place}:{line}")
+            chosen = chosen if rows else found
         tokens, tags, lang = (record.get(name) for name in (*chosen, "lang"))
         kinds = {type(tag) for tag in tags} if isinstance(tags, list) else {type(None)}
         are_numbers = kinds <= {int} and all(abs(tag) < 2**31 for tag in tags or ())  # what Arrow can hold
@@ -110,19 +117,34 @@ def table_of(
     form = f"{form} with {chosen[0]} and {chosen[1]}"
     if kind != {int}:
         return form, pa.Table.from_pylist(rows, COLUMNS)
-    table = pa.Table.from_pylist(rows, COLUMNS.set(2, pa.field("tags", pa.list_(pa.int64()))))
-    names, others = names_of(chosen[1]), sorted(keys - MULTINERD_KEYS)
+    return form, with_label_names(place, chosen[1], pa.Table.from_pylist(rows, NUMBERED), names_of, keys)
+
+
+def with_label_names(
+    place: object, column: str, table: pa.Table, names_of: Callable[[str], list[str] | None], keys: Iterable[str] = ()
+) -> pa.Table:
+    """A table whose tags are the numbers of a `column`, with their names instead, or MultiNERD's numbers.
+
+    Raises `InputError` for a number that has no name, and for one that may not be MultiNERD's, because the records have
+    other `keys`.
+    """
+    names, others = names_of(column), sorted(set(keys) - MULTINERD_KEYS)
     if names is None and others:
         raise InputError(
-            f"{place}: found numbers in {chosen[1]} and the key {others[0]!r}, which MultiNERD does not have, so they "
+            f"{place}: found numbers in {column} and the key {others[0]!r}, which MultiNERD does not have, so they "
             f"may mean other labels than MultiNERD's; expected their names; {NAMES_REMEDY}"
         )
     numbers, lengths = pc.list_flatten(table["tags"]).to_numpy(), pc.list_value_length(table["tags"]).to_numpy()
     count = LARGEST_TAG + 1 if names is None else len(names)
-    whose = "MultiNERD's numbers" if names is None else "those of the label names with the data"
-    require_numbers(place, table["line"], numbers, lengths, count, f"{whose}; correct the record or the names")
+    if len(wrong := np.flatnonzero((numbers < 0) | (numbers >= count))):
+        line = table["line"][np.searchsorted(np.cumsum(lengths), wrong[0], side="right")]
+        whose = "MultiNERD's numbers" if names is None else "those of the label names with the data"
+        raise InputError(
+            f"{place}:{line}: unknown tag {numbers[wrong[0]]}; expected 0 to {count - 1}, {whose}; correct the record "
+            "or the names"
+        )
     flat = pa.array(numbers.astype(np.int16)) if names is None else pa.array(names, pa.string()).take(pa.array(numbers))
-    return form, table.set_column(2, "tags", list_column(flat, lengths))
+    return table.set_column(2, "tags", list_column(flat, lengths))
 
 
 def is_words(value: Any) -> bool:

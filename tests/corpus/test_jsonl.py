@@ -1,4 +1,4 @@
-"""JSONL: many lines at once, and the wrong one is named."""
+"""JSONL: MultiNERD's is read at once, other lines one by one, and the wrong one is named."""
 
 import json
 import random
@@ -9,16 +9,13 @@ import pytest
 from conftest import NAMES, write_jsonl
 from reading import read
 
-from ner.corpus import jsonl
+from ner.corpus import tagged_records
+from ner.corpus.jsonl import multinerd_table
 from ner.errors import InputError
 
+LISTS = "expected lists, of strings in tokens, and of label names or of numbers in ner_tags; fix the record"
+TWO_COLUMNS = "found tokens, ner_tags, tags; expected one of them to be tags or ner_tags or labels; name the column"
 GOOD = '{"tokens": ["Rabies", "kills", "."], "ner_tags": [13, 0, 0], "lang": "en"}'
-
-
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch):
-    """Blocks of a few lines, so that small files have many."""
-    monkeypatch.setattr(jsonl, "BYTES", 500)
 
 
 def random_rows(count: int) -> list[dict]:
@@ -33,12 +30,16 @@ def random_rows(count: int) -> list[dict]:
     return made
 
 
+@pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("escaped", [True, False])
 @pytest.mark.parametrize("end", ["\n", "\r\n\r\n", "\n\n \n"])
-def test_blocks_give_the_rows_of_the_file(tmp_path, escaped, end):
+def test_both_ways_give_the_rows_of_the_file(tmp_path, escaped, end, at_once, monkeypatch):
+    if not at_once:
+        monkeypatch.setattr(tagged_records, "multinerd_table", lambda *arguments: None)
     written = random_rows(200)
     path = write_jsonl(tmp_path / "train/train_en.jsonl", [])
     path.write_bytes(b"\xef\xbb\xbf" + end.join(json.dumps(row, ensure_ascii=escaped) for row in written).encode())
+    assert multinerd_table(path, "en") is not None
     result = read(str(tmp_path), ["en"], "train")
     assert result.names == NAMES
     assert result.token_lists() == [row["tokens"] for row in written]
@@ -48,7 +49,7 @@ def test_blocks_give_the_rows_of_the_file(tmp_path, escaped, end):
     assert all(column.num_chunks == 1 and column.null_count == 0 for column in result.table.columns)
 
 
-def test_names_in_blocks_make_one_label_set(tmp_path):
+def test_names_make_one_label_set(tmp_path):
     tags = [["O", "B-LOC"], ["I-LOC"], [], ["\tB-ANIM "], ["O"]] * 40
     write_jsonl(tmp_path / "train/train_en.jsonl", [{"tokens": ["x"] * len(t), "tags": t} for t in tags])
     result = read(str(tmp_path), ["en"], "train")
@@ -62,31 +63,28 @@ def test_names_in_blocks_make_one_label_set(tmp_path):
         ('{"tokens": ["a"], "ner_tags": [0, 0]}', "found 1 tokens and 2 tags"),
         ('{"tokens": ["a"], "ner_tags": [31]}', "unknown tag 31; expected 0 to 30"),
         ('{"tokens": ["a", "b"], "ner_tags": [0, -1]}', "unknown tag -1; expected 0 to 30"),
-        ('{"tokens": ["a"], "ner_tags": [99999]}', "int16"),
-        ('{"tokens": ["a"], "ner_tags": [true]}', "changed from number to boolean"),
-        ('{"tokens": ["a"], "ner_tags": [1.0]}', "int16"),
-        ('{"tokens": ["a"], "ner_tags": [null]}', "null among them"),
-        ('{"tokens": [1], "ner_tags": [0]}', "changed from string to number"),
-        ('{"tokens": [null], "ner_tags": [0]}', "null among them"),
-        ('{"tokens": "a", "ner_tags": [0]}', "changed from array to string"),
-        ('{"tokens": ["a"], "ner_tags": [0], "lang": 3}', "changed from string to number"),
-        ('{"tokens": ["\\ud800"], "ner_tags": [0]}', "surrogate pair"),
+        ('{"tokens": ["a"], "ner_tags": [99999]}', "unknown tag 99999; expected 0 to 30"),
+        ('{"tokens": ["a"], "ner_tags": [true]}', LISTS),
+        ('{"tokens": ["a"], "ner_tags": [1.0]}', LISTS),
+        ('{"tokens": ["a"], "ner_tags": [null]}', LISTS),
+        ('{"tokens": [1], "ner_tags": [0]}', LISTS),
+        ('{"tokens": [null], "ner_tags": [0]}', LISTS),
+        ('{"tokens": "a", "ner_tags": [0]}', LISTS),
+        ('{"tokens": ["\\ud800"], "ner_tags": [0]}', LISTS),
         ('{"ner_tags": [0]}', "tokens"),
-        ('{"tokens": ["a"], "ner_tags": null}', "no tags"),
-        ("[1]", "found no JSON object"),
+        ('{"tokens": ["a"], "ner_tags": null}', LISTS),
         ("null", "found no JSON object"),
-        ("{'tokens'", "JSON parse error"),
-        ('{"tokens": ["a"], "ner_tags": [0]}\x00', "JSON parse error"),
-        ('{"tokens": ["a"], "ner_tags": [0]} {"tokens": ["b"], "ner_tags": [0]}', "not on one line of its own"),
-        ('{"tokens": ["a"],\n"ner_tags": [0]}', "JSON parse error"),
-        ('{"tokens": ["a"], "ner_tags": [0], "tokens": ["b"]}', "specified twice"),
-        ('{"tokens": ["a"], "ner_tags": [0], "ner_tags": null}', "specified twice"),
-        ('{"tokens": ["a"], "ner_tags": [0], "n\\u0065r_tags": [1]}', "specified twice"),
-        ('{"tokens": ["a"], "ner_tags": [0], "lang": "en", "lang": "de"}', "specified twice"),
-        ('{"tokens": ["a"], "ner_tags": [0], "id": 1}', "found the key 'id'"),
-        ('{"tokens": ["a"], "ner_tags": [7], "tags": ["B-MISC"]}', "'B-MISC' in tags, and 7 (B-ANIM) in ner_tags"),
-        ('{"tokens": ["a"], "ner_tags": [0], "tags": ["O", "O"]}', "'O' in tags, and nothing (no label) in ner_tags"),
-        ('{"tokens": ' + "[" * 100_000, "changed from string to array"),
+        ("{'tokens'", "not JSON"),
+        ('{"tokens": ["a"], "ner_tags": [0]}\x00', "not JSON"),
+        ('{"tokens": ["a"], "ner_tags": [0]} {"tokens": ["b"], "ner_tags": [0]}', "not JSON: Extra data"),
+        ('{"tokens": ["a"],\n"ner_tags": [0]}', "not JSON"),
+        ('{"tokens": ["a"], "ner_tags": [0], "tokens": ["b"]}', "not JSON: a key is there twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "ner_tags": null}', "not JSON: a key is there twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "n\\u0065r_tags": [1]}', "not JSON: a key is there twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "lang": "en", "lang": "de"}', "not JSON: a key is there twice"),
+        ('{"tokens": ["a"], "ner_tags": [7], "tags": ["B-MISC"]}', TWO_COLUMNS),
+        ('{"tokens": ["a"], "ner_tags": [0], "tags": ["O", "O"]}', TWO_COLUMNS),
+        ('{"tokens": ' + "[" * 100_000, "not JSON: maximum recursion depth"),
     ],
 )
 @pytest.mark.parametrize("before", [0, 1, 100])
@@ -97,12 +95,6 @@ def test_a_wrong_line_is_named(tmp_path, wrong, message, before):
         read(str(tmp_path), ["en"], "train")
 
 
-def test_tags_that_agree_with_numbers_are_read(tmp_path):
-    both = json.loads(GOOD) | {"tags": ["B-DIS", " O", "O"]}
-    write_jsonl(tmp_path / "train/train_en.jsonl", [both, json.loads(GOOD)])
-    assert read(str(tmp_path), ["en"], "train").tag_lists() == [["B-DIS", "O", "O"]] * 2
-
-
 def test_label_names_may_stand_beside_any_other_keys(tmp_path):
     rows = [{"tokens": ["a"], "tags": ["B-LOC"], "id": i, "more": [{"a": None}] if i % 2 else "x"} for i in range(40)]
     write_jsonl(tmp_path / "train/train_en.jsonl", rows)
@@ -111,15 +103,9 @@ def test_label_names_may_stand_beside_any_other_keys(tmp_path):
 
 def test_numbers_after_names_are_named_with_their_line(tmp_path):
     names = [{"tokens": ["a"], "tags": ["O"]}] * 30
-    for rows, line in (([json.loads(GOOD)], 1), ([*names, json.loads(GOOD)], 31)):
+    both, other = "found both numbers and label names", "label names or of numbers in tags"
+    for rows, line, message in (([json.loads(GOOD)], 1, both), ([*names, json.loads(GOOD)], 31, other)):
         write_jsonl(tmp_path / "train/train_de.jsonl", names)
         write_jsonl(tmp_path / "train/train_en.jsonl", rows)
-        with pytest.raises(InputError, match=rf"train_en\.jsonl:{line}: found both numbers and label names"):
+        with pytest.raises(InputError, match=rf"train_en\.jsonl:{line}: .*{message}"):
             read(str(tmp_path), ["de", "en"], "train")
-
-
-def test_blocks_lose_nothing():
-    for content in (b"", b"\n", b"a" * 2_000, (b"b" * 90 + b"\n") * 30, b"\n" * 1_200 + b"c"):
-        blocks = list(jsonl.blocks(content))
-        assert b"".join(blocks) == content
-        assert all(block.endswith(b"\n") for block in blocks[:-1])

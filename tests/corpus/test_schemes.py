@@ -103,8 +103,8 @@ def test_all_splits_together_show_the_scheme_and_the_log_says_what_was_rewritten
     assert prepared.validation.tag_lists() == [["B-PER", "O"], ["O", "B-LOC"]]
     for said in (
         f"tag scheme: 2 of 16 tags do not fit IOB1, the first in {dataset}/val/val_en.jsonl:1; if another scheme",
-        "train: train_en.jsonl, JSONL; IOB1, 6 of 12 tags rewritten to BIO; 3 sentences, 18 tokens; 2 classes: PER LOC",
-        "validation: val_en.jsonl, JSONL; IOB1, 1 of 2 tags rewritten to BIO; 2 sentences, 4 tokens; 2 classes: PER",
+        "train_en.jsonl, JSON with tokens and tags; IOB1, 6 of 12 tags rewritten to BIO; 3 sentences, 18 tokens",
+        "val_en.jsonl, JSON with tokens and tags; IOB1, 1 of 2 tags rewritten to BIO; 2 sentences, 4 tokens",
     ):
         assert said in caplog.text
 

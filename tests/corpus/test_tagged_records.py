@@ -96,7 +96,7 @@ def test_options_name_other_columns(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("train.json", b"[{]", r"train.json:1: not JSON: .*; is the file complete"),
+        ("train.json", b"[{]", r"train.json:1: not JSON: .*, or get the file again"),
         ("train.json", b"[[1]]", r"train.json:1: found no JSON object"),
         ("train.json", b'[{"tokens": ["a"], "pos": ["NN"]}]', r"expected one of them to be tags or ner_tags or labels"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"], "labels": [0]}]', r"name the column: --tag_column"),
