@@ -5,7 +5,8 @@
 
 Prints a table for each corpus: the seconds and the F1 of each recipe after some epochs, means over seeds, and how many
 times as fast that is as the longest plain training. The plain recipe has the better of two rates. `≥` marks an F1 that
-is at least its best.
+is at least its best. Records of `benchmarks.other_tools` in `tools/`, in a corpus's folder, are further
+points.
 """
 
 import argparse
@@ -73,7 +74,12 @@ def lines_of(study: Study, group: str, records: Path) -> dict[str, list[Point]]:
     if not rates:
         return {}
     better = max(rates, key=lambda name: lines[name][-1].f1["f1"])
-    return {"plain": lines[better]} | {name: line for name, line in lines.items() if name not in rates}
+    lines = {"plain": lines[better]} | {name: line for name, line in lines.items() if name not in rates}
+    for tool in (read_record(path) for path in sorted((records / group / "tools").glob("*.json"))):
+        if tool["sentences"] is None:  # else it was trained on some of them, for the seconds
+            name, f1 = f"{tool['tool']} {tool['version']}", {score: 100 * tool[score] for score in SCORES}
+            lines[name] = [Point(f"{name}, epochs: {tool['epochs']}", 1, tool["train_seconds"], f1)]
+    return lines
 
 
 def curves(corpora: dict[str, dict[str, list[Point]]]) -> Figure:

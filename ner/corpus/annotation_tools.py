@@ -70,16 +70,17 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
                 content = json.loads(line, object_pairs_hook=unique_keys)
             except (ValueError, RecursionError) as error:
                 raise InputError(
-                    f"{path}:{number}: not JSON: {message_of(error, 200)}; correct the line, or get the file again"
+                    f"{path}:{number}: cannot be read as JSON: {message_of(error, 200)}; correct the line, or get the "
+                    "file again"
                 ) from None
             yield from enumerate(content, 1) if is_list else [(number, content)]
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object. Raises `ValueError` for a key that is there twice."""
-    if len(found := dict(pairs)) < len(pairs):
-        raise ValueError("a key is there twice")
-    return found
+    if twice := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
+        raise ValueError(f"the key {twice[0]!r} is there twice in an object")
+    return dict(pairs)
 
 
 def span_tables(path: Path, tool: str, language: str, misaligned: str = "error") -> Iterator[pa.Table]:

@@ -23,8 +23,9 @@ def multinerd_table(path: Path, language: str) -> pa.Table | None:
     the file is empty or not UTF-8.
     """
     content = checked_content(path)
-    numbers = [number for number, line in enumerate(io.BytesIO(content), 1) if line.strip()]
-    if not content.lstrip().startswith(b"{"):  # at a null, Arrow crashes
+    starts = [line.lstrip()[:1] for line in io.BytesIO(content)]
+    numbers = [number for number, start in enumerate(starts, 1) if start]
+    if set(starts) - {b"", b"{"}:  # at a null, Arrow crashes, and it ignores where lines end
         return None
     try:
         whole = pa.json.ReadOptions(use_threads=False, block_size=len(content) + 1)
@@ -33,6 +34,6 @@ def multinerd_table(path: Path, language: str) -> pa.Table | None:
         return None
     tokens, tags, lang = (table[name].combine_chunks() for name in FIELDS.names)
     has_null = any(column.null_count for column in (tokens, tags, tokens.flatten(), tags.flatten()))
-    if has_null or len(table) != len(numbers):  # Arrow ignores where lines end
+    if has_null or len(table) != len(numbers):
         return None
     return pa.table([numbers, tokens, tags, lang.fill_null(language)], NUMBERED)

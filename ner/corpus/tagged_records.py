@@ -36,11 +36,12 @@ def columns_among(source: Source, names: Sequence[str], place: object) -> tuple[
             raise InputError(f"--{option}: found {wanted!r}; {place} has {', '.join(names)}{nearest(wanted, names)}")
     tokens = [source.token_column or "tokens"] if source.token_column or "tokens" in names else []
     tags = [source.tag_column] if source.tag_column else [name for name in TAG_COLUMNS if name in names]
-    for option, found, usual in (("token_column", tokens, ("tokens",)), ("tag_column", tags, TAG_COLUMNS)):
+    one_of = f"exactly one of {', '.join(TAG_COLUMNS)}"
+    for option, found, usual in (("token_column", tokens, "tokens"), ("tag_column", tags, one_of)):
         if len(found) != 1:
             raise InputError(
-                f"{place}: found {', '.join(names)}; expected one of them to be {' or '.join(usual)}; name the "
-                f"column: --{option}"
+                f"{place}: found {', '.join(names) or 'no keys'}; expected {usual} among them; name the column: "
+                f"--{option}"
             )
     return tokens[0], tags[0]
 
@@ -54,7 +55,7 @@ def json_table(path: Path, folder: Path, language: str, source: Source) -> tuple
     columns_are_named = source.token_column is not None or source.tag_column is not None
     table = None if columns_are_named or path.suffix.lower() == ".json" else multinerd_table(path, language)
     if table is not None:
-        return "JSON with tokens and ner_tags", with_label_names(path, "ner_tags", table, names_of)
+        return "JSON with tokens and ner_tags", with_label_names(path, "ner_tags", table, names_of, {})
     return table_of(path, "JSON", records(path), language, source, names_of)
 
 
@@ -93,15 +94,16 @@ def table_of(
     """How records were read, and their sentences. `names_of` gives the names of the numbers in a column, if they have
     some. Raises `InputError`, with the number of the record, for a wrong one."""
     rows: list[dict[str, Any]] = []
-    keys: set[str] = set()
+    keys: dict[str, int] = {}  # and the first line that has each
     chosen = ("", "")
     kind: set[type] = set()
     for line, record in numbered:
         if not isinstance(record, dict):
             raise InputError(f"{place}:{line}: found no JSON object; expected tokens and tags; fix the record")
-        if not record.keys() <= keys:  # with further columns, which of them has the tags may be unclear
+        if not rows or record.keys() - keys:  # with further columns, which of them has the tags may be unclear
             found = columns_among(source, list(record), f"{place}:{line}")
             chosen = chosen if rows else found
+            keys = dict.fromkeys(record, line) | keys
         tokens, tags, lang = (record.get(name) for name in (*chosen, "lang"))
         kinds = {type(tag) for tag in tags} if isinstance(tags, list) else {type(None)}
         are_numbers = kinds <= {int} and all(abs(tag) < 2**31 for tag in tags or ())  # what Arrow can hold
@@ -112,8 +114,12 @@ def table_of(
             )
         if kinds and kind and kinds != kind:
             raise InputError(f"{place}:{line}: found both numbers and label names as tags; expected one of them")
-        kind, keys = kind or kinds, keys | record.keys()
-        rows.append({"line": line, "tokens": tokens, "tags": tags, "lang": lang if is_words([lang]) else language})
+        if lang is not None and not is_words([lang]):
+            raise InputError(
+                f"{place}:{line}: found {lang!r} in lang; expected a language code; correct it or leave it out"
+            )
+        kind = kind or kinds
+        rows.append({"line": line, "tokens": tokens, "tags": tags, "lang": language if lang is None else lang})
     form = f"{form} with {chosen[0]} and {chosen[1]}"
     if kind != {int}:
         return form, pa.Table.from_pylist(rows, COLUMNS)
@@ -121,28 +127,26 @@ def table_of(
 
 
 def with_label_names(
-    place: object, column: str, table: pa.Table, names_of: Callable[[str], list[str] | None], keys: Iterable[str] = ()
+    place: object, column: str, table: pa.Table, names_of: Callable[[str], list[str] | None], keys: dict[str, int]
 ) -> pa.Table:
     """A table whose tags are the numbers of a `column`, with their names instead, or MultiNERD's numbers.
 
     Raises `InputError` for a number that has no name, and for one that may not be MultiNERD's, because the records have
-    other `keys`.
+    other `keys`, whose values are lines.
     """
-    names, others = names_of(column), sorted(set(keys) - MULTINERD_KEYS)
+    names, others = names_of(column), sorted(keys.keys() - MULTINERD_KEYS)
     if names is None and others:
         raise InputError(
-            f"{place}: found numbers in {column} and the key {others[0]!r}, which MultiNERD does not have, so they "
-            f"may mean other labels than MultiNERD's; expected their names; {NAMES_REMEDY}"
+            f"{place}:{keys[others[0]]}: found numbers in {column} and the key {others[0]!r}, which MultiNERD does not "
+            f"have, so they may mean other labels than MultiNERD's; expected their names; {NAMES_REMEDY}"
         )
     numbers, lengths = pc.list_flatten(table["tags"]).to_numpy(), pc.list_value_length(table["tags"]).to_numpy()
     count = LARGEST_TAG + 1 if names is None else len(names)
     if len(wrong := np.flatnonzero((numbers < 0) | (numbers >= count))):
         line = table["line"][np.searchsorted(np.cumsum(lengths), wrong[0], side="right")]
-        whose = "MultiNERD's numbers" if names is None else "those of the label names with the data"
-        raise InputError(
-            f"{place}:{line}: unknown tag {numbers[wrong[0]]}; expected 0 to {count - 1}, {whose}; correct the record "
-            "or the names"
-        )
+        own = f"MultiNERD's numbers; correct the record, or {NAMES_REMEDY}"
+        whose = own if names is None else "those of the label names with the data; correct the record or the names"
+        raise InputError(f"{place}:{line}: unknown tag {numbers[wrong[0]]}; expected 0 to {count - 1}, {whose}")
     flat = pa.array(numbers.astype(np.int16)) if names is None else pa.array(names, pa.string()).take(pa.array(numbers))
     return table.set_column(2, "tags", list_column(flat, lengths))
 

@@ -237,7 +237,7 @@ def test_label_studio_without_plain_text(tmp_path, changes, message):
 
 
 def test_an_export_that_ends_within_a_record(tmp_path):
-    with pytest.raises(InputError, match=r"train.jsonl:2: not JSON: "):
+    with pytest.raises(InputError, match=r"train.jsonl:2: cannot be read as JSON: "):
         read(tmp_path, '{"text": "a", "label": []}\n{')
 
 

@@ -14,7 +14,8 @@ from ner.corpus.jsonl import multinerd_table
 from ner.errors import InputError
 
 LISTS = "expected lists, of strings in tokens, and of label names or of numbers in ner_tags; fix the record"
-TWO_COLUMNS = "found tokens, ner_tags, tags; expected one of them to be tags or ner_tags or labels; name the column"
+TWO_COLUMNS = "found tokens, ner_tags, tags; expected exactly one of tags, ner_tags, labels among them; name the column"
+NOT_JSON = "cannot be read as JSON: "
 GOOD = '{"tokens": ["Rabies", "kills", "."], "ner_tags": [13, 0, 0], "lang": "en"}'
 
 
@@ -34,8 +35,7 @@ def random_rows(count: int) -> list[dict]:
 @pytest.mark.parametrize("escaped", [True, False])
 @pytest.mark.parametrize("end", ["\n", "\r\n\r\n", "\n\n \n"])
 def test_both_ways_give_the_rows_of_the_file(tmp_path, escaped, end, at_once, monkeypatch):
-    if not at_once:
-        monkeypatch.setattr(tagged_records, "multinerd_table", lambda *arguments: None)
+    monkeypatch.setattr(tagged_records, "records" if at_once else "multinerd_table", lambda *arguments: None)
     written = random_rows(200)
     path = write_jsonl(tmp_path / "train/train_en.jsonl", [])
     path.write_bytes(b"\xef\xbb\xbf" + end.join(json.dumps(row, ensure_ascii=escaped) for row in written).encode())
@@ -70,21 +70,22 @@ def test_names_make_one_label_set(tmp_path):
         ('{"tokens": [1], "ner_tags": [0]}', LISTS),
         ('{"tokens": [null], "ner_tags": [0]}', LISTS),
         ('{"tokens": "a", "ner_tags": [0]}', LISTS),
+        ('{"tokens": ["a"], "ner_tags": [0], "lang": 3}', "found 3 in lang; expected a language code"),
         ('{"tokens": ["\\ud800"], "ner_tags": [0]}', LISTS),
         ('{"ner_tags": [0]}', "tokens"),
         ('{"tokens": ["a"], "ner_tags": null}', LISTS),
         ("null", "found no JSON object"),
-        ("{'tokens'", "not JSON"),
-        ('{"tokens": ["a"], "ner_tags": [0]}\x00', "not JSON"),
-        ('{"tokens": ["a"], "ner_tags": [0]} {"tokens": ["b"], "ner_tags": [0]}', "not JSON: Extra data"),
-        ('{"tokens": ["a"],\n"ner_tags": [0]}', "not JSON"),
-        ('{"tokens": ["a"], "ner_tags": [0], "tokens": ["b"]}', "not JSON: a key is there twice"),
-        ('{"tokens": ["a"], "ner_tags": [0], "ner_tags": null}', "not JSON: a key is there twice"),
-        ('{"tokens": ["a"], "ner_tags": [0], "n\\u0065r_tags": [1]}', "not JSON: a key is there twice"),
-        ('{"tokens": ["a"], "ner_tags": [0], "lang": "en", "lang": "de"}', "not JSON: a key is there twice"),
+        ("{'tokens'", NOT_JSON),
+        ('{"tokens": ["a"], "ner_tags": [0]}\x00', NOT_JSON),
+        ('{"tokens": ["a"], "ner_tags": [0]} {"tokens": ["b"], "ner_tags": [0]}', NOT_JSON + "Extra data"),
+        ('{"tokens": ["a"],\n"ner_tags": [0]}', NOT_JSON),
+        ('{"tokens": ["a"], "ner_tags": [0], "tokens": ["b"]}', NOT_JSON + "the key 'tokens' is there twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "ner_tags": null}', NOT_JSON + "the key 'ner_tags' is there twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "n\\u0065r_tags": [1]}', NOT_JSON + "the key 'ner_tags' is there twice"),
+        ('{"tokens": ["a"], "ner_tags": [0], "lang": "en", "lang": "de"}', NOT_JSON + "the key 'lang' is there twice"),
         ('{"tokens": ["a"], "ner_tags": [7], "tags": ["B-MISC"]}', TWO_COLUMNS),
         ('{"tokens": ["a"], "ner_tags": [0], "tags": ["O", "O"]}', TWO_COLUMNS),
-        ('{"tokens": ' + "[" * 100_000, "not JSON: maximum recursion depth"),
+        ('{"tokens": ' + "[" * 100_000, NOT_JSON + "maximum recursion depth"),
     ],
 )
 @pytest.mark.parametrize("before", [0, 1, 100])

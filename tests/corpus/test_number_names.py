@@ -77,7 +77,7 @@ def test_numbers_beside_foreign_keys_need_names(conll):
     remedy = r"write the label names, one a line in the order of their numbers, to labels\.txt"
     with pytest.raises(
         InputError,
-        match=rf"train_en\.jsonl: found numbers in ner_tags and the key 'id', which .* other labels than .*{remedy}",
+        match=rf"train_en\.jsonl:1: found numbers in ner_tags and the key 'id', which .* other labels than .*{remedy}",
     ):
         training_data(DataArguments(dataset=str(conll)))
 

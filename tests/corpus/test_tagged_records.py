@@ -84,7 +84,7 @@ def test_options_name_other_columns(tmp_path):
         data = training_data(DataArguments(dataset=str(folder), token_column="words", tag_column="entities"))
         assert data.train.tag_lists() == TAGS and data.validation.langs == ["sv"] * 3
         for more, message in (
-            ({}, r"found words, entities, .*; expected one of them to be tokens; name the column: --token_column"),
+            ({}, r"found words, entities, .*; expected tokens among them; name the column: --token_column"),
             ({"token_column": "word"}, r"--token_column: found 'word'; .* has words, .*; did you mean 'words'"),
             ({"token_column": "words"}, r"expected lists, of strings in words, and of label names or of numbers in t"),
             ({"token_column": "words", "tag_column": "lang"}, r"expected lists, of strings in words, .* in lang"),
@@ -96,9 +96,10 @@ def test_options_name_other_columns(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("train.json", b"[{]", r"train.json:1: not JSON: .*, or get the file again"),
+        ("train.json", b"[{]", r"train.json:1: cannot be read as JSON: .*, or get the file again"),
+        ("train.json", b'[{}, {"tokens": ["a"], "tags": ["O"]}]', r"train.json:1: found no keys; expected tokens"),
         ("train.json", b"[[1]]", r"train.json:1: found no JSON object"),
-        ("train.json", b'[{"tokens": ["a"], "pos": ["NN"]}]', r"expected one of them to be tags or ner_tags or labels"),
+        ("train.json", b'[{"tokens": ["a"], "pos": ["NN"]}]', r"expected exactly one of tags, ner_tags, labels"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"], "labels": [0]}]', r"name the column: --tag_column"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["b"]}]', r"train.json:2: expected lists, of "),
         ("train.json", b'[{"tokens": ["\\ud800"], "tags": ["O"]}]', r"train.json:1: expected lists, of strings in tok"),
@@ -189,7 +190,7 @@ def test_the_hub_gives_configs_and_conversions_and_is_divided(hub, caplog):
         ({"train.parquet": b"PAR1"}, r"\(dataset on the Hub\): Parquet file size is 4 bytes"),
         (
             {"train.parquet": parquet(records("ner_tags", NUMBERS, id=1), names=None)},
-            r"someone/ner-x4/train: found numbers in ner_tags and the key 'id', .* to labels.txt",
+            r"someone/ner-x4/train:1: found numbers in ner_tags and the key 'id', .* to labels.txt",
         ),
         ({"test.parquet": parquet(records("tags", TAGS), names=None)}, r"has no train split, but test"),
     ],
