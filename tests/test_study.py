@@ -609,9 +609,8 @@ def test_runs_share_a_gpu_one_at_a_time_and_take_the_cores_of_the_process(has_gp
     assert running.usual_jobs() == jobs
 
 
-def test_the_pages_say_how_many_runs_of_the_map_are_made():
+def test_the_map_is_complete_and_the_pages_say_how_many_runs_it_has():
     planned = read_study(ROOT / "studies/interference.yaml").runs
-    made = sum((ROOT / "results/interference" / run.name / "parts.json").is_file() for run in planned)
+    assert all((ROOT / "results/interference" / run.name / "parts.json").is_file() for run in planned)
     for page in ("README.md", "results/README.md", "results/interference/README.md", "docs/study.md"):
-        text = (ROOT / page).read_text(encoding="utf-8")
-        assert re.search(rf"\b{made} of (the )?{len(planned)} runs\b", text), page
+        assert f" {len(planned)} runs" in (ROOT / page).read_text(encoding="utf-8"), page
