@@ -48,7 +48,7 @@ from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.html_marks import on_page
 from ner.tagging.output import Entity, Record, continued, kept_output, output, record
-from ner.tagging.score import ScoredSplit, score
+from ner.tagging.score import score
 from ner.tagging.tagger import Tagger
 from ner.tagging.text_rows import Row, input_rows, row_count
 
@@ -123,8 +123,9 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
     scored = score(tagger, sentences, options.source, split, progress=progress)
     if is_first():
         place = split
-        if not is_own_record(run, own, arguments, options, tagger, scored):
-            place = f"{SCORES}/{os.path.basename(real_path(data))}-{split}-{scored.fingerprint[:8]}"
+        fingerprint = scored.metrics["data_fingerprint"]
+        if not is_own_record(run, own, arguments, options, tagger, fingerprint):
+            place = f"{SCORES}/{os.path.basename(real_path(data))}-{split}-{fingerprint[:8]}"
             log.info(
                 "%s is only for the run's own data, whole and tagged as in training; these scores go elsewhere",
                 run / split,
@@ -206,7 +207,7 @@ def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:
 
 
 def is_own_record(
-    run: Path, own: dict[str, Any], arguments: Arguments, options: DataArguments, tagger: Tagger, scored: ScoredSplit
+    run: Path, own: dict[str, Any], arguments: Arguments, options: DataArguments, tagger: Tagger, fingerprint: str
 ) -> bool:
     """Whether scores belong to `RUN/SPLIT`: those of the run's own data, as a whole, tagged as after training.
 
@@ -219,9 +220,9 @@ def is_own_record(
     if window not in (None, getattr(config, "trained_window", window)):
         return False
     for folder in (run, owner_of(run)):
-        earlier = optional_json(folder / scored.split / METRICS)
+        earlier = optional_json(folder / arguments.inference.split / METRICS)
         if earlier:
-            return bool(earlier.get("data_fingerprint") == scored.fingerprint)
+            return bool(earlier.get("data_fingerprint") == fingerprint)
     return options.max_eval_sentences is None and all(
         is_same_data_set(getattr(options, name), own[name]) if name in DATA else getattr(options, name) == own[name]
         for name in {*DATA, *READING} & own.keys() - {"tag_scheme"}  # `auto` is recorded as what it recognised

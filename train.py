@@ -21,7 +21,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,6 @@ from ner.runs.folder import in_first_process, require_trainable, training_in
 from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
 from ner.runs.upload import push, require_repo_and_login
-from ner.scoring.calibration import fitted
 from ner.scoring.score_table import score_table
 from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Tagger
@@ -281,15 +280,15 @@ def score_validation(trainer: TaggingTrainer, arguments: Arguments, data: Traini
         precision=asked_precision(options),
         batch_size=options.per_device_eval_batch_size,
     )
-    scored = score(
+    return score(
         tagger,
         data.validation,
         arguments.data.source,
         "validation",
         fingerprint=data.validation_fingerprint,
+        calibrate=True,
         progress=trainer.is_world_process_zero() and not options.disable_tqdm,
     )
-    return replace(scored, calibration=fitted(scored.tagged.probabilities, scored.right))
 
 
 def write_results(

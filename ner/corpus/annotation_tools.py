@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +23,7 @@ from ner.word_splitter import word_offsets
 log = logging.getLogger("ner")
 DOCCANO_SPANS = ("label", "labels", "entities")  # the names of the field, which depend on version and project
 Found = tuple[Any, Any, Any]  # a record's text, its spans as the tool writes them, its language: not checked yet
-
-
-@dataclass(frozen=True)
-class AnnotatedText:
-    """A record, with its line in the file, or its number if the file is one JSON list. Both begin at 1."""
-
-    line: int
-    text: str
-    spans: list[Span]
-    lang: str
-
-    def tagged(self) -> tuple[list[str], list[str], list[str]]:
-        """The words, their tags, and a description of each span that does not fit the words."""
-        words = word_offsets(self.text)
-        return [self.text[start:end] for start, end in words], *bio_tags(self.text, words, self.spans)
+Reading = tuple[list[str], list[str]]  # the tags of a text's words, and a description of each span that does not fit
 
 
 def annotation_tool(path: Path) -> str | None:
@@ -83,63 +68,61 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def span_tables(path: Path, tool: str, language: str, misaligned: str = "error") -> Iterator[pa.Table]:
+def span_table(path: Path, tool: str, language: str, misaligned: str = "error") -> pa.Table:
     """The sentences of an export of a tool; `language` is that of records without `lang`.
 
     Records that an annotator skipped or rejected are left out and counted. Raises `InputError` for a wrong record, and
     for spans that do not fit the words unless `misaligned` is "skip".
     """
-    annotated: list[AnnotatedText] = []
+    rows: list[dict[str, Any]] = []
+    readings: list[list[Reading]] = []  # of each row: with offsets in characters, and in units where these differ
     notes: Counter[str] = Counter()
+    total = 0
     for line, record in records(path):
         try:
             found = TOOLS[tool](record, notes)
-            if found is not None:
-                text, items, lang = found
-                if not isinstance(text, str):
-                    raise ValueError("found no text")
-                spans = [span for item in items or [] for span in spans_of(item)]
-                lang = str(lang or language)
-                "".join((text, lang, *(name for _, _, name in spans))).encode()  # fails at half a surrogate pair
-                annotated.append(AnnotatedText(line, text, spans, lang))
+            if found is None:
+                continue
+            text, items, lang = found
+            if not isinstance(text, str):
+                raise ValueError("found no text")
+            spans = [span for item in items or [] for span in spans_of(item)]
+            lang = str(lang or language)
+            "".join((text, lang, *(name for _, _, name in spans))).encode()  # fails at half a surrogate pair
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"{path}:{line}: not a record of {tool}: {message_of(error, 200)}; "
                 "expected a text, and spans with start, end and class; fix the record"
             ) from None
+        words, total = word_offsets(text), total + len(spans)
+        units = from_utf16(text, spans) if max(text, default="") > "\uffff" else spans
+        readings.append([bio_tags(text, words, each) for each in ([spans] if units == spans else [spans, units])])
+        rows.append({"line": line, "tokens": [text[start:end] for start, end in words], "lang": lang})
     for note, count in notes.items():
         log.info("%s: %s: %d", path, note, count)
-    rows, misfits = [], []
-    for sentence in in_characters(path, annotated, tool):
-        tokens, tags, wrong = sentence.tagged()
-        misfits += [f"{path}:{sentence.line}: {description}" for description in wrong]
-        if tokens:
-            rows.append({"line": sentence.line, "tokens": tokens, "tags": tags, "lang": sentence.lang})
-    report_misfits(misfits, sum(len(sentence.spans) for sentence in annotated), misaligned)
-    yield pa.Table.from_pylist(rows, COLUMNS)
+    misfits, chosen = [], -1 if in_units(path, tool, readings) else 0
+    for row, each in zip(rows, readings, strict=True):
+        row["tags"], wrong = each[chosen]
+        misfits += [f"{path}:{row['line']}: {description}" for description in wrong]
+    report_misfits(misfits, total, misaligned)
+    return pa.Table.from_pylist([row for row in rows if row["tokens"]], COLUMNS)
 
 
-def in_characters(path: Path, texts: list[AnnotatedText], tool: str) -> list[AnnotatedText]:
-    """The texts with offsets that count characters.
+def in_units(path: Path, tool: str, readings: list[list[Reading]]) -> bool:
+    """Whether the offsets of an export are read as UTF-16 code units, of which an emoji has two, not as characters.
 
-    No export says whether it counts characters or UTF-16 code units, of which an emoji has two. doccano counts code
-    units, as JavaScript does, and so did Label Studio until 2022; but spans that were imported may count characters.
-    So a file is read in the way in which more spans fit the words.
+    No export says which. doccano counts code units, as JavaScript does, and so did Label Studio until 2022; but spans
+    that were imported may count characters. So a file is read in the way in which more spans fit the words.
     """
-    converted = [
-        replace(text, spans=from_utf16(text.text, text.spans)) if max(text.text, default="") > "\uffff" else text
-        for text in texts
-    ]
-    changed = [(text, other) for text, other in zip(texts, converted, strict=True) if text.spans != other.spans]
-    if not changed:
-        return texts
-    characters, units = (sum(len(pair[i].tagged()[2]) for pair in changed) for i in (0, 1))
-    in_units = units < characters or (units == characters and tool == "doccano")
-    log.info(
-        "%s: after emoji, offsets count %s: %d spans would not fit words in characters, %d in UTF-16 code units",
-        path, "UTF-16 code units" if in_units else "characters", characters, units,
-    )  # fmt: skip
-    return converted if in_units else texts
+    both = [each for each in readings if len(each) > 1]
+    characters, units = (sum(len(each[i][1]) for each in both) for i in (0, 1))
+    are_units = units < characters or (units == characters and tool == "doccano")
+    if both:
+        log.info(
+            "%s: after emoji, offsets count %s: %d spans would not fit words in characters, %d in UTF-16 code units",
+            path, "UTF-16 code units" if are_units else "characters", characters, units,
+        )  # fmt: skip
+    return are_units
 
 
 def spans_of(item: Any) -> list[Span]:

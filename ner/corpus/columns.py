@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -79,9 +78,9 @@ def form_of(path: Path, lines: list[str], token_column: str | None, tag_column: 
     return Form(count, tabs, indexed, token, (2 if indexed else count - 1) if tag is None else tag, tag is not None)
 
 
-def column_tables(
+def column_table(
     path: Path, language: str, token_column: str | None = None, tag_column: str | None = None
-) -> tuple[str, Iterator[pa.Table]]:
+) -> tuple[str, pa.Table]:
     """How a file is read, and its sentences. The first column has the token and the last one the tag.
 
     If the tokens of the first sentence are numbered from 0 or 1, as in MultiNERD's original release, the token is in
@@ -93,7 +92,7 @@ def column_tables(
     if len(lines) == 1 and "\r" in lines[0]:
         raise InputError(f"{path}: found lines that end in CR alone; expected LF or CR LF; convert the file")
     form = form_of(path, lines, token_column, tag_column)
-    return str(form), iter([table_of(path, lines, form, language)])
+    return str(form), table_of(path, lines, form, language)
 
 
 def table_of(path: Path, lines: list[str], form: Form, language: str) -> pa.Table:

@@ -1,7 +1,6 @@
 """Reads spaCy's `.spacy` files (`DocBin`), with spaCy's own tokens."""
 
 import logging
-from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -14,7 +13,7 @@ log = logging.getLogger("ner")
 DOCUMENT_COLUMNS = COLUMNS.append(pa.field("document", pa.int64()))
 
 
-def docbin_tables(path: Path, language: str, misaligned: str = "error") -> Iterator[pa.Table]:
+def docbin_table(path: Path, language: str, misaligned: str = "error") -> pa.Table:
     """The sentences of a file's documents, or its documents where these have no sentence borders.
 
     `line` and `document` are the number of the document, from 1. A border inside an entity does not count. Raises
@@ -53,4 +52,4 @@ def docbin_tables(path: Path, language: str, misaligned: str = "error") -> Itera
     if missing:
         log.warning("%s: %d tokens have no entity annotation; they are read as O", path, missing)
     report_misfits(misfits, entities, misaligned)
-    yield pa.Table.from_pylist(rows, DOCUMENT_COLUMNS)
+    return pa.Table.from_pylist(rows, DOCUMENT_COLUMNS)

@@ -1,25 +1,25 @@
 """From a data set's name to checked sentences, whatever the format of its files.
 
-Every error names the file and the line. For another format, write a function like `column_tables` in a file of its own,
+Every error names the file and the line. For another format, write a function like `column_table` in a file of its own,
 and call it in `read_file`.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ner.corpus.annotation_tools import annotation_tool, span_tables
-from ner.corpus.columns import column_tables
+from ner.corpus.annotation_tools import annotation_tool, span_table
+from ner.corpus.columns import column_table
 from ner.corpus.division import divided
-from ner.corpus.docbin import docbin_tables
+from ner.corpus.docbin import docbin_table
 from ner.corpus.number_names import NAMES_REMEDY
 from ner.corpus.rows import LARGEST_TAG, RawSplit, with_ids
 from ner.corpus.sentences import Sentences
-from ner.corpus.sources import SPLIT_WORDS, Source, SplitFile, only_language, present_splits, split_files, split_of
+from ner.corpus.sources import SPLIT_WORDS, Source, only_language, present_splits, split_files, split_of
 from ner.corpus.tagged_records import json_table, parquet_table
 from ner.errors import InputError
 from ner.labels import MULTINERD_CLASSES, label_names
@@ -30,39 +30,32 @@ MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454
 CONLL_TAGS = 8  # the largest number of CoNLL-2003's four classes; MultiNERD's rare classes have larger ones
 
 
-def read_file(file: SplitFile, source: Source) -> tuple[str, Iterable[pa.Table]]:
+def read_file(path: Path, language: str, source: Source) -> tuple[str, pa.Table]:
     """How a file is read, and its sentences as its reader makes them. Raises `InputError` as that does."""
-    path, folder, language = file.path, file.folder, file.language
-    columns_are_named = source.token_column is not None or source.tag_column is not None
     suffix = path.suffix.lower()
     tool = annotation_tool(path) if suffix in (".jsonl", ".json") else None
-    if tool or suffix == ".spacy":
-        if columns_are_named:
-            raise InputError(
-                f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out"
-            )
-        if tool:
-            return f"texts with spans from {tool}", span_tables(path, tool, language, source.misaligned)
-        return "texts with spans from spaCy", docbin_tables(path, language, source.misaligned)
+    if (tool or suffix == ".spacy") and (source.token_column is not None or source.tag_column is not None):
+        raise InputError(f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out")
+    if tool:
+        return f"texts with spans from {tool}", span_table(path, tool, language, source.misaligned)
+    if suffix == ".spacy":
+        return "texts with spans from spaCy", docbin_table(path, language, source.misaligned)
     if suffix in (".jsonl", ".json"):
-        form, table = json_table(path, folder, language, source)
-    elif suffix == ".parquet":
-        form, table = parquet_table(path, folder, language, source)
-    else:
-        return column_tables(path, language, source.token_column, source.tag_column)
-    return form, [table]
+        return json_table(path, language, source)
+    if suffix == ".parquet":
+        return parquet_table(path, language, source)
+    return column_table(path, language, source.token_column, source.tag_column)
 
 
-def files_of(source: Source, split: str) -> Iterator[tuple[Path, str, Iterable[pa.Table]]]:
+def files_of(source: Source, split: str) -> Iterator[tuple[Path, str, pa.Table]]:
     """The files of a split, or the split on the Hub: name, form and sentences of each."""
     if source.is_hub_table and not source.file_option(split):
         from ner.corpus.hub_data import hub_table
 
-        form, table = hub_table(source, split, only_language(source, source.dataset))
-        yield Path(source.dataset, split), form, [table]
+        yield Path(source.dataset, split), *hub_table(source, split, only_language(source, source.dataset))
     else:
-        for file in split_files(source, split):
-            yield file.path, *read_file(file, source)
+        for path, language in split_files(source, split):
+            yield path, *read_file(path, language, source)
 
 
 def read_raw(source: Source, split: str) -> RawSplit:
@@ -105,26 +98,23 @@ def read_whole(source: Source, split: str) -> RawSplit:
     names: list[str] = []  # of the tags, in the order in which they are found
     tables: list[pa.Table] = []
     files: list[tuple[Path, str]] = []
-    sizes: list[int] = []  # sentences in each file
     kinds: set[pa.DataType] = set()  # of the tags: numbers or names
-    for path, form, content in files_of(source, split):
-        before = len(tables)
-        for table in content:
-            kinds.add(table["tags"].type.value_type)
-            if len(kinds) > 1:
-                raise InputError(
-                    f"{path}:{table['line'][0]}: found both numbers and label names as tags of one split; "
-                    "expected one of them"
-                )
-            if kinds != {pa.string()}:
-                names = label_names(MULTINERD_CLASSES)
-            tables.append(with_ids(path, table, names))
-        files.append((path, form))
-        sizes.append(sum(map(len, tables[before:])))
-        if not sizes[-1]:
+    for path, form, table in files_of(source, split):
+        if not len(table):
             raise InputError(f"{path}: found no sentence; expected at least one; is the file complete?")
+        kinds.add(table["tags"].type.value_type)
+        if len(kinds) > 1:
+            raise InputError(
+                f"{path}:{table['line'][0]}: found both numbers and label names as tags of one split; expected one of "
+                "them"
+            )
+        if kinds != {pa.string()}:
+            names = label_names(MULTINERD_CLASSES)
+        tables.append(with_ids(path, table, names))
+        files.append((path, form))
     table = pa.concat_tables(tables).combine_chunks()
     sentences = Sentences(table.drop_columns(["line", "document"]), names)
+    sizes = list(map(len, tables))
     line, document = (table[name].to_numpy() for name in ("line", "document"))
     is_numbered = kinds != {pa.string()}
     if split == "train" and is_numbered and len(sentences) >= 100 and sentences.tags.max(initial=0) <= CONLL_TAGS:

@@ -1,6 +1,6 @@
 """The tables that readers of files make, and the checks that hold for every format.
 
-A reader is a function from a file and its language to tables of sentences, with the columns `line` (where a sentence
+A reader is a function from a file and its language to a table of sentences, with the columns `line` (where a sentence
 begins in the file), `tokens` (list of string), `tags` (list of label names in any tag scheme, or of MultiNERD's
 numbers), `lang`, and where documents are marked, `document` (the document's number).
 """

@@ -50,6 +50,11 @@ class Source:
         return SAMPLE if self.dataset == "sample" else Path(os.path.expanduser(self.dataset))
 
     @property
+    def home(self) -> Path:
+        """The folder that may hold the names of its labels: that of its file, if it is one."""
+        return self.folder.parent if os.path.isfile(self.folder) else self.folder
+
+    @property
     def is_hub_table(self) -> bool:
         """Whether the library `datasets` loads it: an id on the Hub other than MultiNERD's."""
         if self.dataset == MULTINERD or os.path.exists(self.folder) or not is_repo_id(self.dataset):
@@ -57,44 +62,28 @@ class Source:
         return "/" not in self.dataset or not os.path.isdir(self.folder.parent)  # else it is a mistyped path
 
 
-@dataclass(frozen=True)
-class SplitFile:
-    """A file of a split, the language of its sentences unless they name another, and the data set's folder, which may
-    hold the names of its labels."""
+def split_files(source: Source, split: str) -> list[tuple[Path, str]]:
+    """The files of a split, language after language, and the language of each one's sentences unless they name another.
 
-    path: Path
-    language: str
-    folder: Path
-
-
-def split_files(source: Source, split: str) -> list[SplitFile]:
-    """The files of a split, language after language; those of MultiNERD on the Hub are downloaded once and then cached.
-
-    Raises `MissingFileError` where the split has no file, and another `InputError` where the data set cannot be found,
-    or several files could be meant.
+    Those of MultiNERD on the Hub are downloaded once and then cached. Raises `MissingFileError` where the split has no
+    file, and another `InputError` where the data set cannot be found, or several files could be meant.
     """
     path = named_file(source, split)
     if path:
-        home = source.folder.parent if os.path.isfile(source.folder) else source.folder
-        return [SplitFile(path, only_language(source, path), home)]
+        return [(path, only_language(source, path))]
     require_dataset(source)
-    folder = source.folder
+    folder, languages = source.folder, source.languages
     if os.path.isfile(folder):  # pathlib raises an error for a name that is too long
         if split != "train":
             raise MissingFileError(f"{folder}: is one file; name one for the {split} split: --{split}_file")
-        return [SplitFile(folder, only_language(source, folder), folder.parent)]
+        return [(folder, only_language(source, folder))]
     if os.path.isdir(folder):
-        return [
-            SplitFile(path, language, folder)
-            for language in source.languages
-            for path in files_in(folder, split, language, alone=len(source.languages) == 1)
-        ]
-    for language in source.languages:
-        if language not in MULTINERD_LANGUAGES:
-            raise InputError(f"--languages: found {language!r}; MultiNERD has {' '.join(MULTINERD_LANGUAGES)}")
+        return [(path, code) for code in languages for path in files_in(folder, split, code, len(languages) == 1)]
+    for code in languages:
+        if code not in MULTINERD_LANGUAGES:
+            raise InputError(f"--languages: found {code!r}; MultiNERD has {' '.join(MULTINERD_LANGUAGES)}")
     remedy = "name --dataset sample, or a local file or folder, to continue without it"
-    fetched = [fetch(MULTINERD, MULTINERD_FILES[split].format(code), "dataset", remedy) for code in source.languages]
-    return [SplitFile(path, code, path.parents[1]) for path, code in zip(fetched, source.languages, strict=True)]
+    return [(fetch(MULTINERD, MULTINERD_FILES[split].format(code), "dataset", remedy), code) for code in languages]
 
 
 def named_file(source: Source, split: str) -> Path | None:

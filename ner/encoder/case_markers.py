@@ -11,7 +11,7 @@ import re
 from tokenizers import AddedToken, Regex, normalizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.encoder.checkpoints import only_errors
+from ner.encoder.checkpoints import quiet
 
 log = logging.getLogger("ner")
 PART = r"[\p{L}\p{M}\p{N}]"  # of a word: letters, their accents, and digits
@@ -60,6 +60,6 @@ def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel
     marked.add_tokens([AddedToken(marker, normalized=True, lstrip=True, special=False) for marker in RULES])
     rows = len(model.get_input_embeddings().weight)
     if len(marked) > rows:  # some embeddings have rows to spare
-        with only_errors():  # describes how the new ones start: near the mean of all
+        with quiet():  # describes how the new ones start: near the mean of all
             model.resize_token_embeddings(len(marked))
     return marked

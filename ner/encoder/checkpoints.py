@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,6 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
-from transformers.utils import logging as transformers_logging
 
 from ner.checkpoint_names import resolve_checkpoint
 from ner.errors import InputError, message_of
@@ -40,14 +40,15 @@ NO_TOKENIZER = (
 
 
 @contextmanager
-def only_errors() -> Iterator[None]:
-    """transformers' log without its warnings."""
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
+def quiet() -> Iterator[None]:
+    """Hides the warnings of libraries, about which a person can do nothing."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
-        transformers_logging.set_verbosity(verbosity)
+        logging.disable(before)
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def loading(location: str) -> Iterator[None]:
     """Around transformers' reading of a checkpoint, whose files can contain anything: each error is an `InputError`."""
     with from_cache("model", location):
         try:
-            with only_errors():
+            with quiet():
                 yield
         except Exception as error:
             message = message_of(error)

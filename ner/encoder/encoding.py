@@ -89,46 +89,26 @@ def encode(
     counts = np.minimum(counts, room)
     borders = np.concatenate([[0], np.cumsum(lengths)])
     parts = []
-    for first in range(0, max(1, len(lengths)), SENTENCES):  # in blocks, because the arrays of indices are large
-        last = min(first + SENTENCES, len(lengths))
-        block = slice(borders[first], borders[last])
+    for start in range(0, max(1, len(lengths)), SENTENCES):  # in blocks, because the arrays of indices are large
+        stop = min(start + SENTENCES, len(lengths))
+        block = slice(borders[start], borders[stop])
         ids = word_ids[block]
-        parts.append(
-            encode_block(pieces, starts[ids], counts[ids], tags[block], lengths[first:last], (before, after), room)
-        )
+        flat = pieces[ranges(starts[ids], counts[ids])]
+        bounds = np.concatenate([[0], np.cumsum(counts[ids])])  # where each word's sub-tokens begin in `flat`
+        first, last, scored = windows(bounds, lengths[start:stop], room)
+        sizes = bounds[last] - bounds[first]
+        rows = sizes + len(before) + len(after)
+        row_starts = np.cumsum(rows) - rows
+        input_ids = np.empty(rows.sum(), dtype=np.int32)
+        input_ids[row_starts[:, None] + np.arange(len(before))] = before
+        input_ids[(row_starts + rows)[:, None] + np.arange(-len(after), 0)] = after
+        input_ids[ranges(row_starts + len(before), sizes)] = flat[ranges(bounds[first], sizes)]
+        # Every word is scored in one window, and windows come in order: `scored` counts the words of each.
+        window_of_word = np.repeat(np.arange(len(first)), scored)
+        labels = np.full(len(input_ids), IGNORED, dtype=np.int16)
+        labels[(row_starts + len(before) - bounds[first])[window_of_word] + bounds[:-1]] = tags[block]
+        parts.append((input_ids, labels, rows[rows > 0]))  # no row for a sentence without words and special tokens
     return Encoded(*map(np.concatenate, zip(*parts, strict=True)))
-
-
-def encode_block(
-    pieces: np.ndarray,
-    starts: np.ndarray,
-    counts: np.ndarray,
-    tags: np.ndarray,
-    lengths: np.ndarray,
-    special: tuple[list[int], list[int]],
-    room: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The arrays of `Encoded` for words whose sub-tokens are `counts` [token] of `pieces` from `starts` [token] on.
-
-    `special` are the ids before and after each sentence, and `room` is how many sub-tokens a window has between them.
-    """
-    before, after = special
-    flat = pieces[ranges(starts, counts)]
-    bounds = np.concatenate([[0], np.cumsum(counts)])  # where each word's sub-tokens begin in `flat`
-    first, last, scored = windows(bounds, lengths, room)
-    sizes = bounds[last] - bounds[first]
-    rows = sizes + len(before) + len(after)
-    row_starts = np.cumsum(rows) - rows
-    input_ids = np.empty(rows.sum(), dtype=np.int32)
-    input_ids[row_starts[:, None] + np.arange(len(before))] = before
-    input_ids[(row_starts + rows)[:, None] + np.arange(-len(after), 0)] = after
-    input_ids[ranges(row_starts + len(before), sizes)] = flat[ranges(bounds[first], sizes)]
-
-    # Every word is scored in one window, and windows come in order: `scored` counts the words of each.
-    window_of_word = np.repeat(np.arange(len(first)), scored)
-    labels = np.full(len(input_ids), IGNORED, dtype=np.int16)
-    labels[(row_starts + len(before) - bounds[first])[window_of_word] + bounds[:-1]] = tags
-    return input_ids, labels, rows[rows > 0]  # none for a sentence without words and special tokens
 
 
 def word_prefix(tokenizer: PreTrainedTokenizerFast) -> str:

@@ -2,16 +2,13 @@
 
 import logging
 import shutil
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from ner.encoder.checkpoints import load_for_tagging, save_tokenizer
+from ner.encoder.checkpoints import load_for_tagging, quiet, save_tokenizer
 from ner.errors import InputError, message_of
 from ner.runs.files import ONNX, ONNX_FOLDERS
 from ner.tagging.prediction import Logits
@@ -97,17 +94,6 @@ def write_int8(source: Path, path: Path) -> None:
     products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in shapes]
     narrowing = [node for node in products if shapes[node.input[1]][0] > shapes[node.input[1]][1]][:1]
     quantize_dynamic(source, path, per_channel=True, nodes_to_exclude=[node.name for node in (*small, *narrowing)])
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hides the warnings of the exporters, about which a person can do nothing."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def onnx_logits(path: Path, at_once: int) -> tuple[Logits, str]:

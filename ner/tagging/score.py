@@ -3,7 +3,6 @@
 import json
 import logging
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,79 +13,29 @@ from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
-from ner.labels import Spans, classes_of, equal_spans, spans, tag_lists
-from ner.scoring.calibration import Calibration, confidence
+from ner.labels import classes_of, equal_spans, spans, tag_lists
+from ner.scoring.calibration import Calibration, confidence, fitted
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import cluster_ids, counts_of_ids, invalid_transitions
-from ner.tagging.tagger import Tagged, Tagger
+from ner.tagging.tagger import Tagger
 
 log = logging.getLogger("ner")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ScoredSplit:
-    """A split and how a tagger tagged it.
+    """A split as a tagger tagged it: the sentences, with the labels that the tagger knows, the id of each word's
+    predicted label, int16 [token], the calibration of the scores, and the content of `metrics.json`."""
 
-    `sentences` have the labels that the tagger knows; `fingerprint` is that of the split in its own labels.
-    """
-
-    split: str
-    source: Source
-    fingerprint: str
     sentences: Sentences
-    tagged: Tagged
-    precision: str
-    constrained: bool
+    ids: np.ndarray
     calibration: Calibration
-
-    @cached_property
-    def gold(self) -> Spans:
-        """The gold entities."""
-        return spans(self.sentences.tags, self.sentences.lengths, self.sentences.names)
-
-    @cached_property
-    def right(self) -> np.ndarray:
-        """True [predicted entity] where a gold entity has the same words and class."""
-        right = np.zeros(len(self.tagged.probabilities), dtype=bool)
-        right[equal_spans(self.tagged.entities, self.gold)[0]] = True
-        return right
-
-    @property
-    def unconstrained_f1(self) -> float:
-        """Micro F1 of each word's highest-scoring label, which programs without constrained decoding take."""
-        found = spans(self.tagged.best_ids, self.sentences.lengths, self.sentences.names)
-        right, total = len(equal_spans(found, self.gold)[0]), len(found.start) + len(self.gold.start)
-        return 2 * right / max(1, total)
-
-    @cached_property
-    def metrics(self) -> dict[str, Any]:
-        """The content of `metrics.json`."""
-        s, tagged = self.sentences, self.tagged
-        cluster = cluster_ids(s.token_lists())
-        counts = counts_of_ids(s.tags, tagged.ids, s.lengths, classes_of(s.names))
-        per_language = scores_by_language(counts, cluster, s.langs)
-        sentence = np.repeat(cluster, s.lengths)[tagged.entities.start]  # copies of a sentence count as one
-        return {
-            "split": self.split,
-            # This file is pushed to the Hub, where local paths do not belong.
-            "dataset": public_name(self.source.name(self.split)),
-            "languages": self.source.languages,
-            "sentences": len(s),
-            "tokens": int(s.lengths.sum()),
-            "data_fingerprint": self.fingerprint,
-            "precision": self.precision,
-            "constrained_decoding": self.constrained,
-            "unconstrained_f1": self.unconstrained_f1,
-            **scores_and_intervals(counts, cluster),
-            "invalid_transitions": invalid_transitions(tagged.ids, s.lengths, s.names),
-            "confidence": confidence(tagged.probabilities, self.calibration, self.right, sentence),
-            **({"per_language": per_language} if per_language else {}),
-        }
+    metrics: dict[str, Any]
 
     def write(self, folder: Path) -> None:
         """Writes `predictions.jsonl` and `metrics.json` into a folder: both or, if it is interrupted, neither."""
         s = self.sentences
-        predicted = tag_lists(self.tagged.ids, s.lengths, s.names)
+        predicted = tag_lists(self.ids, s.lengths, s.names)
         rows = zip(s.langs, s.token_lists(), s.tag_lists(), predicted, strict=True)
         keys = ("lang", "tokens", "gold", "predicted")
         lines = [
@@ -104,25 +53,44 @@ def score(
     split: str,
     *,
     fingerprint: str | None = None,
+    calibrate: bool = False,
     progress: bool = False,
 ) -> ScoredSplit:
     """Tags the sentences of a source's split and compares the tags with the gold ones.
 
     Gold entities whose class the tagger does not know are scored as `O`, and their number is logged. `fingerprint` is
-    that of `sentences`, unless they were in other labels before. Raises `InputError` where the tagger and the data have
-    no class in common, and where the model gives no finite scores.
+    that of `sentences`, unless they were in other labels before. If `calibrate`, the calibration is one that suits
+    these sentences, instead of the tagger's. Raises `InputError` where the tagger and the data have no class in common,
+    and where the model gives no finite scores.
     """
-    known = in_known_labels(tagger, sentences)
-    return ScoredSplit(
-        split=split,
-        source=source,
-        fingerprint=fingerprint or sentences.fingerprint(),
-        sentences=known,
-        tagged=tagger.tag_words(known.words, known.lengths, progress),
-        precision=tagger.precision,
-        constrained=tagger.constrained,
-        calibration=tagger.calibration,
-    )
+    s = in_known_labels(tagger, sentences)
+    ids, best_ids, entities, probabilities = tagger.tag_words(s.words, s.lengths, progress)
+    gold, best = (spans(labels, s.lengths, s.names) for labels in (s.tags, best_ids))
+    right = np.zeros(len(probabilities), dtype=bool)  # [predicted entity]: a gold one has the same words and class
+    right[equal_spans(entities, gold)[0]] = True
+    calibration = fitted(probabilities, right) if calibrate else tagger.calibration
+    cluster = cluster_ids(s.token_lists())
+    counts = counts_of_ids(s.tags, ids, s.lengths, classes_of(s.names))
+    per_language = scores_by_language(counts, cluster, s.langs)
+    sentence = np.repeat(cluster, s.lengths)[entities.start]  # copies of a sentence count as one
+    metrics: dict[str, Any] = {
+        "split": split,
+        # This file is pushed to the Hub, where local paths do not belong.
+        "dataset": public_name(source.name(split)),
+        "languages": source.languages,
+        "sentences": len(s),
+        "tokens": int(s.lengths.sum()),
+        "data_fingerprint": fingerprint or sentences.fingerprint(),
+        "precision": tagger.precision,
+        "constrained_decoding": tagger.constrained,
+        # Micro F1 of each word's highest-scoring label, which programs without constrained decoding take.
+        "unconstrained_f1": 2 * len(equal_spans(best, gold)[0]) / max(1, len(best.start) + len(gold.start)),
+        **scores_and_intervals(counts, cluster),
+        "invalid_transitions": invalid_transitions(ids, s.lengths, s.names),
+        "confidence": confidence(probabilities, calibration, right, sentence),
+        **({"per_language": per_language} if per_language else {}),
+    }
+    return ScoredSplit(s, ids, calibration, metrics)
 
 
 def in_known_labels(tagger: Tagger, sentences: Sentences) -> Sentences:

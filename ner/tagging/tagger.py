@@ -36,22 +36,6 @@ OWN_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Tagged:
-    """How sentences were tagged.
-
-    ids: the label of each word, int16 [token]
-    best_ids: the label with its highest score, int16 [token], which differs only where tags are constrained
-    entities: in order
-    probabilities: of the entities, float64 [entity]
-    """
-
-    ids: np.ndarray
-    best_ids: np.ndarray
-    entities: Spans
-    probabilities: np.ndarray
-
-
 @dataclass(frozen=True, kw_only=True)
 class Tagger:
     """What tagging needs: the model's logits, its tokenizer and labels, and how windows are batched.
@@ -137,10 +121,14 @@ class Tagger:
         """The label names that the ids of `tag` index, in this project's order of classes."""
         return label_names(self.classes)
 
-    def tag_words(self, words: pa.Array, lengths: np.ndarray, progress: bool = False) -> Tagged:
-        """Tags the words [token] of sentences of `lengths` [sentence]; ids are indices into `names`.
+    def tag_words(
+        self, words: pa.Array, lengths: np.ndarray, progress: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, Spans, np.ndarray]:
+        """Tags the words [token] of sentences of `lengths` [sentence].
 
-        Raises `InputError` where the model gives no finite scores.
+        Returns the label of each word and the label with its highest score, which differs only where tags are
+        constrained, both as indices into `names`, int16 [token]; the entities, in order; and their probabilities,
+        float64 [entity]. Raises `InputError` where the model gives no finite scores.
         """
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
@@ -162,7 +150,7 @@ class Tagger:
             probabilities = entity_probabilities(scores, lengths, entities)
         else:
             probabilities = independent_probabilities(scores, lengths, ids, entities)
-        return Tagged(ids, best_ids, entities, probabilities)
+        return ids, best_ids, entities, probabilities
 
     def tag(self, texts: Sequence[str]) -> list[list[Entity]]:
         """The entities of each text, in order. Raises `InputError` where the model gives no finite scores."""
@@ -171,12 +159,11 @@ class Tagger:
         offsets = [word_offsets(text) for text in texts]
         lengths = np.array([len(o) for o in offsets], dtype=np.int64)
         words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
-        result = self.tag_words(pa.array(words, type=pa.string()), lengths)
-        entities = result.entities
+        _, _, entities, probabilities = self.tag_words(pa.array(words, type=pa.string()), lengths)
         text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
         classes = self.classes
         tagged: list[list[Entity]] = [[] for _ in texts]
-        scores = self.calibration.scores(result.probabilities).tolist()
+        scores = self.calibration.scores(probabilities).tolist()
         columns = (entities.start, entities.end, entities.class_index, scores)
         for first, last, class_id, score in zip(*columns, strict=True):
             text = text_of_word[first]

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from ner.corpus.annotation_tools import annotation_tool, span_tables
-from ner.corpus.docbin import docbin_tables
+from ner.corpus.annotation_tools import annotation_tool, span_table
+from ner.corpus.docbin import docbin_table
 from ner.corpus.text_spans import bio_tags, from_utf16
 from ner.errors import InputError
 from ner.word_splitter import word_offsets
@@ -97,8 +97,8 @@ def read(tmp_path, content: str, misaligned: str = "error") -> list[tuple[list[s
     """The words and tags of the sentences of an export."""
     path = tmp_path / "train.jsonl"
     path.write_text(content, encoding="utf-8", newline="")
-    tables = list(span_tables(path, annotation_tool(path), "en", misaligned))
-    return [(row["tokens"], row["tags"]) for table in tables for row in table.to_pylist()]
+    rows = span_table(path, annotation_tool(path), "en", misaligned).to_pylist()
+    return [(row["tokens"], row["tags"]) for row in rows]
 
 
 EXPORTS = {
@@ -136,8 +136,7 @@ def test_lines_classes_and_languages(tmp_path):
     ]  # fmt: skip
     path = tmp_path / "train.jsonl"
     path.write_text("\n".join(line and json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
-    (table,) = span_tables(path, "doccano", "en")
-    assert table.to_pydict() == {
+    assert span_table(path, "doccano", "en").to_pydict() == {
         "line": [2, 4], "tokens": [["a"], ["b"]], "tags": [["B-new class"], ["B-A"]], "lang": ["en", "sv"]
     }  # fmt: skip
 
@@ -281,7 +280,7 @@ def test_utf16_offsets_of_any_text():
 def test_spacy_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "spacy.tokens", None)
     with pytest.raises(InputError, match=r"train.spacy: .* not installed; pip install spacy"):
-        next(docbin_tables(tmp_path / "train.spacy", "en"))
+        docbin_table(tmp_path / "train.spacy", "en")
 
 
 def doc_bin(path, docs):
@@ -312,7 +311,7 @@ def spacy_doc(text: str, spans: list[tuple[int, int, str]]):
 
 def test_the_same_corpus_from_spacy(tmp_path, caplog):
     docs = [spacy_doc(text, spans) for text, spans in texts_and_spans()]
-    (table,) = docbin_tables(doc_bin(tmp_path / "train.spacy", docs), "en")
+    table = docbin_table(doc_bin(tmp_path / "train.spacy", docs), "en")
     assert [(row["tokens"], row["tags"]) for row in table.to_pylist()] == EXPECTED
     assert table["line"].to_pylist() == table["document"].to_pylist() == [1, 2, 3, 5]
     assert not caplog.records
@@ -329,7 +328,7 @@ def test_sentences_of_spacy(tmp_path, caplog):
         spacy.vocab.Vocab(), ["Bats", "fly", "Dogs", "run"], heads=[1, 1, 3, 3], deps=["nsubj", "ROOT"] * 2
     )
     parsed.ents = [spacy.tokens.Span(parsed, 0, 1, "A")]
-    (table,) = docbin_tables(doc_bin(tmp_path / "train.spacy", [doc, bare, parsed]), "en")
+    table = docbin_table(doc_bin(tmp_path / "train.spacy", [doc, bare, parsed]), "en")
     assert table["tokens"].to_pylist() == [
         ["I", "saw", "St.", "Louis", "."], ["It", "rains", "."], ["No", "labels"], ["Bats", "fly"], ["Dogs", "run"],
     ]  # fmt: skip
@@ -345,11 +344,11 @@ def test_spacy_files_that_cannot_be_used(tmp_path):
     for content in (b"", b"not a DocBin", whole[:-20]):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"train.spacy: spaCy cannot read it"):
-            next(docbin_tables(path, "en"))
+            docbin_table(path, "en")
     doc = spacy.tokens.Doc(spacy.vocab.Vocab(), ["\n", "a"], ents=["B-A", "O"])
     with pytest.raises(InputError, match=r"1 of 1 spans do not fit words: .*train.spacy:1: .* has no text"):
-        next(docbin_tables(doc_bin(path, [doc]), "en"))
-    assert next(docbin_tables(path, "en", "skip"))["tags"].to_pylist() == [["O"]]
+        docbin_table(doc_bin(path, [doc]), "en")
+    assert docbin_table(path, "en", "skip")["tags"].to_pylist() == [["O"]]
 
 
 @pytest.mark.filterwarnings("ignore:.W030.")  # about each span that does not fit

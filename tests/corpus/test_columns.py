@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from ner.corpus.columns import column_tables
-from ner.corpus.docbin import docbin_tables
+from ner.corpus.columns import column_table
+from ner.corpus.docbin import docbin_table
 from ner.errors import InputError
 
 EXPECTED = [(["EU", "rejects", "German", "lamb"], ["B-ORG", "O", "B-MISC", "O"]), (["#1", "#"], ["O", "O"])]
@@ -14,8 +14,7 @@ EXPECTED = [(["EU", "rejects", "German", "lamb"], ["B-ORG", "O", "B-MISC", "O"])
 def read(tmp_path, text: str, **columns: str) -> tuple[str, list[tuple[list[str], list[str]]], list[int]]:
     path = tmp_path / "train.conll"
     path.write_text(text, encoding="utf-8")
-    form, tables = column_tables(path, "en", **columns)
-    (table,) = tables
+    form, table = column_table(path, "en", **columns)
     sentences = list(zip(table["tokens"].to_pylist(), table["tags"].to_pylist(), strict=True))
     return form, sentences, table["document"].to_pylist()
 
@@ -88,7 +87,7 @@ def test_spacy_converts_the_same_sentences(tmp_path):
     assert [[token.text for token in doc] for doc in converted] == [words for words, _ in sentences]
     assert documents == [0, 1, 2]
     tokens.DocBin(docs=converted, store_user_data=True).to_disk(tmp_path / "train.spacy")
-    (table,) = docbin_tables(tmp_path / "train.spacy", "en")
+    table = docbin_table(tmp_path / "train.spacy", "en")
     assert list(zip(table["tokens"].to_pylist(), table["tags"].to_pylist(), strict=True)) == sentences
 
 
@@ -107,7 +106,7 @@ def test_a_first_sentence_of_a_number_is_no_index_if_an_option_says_so(tmp_path)
 def test_lines_that_end_in_cr_alone_are_refused(tmp_path):
     (tmp_path / "train.conll").write_bytes(b"Oslo\tB-LOC\r!\tO\r")
     with pytest.raises(InputError, match=r"train.conll: found lines that end in CR alone"):
-        column_tables(tmp_path / "train.conll", "en")
+        column_table(tmp_path / "train.conll", "en")
 
 
 def test_marks_with_spaces_between_columns_with_tabs(tmp_path):

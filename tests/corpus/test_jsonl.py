@@ -10,7 +10,7 @@ from conftest import NAMES, write_jsonl
 from reading import read
 
 from ner.corpus import tagged_records
-from ner.corpus.jsonl import multinerd_table
+from ner.corpus.tagged_records import multinerd_table
 from ner.errors import InputError
 
 LISTS = "expected lists, of strings in tokens, and of label names or of numbers in ner_tags; fix the record"

@@ -20,7 +20,7 @@ def make(folder, *names: str):
 
 
 def found(source: Source, split: str) -> list[str]:
-    return [str(file.path.relative_to(file.folder)) for file in split_files(source, split)]
+    return [str(path.relative_to(source.home)) for path, _ in split_files(source, split)]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The record of a scored split."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import row, write_jsonl
@@ -8,8 +10,7 @@ from reading import read
 from ner.corpus.sources import Source
 from ner.labels import spans
 from ner.scoring.calibration import Calibration, calibration_error_interval
-from ner.tagging.score import ScoredSplit
-from ner.tagging.tagger import Tagged
+from ner.tagging.score import score
 
 
 def test_copies_of_a_sentence_count_as_one_for_the_calibration_error_too(tmp_path):
@@ -20,10 +21,10 @@ def test_copies_of_a_sentence_count_as_one_for_the_calibration_error_too(tmp_pat
     write_jsonl(tmp_path / "test" / "test_en.jsonl", 2 * rows)
     s = read(str(tmp_path), ["en"], "test")
     ids = np.full(200, s.names.index("B-PER"), dtype=np.int16)
-    tagged = Tagged(ids, ids, spans(ids, s.lengths, s.names), np.tile(p, 2))
-    scored = ScoredSplit(
-        split="test", source=Source("sample"), fingerprint="", sentences=s, tagged=tagged, precision="float32",
-        constrained=True, calibration=Calibration(),
+    tagger = SimpleNamespace(
+        tag_words=lambda *_: (ids, ids, spans(ids, s.lengths, s.names), np.tile(p, 2)), names=s.names, classes=["PER"],
+        precision="float32", constrained=True, calibration=Calibration(),
     )  # fmt: skip
+    scored = score(tagger, s, Source("sample"), "test")
     expected = calibration_error_interval(np.tile(p, 2), np.tile(right, 2), np.tile(np.arange(100), 2))
     assert scored.metrics["confidence"]["after"]["ece_interval"] == pytest.approx(expected)
