@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sentences", type=int, help="train on the first of them only, to measure seconds")
     options = parser.parse_args()
+    if options.tool == "SpanMarker" and not options.encoder:
+        parser.error("SpanMarker needs --encoder")
     training, packages = TOOLS[options.tool]
     train, validation = (read(options.data, split) for split in ("train", "val"))
     with tempfile.TemporaryDirectory() as folder:

@@ -5,8 +5,7 @@
 
 Prints a table for each corpus: the seconds and the F1 of each recipe after some epochs, means over seeds, and how many
 times as fast that is as the longest plain training. The plain recipe has the better of two rates. `≥` marks an F1 that
-is at least its best. Records of `benchmarks.other_tools` in `tools/`, in a corpus's folder, are further
-points.
+is at least its best. Records of `benchmarks.other_tools` in `tools/`, in a corpus's folder, are further points.
 """
 
 import argparse

@@ -139,12 +139,12 @@ def table_of(
             )
         if kinds and kind and kinds != kind:
             raise InputError(f"{place}:{line}: found both numbers and label names as tags; expected one of them")
-        if lang is not None and not is_words([lang]):
+        if form == "JSON" and lang is not None and not is_words([lang]):
             raise InputError(
                 f"{place}:{line}: found {lang!r} in lang; expected a language code; correct it or leave it out"
             )
         kind = kind or kinds
-        rows.append({"line": line, "tokens": tokens, "tags": tags, "lang": language if lang is None else lang})
+        rows.append({"line": line, "tokens": tokens, "tags": tags, "lang": lang if is_words([lang]) else language})
     form = f"{form} with {chosen[0]} and {chosen[1]}"
     if kind != {int}:
         return form, pa.Table.from_pylist(rows, COLUMNS)
@@ -159,7 +159,8 @@ def with_label_names(
     Raises `InputError` for a number that has no name, and for one that may not be MultiNERD's, because the records have
     other `keys`, whose values are lines.
     """
-    names, others = names_of(column), sorted(keys.keys() - set(MULTINERD_FIELDS.names))
+    names = names_of(column)
+    others = sorted(keys.keys() - set(MULTINERD_FIELDS.names), key=lambda key: (keys[key], key))
     if names is None and others:
         raise InputError(
             f"{place}:{keys[others[0]]}: found numbers in {column} and the key {others[0]!r}, which MultiNERD does not "

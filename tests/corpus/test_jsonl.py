@@ -70,6 +70,7 @@ def test_names_make_one_label_set(tmp_path):
         ('{"tokens": [1], "ner_tags": [0]}', LISTS),
         ('{"tokens": [null], "ner_tags": [0]}', LISTS),
         ('{"tokens": "a", "ner_tags": [0]}', LISTS),
+        ('{"tokens": ["a"], "ner_tags": [0], "id": 1}', "found numbers in ner_tags and the key 'id'"),
         ('{"tokens": ["a"], "ner_tags": [0], "lang": 3}', "found 3 in lang; expected a language code"),
         ('{"tokens": ["\\ud800"], "ner_tags": [0]}', LISTS),
         ('{"ner_tags": [0]}', "tokens"),
