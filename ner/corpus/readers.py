@@ -34,7 +34,7 @@ def read_file(path: Path, language: str, source: Source) -> tuple[str, pa.Table]
     """How a file is read, and its sentences as its reader makes them. Raises `InputError` as that does."""
     suffix = path.suffix.lower()
     tool = annotation_tool(path) if suffix in (".jsonl", ".json") else None
-    if (tool or suffix == ".spacy") and (source.token_column is not None or source.tag_column is not None):
+    if (tool or suffix == ".spacy") and source.names_columns:
         raise InputError(f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out")
     if tool:
         return f"texts with spans from {tool}", span_table(path, tool, language, source.misaligned)

@@ -54,15 +54,14 @@ def json_table(path: Path, language: str, source: Source) -> tuple[str, pa.Table
     Raises `InputError`, with the line or the number of the record, for a wrong one.
     """
     names_of = partial(number_names, (path.parent, source.home))
-    columns_are_named = source.token_column is not None or source.tag_column is not None
-    table = None if columns_are_named or path.suffix.lower() == ".json" else multinerd_table(path, language)
+    table = None if source.names_columns else multinerd_table(path, language)
     if table is not None:
         return "JSON with tokens and ner_tags", with_label_names(path, "ner_tags", table, names_of, {})
     return table_of(path, "JSON", records(path), language, source, names_of)
 
 
 def multinerd_table(path: Path, language: str) -> pa.Table | None:
-    """The sentences of MultiNERD's JSONL: lines with `tokens`, `ner_tags` (numbers) and perhaps `lang`, nothing else.
+    """The sentences of JSON in MultiNERD's form: lines with `tokens`, `ner_tags` (numbers) and perhaps `lang`, no more.
 
     `language` is that of lines that name none. None if any line is different: `table_of` then reads the file, or says
     what is wrong. Arrow is several times as fast. Raises `InputError` if the file is empty or not UTF-8.
