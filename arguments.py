@@ -79,7 +79,7 @@ class DataArguments:
         require(self, bool, NAME, "dataset", "train_file", "validation_file", "test_file")
         if self.train_file:
             if self.dataset != DataArguments.dataset:
-                raise InputError("--dataset, --train_file: found both; expected one; leave one out")
+                raise InputError("--dataset, --train_file: found both; expected one; give the file as --dataset FILE")
             self.dataset, self.train_file = self.train_file, None
         require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "split_seed")
         require_one_of(self, ("auto", *SCHEMES), "tag_scheme")

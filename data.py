@@ -24,8 +24,8 @@ from typing import Any
 
 from arguments import DataArguments, parse
 from ner.corpus.audit import audit, by_language, class_counts, findings
-from ner.corpus.readers import MULTINERD_ENGLISH_ROWS, is_divided, own_splits, read_divided, read_raw
-from ner.corpus.rows import RawSplit, common_scheme, in_bio
+from ner.corpus.readers import has_split, is_divided, read_divided, read_raw
+from ner.corpus.rows import common_scheme, in_bio
 from ner.corpus.selection import (
     TrainingData,
     capped,
@@ -38,10 +38,9 @@ from ner.corpus.selection import (
     words_of_mentions,
 )
 from ner.corpus.sentences import Sentences
-from ner.corpus.sources import MULTINERD
 from ner.errors import InputError, nearest, printable
 from ner.files import write_text, written_together
-from ner.hub_files import from_cache, public_name
+from ner.hub_files import public_name
 from ner.labels import classes_of
 
 log = logging.getLogger("ner")
@@ -116,35 +115,25 @@ def require_known_classes(options: DataArguments, known: list[str]) -> None:
             )
 
 
-def raw_split(options: DataArguments, split: str) -> RawSplit:
-    """A whole split with the tags of its files. Warns if English MultiNERD has another number of sentences."""
-    with from_cache("dataset", options.dataset):
-        raw = read_raw(options.source, split)
-    size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
-    if options.source.name(split) == MULTINERD and options.languages == ["en"] and size != expected:
-        log.warning("%s: read %d sentences; MultiNERD's English has %d", split, size, expected)
-    return raw
-
-
 def read_splits(options: DataArguments) -> tuple[dict[str, Sentences], str, dict[str, Any] | None]:
     """The splits in BIO, their tag scheme, and how the training split was divided if there is no validation split.
 
     They are train, validation and, of the languages that have one, test. All together show the scheme. Raises
     `InputError` for wrong data or classes.
     """
+    source = options.source
     division: dict[str, Any] | None = None
-    if is_divided(options.source):
-        divided, division = read_divided(options.source)
+    if is_divided(source):
+        divided, division = read_divided(source)
         raw = list(divided.values())
     else:
-        raw = [raw_split(options, "train"), raw_split(options, "validation")]
+        raw = [read_raw(source, "train"), read_raw(source, "validation")]
     if len(raw) == 2:
-        of_language = {code: replace(options, languages=[code]) for code in options.languages}
-        with_test = [code for code, alone in of_language.items() if "test" in own_splits(alone.source)]
+        with_test = [code for code in source.languages if has_split(replace(source, languages=[code]), "test")]
         if with_test:
-            raw.append(raw_split(replace(options, languages=with_test), "test"))
-        if len(with_test) < len(options.languages):
-            without = ", ".join(code for code in options.languages if code not in with_test)
+            raw.append(read_raw(replace(source, languages=with_test), "test"))
+        if len(with_test) < len(source.languages):
+            without = ", ".join(code for code in source.languages if code not in with_test)
             log.info("test: no file for %s, so training sentences are not compared with this split", without)
     scheme = common_scheme(raw, options.tag_scheme)
     splits = {"train": in_bio(raw[0], scheme)}
@@ -157,7 +146,7 @@ def read_splits(options: DataArguments) -> tuple[dict[str, Sentences], str, dict
 
 def read_split(options: DataArguments, split: str) -> Sentences:
     """A whole split of the data set in BIO, read without the others."""
-    raw = raw_split(options, split)
+    raw = read_raw(options.source, split)
     return in_bio(raw, common_scheme([raw], options.tag_scheme))
 
 

@@ -19,6 +19,7 @@ from ner.files import using_records
 from ner.report.run_reader import Run, read_run
 from ner.scoring.error_analysis import KINDS, Entity, entities_of, errors
 from ner.tagging.html_marks import MARKS_CSS, Mark, class_hues, marked
+from ner.tagging.output import Entity as Found
 
 EXAMPLES = (
     "Rabies, which bats carry, was studied by Pasteur in Paris.",
@@ -37,8 +38,6 @@ CSS = """
 .columns .text { margin: .3rem 0 0; --ground: var(--body-background-fill); }
 """
 
-Found = tuple[int, int, str, float]  # an entity: its characters, half-open, its class and its score
-
 
 def column(heading: str, caption: str, body: str) -> str:
     """HTML below a heading and a caption, both of which are text."""
@@ -50,14 +49,14 @@ def compared(found: list[list[Found]], known: list[list[str]]) -> list[list[Mark
 
     A mark is dashed if another checkpoint knows the class and did not find the entity.
     """
-    spans = [{entity[:3] for entity in entities} for entities in found]
+    spans = [{(e.start, e.end, e.type) for e in entities} for entities in found]
 
-    def mark(start: int, end: int, name: str, score: float) -> Mark:
+    def mark(e: Found) -> Mark:
         others = zip(spans, known, strict=True)
-        differs = any(name in classes and (start, end, name) not in other for other, classes in others)
-        return start, end, name, f"{score:.2f}{', differs' if differs else ''}", differs
+        differs = any(e.type in classes and (e.start, e.end, e.type) not in other for other, classes in others)
+        return e.start, e.end, e.type, f"{e.score:.2f}{', differs' if differs else ''}", differs
 
-    return [[mark(*entity) for entity in entities] for entities in found]
+    return [[mark(e) for e in entities] for entities in found]
 
 
 def wrong_sentences(run: Run, hues: dict[str, int]) -> list[tuple[set[tuple[str, str]], str]]:
@@ -97,13 +96,12 @@ def page_of(taggers: dict[str, Any], scored: list[Run]) -> Any:
 
     @lru_cache(maxsize=1)  # the slider does not tag again
     def tagged(text: str) -> list[list[list[Found]]]:  # of each checkpoint and line
-        results = [tagger.tag(text.split("\n")) for tagger in taggers.values()]
-        return [[[(e.start, e.end, e.type, e.score) for e in line] for line in lines] for lines in results]
+        return [tagger.tag(text.split("\n")) for tagger in taggers.values()]
 
     def tag(text: str, min_score: float) -> str:
         bodies = [""] * len(taggers)
         for line, *found in zip(text.split("\n"), *tagged(text), strict=True):
-            shown = [[e for e in entities if e[-1] >= min_score] for entities in found]
+            shown = [[e for e in entities if e.score >= min_score] for entities in found]
             for i, marks in enumerate(compared(shown, known)):
                 bodies[i] += marked(line, marks, hues)
         columns = zip(taggers, (f"knows {', '.join(some)}" for some in known), bodies, strict=True)
@@ -157,11 +155,8 @@ def main(argv: list[str]) -> None:
 
     # Before gradio is imported. It asks its own address whether it is there, which no proxy knows.
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "no_proxy": "127.0.0.1"}
-    from transformers.utils import logging as transformers_logging
-
     from ner.tagging.tagger import Tagger
 
-    transformers_logging.disable_progress_bar()
     page = page_of({str(run): Tagger.load(run) for run in runs}, scored)
     try:
         _, address, _ = page.launch(

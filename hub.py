@@ -16,8 +16,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from ner.checkpoint_names import local_checkpoint
 from ner.errors import CommandParser, InputError, run_script
-from ner.files import optional_json, write_json
+from ner.files import optional_json, using_records, write_json
 from ner.runs.files import BASELINE, CARD, METRICS, ONNX_FOLDERS, PREDICTIONS, SPLITS
 from ner.runs.manifest import downloaded, files_of, record, require_intact
 from ner.runs.model_card import model_card, write_card
@@ -35,15 +36,12 @@ def export(run: Path) -> list[str]:
     exported, or one that is not as it was written.
     """
     # Imported here because they load torch, which the model card does not need.
-    from transformers.utils import logging as transformers_logging
-
     from arguments import READING, DataArguments
     from data import evaluation_sentences
     from ner.tagging import onnx_export
     from ner.tagging.score import score
     from ner.tagging.tagger import Tagger
 
-    transformers_logging.disable_progress_bar()
     folders = tuple(f"{folder}/" for folder in ONNX_FOLDERS)
     require_intact(run, unentered=folders)  # an interrupted export may have entered nothing
     record(run, [])  # takes out what was deleted, before the new export makes its folders again
@@ -54,7 +52,8 @@ def export(run: Path) -> list[str]:
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
         return []
     args = optional_json(run / "args.yaml")
-    options = DataArguments(**{name: args[name] for name in READING if name in args})
+    with using_records(run / "args.yaml"):
+        options = DataArguments(**{name: args[name] for name in READING if name in args})
     sentences = evaluation_sentences(options, "test")
     own, *exports = [
         score(Tagger.load(run / folder, precision="float32"), sentences, options.source, "test")
@@ -77,7 +76,7 @@ def verify(name: str, rescore: bool) -> list[str]:
 
     Returns a line of text for each check. Raises `InputError` for the first one that fails.
     """
-    run = Path(name) if Path(name).is_dir() else downloaded(name)
+    run = local_checkpoint(name) or downloaded(name)
     return require_intact(run) + (scored_again(run) if rescore else [])
 
 
@@ -86,17 +85,15 @@ def scored_again(run: Path) -> list[str]:
 
     Returns a line of text for each. Raises `InputError` where a score differs, or the data are others now.
     """
-    from transformers.utils import logging as transformers_logging
-
     from arguments import READING, DataArguments
     from data import read_split
     from ner.corpus.selection import capped
     from ner.tagging.score import score
     from ner.tagging.tagger import Tagger
 
-    transformers_logging.disable_progress_bar()
     args, lines = optional_json(run / "args.yaml"), []
-    options = DataArguments(**{name: args[name] for name in READING if name in args})
+    with using_records(run / "args.yaml"):
+        options = DataArguments(**{name: args[name] for name in READING if name in args})
     for split in SPLITS:
         places = [place for folder in ("", *ONNX_FOLDERS) if (place := run / folder / split / METRICS).is_file()]
         if not places:
@@ -105,13 +102,15 @@ def scored_again(run: Path) -> list[str]:
         for place in places:
             recorded = optional_json(place)
             # The first sentences, as many as were scored: a run may have been trained with max_eval_sentences.
-            sentences = capped(whole, recorded["sentences"])
-            if sentences.fingerprint() != recorded["data_fingerprint"]:
+            with using_records(place):
+                sentences, precision = capped(whole, recorded["sentences"]), recorded["precision"]
+                expected = recorded["data_fingerprint"]
+            if sentences.fingerprint() != expected:
                 raise InputError(
-                    f"{place}: was scored on the data {recorded['data_fingerprint']}; {options.source.name(split)} has "
+                    f"{place}: was scored on the data {expected}; {options.source.name(split)} has "
                     f"{sentences.fingerprint()} now; expected the same; score it with inference.py"
                 )
-            tagger = Tagger.load(place.parents[1], precision=recorded["precision"])
+            tagger = Tagger.load(place.parents[1], precision=precision)
             scored = score(tagger, sentences, options.source, split)
             require_equal(recorded, scored.metrics, FOUR_DIGITS, place, "the model")
             lines.append(f"{place.parent.relative_to(run)}: scored again, with the same scores to four digits")

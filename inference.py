@@ -30,7 +30,6 @@ from typing import Any
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from tqdm import tqdm
-from transformers.utils import logging as transformers_logging
 
 from arguments import READING, Arguments, DataArguments, parse
 from data import evaluation_sentences, training_data
@@ -41,7 +40,7 @@ from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, enough_memory, of_option, printable
 from ner.files import optional_json, read_record, using_records
 from ner.hub_files import fetch_optional, from_cache, public_name
-from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES
+from ner.runs.files import CARD, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES
 from ner.runs.folder import existing_part, is_finished, is_run
 from ner.runs.manifest import record as record_files
 from ner.runs.model_card import write_card
@@ -61,7 +60,6 @@ CHARACTERS = 2**22  # at most, tagged together: long lines must not fill the mem
 def main(argv: list[str]) -> dict[str, Any] | None:
     """Tags text where an option gives some; otherwise scores a split, prints the scores, and returns the metrics."""
     arguments = parse(argv, __doc__)
-    transformers_logging.disable_progress_bar()
     keep_freed_memory()
     with enough_memory(f"lower --per_device_eval_batch_size (it was {arguments.training.per_device_eval_batch_size})"):
         metrics = None
@@ -77,15 +75,14 @@ def main(argv: list[str]) -> dict[str, Any] | None:
 
 def load_tagger(location: str, arguments: Arguments) -> Tagger:
     """The tagger of a checkpoint, as the options want it."""
-    with of_option("checkpoint"):
-        return Tagger.load(
-            location,
-            device=arguments.training.device,
-            precision=asked_precision(arguments.training),
-            max_length=arguments.model.max_length,
-            constrained=arguments.model.constrained_decoding,
-            batch_size=arguments.training.per_device_eval_batch_size,
-        )
+    return Tagger.load(
+        location,
+        device=arguments.training.device,
+        precision=asked_precision(arguments.training),
+        max_length=arguments.model.max_length,
+        constrained=arguments.model.constrained_decoding,
+        batch_size=arguments.training.per_device_eval_batch_size,
+    )
 
 
 def checkpoint_of(arguments: Arguments) -> str:
@@ -115,7 +112,8 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         remedy = "copy the run to a folder of yours" if is_local else "name another folder"
         raise InputError(f"--{option}: {existing} cannot be written, and the scores go to {run}; {remedy}")
     own = own_args(arguments, location)
-    options = data_options(arguments, own)
+    with using_records(f"{location}: args.yaml"):
+        options = data_options(arguments, own)
     data = options.source.name(split)
     sentences = evaluation_sentences(options, split)
     tagger = load_tagger(location, arguments)
@@ -146,7 +144,8 @@ def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
     """
     names = {field.name for field in fields(DataArguments)}
     try:
-        options = DataArguments(**{name: own[name] for name in names & own.keys()})
+        with using_records("args.yaml"):
+            options = DataArguments(**{name: own[name] for name in names & own.keys()})
         if "dataset" not in own or not os.path.exists(options.source.folder):
             return
         unseen = without_leaks(sentences, [training_data(options).train])
@@ -253,8 +252,6 @@ def enter_scores(run: Path, place: str) -> None:
         write_card(owner)
         folder = (run / place).relative_to(owner).as_posix()
         record_files(owner, [CARD, f"{folder}/{METRICS}", f"{folder}/{PREDICTIONS}"])
-    elif is_run(owner):
-        log.info("%s holds no %s, so its model card stays as it is", owner, MANIFEST)
 
 
 def is_first() -> bool:

@@ -13,18 +13,16 @@ from typing import Any
 import datasets
 import evaluate
 
-from ner.scoring.intervals import scores_and_intervals
-from ner.scoring.scores import cluster_ids, counts_of_tags, scores
+from ner.scoring.scores import counts_of_tags, scores
 
-DESCRIPTION = "Entity-level precision, recall and F1 (equal to seqeval's default mode), accuracy, and intervals."
+DESCRIPTION = "Entity-level precision, recall and F1 (equal to seqeval's default mode), and accuracy."
 TAGS = datasets.List(datasets.Value("string"))
 Tags = list[list[str]]  # a list of strings for each sentence
 
 
 class NerMetric(evaluate.Metric):
     """`compute(predictions=..., references=...)` takes a list of BIO tags for each sentence and returns `overall` and
-    `per_class` scores. With the tokens of the sentences in `tokens`, it also returns their 95 % `intervals`, for which
-    copies of a sentence count as one."""
+    `per_class` scores."""
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
@@ -34,20 +32,17 @@ class NerMetric(evaluate.Metric):
             features=datasets.Features({"predictions": TAGS, "references": TAGS}),
         )
 
-    def compute(
-        self, *, predictions: Tags | None = None, references: Tags | None = None, tokens: Tags | None = None
-    ) -> dict[str, Any]:
+    def compute(self, *, predictions: Tags | None = None, references: Tags | None = None) -> dict[str, Any]:
         """The scores of these sentences, or of those added before with `add` and `add_batch`.
 
         Sentences that are all given at once are not copied through Arrow, which would take most of the time.
         """
         if predictions is not None and references is not None and len(self) == 0:
-            return self._compute(predictions, references, tokens)
-        return super().compute(predictions=predictions, references=references, tokens=tokens)
+            return self._compute(predictions, references)
+        return super().compute(predictions=predictions, references=references)
 
-    def _compute(self, predictions: Tags, references: Tags, tokens: Tags | None = None) -> dict[str, Any]:
-        counts = counts_of_tags(references, predictions)
-        return scores(counts) if tokens is None else scores_and_intervals(counts, cluster_ids(tokens))
+    def _compute(self, predictions: Tags, references: Tags) -> dict[str, Any]:
+        return scores(counts_of_tags(references, predictions))
 
 
 def ner_metric() -> NerMetric:

@@ -18,6 +18,7 @@ import shlex
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 from ner.errors import CommandParser, InputError, run_script
@@ -87,14 +88,9 @@ def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
 
 def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
-    from ner.study.report import compared, front_page  # matplotlib and Jinja take a while to import
+    from ner.study.report import front_page  # matplotlib and Jinja take a while to import
 
-    results = {
-        (group, name): compared(study, group, name, options.output_dir, options.records, options.split)
-        for group in study.groups
-        for name in study.comparisons
-    }
-    print(front_page(study, results, options.output_dir, options.records, options.split), end="")
+    print(front_page(study, options.output_dir, options.records), end="")
     log.info("wrote study.md and study.html in %s", options.output_dir)
 
 
@@ -126,11 +122,12 @@ def main(argv: list[str]) -> None:
     if options.command != "report" or options.datasets or options.encoders:  # records may have the name of a copy
         for line in of_other_data(study, options.records):
             log.warning("%s", line)
-    if options.command == "report":
-        options.split = options.split or study.split
-        if study.removable and options.split != study.split:
+    if options.command == "report" and options.split not in (None, study.split):
+        if study.removable:
             raise InputError(f"--split: found {options.split}; a map is that of the study's split, {study.split}")
-    elif options.jobs is not None and options.jobs < 1:
+        own = {f"{name}_{options.split}": settings for name, settings in study.comparisons.items()}
+        study = replace(study, split=options.split, comparisons=own)  # beside those on the study's split
+    if options.command != "report" and options.jobs is not None and options.jobs < 1:
         raise InputError(f"--jobs: found {options.jobs}; expected at least 1")
     options.carry_out(study, options)
 

@@ -35,7 +35,6 @@ from transformers import (
     TrainerCallback,
     set_seed,
 )
-from transformers.utils import logging as transformers_logging
 
 from arguments import Arguments, DataArguments, parse, recorded
 from data import training_data
@@ -90,7 +89,6 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
             "--crf_loss, --constrained_decoding: found true and false; expected constrained decoding, for which that "
             "loss trains; leave one out"
         )
-    transformers_logging.disable_progress_bar()
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # without a GPU, it would appear at every evaluation
     for line in described(arguments.given, arguments.values):
         log.info("%s", line)
@@ -107,7 +105,6 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     checkpoint = checkpoint_to_resume(run, options.resume_from_checkpoint)
     if checkpoint:
         set_precision(options, asked_precision(options) or recorded_precision(checkpoint))
-        in_first_process(lambda: find_best_again(checkpoint, options.load_best_model_at_end))
 
     data = training_data(arguments.data)
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
@@ -127,10 +124,12 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
 
     with training_in(run):
         in_first_process(lambda: require_trainable(run, resumes))  # again, now that nobody else can write there
+        if checkpoint:
+            in_first_process(lambda: find_best_again(checkpoint, options.load_best_model_at_end))
         if options.should_save:
             for name in ("test", SCORES) if not checkpoint else ():
                 if (run / name).exists():
-                    log.warning("%s is removed: its scores are of a training that was given up", run / name)
+                    log.warning("%s is removed: its scores are from an abandoned training", run / name)
                     shutil.rmtree(run / name)
             write_text(run / "args.yaml", yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True))
         seconds = record.seconds + train(trainer, checkpoint)
@@ -214,9 +213,11 @@ def load_model(
     if has_case_markers(tokenizer):
         log.info("case markers: the checkpoint has them")
         chosen.case_markers = True  # for the record
-    elif chosen.case_markers and (checkpoint is None or is_cased(tokenizer)):
+    elif chosen.case_markers and is_cased(tokenizer):
+        log.info("case markers: not added, because the tokenizer is cased")
+        chosen.case_markers = False
+    elif chosen.case_markers and checkpoint is None:
         tokenizer = with_case_markers(tokenizer, model)
-        chosen.case_markers = has_case_markers(tokenizer)  # a cased tokenizer gets none
     model.config.constrained_decoding = chosen.constrained_decoding is not False
     model.config.trained_window = window_size(tokenizer, model, chosen.max_length)  # the run is scored with it too
     set_precision(options, choose_precision(asked_precision(options), options.device, model.config.model_type))

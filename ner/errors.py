@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the errors of a disk, a user's share or a file that is full
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, an exhausted quota, a file at its size limit
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory|STATUS_ALLOC_FAILED|Invalid buffer size")
 
 
@@ -98,7 +98,7 @@ def before_imports(check: Callable[[list[str]], object] | None = None) -> None:
     """
     if check:
         run_script(check)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # which it is not in a shell's background
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored by a background job of a shell
         signal.signal(signal.SIGINT, interrupted)
 
 

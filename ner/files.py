@@ -68,9 +68,8 @@ def written_together(folder: Path) -> Iterator[Path]:
         except (KeyboardInterrupt, SystemExit):  # in the middle: the rest too, because half of them would be a mixture
             move_files(unfinished, folder)
             raise
-    except OSError as error:
-        if error.filename is not None:
-            error.filename = str(error.filename).replace(str(unfinished), str(folder))
+    except OSError as error:  # that of a full disk may name no file
+        error.filename = str(error.filename or folder).replace(str(unfinished), str(folder))
         raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

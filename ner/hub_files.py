@@ -69,7 +69,7 @@ def refusal(error: BaseException) -> str:
         if status in (401, 403):
             return f"the Hub gives no access ({said}); {LOG_IN}"
         if status == 429:
-            return f"too many requests to the Hub ({said}); wait some minutes, or log in to be allowed more"
+            return f"too many requests to the Hub ({said}); wait a few minutes, or log in to be allowed more"
         return f"the Hub answers with {said}"
     if isinstance(error, errors.FileMetadataError):
         return "another server answers in place of the Hub; log in to your network, or check its proxy and HF_ENDPOINT"

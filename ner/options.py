@@ -35,13 +35,11 @@ def require_at_least(options: Any, least: float, *names: str) -> None:
     require(options, lambda number: least <= number < math.inf, f"a number of at least {least}", *names)
 
 
-def require_one_of(options: Any, choices: Collection[str], *names: str) -> None:
-    """Raises `InputError` unless each named option, or each item of its list, is one of the choices or None."""
-    for name in names:
-        value = getattr(options, name)
-        for item in value if isinstance(value, list) else [value]:
-            if item is not None and item not in choices:
-                raise InputError(f"--{name}: found {item!r}; expected {', '.join(choices)}{nearest(item, choices)}")
+def require_one_of(options: Any, choices: Collection[str], name: str) -> None:
+    """Raises `InputError` unless the named option is one of the choices."""
+    value = getattr(options, name)
+    if value not in choices:
+        raise InputError(f"--{name}: found {value!r}; expected {', '.join(choices)}{nearest(value, choices)}")
 
 
 class Parser(HfArgumentParser, CommandParser):

@@ -124,9 +124,8 @@ def repeated(inputs: Encoded, names: dict[int, str], method: str) -> Encoded:
         times = (1 + np.sqrt(counts) @ rareness) / np.sqrt(np.maximum(words, 1))
     times = np.where(counts.any(axis=1), np.ceil(times), 1).astype(int)
     order = np.repeat(np.arange(len(inputs)), times)
-    starts = np.cumsum(inputs.lengths) - inputs.lengths
     lengths = inputs.lengths[order]
-    places = ranges(starts[order], lengths)
+    places = ranges(inputs.starts[order], lengths)
     print(f"repeated: {len(inputs):,} rows became {len(order):,}", file=sys.stderr)
     return Encoded(inputs.input_ids[places], inputs.labels[places], lengths)
 

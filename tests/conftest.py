@@ -25,7 +25,6 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
 
 import architectures
 import huggingface_hub
-import interrupted_runs
 import pytest
 import trained_runs
 from architectures import ENTITIES, WORDS
@@ -187,16 +186,6 @@ def exported_run(masked_run, tmp_path_factory) -> Path:
 def run_of_encoder(corpus, tmp_path_factory):
     """Gives the run of an architecture, which is made once."""
     return functools.cache(lambda name: trained_runs.encoder_run(name, corpus, tmp_path_factory.mktemp("encoder")))
-
-
-@pytest.fixture(scope="session")
-def stopped_run(corpus, encoders, tmp_path_factory) -> Path:
-    """Stopped early after the updates 8, 16, 24 and 32; the best checkpoint is the first, and the path relative."""
-    folder = tmp_path_factory.mktemp("resuming")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        train.main(interrupted_runs.argv(corpus, encoders["bert"], "whole", "--bf16", "false"))
-    return folder / "whole"
 
 
 @pytest.fixture

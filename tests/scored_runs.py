@@ -27,6 +27,9 @@ def with_noise(rows: list[dict], rate: float, seed: int) -> list[dict]:
     return [row | {"predicted": [rng.choice(names) if rng.random() < rate else t for t in row["gold"]]} for row in rows]
 
 
+ROWS = with_noise(sentences(random.Random(0)), 0.3, 1)
+
+
 def without(rows: list[dict], *classes: str) -> list[dict]:
     """The same with `O` for the tags of some classes."""
     return [r | {s: ["O" if t[2:] in classes else t for t in r[s]] for s in ("gold", "predicted")} for r in rows]

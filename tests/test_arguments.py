@@ -96,6 +96,7 @@ NUMBERS = (
     "num_train_epochs", "word_dropout",
 )  # fmt: skip
 COUNTS = ("per_device_train_batch_size", "max_steps", "save_total_limit", "eval_accumulation_steps")
+NAMED = ("dataset", "train_file", "validation_file", "test_file", "checkpoint", "input_file", "output_file", "html")
 NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end false"
 
 
@@ -138,9 +139,7 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--text a --output_file b.csv", "--output_file: found b.csv; the output is JSON lines; end its name in"),
         ("--min_score 0.9", "--min_score: found nothing to tag"),
         ("--html b", "--html: found nothing to tag"),
-        ("--text a --html b --output_file b", "--html and --output_file: found b for both"),
-        *[(f"--{name}=", f"--{name}: found ''; expected a name") for name in ("checkpoint", "input_file", "html")],
-        ("--text a --output_file=", "--output_file: found ''; expected a name"),
+        *[(f"--{name}=", f"--{name}: found ''; expected a name") for name in NAMED],
         ("--text a --html ./b --output_file b", "--html and --output_file: found ./b for both"),
         ("--text a --continue true", "--continue: found no output file; expected --output_file"),
         *[(f"--input_file a.{s}", f"found a.{s}, a table; .*--text_column") for s in ("TSV", "jsonl", "parquet")],
@@ -177,17 +176,13 @@ def test_wrong_options(command_line, message):
         ("no_load_best_model_at_end: true\n", ":1: --no_load_best_model_at_end.*ignored explicit argument"),
         ("lr_scheduler_kwargs: {x: 2020-01-01}\n", ":1: cannot be read: .*date is not JSON serializable"),
         ("lr_scheduler_kwargs: {x: 2024-02-31}\n", ":1: cannot be read: day is out of range"),
-        (f"lr_scheduler_kwargs: {{x: {'9' * 9_000}}}\n", ":1: cannot be read"),
         ("lr_scheduler_kwargs: {a: &a [1], b: *a}\n", "found an alias"),
         ("? [a]\n: 1\n", ":1: found a list or a mapping; expected `field: value`"),
-        ("seed: " + "[" * 3_000 + "\n", "nested too deeply"),
         ("- seed\n", "found no `field: value` lines"),
-        ("seed: [1\n", "cannot be read"),
-        ("seed: \udcff\n", "cannot be read"),
     ],
 )
 def test_wrong_files(tmp_path, text, message):
-    (tmp_path / "c.yaml").write_text(text, errors="surrogateescape")
+    (tmp_path / "c.yaml").write_text(text)
     with pytest.raises(InputError, match=rf"^{tmp_path}/c\.yaml.*{message}") as error:
         parsed(tmp_path / "c.yaml")
     assert "\n" not in str(error.value)
@@ -248,7 +243,10 @@ def test_the_precision_that_accelerate_was_told_is_recorded(monkeypatch):
 
 def test_what_is_recorded_parses_to_the_same_and_holds_no_secret(tmp_path):
     a = parsed("--learning_rate", "3e-4", "--masked_training", "--hub_token", "hf_secret", "--adam_beta1", "0.8",
-               "--lr_scheduler_type", "cosine", "--push_to_hub", "true", "--run_name", "2e-5_batch16")  # fmt: skip
+               "--lr_scheduler_type", "cosine", "--push_to_hub", "true", "--run_name", "2e-5_batch16",
+               "--accelerator_config", '{"split_batches": true}')  # fmt: skip
+    given = recorded(a)  # not what was derived from it
+    assert (given["accelerator_config"], given["greater_is_better"]) == ('{"split_batches": true}', None)
     text = yaml.safe_dump(recorded(a))
     assert "secret" not in text and "push" not in text
     assert "warmup" not in text  # equal to transformers' default

@@ -243,8 +243,8 @@ def test_a_missed_entity_is_marked_in_its_place(page):
 def test_a_missed_entity_that_reaches_into_wrong_ones_keeps_its_words(page):
     """Gold 1-4 is missed while predicted 0-2 and 3-5 are paired with others: each word is there once, in order."""
     text, pieces = page.execute_script(
-        WORDS
-        + "const shown = line(['a', 'b', 'c', 'd', 'e'], [[0, 2, 0], [3, 5, 1]], ['both', 'both'], '', [[1, 4, 2]]);"
+        WORDS + "const wrong = [[0, 2, 'PER'], [3, 5, 'ORG']], kinds = { 0: 'both', 3: 'both' };"
+        "const shown = line(['a', 'b', 'c', 'd', 'e'], wrong, kinds, '', [[1, 4, 'LOC']]);"
         "return [bare(shown), [...shown.querySelectorAll('mark.missed')].map((mark) => mark.textContent)];"
     )
     assert text == "a b c d e" and [piece.strip() for piece in pieces] == ["b", "c", "d LOC, missed"]

@@ -2,12 +2,11 @@ import itertools
 import json
 import re
 from collections import Counter
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow as pa
 import pytest
-import trained_runs
-import yaml
 from conftest import NAMES, ROOT, row, write_jsonl
 from scipy import stats
 
@@ -16,8 +15,9 @@ import inference
 import train
 from arguments import DataArguments, parse
 from data import training_data
+from ner.corpus import readers
 from ner.corpus.audit import class_counts, unbalanced
-from ner.corpus.readers import read_raw
+from ner.corpus.readers import read_whole
 from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.labels import MULTINERD_CLASSES
@@ -114,7 +114,6 @@ def test_words_of_removed_classes_are_left_out_of_the_loss(small, more):
 
 
 def test_sentences_with_a_removed_class_are_left_out(small, caplog):
-    caplog.set_level("INFO", "ner")
     kept = ["PER", "DIS", "FOOD", "LOC"]
     dropped = training_data(options(small, masked_training=True, masking="drop_sentences", selected_categories=kept))
     assert dropped.train.token_lists() == [["Ada", "ate", "bread"], ["rabies", "kills", "bats"], ["nothing"]]
@@ -197,7 +196,6 @@ def test_a_share_of_the_mentions_is_masked_and_a_larger_share_adds_others():
 
 
 def test_as_many_other_sentences_are_repeated_as_a_control(tmp_path, caplog):
-    caplog.set_level("INFO", "ner")
     rows = [{"tokens": [f"w{i}"], "ner_tags": [13 if i < 6 else 1 if i < 12 else 0]} for i in range(20)]
     write_jsonl(tmp_path / "train/train_en.jsonl", rows)
     write_jsonl(tmp_path / "val/val_en.jsonl", rows[:1])
@@ -215,7 +213,6 @@ def test_as_many_other_sentences_are_repeated_as_a_control(tmp_path, caplog):
 
 
 def test_the_cap_takes_the_first_rows_of_each_language(tmp_path, caplog):
-    caplog.set_level("INFO", "ner")
     for lang, size in (("de", 10), ("en", 3)):
         rows = [{"tokens": [f"{lang}{i}"], "ner_tags": [0]} for i in range(size)]
         write_jsonl(tmp_path / f"train/train_{lang}.jsonl", rows)
@@ -239,7 +236,6 @@ def test_no_training_sentence_left_is_an_error(small):
 
 
 def test_a_test_split_is_optional_in_each_language_but_validation_is_not(small, caplog):
-    caplog.set_level("INFO", "ner")
     for split in ("train", "val"):
         write_jsonl(small / split / f"{split}_de.jsonl", [row([f"deutsch {split}"], ["O"])])
     assert training_data(options(small, languages=["en", "de"])).rows["leaks_dropped"] == 2
@@ -260,32 +256,6 @@ def test_validation_may_number_what_training_names(tmp_path):
     write_jsonl(tmp_path / "val/val_en.jsonl", [row(["c", "d"], ["B-DIS", "O"])])
     with pytest.raises(InputError, match=r"val_en.jsonl:1: unknown tag 'B-DIS'; expected O, .* with PER, LOC"):
         training_data(options(tmp_path))
-
-
-ONE_EPOCH = ("--num_train_epochs", "1")
-
-
-@pytest.mark.slow
-def test_a_run_on_iob1_is_the_run_on_bio_and_is_scored_in_its_scheme(corpus, encoders, tmp_path):
-    for split in ("train", "val", "test"):
-        rows: dict[str, list[dict]] = {"bio": [], "iob1": []}
-        for line in (corpus / split / f"{split}_en.jsonl").open():
-            read = json.loads(line)
-            bio = [NAMES[number] for number in read["ner_tags"]]
-            pairs = zip(["O", *bio], bio, strict=False)
-            iob1 = [f"I{tag[1:]}" if tag[0] == "B" and tag[2:] != before[2:] else tag for before, tag in pairs]
-            for scheme, tags in (("bio", bio), ("iob1", iob1)):
-                rows[scheme].append({"tokens": read["tokens"], "tags": tags})
-        for scheme, of_scheme in rows.items():
-            write_jsonl(tmp_path / scheme / split / f"{split}_en.jsonl", of_scheme)
-    runs = {scheme: tmp_path / f"run-{scheme}" for scheme in ("bio", "iob1")}
-    for scheme, run in runs.items():
-        train.main(trained_runs.argv(tmp_path / scheme, encoders["bert"], run, *ONE_EPOCH))
-        inference.main(["--checkpoint", str(run), *trained_runs.CPU])
-        assert yaml.safe_load((run / "args.yaml").read_text())["tag_scheme"] == scheme
-    for split in ("validation", "test"):
-        bio, iob1 = (json.loads((run / split / "metrics.json").read_text()) for run in runs.values())
-        assert bio["data_fingerprint"] == iob1["data_fingerprint"] and bio["overall"] == iob1["overall"]
 
 
 def test_a_run_is_scored_in_the_scheme_of_its_own_data():
@@ -310,7 +280,7 @@ def test_validation_without_an_entity_cannot_choose_the_best_checkpoint(small, t
 
 
 def test_a_copy_of_multinerd_of_another_size_is_warned_of(small, monkeypatch, caplog):
-    monkeypatch.setattr(data, "read_raw", lambda source, split: read_raw(Source(str(small)), split))
+    monkeypatch.setattr(readers, "read_whole", lambda source, split: read_whole(Source(str(small)), split))
     training_data(DataArguments())
     assert "train: read 8 sentences; MultiNERD's English has 131280" in caplog.text
 
@@ -343,10 +313,7 @@ def test_an_audit_of_the_sample_leaves_tracked_files_alone(tmp_path, monkeypatch
 
 
 def test_a_closed_pipe_does_not_cost_the_audits_files(small, tmp_path, monkeypatch):
-    def gone(*words, **named):
-        raise BrokenPipeError
-
-    monkeypatch.setattr("builtins.print", gone)
+    monkeypatch.setattr("builtins.print", Mock(side_effect=BrokenPipeError))
     with pytest.raises(BrokenPipeError):
         data.main(["--dataset", str(small), "--output_dir", str(tmp_path)])
     assert {p.name for p in (tmp_path / "data").iterdir()} >= {"findings.jsonl", "masked-dataset.png"}

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.util import find_spec
 
@@ -26,10 +27,11 @@ import inference
 import train
 from ner.report.run_reader import read_run
 from ner.scoring.error_analysis import entities_of
+from ner.tagging.output import Entity
 
 ATTACK = "<img src=x onerror=document.title='owned'> ${1+1} {{value}} &amp; </p>"
 HUES = dict.fromkeys([*CLASSES, "<i>"], 0)
-A, SHORT, LOC = (0, 8, "PER", 0.9), (0, 3, "PER", 0.5), (0, 8, "LOC", 0.7)
+A, SHORT, LOC = Entity("PER", "", 0, 8, 0.9), Entity("PER", "", 0, 3, 0.5), Entity("LOC", "", 0, 8, 0.7)
 
 
 class Html(HTMLParser):
@@ -58,7 +60,7 @@ class Html(HTMLParser):
     ("found", "known", "dashed"),
     [
         ([[A]], [["PER"]], [[False]]),
-        ([[A], [(*A[:3], 0.1)]], [["PER"], ["PER"]], [[False], [False]]),
+        ([[A], [replace(A, score=0.1)]], [["PER"], ["PER"]], [[False], [False]]),
         ([[A], [SHORT]], [["PER"], ["PER"]], [[True], [True]]),
         ([[A], [], [A]], [["PER"], ["PER"], ["PER"]], [[True], [], [True]]),
         ([[LOC], []], [["PER", "LOC"], ["PER"]], [[False], []]),  # it cannot have found a LOC

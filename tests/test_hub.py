@@ -199,15 +199,6 @@ def test_a_run_in_two_languages_has_the_scores_of_each(corpus, encoders, tmp_pat
     assert "test: scored again, with the same scores to four digits" in hub.verify(str(run), rescore=True)
 
 
-def test_training_pushes_once_with_our_card(corpus, encoders, tmp_path, loopback_hub):
-    more = ("--max_steps", "2", "--save_steps", "1", "--push_to_hub", "true", "--hub_model_id", "someone/from-training")
-    train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
-    assert [c[0] for c in loopback_hub.commits].count("someone/from-training") == 1
-    pushed = loopback_hub.repos["models", "someone/from-training"]["README.md"]
-    assert pushed == (tmp_path / "run" / "README.md").read_bytes()
-    assert "hub" not in (tmp_path / "run" / "args.yaml").read_text()
-
-
 @pytest.mark.parametrize("broken", ["/lfs/", "/commit/", "/api/repos/create", "/api/validate-yaml"])
 def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, loopback_hub, fails):
     before, repo_id = content(run), f"someone/again-{broken.strip('/').replace('/', '-')}"
@@ -237,31 +228,6 @@ def test_nobody_logged_in_is_said_before_training(corpus, encoders, tmp_path, fa
     monkeypatch.setattr(upload, "get_token", lambda: None)
     message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", "--push_to_hub", "true"))
     assert "no login to the Hub" in message and not (tmp_path / "run").exists()
-
-
-def test_foreign_checkpoints_with_labels_in_another_order(masked_run, corpus, tmp_path, loopback_hub):
-    """Like the published ones: 11 label names in an order of their own, and none of this project's fields."""
-    own, count = shutil.copytree(masked_run, tmp_path / "run"), 11
-    inference.main(["--checkpoint", str(own), "--dataset", str(corpus), *CPU])
-    config = read_json(own / "config.json")
-    names = list(config["id2label"].values())
-    assert len(names) == count
-    order = random.Random(1).sample(range(count), count)
-    weights = load_file(own / "model.safetensors")
-    for name in ("classifier.weight", "classifier.bias"):
-        weights[name] = weights[name][order].contiguous()
-    config["id2label"] = {str(i): names[old] for i, old in enumerate(order)}
-    config["label2id"] = {label: int(i) for i, label in config["id2label"].items()}
-    for key in ("classes", "masked_training", "constrained_decoding", "trained_window", "score_calibration"):
-        del config[key]
-    repo_id = f"pariakashani/en-multinerd-{count}"
-    loopback_hub.repos["models", repo_id] = {
-        "config.json": json.dumps(config).encode(),
-        "model.safetensors": save(weights, metadata={"format": "pt"}),
-        **{n: (own / n).read_bytes() for n in ("tokenizer.json", "tokenizer_config.json")},
-    }
-    scored = score(tmp_path / "scored", "--checkpoint", repo_id, "--dataset", corpus, "--constrained_decoding", "true")
-    assert scored == predictions(own / "test")
 
 
 def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):

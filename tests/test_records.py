@@ -2,39 +2,27 @@
 
 import json
 import os
-import random
 import re
 import shutil
 
 import pytest
-from scored_runs import sentences, with_noise, write_run
+from scored_runs import ROWS, write_run
 
 import report
 from ner.errors import InputError
 from ner.files import optional_json, read_record, write_json
 from ner.runs.model_card import model_card
 
-DEEP = 3_000
-# 9**6 strings, of a few hundred bytes: in earlier versions of YAML readers, minutes.
-ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcde", "bcdef", strict=True)
-)
-
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("args.yaml", ALIASES, "found an alias"),
+        ("args.yaml", "a: &a [1]\nb: *a\n", "found an alias"),  # hundreds of bytes of them can become gigabytes
         ("args.yaml", "seed: 2024-02-31\n", "cannot be read: day is out of range"),
-        ("args.yaml", f"seed: {'9' * 9_000}\n", "cannot be read"),
-        ("args.yaml", "x: " + "[" * DEEP, "nested too deeply"),
-        ("args.yaml", "? [a, b]\n: 1\n", "cannot be read"),
+        ("args.yaml", "x: " + "[" * 3_000, "nested too deeply"),
         ("args.yaml", "x: !!python/object/apply:os.getcwd []\n", "cannot be read"),
         ("args.yaml", "- a\n", "found no mapping"),
-        ("config.json", "[" * 100_000, "nested too deeply"),
-        ("config.json", "9" * 9_000, "cannot be read"),
         ("config.json", "\udcff", "cannot be read"),
-        ("config.json", "[]", "found no mapping"),
     ],
 )
 def test_what_is_no_record(name, text, message, tmp_path):
@@ -81,7 +69,7 @@ def test_records_that_a_card_cannot_use(name, keys, value, quick_run, tmp_path):
 
 
 def test_halves_of_characters_in_records_do_not_stop_a_report(tmp_path):
-    rows = with_noise(sentences(random.Random(0)), 0.3, 1)
+    rows = ROWS
     folders = [write_run(tmp_path / name, rows, optim=name) for name in "ab"]
     (folders[0] / "args.yaml").write_text('optim: "\\ud800"\n')
     (folders[0] / "environment.json").write_text('{"python": "\\ud800", "packages": {"\\ud800": "\\udfff"}}')

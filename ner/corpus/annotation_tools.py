@@ -3,8 +3,6 @@
 A record is a sentence, and its words come from the word splitter.
 """
 
-import codecs
-import io
 import json
 import logging
 from collections import Counter
@@ -15,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ner.corpus.rows import checked_content
-from ner.corpus.text_spans import COLUMNS, Span, bio_tags, from_utf16, report_misfits
+from ner.corpus.rows import COLUMNS, checked_content
+from ner.corpus.text_spans import Span, bio_tags, from_utf16, report_misfits
 from ner.errors import InputError, message_of
 from ner.word_splitter import word_offsets
 
@@ -28,11 +26,9 @@ Reading = tuple[list[str], list[str]]  # the tags of a text's words, and a descr
 
 def annotation_tool(path: Path) -> str | None:
     """The tool that wrote a JSON or JSONL file, judged by its first record: a key of `TOOLS`, or None."""
-    with path.open("rb") as file:
-        line = next((line for line in file if line.strip()), b"").removeprefix(codecs.BOM_UTF8)
     record: Any = None
-    with suppress(ValueError, RecursionError):  # not JSON, which is for the reader of the file to report
-        record = next(records(path), (0, None))[1] if line.lstrip().startswith(b"[") else json.loads(line)
+    with suppress(InputError):  # not JSON, which is for the reader of the file to report
+        _, record = next(records(path), (0, None))
     match record:
         case {"tokens": [str(), *_]}:
             return None
@@ -49,7 +45,7 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
     """The elements of a JSON list with their numbers, or the values of JSON lines with their lines."""
     text = checked_content(path).decode()
     is_list = text.lstrip().startswith("[")
-    for number, line in enumerate([text] if is_list else io.StringIO(text), 1):  # only a newline ends a line of it
+    for number, line in enumerate([text] if is_list else text.split("\n"), 1):
         if line.strip():
             try:
                 content = json.loads(line, object_pairs_hook=unique_keys)
@@ -97,13 +93,13 @@ def span_table(path: Path, tool: str, language: str, misaligned: str = "error") 
         words, total = word_offsets(text), total + len(spans)
         units = from_utf16(text, spans) if max(text, default="") > "\uffff" else spans
         readings.append([bio_tags(text, words, each) for each in ([spans] if units == spans else [spans, units])])
-        rows.append({"line": line, "tokens": [text[start:end] for start, end in words], "lang": lang})
+        rows.append({"line": [line], "tokens": [text[start:end] for start, end in words], "lang": lang})
     for note, count in notes.items():
         log.info("%s: %s: %d", path, note, count)
     misfits, chosen = [], -1 if in_units(path, tool, readings) else 0
     for row, each in zip(rows, readings, strict=True):
         row["tags"], wrong = each[chosen]
-        misfits += [f"{path}:{row['line']}: {description}" for description in wrong]
+        misfits += [f"{path}:{row['line'][0]}: {description}" for description in wrong]
     report_misfits(misfits, total, misaligned)
     return pa.Table.from_pylist([row for row in rows if row["tokens"]], COLUMNS)
 

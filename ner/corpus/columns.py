@@ -5,13 +5,12 @@ import re
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from ner.corpus.rows import COLUMNS, checked_content
+from ner.corpus.rows import COLUMNS, TOKEN_A_LINE, checked_content
 from ner.corpus.schemes import prefix_and_class
-from ner.corpus.sentences import list_column
 from ner.errors import InputError
 
 log = logging.getLogger("ner")
@@ -36,7 +35,7 @@ class Form:
 
     def __str__(self) -> str:
         between, index = "tabs" if self.tabs else "spaces", " after an index" if self.indexed else ""
-        return f"{COLUMNS} between {between}{index}: token {self.token + 1}, tag {self.tag + 1} of {self.count}"
+        return f"{TOKEN_A_LINE} between {between}{index}: token {self.token + 1}, tag {self.tag + 1} of {self.count}"
 
 
 def columns_of(line: str, tabs: bool) -> list[str]:
@@ -97,11 +96,7 @@ def column_table(
 
 def table_of(path: Path, lines: list[str], form: Form, language: str) -> pa.Table:
     """The sentences of a file's lines. Logs the number of lines that are skipped, or read in part."""
-    tokens: list[str] = []
-    tags: list[str] = []
-    starts: list[int] = []  # the line of each sentence's first token
-    lengths: list[int] = []
-    documents: list[int] = []  # the document of each sentence
+    rows: list[dict[str, Any]] = []
     between = True  # the sentences
     document = -1
     seen: set[str] = set()  # tags
@@ -130,20 +125,16 @@ def table_of(path: Path, lines: list[str], form: Form, language: str) -> pa.Tabl
             if len(columns) != form.count:
                 uneven.append(number)
         if between:
-            starts.append(number)
-            lengths.append(0)
-            documents.append(document)
+            rows.append({"line": [], "tokens": [], "tags": [], "lang": language, "document": document})
             between = False
-        lengths[-1] += 1
-        tokens.append(token)
-        tags.append(tag)
+        rows[-1]["line"].append(number)
+        rows[-1]["tokens"].append(token)
+        rows[-1]["tags"].append(tag)
     for numbers, what in ((uneven, "has another number of columns after the tag; they are not read"),
                           (comments, "begins with # and is skipped as a comment")):  # fmt: skip
         if numbers:
             log.info("%s:%d: this line %s (%d such lines)", path, numbers[0], what, len(numbers))
-    lists = [list_column(pa.array(column, pa.string()), np.array(lengths)) for column in (tokens, tags)]
-    names = ["line", "document", "tokens", "tags", "lang"]
-    return pa.table([starts, documents, *lists, [language] * len(starts)], names)
+    return pa.Table.from_pylist(rows, COLUMNS)
 
 
 def is_token(columns: list[str], form: Form, seen: set[str]) -> bool:

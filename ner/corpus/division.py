@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ def divided(whole: RawSplit, held_out: Sequence[str], seed: int) -> tuple[dict[s
             f"{whole.files[0][0]}: found {size} sentences, and no validation split; expected at least {LEAST}, to "
             "divide them; name one: --validation_file"
         )
-    units, unit = np.unique(whole.file * (whole.document.max() + 1) + whole.document, return_inverse=True)
-    by_document = whole.document.min() >= 0 and len(units) >= LEAST and np.bincount(unit).max() <= SHARE * size
+    file, document = (whole.sentences.table[name].to_numpy() for name in ("file", "document"))
+    units, unit = np.unique(file * (document.max() + 1) + document, return_inverse=True)
+    by_document = document.min() >= 0 and len(units) >= LEAST and np.bincount(unit).max() <= SHARE * size
     if not by_document:
         unit = np.arange(size)
     order = np.random.default_rng(seed).permutation(unit.max() + 1)
@@ -44,4 +46,5 @@ def divided(whole: RawSplit, held_out: Sequence[str], seed: int) -> tuple[dict[s
         "found no validation split, so %d sentences were divided by %s with --split_seed %d: %s",
         size, about["by"], seed, ", ".join(f"{name} {len(its)}" for name, its in rows.items()),
     )  # fmt: skip
-    return {name: whole.select(name, its) for name, its in rows.items()}, about
+    parts = {name: replace(whole, split=name, sentences=whole.sentences.select(its)) for name, its in rows.items()}
+    return parts, about

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ner.corpus.text_spans import COLUMNS, bio_tags, report_misfits
+from ner.corpus.rows import COLUMNS
+from ner.corpus.text_spans import bio_tags, report_misfits
 from ner.errors import InputError, message_of
 
 log = logging.getLogger("ner")
-DOCUMENT_COLUMNS = COLUMNS.append(pa.field("document", pa.int64()))
 
 
 def docbin_table(path: Path, language: str, misaligned: str = "error") -> pa.Table:
@@ -47,9 +47,9 @@ def docbin_table(path: Path, language: str, misaligned: str = "error") -> pa.Tab
         for start, end in pairwise([*starts, len(words)]):
             tokens = [token.text for token in words[start:end]]
             rows.append(
-                {"line": number, "tokens": tokens, "tags": tags[start:end], "lang": language, "document": number}
+                {"line": [number], "tokens": tokens, "tags": tags[start:end], "lang": language, "document": number}
             )
     if missing:
         log.warning("%s: %d tokens have no entity annotation; they are read as O", path, missing)
     report_misfits(misfits, entities, misaligned)
-    return pa.Table.from_pylist(rows, DOCUMENT_COLUMNS)
+    return pa.Table.from_pylist(rows, COLUMNS)

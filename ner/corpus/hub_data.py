@@ -3,6 +3,7 @@
 import logging
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -33,12 +34,8 @@ def hub_table(source: Source, split: str, language: str) -> tuple[str, pa.Table]
             f"{source.dataset} (dataset on the Hub): has no {split} split, but {', '.join(own_names)}"
         )
     data = loaded(source.dataset, source.dataset_config)[own_names[split]]
-
-    def names_of(tags: str) -> list[str] | None:
-        return getattr(getattr(data.features[tags], "feature", None), "names", None)
-
-    rows = rows_of(data.with_format("arrow")[:])
-    return table_of(f"{source.dataset}/{own_names[split]}", "Parquet on the Hub", rows, language, source, names_of)
+    place, rows = Path(source.dataset, own_names[split]), rows_of(data.with_format("arrow")[:])
+    return table_of(place, "Parquet on the Hub", rows, language, source, data.features.to_dict())
 
 
 @cache

@@ -16,7 +16,7 @@ log = logging.getLogger("ner")
 NAMES_REMEDY = "write the label names, one a line in the order of their numbers, to labels.txt in the data set's folder"
 
 
-def number_names(folders: Iterable[Path], column: str = "ner_tags") -> list[str] | None:
+def number_names(folders: Iterable[Path], column: str) -> tuple[str, ...] | None:
     """The label names in the order of their numbers, or None where no file has them; logs which one does.
 
     They are the lines of `labels.txt`, or else the names of a `column` in `dataset_info.json` or in the metadata of
@@ -38,7 +38,7 @@ def number_names(folders: Iterable[Path], column: str = "ner_tags") -> list[str]
                     f"{path}: found an empty label name, or one twice, in {', '.join(names)}; correct them"
                 )
             log.info("tags: numbers mean the %d label names in %s", len(names), path)
-            return list(names)
+            return names
     return None
 
 
@@ -48,7 +48,7 @@ def metadata(card: str) -> Any:
     return yaml.load(header[1], Loader=PlainLoader) if header else None
 
 
-def names_of_tags(node: Any, column: str = "ner_tags", of_tags: bool = False) -> Iterator[tuple[str, ...]]:
+def names_of_tags(node: Any, column: str, of_tags: bool = False) -> Iterator[tuple[str, ...]]:
     """The `names` of a column anywhere in a description of features, whose form has changed over the years."""
     if isinstance(node, dict):
         of_tags = of_tags or node.get("name") == column

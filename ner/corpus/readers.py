@@ -6,10 +6,11 @@ and call it in `read_file`.
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from ner.corpus.annotation_tools import annotation_tool, span_table
@@ -19,9 +20,10 @@ from ner.corpus.docbin import docbin_table
 from ner.corpus.number_names import NAMES_REMEDY
 from ner.corpus.rows import LARGEST_TAG, RawSplit, with_ids
 from ner.corpus.sentences import Sentences
-from ner.corpus.sources import SPLIT_WORDS, Source, only_language, present_splits, split_files, split_of
+from ner.corpus.sources import MULTINERD, Source, named_file, only_language, split_files, split_of
 from ner.corpus.tagged_records import json_table, parquet_table
 from ner.errors import InputError
+from ner.hub_files import MissingFileError, from_cache
 from ner.labels import MULTINERD_CLASSES, label_names
 
 log = logging.getLogger("ner")
@@ -61,31 +63,41 @@ def files_of(source: Source, split: str) -> Iterator[tuple[Path, str, pa.Table]]
 def read_raw(source: Source, split: str) -> RawSplit:
     """A split (train, validation or test) with the tags of its files, language after language.
 
-    Raises `InputError` with file and line for whatever is wrong, `MissingFileError` if there is no file for the split.
+    Warns if English MultiNERD has another number of sentences. Raises `InputError` with file and line for whatever is
+    wrong, `MissingFileError` if there is no file for the split.
     """
-    if is_divided(source) and (split == "train" or split not in own_splits(source)):
+    if is_divided(source) and (split == "train" or not has_split(source, split)):
         return read_divided(source)[0][split]
-    return read_whole(source, split)
+    with from_cache("dataset", source.dataset):
+        raw = read_whole(source, split)
+    size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
+    if source.name(split) == MULTINERD and list(source.languages) == ["en"] and size != expected:
+        log.warning("%s: read %d sentences; MultiNERD's English has %d", split, size, expected)
+    return raw
 
 
 def is_divided(source: Source) -> bool:
     """Whether a data set has a training split and no validation split, which then is a part of the other."""
-    present = own_splits(source)
-    return "train" in present and "validation" not in present
+    return has_split(source, "train") and not has_split(source, "validation")
 
 
-def own_splits(source: Source) -> list[str]:
-    """The splits that a data set itself has."""
-    if not source.is_hub_table:
-        return present_splits(source)
-    from ner.corpus.hub_data import hub_splits  # `datasets` takes a second to import
+def has_split(source: Source, split: str) -> bool:
+    """Whether a data set itself has a split, in at least one of the languages. MultiNERD on the Hub has all three."""
+    if source.dataset == MULTINERD or named_file(source, split):
+        return True
+    if source.is_hub_table:
+        from ner.corpus.hub_data import hub_splits  # `datasets` takes a second to import
 
-    return [split for split in SPLIT_WORDS if source.file_option(split) or split in hub_splits(source)]
+        return split in hub_splits(source)
+    for language in source.languages:
+        with suppress(MissingFileError):
+            return bool(split_files(replace(source, languages=[language]), split))
+    return False
 
 
 def read_divided(source: Source) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """The training split of a data set, divided into the splits that the data set lacks, and what is recorded of it."""
-    held_out = ["validation"] if "test" in own_splits(source) else ["validation", "test"]
+    held_out = ["validation"] if has_split(source, "test") else ["validation", "test"]
     inside = [path for pattern in ("*", "*/*") for path in sorted(source.folder.glob(pattern))]
     if others := [path.name for path in inside if split_of(path) in held_out]:
         log.warning("%s: not read, because their names say another language: %s; to read them, name them with "
@@ -105,21 +117,18 @@ def read_whole(source: Source, split: str) -> RawSplit:
         kinds.add(table["tags"].type.value_type)
         if len(kinds) > 1:
             raise InputError(
-                f"{path}:{table['line'][0]}: found both numbers and label names as tags of one split; expected one of "
-                "them"
+                f"{path}:{table['line'][0][0]}: found both numbers and label names as tags of one split; expected one "
+                "of them"
             )
         if kinds != {pa.string()}:
             names = label_names(MULTINERD_CLASSES)
-        tables.append(with_ids(path, table, names))
+        tables.append(with_ids(path, table, names, len(files)))
         files.append((path, form))
-    table = pa.concat_tables(tables).combine_chunks()
-    sentences = Sentences(table.drop_columns(["line", "document"]), names)
-    sizes = list(map(len, tables))
-    line, document = (table[name].to_numpy() for name in ("line", "document"))
+    sentences = Sentences(pa.concat_tables(tables).combine_chunks(), names)
     is_numbered = kinds != {pa.string()}
     if split == "train" and is_numbered and len(sentences) >= 100 and sentences.tags.max(initial=0) <= CONLL_TAGS:
         raise InputError(
             f"{files[0][0]}: found no number above {CONLL_TAGS} in the tags of {len(sentences):,} training sentences; "
             f"MultiNERD's go up to {LARGEST_TAG}, so these may mean other classes; {NAMES_REMEDY}"
         )
-    return RawSplit(split, sentences, files, np.repeat(np.arange(len(sizes)), sizes), line, document, is_numbered)
+    return RawSplit(split, sentences, files, is_numbered)

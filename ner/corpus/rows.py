@@ -1,8 +1,8 @@
 """The tables that readers of files make, and the checks that hold for every format.
 
-A reader is a function from a file and its language to a table of sentences, with the columns `line` (where a sentence
-begins in the file), `tokens` (list of string), `tags` (list of label names in any tag scheme, or of MultiNERD's
-numbers), `lang`, and where documents are marked, `document` (the document's number).
+A reader is a function from a file and its language to a table of sentences with the columns of `COLUMNS`: `line` (the
+line of each token, or only that of the sentence), `tokens`, `tags` (label names in any tag scheme, or MultiNERD's
+numbers), `lang`, and `document` (the document's number; null if documents are not marked).
 """
 
 import codecs
@@ -22,40 +22,35 @@ from ner.labels import MULTINERD_CLASSES, classes_of, label_names
 
 log = logging.getLogger("ner")
 LARGEST_TAG = 2 * len(MULTINERD_CLASSES)
-COLUMNS = "columns"  # how the form of a file with a token a line begins
+WORDS, NUMBERS = pa.list_(pa.string()), pa.list_(pa.int64())
+COLUMNS = pa.schema(
+    [("line", NUMBERS), ("tokens", WORDS), ("tags", WORDS), ("lang", pa.string()), ("document", pa.int64())]
+)
+NUMBERED = COLUMNS.set(2, pa.field("tags", NUMBERS))
+TOKEN_A_LINE = "columns"  # how the form of a file with a token a line begins
 
 
 @dataclass(frozen=True)
 class RawSplit:
     """A split as its files have it: the names of `sentences` are the tags that were found, in whichever scheme.
 
-    `files` are the files and how each was read; `file`, `line` and `document` say of each sentence in which file it is,
-    where it begins there, and its document, -1 where documents are not marked: int64 of shape [sentence]. `numbered`
+    `files` are the files and how each was read. The table of `sentences` has three columns more: the number of each
+    one's `file`, its `line` or those of its tokens, and its `document`, -1 if documents are not marked. `numbered`
     means that the tags were numbers, which were taken for MultiNERD's.
     """
 
     split: str
     sentences: Sentences
     files: list[tuple[Path, str]]
-    file: np.ndarray
-    line: np.ndarray
-    document: np.ndarray
     numbered: bool
 
     def place(self, token: int) -> str:
         """FILE:LINE of a token, counted over the whole split."""
         ends = np.cumsum(self.sentences.lengths)
         sentence = int(np.searchsorted(ends, token, side="right"))
-        path, form = self.files[self.file[sentence]]
-        line = int(self.line[sentence])
-        if form.startswith(COLUMNS):  # has a token a line
-            line += token - int(ends[sentence] - self.sentences.lengths[sentence])
-        return f"{path}:{line}"
-
-    def select(self, split: str, rows: np.ndarray) -> "RawSplit":
-        """The sentences at `rows`, as a split of another name."""
-        arrays = (self.file[rows], self.line[rows], self.document[rows])
-        return RawSplit(split, self.sentences.select(rows), self.files, *arrays, self.numbered)
+        file, lines = (self.sentences.table[name][sentence].as_py() for name in ("file", "line"))
+        place = token - int(ends[sentence] - self.sentences.lengths[sentence])
+        return f"{self.files[file][0]}:{lines[place] if len(lines) > 1 else lines[0]}"
 
 
 def checked_content(path: Path) -> bytes:
@@ -71,8 +66,9 @@ def checked_content(path: Path) -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
-def with_ids(path: Path, table: pa.Table, names: list[str]) -> pa.Table:
-    """A reader's table in which label names became indices into `names`, to which new ones are added.
+def with_ids(path: Path, table: pa.Table, names: list[str], file: int) -> pa.Table:
+    """A reader's table in which label names became indices into `names`, to which new ones are added, and with a column
+    for the number of its file.
 
     Raises `InputError`, with file and line, where a sentence has more or fewer tags than tokens.
     """
@@ -81,15 +77,16 @@ def with_ids(path: Path, table: pa.Table, names: list[str]) -> pa.Table:
     if len(unequal):
         i = unequal[0]
         raise InputError(
-            f"{path}:{table['line'][i]}: found {lengths[i]} tokens and {counts[i]} tags; expected a tag for each token"
+            f"{path}:{table['line'][i][0]}: found {lengths[i]} tokens and {counts[i]} tags; expected a tag for each "
+            "token"
         )
     encoded = pc.list_flatten(table["tags"]).combine_chunks().dictionary_encode()
     tags = encoded.dictionary.to_pylist()
     names += [tag for tag in tags if isinstance(tag, str) and tag not in names]
     ids = np.array([names.index(t) if isinstance(t, str) else t for t in tags], dtype=np.int16)[encoded.indices]
-    document = table["document"] if "document" in table.column_names else pa.array([-1] * len(table), pa.int64())
-    columns = [table["line"], document, table["tokens"], list_column(ids, lengths), table["lang"]]
-    return pa.table(columns, ["line", "document", "tokens", "tags", "lang"])
+    about = [table["line"], table["document"].fill_null(-1), pa.repeat(file, len(table))]
+    columns = [table["tokens"], list_column(ids, lengths), table["lang"], *about]
+    return pa.table(columns, ["tokens", "tags", "lang", "line", "document", "file"])
 
 
 def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
@@ -126,7 +123,7 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
     if len(wrong):
         prefixes = "" if scheme == "io" else " or ".join(f"{prefix}-" for prefix in SCHEMES[scheme]) + " with "
         place = split.place(wrong[0])
-        column = " or their column (--tag_column)" if split.files[0][1].startswith(COLUMNS) else ""
+        column = " or their column (--tag_column)" if split.files[0][1].startswith(TOKEN_A_LINE) else ""
         raise InputError(
             f"{place}: unknown tag {raw.names[raw.tags[wrong[0]]]!r}; expected O, or {prefixes}"
             f"{', '.join(known_classes or ['some CLASS'])}; fix the line, or name the tags' scheme (--tag_scheme)"
@@ -140,7 +137,8 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
         split.split, described(split.files), scheme_line(raw, scheme, int(rewritten.sum())), len(raw), len(raw.words),
         len(found), " ".join(found),
     )  # fmt: skip
-    return Sentences(raw.table.set_column(1, "tags", list_column(ids, raw.lengths)), names)
+    columns = {"tokens": raw.table["tokens"], "tags": list_column(ids, raw.lengths), "lang": raw.table["lang"]}
+    return Sentences(pa.table(columns), names)
 
 
 def described(files: Sequence[tuple[Path, str]]) -> str:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ner.errors import InputError, nearest
@@ -180,19 +180,3 @@ def language_of(path: Path) -> str:
     if len(words) >= 2 and words[0] in WORDS and re.fullmatch(r"[a-z]{2,3}", words[1]):
         return "-".join(words[1:])
     return ""
-
-
-def present_splits(source: Source) -> list[str]:
-    """The splits that have a file of their own in one of the languages; on the Hub, MultiNERD has all three."""
-    if source.dataset == MULTINERD:
-        return list(SPLIT_WORDS)
-    alone = [replace(source, languages=[language]) for language in source.languages]
-    return [split for split in SPLIT_WORDS if any(has_files(each, split) for each in alone)]
-
-
-def has_files(source: Source, split: str) -> bool:
-    """Whether `split_files` finds the split."""
-    try:
-        return bool(split_files(source, split))
-    except MissingFileError:
-        return False

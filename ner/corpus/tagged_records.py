@@ -6,9 +6,8 @@ label names, or numbers, whose names come with the data.
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,9 @@ import pyarrow.parquet
 
 from ner.corpus.annotation_tools import records
 from ner.corpus.number_names import NAMES_REMEDY, names_of_tags, number_names
-from ner.corpus.rows import LARGEST_TAG, checked_content
+from ner.corpus.rows import COLUMNS, LARGEST_TAG, NUMBERED, WORDS, checked_content
 from ner.corpus.sentences import list_column
 from ner.corpus.sources import Source
-from ner.corpus.text_spans import COLUMNS, NUMBERED, WORDS
 from ner.errors import InputError, message_of, nearest
 
 TAG_COLUMNS = ("tags", "ner_tags", "labels")
@@ -53,11 +51,10 @@ def json_table(path: Path, language: str, source: Source) -> tuple[str, pa.Table
 
     Raises `InputError`, with the line or the number of the record, for a wrong one.
     """
-    names_of = partial(number_names, (path.parent, source.home))
     table = None if source.names_columns else multinerd_table(path, language)
     if table is not None:
-        return "JSON with tokens and ner_tags", with_label_names(path, "ner_tags", table, names_of, {})
-    return table_of(path, "JSON", records(path), language, source, names_of)
+        return "JSON with tokens and ner_tags", with_label_names(path, "ner_tags", table, source, None, {})
+    return table_of(path, "JSON", records(path), language, source)
 
 
 def multinerd_table(path: Path, language: str) -> pa.Table | None:
@@ -80,7 +77,8 @@ def multinerd_table(path: Path, language: str) -> pa.Table | None:
     has_null = any(column.null_count for column in (tokens, tags, tokens.flatten(), tags.flatten()))
     if has_null or len(table) != len(numbers):
         return None
-    return pa.table([numbers, tokens, tags, lang.fill_null(language)], NUMBERED)
+    line, document = list_column(pa.array(numbers), np.ones(len(numbers))), pa.nulls(len(table), pa.int64())
+    return pa.table([line, tokens, tags, lang.fill_null(language), document], NUMBERED)
 
 
 def parquet_table(path: Path, language: str, source: Source) -> tuple[str, pa.Table]:
@@ -94,11 +92,7 @@ def parquet_table(path: Path, language: str, source: Source) -> tuple[str, pa.Ta
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as Parquet: {message_of(error, 200)}; is it complete?") from None
     features = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-
-    def names_of(tags: str) -> list[str] | None:
-        return next(map(list, names_of_tags(features, tags)), None) or number_names((path.parent, source.home), tags)
-
-    return table_of(path, "Parquet", rows_of(table), language, source, names_of)
+    return table_of(path, "Parquet", rows_of(table), language, source, features)
 
 
 def rows_of(table: pa.Table) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -108,15 +102,12 @@ def rows_of(table: pa.Table) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def table_of(
-    place: object,
-    form: str,
-    numbered: Iterable[tuple[int, Any]],
-    language: str,
-    source: Source,
-    names_of: Callable[[str], list[str] | None],
+    place: Path, form: str, numbered: Iterable[tuple[int, Any]], language: str, source: Source, features: Any = None
 ) -> tuple[str, pa.Table]:
-    """How records were read, and their sentences. `names_of` gives the names of the numbers in a column, if they have
-    some. Raises `InputError`, with the number of the record, for a wrong one."""
+    """How records were read, and their sentences. `features` describe their columns, as the library `datasets` does.
+
+    Raises `InputError`, with the number of the record, for a wrong one.
+    """
     rows: list[dict[str, Any]] = []
     keys: dict[str, int] = {}  # and the first line that has each
     chosen = ("", "")
@@ -143,22 +134,23 @@ def table_of(
                 f"{place}:{line}: found {lang!r} in lang; expected a language code; correct it or leave it out"
             )
         kind = kind or kinds
-        rows.append({"line": line, "tokens": tokens, "tags": tags, "lang": lang if is_words([lang]) else language})
+        rows.append({"line": [line], "tokens": tokens, "tags": tags, "lang": lang if is_words([lang]) else language})
     form = f"{form} with {chosen[0]} and {chosen[1]}"
     if kind != {int}:
         return form, pa.Table.from_pylist(rows, COLUMNS)
-    return form, with_label_names(place, chosen[1], pa.Table.from_pylist(rows, NUMBERED), names_of, keys)
+    return form, with_label_names(place, chosen[1], pa.Table.from_pylist(rows, NUMBERED), source, features, keys)
 
 
 def with_label_names(
-    place: object, column: str, table: pa.Table, names_of: Callable[[str], list[str] | None], keys: dict[str, int]
+    place: Path, column: str, table: pa.Table, source: Source, features: Any, keys: dict[str, int]
 ) -> pa.Table:
     """A table whose tags are the numbers of a `column`, with their names instead, or MultiNERD's numbers.
 
+    The names are those in `features`, or else in a file beside the data.
     Raises `InputError` for a number that has no name, and for one that may not be MultiNERD's, because the records have
     other `keys`, whose values are lines.
     """
-    names = names_of(column)
+    names = next(names_of_tags(features, column), None) or number_names((place.parent, source.home), column)
     others = sorted(keys.keys() - set(MULTINERD_FIELDS.names), key=lambda key: (keys[key], key))
     if names is None and others:
         raise InputError(
@@ -168,7 +160,7 @@ def with_label_names(
     numbers, lengths = pc.list_flatten(table["tags"]).to_numpy(), pc.list_value_length(table["tags"]).to_numpy()
     count = LARGEST_TAG + 1 if names is None else len(names)
     if len(wrong := np.flatnonzero((numbers < 0) | (numbers >= count))):
-        line = table["line"][np.searchsorted(np.cumsum(lengths), wrong[0], side="right")]
+        line = table["line"][np.searchsorted(np.cumsum(lengths), wrong[0], side="right")][0]
         own = f"MultiNERD's numbers; correct the record, or {NAMES_REMEDY}"
         whose = own if names is None else "those of the label names with the data; correct the record or the names"
         raise InputError(f"{place}:{line}: unknown tag {numbers[wrong[0]]}; expected 0 to {count - 1}, {whose}")

@@ -4,14 +4,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-import pyarrow as pa
-
 from ner.errors import InputError
 
 log = logging.getLogger("ner")
-WORDS = pa.list_(pa.string())
-COLUMNS = pa.schema([("line", pa.int64()), ("tokens", WORDS), ("tags", WORDS), ("lang", pa.string())])
-NUMBERED = COLUMNS.set(2, pa.field("tags", pa.list_(pa.int64())))
 SHOWN = 5  # of the spans that do not fit
 Span = tuple[int, int, str]  # first character, the one after the last, class
 

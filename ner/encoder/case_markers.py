@@ -5,7 +5,6 @@ Bérard et al. (2019), each word that has a capital is followed by a marker, a s
 The tokenizer's normalizer puts it there. So `tokenizer.json` has all that a program needs to tag with the checkpoint.
 """
 
-import logging
 import re
 
 from tokenizers import AddedToken, Regex, normalizers
@@ -13,7 +12,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ner.encoder.checkpoints import quiet
 
-log = logging.getLogger("ner")
 PART = r"[\p{L}\p{M}\p{N}]"  # of a word: letters, their accents, and digits
 RULES = {  # `\K` begins the match at the end of the word, where the marker goes
     "[title]": rf"(?<!{PART})\p{{Lu}}(?!{PART}*\p{{Lu}}){PART}*\K",  # the first letter alone is a capital
@@ -41,14 +39,8 @@ def loses_capitals(tokenizer: PreTrainedTokenizerFast) -> bool:
 
 
 def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> PreTrainedTokenizerFast:
-    """The tokenizer with markers after words with capitals, whose embeddings the model gets.
-
-    A cased tokenizer is returned unchanged.
-    """
+    """The uncased tokenizer with markers after words with capitals, whose embeddings the model gets."""
     backend = tokenizer.backend_tokenizer
-    if is_cased(tokenizer):
-        log.info("case markers: not added, because the tokenizer is cased")
-        return tokenizer
     rules = [normalizers.Replace(Regex(pattern), f" {marker}") for marker, pattern in RULES.items()]
     backend.normalizer = normalizers.Sequence([*rules, backend.normalizer])
     # Not the class that it had: BertTokenizer and its like make a normalizer of their own when they are loaded.
@@ -58,8 +50,7 @@ def with_case_markers(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel
     )  # fmt: skip
     # `normalized`: they are found in the normalizer's output. `lstrip`: with the space before them.
     marked.add_tokens([AddedToken(marker, normalized=True, lstrip=True, special=False) for marker in RULES])
-    rows = len(model.get_input_embeddings().weight)
-    if len(marked) > rows:  # some embeddings have rows to spare
+    if len(marked) > len(model.get_input_embeddings().weight):  # some embeddings have rows to spare
         with quiet():  # describes how the new ones start: near the mean of all
             model.resize_token_embeddings(len(marked))
     return marked

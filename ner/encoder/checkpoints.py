@@ -17,6 +17,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+from transformers.utils import logging as transformers_logging
 
 from ner.checkpoint_names import resolve_checkpoint
 from ner.errors import InputError, message_of
@@ -37,6 +38,7 @@ NO_TOKENIZER = (
     "holds no usable tokenizer.json; expected a fast tokenizer's files; write them with transformers: "
     "AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER), for which some need `pip install sentencepiece`"
 )
+transformers_logging.disable_progress_bar()  # of loading weights, and of the Hub's client
 
 
 @contextmanager

@@ -8,12 +8,13 @@ predicted and scored) in exactly one of them.
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+from torch.utils.data import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.corpus.sentences import list_column
 from ner.encoder.case_markers import RULES
 from ner.errors import InputError
 from ner.labels import ranges
@@ -29,7 +30,7 @@ PROBE = "In 1998 , Ada Moss ' s Größe ( 北 ) said : no .".split()
 
 
 @dataclass(frozen=True)
-class Encoded:
+class Encoded(Dataset[dict[str, list[int]]]):
     """Model inputs, one row a window: input_ids and labels, both flat [position], and `lengths` [window].
 
     The positions with a label other than -100, taken in order, are the words of all sentences in order.
@@ -42,10 +43,17 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def table(self) -> pa.Table:
-        """The columns that a data collator for token classification expects."""
-        columns = {"input_ids": list_column(self.input_ids, self.lengths)}
-        return pa.table(columns | {"labels": list_column(self.labels, self.lengths), "length": pa.array(self.lengths)})
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each window begins, [window]."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    def __getitem__(self, index: int) -> dict[str, list[int]]:
+        """A window for a data collator. The one after the last is the first without its labels: it teaches nothing."""
+        window = 0 if index == len(self) else index
+        place = slice(self.starts[window], self.starts[window] + self.lengths[window])
+        labels = self.labels[place] if index < len(self) else np.full(self.lengths[0], IGNORED)
+        return {"input_ids": self.input_ids[place].tolist(), "labels": labels.tolist()}
 
 
 def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_length: int | None) -> int:

@@ -49,13 +49,13 @@ def choose_precision(asked: str | None, device: torch.device, model_type: str) -
         raise InputError(f"accelerate: found the precision {asked}; expected no, bf16 or fp16")
     if asked == "bfloat16" and model_type in FLOAT32_ONLY:
         raise InputError(
-            f"--bf16: found bfloat16 for a model of type {model_type}, which does not work in it in transformers; "
+            f"--bf16: found bfloat16 for a model of type {model_type}, whose code in transformers fails in it; "
             "expected float32; pass --bf16 false"
         )
     if asked is not None:
         return asked
     if model_type in FLOAT32_ONLY:
-        precision, reason = "float32", f"transformers' {model_type} does not work in it"
+        precision, reason = "float32", f"transformers' {model_type} fails in it"
     else:
         fast = broadcast_object_list([multiplies_bfloat16(device)])[0]
         precision, verb = ("bfloat16", "multiplies") if fast else ("float32", "does not multiply")

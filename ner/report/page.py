@@ -13,10 +13,16 @@ from ner.report.comparison import comparison, entities_by_run
 from ner.report.pictures import difference_picture, run_pictures
 from ner.report.run_reader import Run
 from ner.report.tables import Part, confidence_table, opening, tables
-from ner.scoring.error_analysis import KINDS, Entities, Entity
+from ner.scoring.error_analysis import KINDS, Entities
 
 TITLE = "Comparison of runs"
 MAX_SENTENCES = 20_000  # of a page, which a browser then opens in a second or two
+TEMPLATES = Environment(  # those of the page escape text from data, and the Markdown's filter `markdown` does
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(["html.j2"]),
+    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+)  # fmt: skip
+TEMPLATES.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+TEMPLATES.filters |= {"markdown": escape, "printable": printable}
 
 
 def write_report(folder: Path, runs: list[Run], classes: list[str]) -> tuple[dict[str, Any], str]:
@@ -37,7 +43,7 @@ def write_report(folder: Path, runs: list[Run], classes: list[str]) -> tuple[dic
 
 def report_markdown(parts: list[Part], title: str) -> str:
     """The parts of a report in Markdown; pictures are named relative to the report's folder."""
-    return templates().get_template("report.md.j2").render(parts=parts, title=title)
+    return TEMPLATES.get_template("report.md.j2").render(parts=parts, title=title)
 
 
 def html_page(parts: list[Part], title: str, data: dict[str, Any] | None = None) -> str:
@@ -45,58 +51,26 @@ def html_page(parts: list[Part], title: str, data: dict[str, Any] | None = None)
 
     All text of the sentences is in one block of JSON. The page makes text nodes of it.
     """
-    return templates().get_template("report.html.j2").render(parts=parts, title=title, data=data)
+    return TEMPLATES.get_template("report.html.j2").render(parts=parts, title=title, data=data)
 
 
 def sentence_data(runs: list[Run], classes: list[str], entities: list[Entities]) -> dict[str, Any]:
-    """The sentences with the `entities` of each run, for the page. If there are very many, they are those with the most
-    errors over all runs, and ties are broken at random.
+    """The sentences with the `entities` of each run, for the page, where report.js says what is in a sentence.
+
+    If there are very many, they are those with the most errors over all runs, and ties are broken at random.
     """
     count = len(runs[0].tokens)
     wrong = np.array([sum(len(each.errors[i]) for each in entities) for i in range(count)])
     order = np.lexsort([np.random.default_rng(0).random(count), -wrong])
-    shown = np.sort(order[:MAX_SENTENCES]).tolist()
+    sentences = []
+    for i in np.sort(order[:MAX_SENTENCES]).tolist():
+        predicted, errors = [each.predicted[i] for each in entities], [each.errors[i] for each in entities]
+        sentences.append([runs[0].tokens[i], entities[0].gold[i], predicted, errors, i, runs[0].langs[i]])
     return {
         "runs": [run.name for run in runs],
         "classes": classes,
         "kinds": list(KINDS),
-        "sentences": [sentence_row(i, runs[0], classes, entities) for i in shown],
+        "sentences": sentences,
         "of": count,
         "split": runs[0].split,
     }
-
-
-def templates() -> Environment:
-    """The templates of the page, which escape text from data, and of the Markdown, whose filter `markdown` does."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=select_autoescape(["html.j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
-    environment.filters |= {"markdown": escape, "printable": printable}
-    return environment
-
-
-def sentence_row(i: int, run: Run, classes: list[str], entities: list[Entities]) -> list[Any]:
-    """The sentence `i` as [tokens, gold entities, entities of each run, errors of each run, id, language].
-
-    An entity is [start, end, class], an error [kind, gold entity, predicted entity]. Class, kind and entities are
-    positions in their lists; -1 is no entity.
-    """
-
-    def rows(side: list[Entity]) -> list[list[int]]:
-        return [[start, end, classes.index(class_name)] for start, end, class_name in side]
-
-    gold = entities[0].gold[i]
-    wrong = [
-        [
-            [KINDS.index(kind), gold.index(g) if g else -1, each.predicted[i].index(p) if p else -1]
-            for kind, g, p in each.errors[i]
-        ]
-        for each in entities
-    ]
-    return [run.tokens[i], rows(gold), [rows(each.predicted[i]) for each in entities], wrong, i, run.langs[i]]

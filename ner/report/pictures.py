@@ -7,7 +7,6 @@ import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +22,6 @@ from matplotlib.ticker import StrMethodFormatter
 from matplotlib.typing import RcKeyType
 
 from ner.errors import printable
-from ner.files import whole_file
 from ner.report.findings import SHOWN, enumeration, verdict
 from ner.report.run_reader import Run
 from ner.report.tables import Part, f1_of, first_runs
@@ -65,16 +63,12 @@ def theme(ink: str, soft: str, rule: str, grid: str, ground: str, series: str) -
 
 def draw(picture: Callable[[], Figure], title: str, path: Path) -> list[bytes]:
     """Draws a picture in light and in dark colours, writes it as `path` and `NAME-dark`, and returns both files."""
-    files, metadata = [], {"Title": printable(title), "Date": None}
-    for suffix, palette in PALETTES.items():
-        content = BytesIO()
+    files = [path.with_stem(path.stem + suffix) for suffix in PALETTES]
+    for file, palette in zip(files, PALETTES.values(), strict=True):
         # Without the settings of the person who runs it. The warnings are of letters that no font has.
         with style.context("default"), rc_context(theme(*palette)), warnings.catch_warnings(action="ignore"):
-            picture().savefig(content, format=path.suffix[1:], dpi=144, metadata=metadata)
-        with whole_file(path.with_stem(path.stem + suffix)) as file:
-            file.buffer.write(content.getvalue())
-        files.append(content.getvalue())
-    return files
+            picture().savefig(file, dpi=144, metadata={"Title": printable(title), "Date": None})
+    return [file.read_bytes() for file in files]
 
 
 def frame(left: int, height: int, legend: int) -> tuple[Figure, Axes]:

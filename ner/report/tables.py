@@ -29,7 +29,7 @@ OTHER_DIFFERENCES, MOST_LISTED = "Other differences", 5  # the section of those 
 LEAST_SCORES = (0.5, 0.8, 0.9, 0.95, 0.99)  # of entities, in the table of confidence
 VERDICTS = (
     "“Not shown” means not significant, which is not the same as equal. “Not after Holm” means that the interval "
-    "excludes 0 or p is below 0.05, but not p after Holm's correction: of many tests, some fall below 0.05 by chance."
+    "excludes 0 or p is below 0.05, but p after Holm's correction is not: of many tests, some fall below by chance."
 )
 UNITS = (
     "Differences of F1 and their 95 % intervals are in points. The verdict follows from p after Holm's correction; the "

@@ -1,6 +1,5 @@
 """The mistakes in a command line that show before torch and transformers are imported, which takes seconds."""
 
-import ast
 import importlib.util
 import os
 import re
@@ -52,14 +51,10 @@ def option_names() -> set[str]:
     """The names of all options, from the source of `arguments.py` and of `transformers.TrainingArguments`."""
     found = importlib.util.find_spec("transformers")  # without importing it
     folder = Path(found.origin).parent if found and found.origin else Path()
-    names: set[str] = set()
-    for path in (ARGUMENTS, folder / "training_args.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                names |= {node.target.id, f"no_{node.target.id}"}
-            elif isinstance(node, ast.Constant) and re.fullmatch("--[a-z_]+", str(node.value)):
-                names.add(str(node.value)[2:])  # another name of a field
-    return names
+    text = "".join(path.read_text(encoding="utf-8") for path in (ARGUMENTS, folder / "training_args.py"))
+    fields = re.findall(r"^    (\w+): ", text, re.MULTILINE)
+    other_names = re.findall('"--([a-z_]+)"', text)
+    return {*fields, *(f"no_{name}" for name in fields), *other_names}
 
 
 def asks_for_help() -> bool:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from ner.errors import InputError
 from ner.files import optional_json
-from ner.runs.files import CARD, MANIFEST
+from ner.runs.files import MANIFEST
 
 LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
@@ -61,13 +61,7 @@ def require_trainable(run: Path, resumes: bool) -> None:
             "--output_dir NEW"
         )
     if is_run(run):
-        has_checkpoint = any((checkpoint / STATE).is_file() for checkpoint in checkpoints_in(run))
-        if (run / CARD).is_file() and not has_checkpoint:
-            raise InputError(
-                f"--output_dir: {run} holds a run with a {CARD} and without a {MANIFEST}: an earlier version finished "
-                "it, or it was killed at its very end; expected a new folder; name another, or delete it first"
-            )
-        if has_checkpoint and not resumes:
+        if not resumes and any((checkpoint / STATE).is_file() for checkpoint in checkpoints_in(run)):
             raise InputError(
                 f"--output_dir: {run} holds an unfinished run; continue it with --resume_from_checkpoint true, name "
                 "another folder, or delete it first"

@@ -5,14 +5,13 @@ changed.
 """
 
 import hashlib
-import shlex
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ner.errors import InputError
 from ner.files import read_record, using_records, write_json
-from ner.hub_files import fetch_optional, is_repo_id
+from ner.hub_files import fetch_optional
 from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, PUSHED, SCORES, SPLITS, SURFACES
 from ner.runs.predictions import prediction_rows, require_scores_of
 
@@ -57,11 +56,9 @@ def read_manifest(run: Path) -> dict[str, Any]:
     """The entries of a run's manifest by the names of the files. Raises `InputError` without one that is usable."""
     path = run / MANIFEST
     if not path.is_file():
-        args_yaml, folder = shlex.quote(str(run / "args.yaml")), shlex.quote(str(run))
         raise InputError(
-            f"{run}: holds no {MANIFEST}; expected the folder of a finished run; a run of an earlier version is "
-            f"finished again from its checkpoint-N: python train.py {args_yaml} --output_dir {folder} "
-            "--resume_from_checkpoint true; without one, train it again in a new folder"
+            f"{run}: holds no {MANIFEST}; expected the folder of a finished run; finish its training with "
+            "--resume_from_checkpoint true, or train it again in a new folder"
         )
     content = read_record(path)
     with using_records(path):
@@ -84,7 +81,7 @@ def require_intact(run: Path, unentered: tuple[str, ...] = ()) -> list[str]:
         more = f", and {len(damage) - MOST} more" if len(damage) > MOST else ""
         raise InputError(
             f"{run}: not as {MANIFEST} records it: {'; '.join(damage[:MOST])}{more}; copy the run again from a place "
-            "where it is whole, or train it again; inference.py only writes scores and the model card again"
+            "where it is whole, or train it again; inference.py rewrites only the scores and the model card"
         )
     present = sum((run / name).is_file() for name in recorded)  # the others were deleted by the run's owner
     lines = [f"{present} files are as {MANIFEST} records them"]
@@ -120,11 +117,8 @@ def is_deleted(run: Path, name: str) -> bool:
 def downloaded(repo_id: str) -> Path:
     """A folder of the Hub's cache with the files that the manifest of a repository names, as far as they are there.
 
-    Raises `InputError` where the name cannot be that of a repository, where that has no manifest, or where the Hub does
-    not answer.
+    Raises `InputError` where it has no manifest, and where the Hub does not answer.
     """
-    if not is_repo_id(repo_id) or ("/" in repo_id and Path(repo_id).parent.is_dir()):
-        raise InputError(f"found no folder {repo_id!r}; expected a run folder or a Hub id OWNER/NAME")
     remedy = "try again later"
     manifest = fetch_optional(repo_id, MANIFEST, remedy)
     if manifest is None:

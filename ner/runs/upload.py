@@ -12,9 +12,9 @@ from huggingface_hub import HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
 from ner.errors import InputError, printable
-from ner.files import optional_json, read_record, write_json, write_text
+from ner.files import read_record, write_json, write_text
 from ner.hub_files import LOG_IN, is_repo_id, public_name, refusal
-from ner.runs.files import BASELINE, CARD, INDEX, METRICS, PUSHED, WEIGHTS
+from ner.runs.files import BASELINE, CARD, METRICS, PUSHED, WEIGHTS
 from ner.runs.manifest import require_intact, write_manifest
 from ner.runs.model_card import model_card
 
@@ -61,10 +61,14 @@ def stage(run: Path, folder: Path) -> None:
     """Puts what is pushed into a folder: a new model card, records without local paths, links to all other files, and
     the manifest of these.
 
-    Raises `InputError` as `files_to_push` does, and for records that cannot be used.
+    Raises `InputError` for a run without weights, for a link that leads out of it, and for records that cannot be used.
     """
+    if not list(run.glob("model*.safetensors")):
+        raise InputError(f"{run}: found no weights; expected {WEIGHTS}; a study keeps them with --keep_checkpoints")
     write_text(folder / CARD, model_card(run))
-    for path in files_to_push(run):
+    for path in (path for pattern in PUSHED for path in run.glob(pattern) if path.is_file()):
+        if not path.resolve().is_relative_to(run.resolve()):
+            raise InputError(f"{path}: leads out of the run folder, to {path.resolve()}; put a copy there to push it")
         staged = folder / path.relative_to(run)
         staged.parent.mkdir(parents=True, exist_ok=True)
         record = read_record(path) if path.name in RECORDS else {}
@@ -79,23 +83,6 @@ def stage(run: Path, folder: Path) -> None:
         else:
             write_json(staged, public)
     write_manifest(folder)
-
-
-def files_to_push(run: Path) -> list[Path]:
-    """The files of a run folder that are pushed beside its model card.
-
-    Raises `InputError` for a run without all its weights, and for a link that leads out of the folder.
-    """
-    paths = [path for pattern in PUSHED for path in sorted(run.glob(pattern)) if path.is_file()]
-    names = {str(path.relative_to(run)) for path in paths}
-    shards = set(optional_json(run / INDEX).get("weight_map", {}).values())
-    missing = sorted((shards or {WEIGHTS}) - names)
-    if missing and WEIGHTS not in names:
-        raise InputError(f"{run}: found no {missing[0]}; expected all weights, in {WEIGHTS} or the parts in {INDEX}")
-    for path in paths:
-        if not path.resolve().is_relative_to(run.resolve()):
-            raise InputError(f"{path}: leads out of the run folder, to {path.resolve()}; put a copy there to push it")
-    return paths
 
 
 def without_local_paths(value: Any, key: str = "", only_names: bool = False) -> Any:

@@ -1,13 +1,6 @@
 """95 % intervals of one run's scores: where the score over all sentences of this sort lies.
 
-- The unit is a cluster: a sentence with all its copies.
-- Precision, recall and accuracy are proportions. Each has the score interval of Wilson (1927) with the effective
-  sample size of Korn and Graubard (1998): several entities in one sentence are less evidence than as many in separate
-  sentences. The quantile is that of Student's t, which is wider for a class in few sentences.
-- The Jaccard index J = TP / (TP + FP + FN) is a proportion too, and F1 = 2 J / (1 + J) increases with it: the interval
-  of J gives that of F1.
-- Macro F1 combines the intervals of its classes (MOVER, Zou and Donner 2008).
-
+The unit is a cluster: a sentence with all its copies. docs/statistics.md explains the methods, and
 `benchmarks/coverage.py` measures how often the intervals contain the true score.
 """
 
@@ -77,13 +70,14 @@ def low_and_high(interval: np.ndarray) -> list[float] | None:
 
 
 def proportion_interval(hits: np.ndarray, trials: np.ndarray) -> np.ndarray:
-    """The interval [..., 2] of sum(hits) / sum(trials), both [cluster, ...].
+    """Wilson's interval [..., 2] of sum(hits) / sum(trials), both [cluster, ...], with the quantile of Student's t.
 
     It is NaN if fewer than two clusters have trials.
 
-    The effective number of trials is the number of independent trials that would vary as much as the clusters do, and
-    at most the actual number. If all trials have the same outcome, that variance is 0. The effective number is then
-    the number of clusters of equal size that are worth as much as these unequal ones (Kish 1965).
+    The effective number of trials (Korn and Graubard 1998) is the number of independent trials that would vary as much
+    as the clusters do, and at most the actual number. If all trials have the same outcome, that variance is 0. The
+    effective number is then the number of clusters of equal size that are worth as much as these unequal ones (Kish
+    1965).
     """
     from scipy.special import stdtrit  # here, because a mistyped run is reported before SciPy is imported
 
@@ -97,7 +91,7 @@ def proportion_interval(hits: np.ndarray, trials: np.ndarray) -> np.ndarray:
 
 
 def wilson_interval(share: np.ndarray, n: np.ndarray, quantile: np.ndarray | float) -> np.ndarray:
-    """Wilson's interval [..., 2] of a share of `n` trials, both [...]; NaN where `n` is NaN."""
+    """The interval [..., 2] of Wilson (1927) for a share of `n` trials, both [...]; NaN where `n` is NaN."""
     z2 = quantile**2 / n
     middle = (share + z2 / 2) / (1 + z2)
     half = np.sqrt(z2 * (share * (1 - share) + z2 / 4)) / (1 + z2)
@@ -113,8 +107,8 @@ def f1_interval(tp: np.ndarray, union: np.ndarray) -> np.ndarray:
 def macro_f1_interval(entities: np.ndarray, class_intervals: np.ndarray) -> np.ndarray:
     """The interval [2] of macro F1, from counts [cluster, class, 3] and the intervals of the classes [class, 2].
 
-    MOVER adds the squared distances between the F1 of the classes and their limits, weighted by the correlations
-    between the classes. A class that has no interval could have any F1 from 0 to 1.
+    MOVER (Zou and Donner 2008) adds the squared distances between the F1 of the classes and their limits, weighted by
+    the correlations between the classes. A class that has no interval could have any F1 from 0 to 1.
     """
     supported = gold_entities(entities).sum(axis=0) > 0
     if not supported.any():

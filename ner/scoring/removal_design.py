@@ -60,17 +60,17 @@ class Fit:
 
     measured: True for the runs that measure the class, [run]
     weights: `values @ weights` are the effects, [measured run, class]; NaN if the runs cannot tell it from others
-    basis: an orthonormal basis of what the fit explains, [measured run, rank]
+    projection: `values @ projection` is what the fit explains, [measured run, measured run]
     """
 
     measured: np.ndarray
     weights: np.ndarray
-    basis: np.ndarray
+    projection: np.ndarray
 
     @property
     def degrees_of_freedom(self) -> int:
         """Those of the residuals."""
-        return self.basis.shape[0] - self.basis.shape[1]
+        return len(self.projection) - round(np.trace(self.projection))
 
     @property
     def standard_errors(self) -> np.ndarray:
@@ -79,7 +79,7 @@ class Fit:
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """The residual standard deviation [...] of values [..., measured run]; NaN without degrees of freedom."""
-        squares = ((values - values @ self.basis @ self.basis.T) ** 2).sum(axis=-1)
+        squares = ((values - values @ self.projection) ** 2).sum(axis=-1)
         return np.sqrt(squares / (self.degrees_of_freedom or np.nan))
 
 
@@ -94,11 +94,10 @@ def fits(removed: np.ndarray, measured: np.ndarray, stratum: np.ndarray | None =
     design = np.concatenate([removed, groups[:, None] == np.unique(groups)], axis=1).astype(np.float64)
     result = []
     for runs in measured.T:
-        left, sizes, right = np.linalg.svd(design[runs], full_matrices=False)
-        rank = int((sizes > 1e-9).sum())
-        basis, right = left[:, :rank], right[:rank, : removed.shape[1]]
-        estimable = (right**2).sum(axis=0) > 1 - 1e-6  # the rows of the design span the axis of this class
-        result.append(Fit(runs, np.where(estimable, basis @ (right / sizes[:rank, None]), np.nan), basis))
+        inverse = np.linalg.pinv(design[runs], rtol=1e-9)
+        estimable = np.diag(inverse @ design[runs]) > 1 - 1e-6  # the rows of the design span the axis of this class
+        weights = np.where(estimable, inverse.T, np.nan)[:, : removed.shape[1]]
+        result.append(Fit(runs, weights, design[runs] @ inverse))
     return result
 
 

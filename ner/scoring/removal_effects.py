@@ -176,11 +176,9 @@ def effects_on_parts(
 
     found = {part: effects(removed, rate(part), stratum).effect for part in (*OWN_PARTS, NOWHERE)}
     on_mentions = [rate(x) for x in classes]
-    total = sum(on_mentions, np.zeros(removed.shape))
-    for name, values in (("removed class", on_mentions), ("other classes", [total - on for on in on_mentions])):
-        # from the effects on each, only those of its own class
-        found[name] = np.stack([effects(removed, each, stratum).effect[x] for x, each in enumerate(values)])
-    return found
+    on_removed = np.stack([effects(removed, on, stratum).effect[x] for x, on in enumerate(on_mentions)])
+    on_all = effects(removed, sum(on_mentions, np.zeros(removed.shape)), stratum).effect
+    return found | {"removed class": on_removed, "other classes": on_all - on_removed}
 
 
 def confusion_rates(parts: Sequence[Mapping[str, Mapping[str, int]]], support: Mapping[str, int]) -> np.ndarray:

@@ -15,7 +15,8 @@ TITLE = "Effect of removing a class (row) on the F1 of each other class (column)
 MAP_TEXT = (
     "Rows are classes that were removed, columns those that were measured. ↑ or ↓ marks an effect that the permutation "
     "test over the whole map shows; = marks one shown to be within ±1 point, which need not be 0. Anything else is not "
-    "shown, which is not the same as no effect. A cell opens its numbers. docs/study.md explains the method."
+    "shown, which is not the same as no effect. On the page, a click on a cell shows its numbers. "
+    "docs/study.md explains the method."
 )
 
 
@@ -25,7 +26,8 @@ def map_parts(result: dict[str, Any], mentions: ChangedMentions, path: Path) -> 
     classes, measured = result["classes"], list(result["spread"])
     grid = [[cells.get((x, y)) for y in measured] for x in classes]
     largest = max(abs(cell["effect"]) for cell in cells.values()) or 1.0
-    heat = [[heat_of(cell["effect"], largest) if cell else 0.0 for cell in row] for row in grid]
+    # Beyond a point, the colour grows with the logarithm, so that one large effect leaves the others visible.
+    heat = [[asinh(cell["effect"]) / asinh(largest) if cell else 0.0 for cell in row] for row in grid]
     texts = [
         [signed(cell["effect"]) + MARKS.get(cell["verdict"], "") if cell else EMPTY for cell in row] for row in grid
     ]
@@ -34,7 +36,7 @@ def map_parts(result: dict[str, Any], mentions: ChangedMentions, path: Path) -> 
     lead = (
         f"Of {len(cells)} pairs of classes, over {result['runs']} runs: {words.count('lower')} with a loss, "
         f"{words.count('higher')} with a gain, {words.count('within ±1')} with an effect within ±1 point, and "
-        f"{words.count('not shown')} of which neither is shown."
+        f"{words.count('not shown')} for which neither an effect nor its absence is shown."
     )
     parts: list[Part] = [
         ("lead", lead),
@@ -53,13 +55,6 @@ def map_parts(result: dict[str, Any], mentions: ChangedMentions, path: Path) -> 
         for cell in clearest
     ]  # fmt: skip
     return [*parts, table("The clearest effects, and the parts of their errors for each 100 gold entities", head, rows)]
-
-
-def heat_of(effect: float, largest: float) -> float:
-    """How far the colour of an effect is from that of 0, from -1 to 1. Beyond a point, it grows with the logarithm, so
-    that one large effect leaves the others visible.
-    """
-    return asinh(effect) / asinh(largest)
 
 
 def opened_cell(cell: dict[str, Any], mentions: ChangedMentions) -> dict[str, Any]:

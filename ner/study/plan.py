@@ -115,10 +115,6 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
         raise InputError(f"{path}: found no settings; expected at least one, a name with options of train.py")
     if settings and removal:
         raise InputError(f"{path}: found settings and removal; expected one of them; make the map a study of its own")
-    if wrong := [name for name in settings if "/" in name]:
-        raise InputError(
-            f"{path}: found the setting {wrong[0]!r}; expected a name without /, which is that of a folder"
-        )
     seeds = content.get("seeds", "1")
     texts = seeds if isinstance(seeds, list) else [str(n + 1) for n in range(int(seeds) if seeds.isdecimal() else 0)]
     if not (texts and all(str(text).isdecimal() for text in texts) and len(set(map(int, texts))) == len(texts)):
@@ -145,10 +141,11 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
     across = str(curves.pop("across", ""))
     lines = {score: {float(place): setting for place, setting in line.items()} for score, line in curves.items()}
     named_settings = [(f"comparisons: {name}", chosen) for name, chosen in comparisons.items()]
-    if wrong := [name for name in comparisons if "/" in name]:
-        raise InputError(
-            f"{path}: found the comparison {wrong[0]!r}; expected a name without /, which is that of a folder"
-        )
+    for kind, names in (("setting", settings), ("comparison", comparisons)):
+        if wrong := [name for name in names if "/" in name]:
+            raise InputError(
+                f"{path}: found the {kind} {wrong[0]!r}; expected a name without /, because folders have it"
+            )
     for where_named, chosen in [*named_settings, *((f"curves: {y}", list(line.values())) for y, line in lines.items())]:
         if not (chosen and isinstance(chosen, list)):
             raise InputError(f"{path}: {where_named}: found {chosen!r}; expected a list of settings")

@@ -5,12 +5,13 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from scipy.special import stdtrit
 
-from ner.files import optional_json, using_records, write_json, write_text
+from ner.files import optional_json, using_records, write_json, write_text, written_together
 from ner.report.findings import EMPTY, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
 from ner.report.pictures import line_plot, report_picture
@@ -27,24 +28,24 @@ log = logging.getLogger("ner")
 RECORDED = ("classes", "support", "sentences", "clusters", "groups", "differing", "unrecorded")
 
 
-def compared(study: Study, group: str, name: str, output_dir: Path, records: Path, split: str) -> dict[str, Any]:
+def compared(study: Study, group: str, name: str, output_dir: Path, records: Path) -> dict[str, Any]:
     """The comparison of a study's settings in a group of runs, as `report.json` has it without sentences and errors.
 
     Where the predictions of all recorded runs are available, the report is written to `OUTPUT_DIR/GROUP/NAME/`. Else
     the recorded comparison is returned; empty if there is none.
     """
     runs = [run for setting in study.comparisons[name] for run in study.runs_of(group, setting)]
-    made = [run for run in runs if is_recorded(records / run.name, split)]
+    made = [run for run in runs if is_recorded(records / run.name, study.split)]
     if len(made) < len(runs):
         log.warning("%s: %d of %d runs are not finished, and left out", f"{group}/{name}".lstrip("/"),
                     len(runs) - len(made), len(runs))  # fmt: skip
-    place = records / group / f"{name}{'' if split == study.split else f'_{split}'}.json"
+    place = records / group / f"{name}.json"
     folders = [output_dir / run.name for run in made]
-    if folders and all((folder / split / PREDICTIONS).is_file() for folder in folders):
-        read = read_runs(folders, split)
+    if folders and all((folder / study.split / PREDICTIONS).is_file() for folder in folders):
+        read = read_runs(folders, study.split)
         if study.program != "train.py":  # its options are not in args.yaml
             read = [replace(run, args=run.args | {"setting": of.setting}) for run, of in zip(read, made, strict=True)]
-        result, _ = write_report(output_dir / group / place.stem, read, compared_classes(read, None))
+        result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
         write_json(place, {key: result[key] for key in RECORDED})
     recorded = optional_json(place)
     compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
@@ -56,44 +57,42 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
     return recorded
 
 
-def front_page(
-    study: Study, results: dict[tuple[str, str], dict[str, Any]], output_dir: Path, records: Path, split: str
-) -> str:
-    """Writes study.md, study.html and study.json: the maps and the tables of all comparisons. Returns the first.
+def front_page(study: Study, output_dir: Path, records: Path) -> str:
+    """Writes study.md, study.html, study.json and pictures, with all maps and comparisons. Returns study.md's text.
 
-    Where there is no comparison, the first two have the scores of the finished runs.
+    Where there is no comparison, study.md and study.html have the scores of the finished runs.
     """
-    output_dir.mkdir(parents=True, exist_ok=True)
-    parts: list[Part] = [("lead", study.question), ("p", f"All scores are on the {split} split.")]
+    parts: list[Part] = [("lead", study.question), ("p", f"All scores are on the {study.split} split.")]
     content: dict[str, Any] = {}
-    for group in study.groups if study.removable else ():
-        record_parts(study, group, output_dir, records)
-        result = content[f"{group}/map".lstrip("/")] = class_map(study, group, records)
-        parts.append(("h2", f"{group}: map" if group else "map"))
-        if result:
-            mentions = changed_mentions(study, group, output_dir, records)
-            parts += map_parts(result, mentions, output_dir / picture_name(group, MAP_PICTURE))
-        else:
-            parts.append(("p", "Too few runs are finished for a map."))
-    for group in study.groups if study.curves else ():
-        parts += curve_parts(study, group, records, split, output_dir)
-    for (group, name), result in results.items():
-        content[f"{group}/{name}".lstrip("/")] = result
-        with using_records(place := records / group):
-            shown = (
-                comparison_parts(result, place, split) if result else score_parts(study, group, name, records, split)
-            )
-        if shown:
-            parts += [("h2", f"{group}: {name}" if group else name), *shown]
-        page = f"{group}/{name}{'' if split == study.split else f'_{split}'}/report.html".lstrip("/")
-        if result and (output_dir / page).is_file():
-            parts.append(("link", {"text": "The whole report", "href": page}))
-    text = report_markdown(parts, "Study")
-    write_text(output_dir / "study.md", text)
-    # On the page, the table is a heat map already, and its cells open.
-    on_page = [part for part in parts if part[0] != "picture" or not part[1]["name"].endswith(MAP_PICTURE)]
-    write_text(output_dir / "study.html", html_page(on_page, "Study"))
-    write_json(output_dir / "study.json", content)
+    with written_together(output_dir) as new:
+        for group in study.groups if study.removable else ():
+            record_parts(study, group, output_dir, records)
+            result = content[f"{group}/map".lstrip("/")] = class_map(study, group, records)
+            parts.append(("h2", f"{group}: map" if group else "map"))
+            if result:
+                mentions = changed_mentions(study, group, output_dir, records)
+                parts += map_parts(result, mentions, new / picture_name(group, MAP_PICTURE))
+            else:
+                parts.append(("p", "Too few runs are finished for a map."))
+        for group in study.groups if study.curves else ():
+            parts += curve_parts(study, group, records, new)
+        for group, name in product(study.groups, study.comparisons):
+            result = content[f"{group}/{name}".lstrip("/")] = compared(study, group, name, output_dir, records)
+            with using_records(place := records / group):
+                shown = (
+                    comparison_parts(result, place, study.split) if result else score_parts(study, group, name, records)
+                )
+            if shown:
+                parts += [("h2", f"{group}: {name}" if group else name), *shown]
+            page = f"{group}/{name}/report.html".lstrip("/")
+            if result and (output_dir / page).is_file():
+                parts.append(("link", {"text": "The whole report", "href": page}))
+        text = report_markdown(parts, "Study")
+        write_text(new / "study.md", text)
+        # On the page, the table is a heat map already, and its cells open.
+        on_page = [part for part in parts if part[0] != "picture" or not part[1]["name"].endswith(MAP_PICTURE)]
+        write_text(new / "study.html", html_page(on_page, "Study"))
+        write_json(new / "study.json", content)
     return text
 
 
@@ -102,7 +101,7 @@ def picture_name(group: str, name: str) -> str:
     return f"{group}/{name}".lstrip("/").replace("/", "-")
 
 
-def curve_parts(study: Study, group: str, records: Path, split: str, folder: Path) -> list[Part]:
+def curve_parts(study: Study, group: str, records: Path, folder: Path) -> list[Part]:
     """The study's curves as a picture: a line through the mean F1 of the settings that have finished runs.
 
     A run that does not know a class has an F1 of 0 in it. Warns of a score that no run has.
@@ -113,7 +112,7 @@ def curve_parts(study: Study, group: str, records: Path, split: str, folder: Pat
         lines[title] = []
         for place, setting in settings.items():
             folders = [records / run.name for run in study.runs_of(group, setting)]
-            f1 = [recorded_scores(each, split)["f1"] for each in folders if is_recorded(each, split)]
+            f1 = [recorded_scores(each, study.split)["f1"] for each in folders if is_recorded(each, study.split)]
             names.update(*f1)
             lines[title] += [(place, 100 * statistics.mean(each.get(title, 0.0) for each in f1))] if f1 else []
         if lines[title] and title not in names:
@@ -153,15 +152,15 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     return [*parts, *(difference_table(groups[0], other, support) for other in groups[1:])]
 
 
-def score_parts(study: Study, group: str, name: str, records: Path, split: str) -> list[Part]:
+def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part]:
     """What the records of finished runs show where there is no comparison: the scores of each on all its classes.
 
     The standard error of a difference takes the spread over seeds to be the same in all settings.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}  # by setting and seed
     for run in (run for setting in study.comparisons[name] for run in study.runs_of(group, setting)):
-        if is_recorded(records / run.name, split):
-            found.setdefault(run.setting, {})[run.seed] = recorded_scores(records / run.name, split)
+        if is_recorded(records / run.name, study.split):
+            found.setdefault(run.setting, {})[run.seed] = recorded_scores(records / run.name, study.split)
     if not found:
         return []
     micro = {setting: {seed: run["f1"]["micro"] for seed, run in runs.items()} for setting, runs in found.items()}
@@ -181,7 +180,7 @@ def score_parts(study: Study, group: str, name: str, records: Path, split: str) 
     parts = [table(title, head, rows)]
     if len(found) < (settings := len(study.comparisons[name])):
         parts.append(("p", f"{settings - len(found)} of {settings} settings have no finished run and are left out."))
-    return [*parts, ("p", chosen(found))] if split == "validation" else parts
+    return [*parts, ("p", chosen(found))] if study.split == "validation" else parts
 
 
 def known_classes(found: dict[str, dict[int, dict[str, Any]]]) -> set[frozenset[str]]:
@@ -204,7 +203,7 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     """Which setting has the best mean F1 over its seeds, and how much that is because it was chosen.
 
     `found` has the `recorded_scores` of runs by setting and seed. For the second, each of the best setting's seeds is
-    left out in turn: of the settings that have it and others, the one that is best on the others is compared, on the
+    left out in turn: of the settings with all of these seeds, the one that is best on the others is compared, on the
     seed left out, with its mean on the others.
     """
     if len(known_classes(found)) > 1:
@@ -212,24 +211,17 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     f1 = {setting: {seed: run["f1"]["micro"] for seed, run in runs.items()} for setting, runs in found.items()}
     best = max(f1, key=lambda name: statistics.mean(f1[name].values()))
     seeds, top = f1[best], 100 * statistics.mean(f1[best].values())
-    if len(seeds) < 2:
-        return f"The best is {best}: {top:.1f}. One seed cannot show how much choosing flatters it."
+    rivals = [setting for setting in f1 if f1[setting].keys() >= seeds.keys()]
+    if len(seeds) < 2 or len(rivals) < 2:
+        return f"The best is {best}: {top:.1f}. Only settings with the same seeds show how much choosing flatters it."
     half = 100 * float(stdtrit(len(seeds) - 1, 0.975)) * statistics.stdev(seeds.values()) / len(seeds) ** 0.5
     gains = []
     for left_out in seeds:
-        others = {
-            name: statistics.mean(value for seed, value in values.items() if seed != left_out)
-            for name, values in f1.items()
-            if left_out in values and len(values) > 1
-        }
-        if len(others) > 1:
-            first = max(others, key=lambda name: others[name])
-            gains.append(others[first] - f1[first][left_out])
-    if not gains:
-        return f"The best is {best}: {top:.1f}. No other setting has several of its seeds to be chosen by."
-    setting = "setting chosen from those with several seeds" if min(map(len, f1.values())) == 1 else "chosen setting"
+        others = {name: statistics.mean(f1[name][seed] for seed in seeds if seed != left_out) for name in rivals}
+        first = max(others, key=lambda name: others[name])
+        gains.append(others[first] - f1[first][left_out])
     return (
         f"The best is {best}: {top:.1f} (95 % interval over seeds {top - half:.1f} to {top + half:.1f}). With each of "
-        f"its seeds left out of the choice in turn, the {setting} is {points(statistics.mean(gains))} points worse on "
-        "that seed than on the seeds that chose it."
+        f"its seeds left out in turn, the best of the {len(rivals)} settings with these seeds is "
+        f"{points(statistics.mean(gains))} points worse on that seed than on the seeds that chose it."
     )

@@ -8,13 +8,11 @@ algorithm (Rabiner 1989) over the same sequences.
 Labels are in the order of `label_names`: `O`, then a `B-` and an `I-` for each class.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ner.labels import Spans, label_names, ranges, wrong_transitions
 
-BLOCK = 2**16  # words whose probabilities are computed at a time
+SENTENCES = 2_048  # whose probabilities are computed at a time
 LEAST = -600.0  # no label is less probable than exp(LEAST), so that nothing is divided by 0
 
 
@@ -78,24 +76,14 @@ def entity_probabilities(scores: np.ndarray, lengths: np.ndarray, entities: Span
     [token, label] of sentences of `lengths` [sentence]. The entities are in the order of their words.
     """
     result, borders = np.empty(len(entities.start)), np.concatenate([[0], np.cumsum(lengths)])
-    for first, last in blocks(lengths):
+    for first in range(0, len(lengths), SENTENCES):
+        last = min(first + SENTENCES, len(lengths))
         words = slice(borders[first], borders[last])
         mine = slice(*np.searchsorted(entities.start, (words.start, words.stop)))
         start, end = entities.start[mine] - words.start, entities.end[mine] - words.start
         own = Spans(start, end, entities.class_index[mine])
         result[mine] = block_probabilities(scores[words], lengths[first:last], own)
     return result
-
-
-def blocks(lengths: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of sentences of about BLOCK words."""
-    ends = np.cumsum(lengths)
-    first = 0
-    while first < len(lengths):
-        done = ends[first] - lengths[first]
-        last = max(first + 1, int(np.searchsorted(ends, done + BLOCK, side="right")))
-        yield first, last
-        first = last
 
 
 def block_probabilities(scores: np.ndarray, lengths: np.ndarray, entities: Spans) -> np.ndarray:

@@ -35,15 +35,15 @@ def class_hues(classes: list[str]) -> dict[str, int]:
 
 
 def marked(text: str, marks: list[Mark], hues: dict[str, int], notes_on_hover: bool = False) -> str:
-    """A text as HTML, with its marks, which are in order and do not overlap; `hues` gives each class its colour. A line
-    of an interrupted output may have a class of another checkpoint.
+    """A text as HTML, with its marks, which are in order and do not overlap; `hues` gives each class its colour.
 
     A note is beside its class, unless it is only to be seen on hover.
     """
     parts, done = [], 0
     for start, end, name, note, dashed in marks:
+        hue = hues.get(name, 0)  # a line of an interrupted output may have a class of another checkpoint
         attributes = f' title="{escape(note)}"' if notes_on_hover else ""
-        opening = f'<mark style="--hue: {hues.get(name, 0)}"{" class=dashed" if dashed else ""}{attributes}>'
+        opening = f'<mark style="--hue: {hue}"{" class=dashed" if dashed else ""}{attributes}>'
         label = f"<small>{escape(name if notes_on_hover else f'{name} {note}'.strip())}</small>"
         parts += [escape(text[done:start]), f"{opening}{escape(text[start:end])} {label}</mark>"]
         done = end

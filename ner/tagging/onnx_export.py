@@ -81,8 +81,9 @@ def write_onnx(model: PreTrainedModel, path: Path) -> None:
 def write_int8(source: Path, path: Path) -> None:
     """The model with int8 weights, a scale for each column; activations are quantized when the model runs.
 
-    What loses the most for the least space stays in float32: the small tables of positions and token types, and the
-    first layer's projection back to the hidden size, whose inputs have the farthest outliers under one scale.
+    Weights stay in float32 where int8 would cost the most accuracy for the least space: the small tables of positions
+    and token types, and the first layer's projection back to the hidden size, whose inputs have the farthest outliers
+    under one scale.
     """
     import onnx
     from onnxruntime.quantization import quantize_dynamic

@@ -93,7 +93,7 @@ def continued(
 
     Returns how many rows these are, and the groups of `size` records of the other rows. Only whole groups are skipped,
     because a score may depend in its last digit on the rows that are tagged together. Nor is the last one: it is tagged
-    again, to see whether checkpoint and options are the same. Raises `InputError` where a record is another than now.
+    again, to see whether checkpoint and options are the same. Raises `InputError` where a record differs now.
     """
     with open(kept, "rb") as before:
         skipped = max(sum(line.endswith(b"\n") for line in before) - 1, 0) // size * size
@@ -130,15 +130,15 @@ def record(row: Row, entities: list[Entity]) -> Record:
 
 
 def require_same(kept: Path, number: int, before: list[Record], now: list[Record]) -> None:
-    """Raises `InputError` unless the records of an interrupted output, from a line on, are the first ones of now.
+    """Raises `InputError` unless earlier records, the first of which is on line `number`, equal the first ones of now.
 
     Scores are not compared: their last digit may depend on the machine.
     """
     for line, (old, new) in enumerate(zip_longest(before, now[: len(before)]), number):
         if new is None or without_scores(old) != without_scores(new):
             raise InputError(
-                f"{kept}:{line}: found another line than this command writes; expected the same input, checkpoint and "
-                "options as before the interruption; go on with those, or delete the file to begin again"
+                f"{kept}:{line}: found a line that this command would not write; expected the same input, checkpoint "
+                "and options as before the interruption; go on with those, or delete the file to begin again"
             )
 
 

@@ -71,7 +71,6 @@ def word_logits(
 
     Several processes must be given the same windows: each takes a share of every length, and all get the whole.
     """
-    starts = np.cumsum(encoded.lengths) - encoded.lengths
     processes = PartialState()
     by_length = np.argsort(-encoded.lengths, kind="stable")[processes.process_index :: processes.num_processes]
     words = encoded.labels != IGNORED
@@ -83,7 +82,7 @@ def word_logits(
     def tag(rows: np.ndarray) -> int:
         longest = encoded.lengths[rows[0]]
         real = np.arange(longest) < encoded.lengths[rows][:, None]  # [row, position]
-        places = np.where(real, starts[rows][:, None] + np.arange(longest), 0)
+        places = np.where(real, encoded.starts[rows][:, None] + np.arange(longest), 0)
         input_ids = np.where(real, encoded.input_ids[places], pad).astype(np.int64)
         asked = real & words[places]
         indices = word_at[places[asked]]

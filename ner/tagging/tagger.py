@@ -40,10 +40,9 @@ OWN_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 class Tagger:
     """What tagging needs: the model's logits, its tokenizer and labels, and how windows are batched.
 
-    `place` names the checkpoint in messages, `precision` is float32, bfloat16, or int8 weights, `checkpoint_labels`
-    are the label names by id, `window` is the number of sub-tokens that a window holds, `constrained` says whether tags
-    must follow the rules of BIO, `calibration` makes scores of probabilities, and `model` gives the shape of the
-    embeddings.
+    `place` names the checkpoint in messages, `precision` is float32, bfloat16, or int8 weights, `model` gives the label
+    names and the shape of the embeddings, `window` is the number of sub-tokens that a window holds, `constrained` says
+    whether tags must follow the rules of BIO, and `calibration` makes scores of probabilities.
     """
 
     place: str
@@ -51,7 +50,6 @@ class Tagger:
     precision: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
-    checkpoint_labels: list[str]
     window: int
     batching: Batching
     constrained: bool
@@ -104,7 +102,6 @@ class Tagger:
             precision=precision,
             model=model,
             tokenizer=tokenizer,
-            checkpoint_labels=labels,
             window=window_size(tokenizer, model, max_length),
             batching=batching,
             constrained=constrained,
@@ -114,11 +111,11 @@ class Tagger:
     @property
     def classes(self) -> list[str]:
         """The classes that the checkpoint knows, in the order of `classes_of`."""
-        return classes_of(self.checkpoint_labels)
+        return classes_of(label_set(self.model.config))
 
     @property
     def names(self) -> list[str]:
-        """The label names that the ids of `tag` index, in this project's order of classes."""
+        """The label names that the ids of `tag_words` index, in this project's order of classes."""
         return label_names(self.classes)
 
     def tag_words(
@@ -133,7 +130,7 @@ class Tagger:
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
         require_embedded(encoded, self.tokenizer, self.model, self.place)
-        labels = self.checkpoint_labels
+        labels = label_set(self.model.config)
         logits = word_logits(self.logits, len(labels), self.tokenizer, encoded, self.batching, progress)
         wrong = int((~np.isfinite(logits).all(axis=1)).sum())
         if wrong:
@@ -156,20 +153,17 @@ class Tagger:
         """The entities of each text, in order. Raises `InputError` where the model gives no finite scores."""
         if isinstance(texts, str):  # whose characters would be the texts
             raise TypeError(f"found the text {texts!r:.60}; expected a list of texts")
-        offsets = [word_offsets(text) for text in texts]
-        lengths = np.array([len(o) for o in offsets], dtype=np.int64)
-        words = [text[start:end] for text, places in zip(texts, offsets, strict=True) for start, end in places]
-        _, _, entities, probabilities = self.tag_words(pa.array(words, type=pa.string()), lengths)
-        text_of_word, first_words = np.repeat(np.arange(len(texts)), lengths), np.cumsum(lengths) - lengths
+        places = [(i, start, end) for i, text in enumerate(texts) for start, end in word_offsets(text)]
+        words = pa.array([texts[i][start:end] for i, start, end in places], type=pa.string())
+        lengths = np.bincount([i for i, _, _ in places], minlength=len(texts))
+        _, _, entities, probabilities = self.tag_words(words, lengths)
         classes = self.classes
         tagged: list[list[Entity]] = [[] for _ in texts]
         scores = self.calibration.scores(probabilities).tolist()
         columns = (entities.start, entities.end, entities.class_index, scores)
         for first, last, class_id, score in zip(*columns, strict=True):
-            text = text_of_word[first]
-            places = offsets[text][first - first_words[text] : last - first_words[text]]
-            start, end = places[0][0], places[-1][1]
-            tagged[text].append(Entity(classes[class_id], texts[text][start:end], start, end, round(score, 4)))
+            (i, start, _), (_, _, end) = places[first], places[last - 1]
+            tagged[i].append(Entity(classes[class_id], texts[i][start:end], start, end, round(score, 4)))
         return tagged
 
 

@@ -38,7 +38,7 @@ def row_count(text: str | None, path: str | None, text_column: str | None = None
 
     Since this reads all of it, a mistake in the file shows before the time that tagging takes.
     """
-    if path is None or not os.path.isfile(path) or path.startswith(("/dev/std", "/dev/fd/")):  # from a file
+    if path is None or path == "-" or not os.path.isfile(path) or path.startswith(("/dev/std", "/dev/fd/")):
         return None
     with input_rows(text, path, text_column) as rows:
         return sum(1 for _ in rows)

@@ -7,20 +7,19 @@ so that a model learns from a word's context too. Its label stays.
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from ner.encoder.encoding import IGNORED, Encoded, embedding_rows
+from ner.encoder.encoding import embedding_rows
 from ner.errors import InputError
 
 
 class BatchesOfLikeLength(LengthGroupedSampler):
     """transformers' batches of sentences of similar length, in random order instead of from long to short.
 
-    The order depends only on seed and epoch, so a run that is resumed within an epoch repeats it. The row after the
-    last one, which teaches nothing, is added until the number of rows is a multiple of `multiple`: then several
+    The order depends only on seed and epoch, so a run that is resumed within an epoch repeats it. The row of `Encoded`
+    that teaches nothing is added until the number of rows is a multiple of `multiple`: then several
     processes have equally many.
     """
 
@@ -46,16 +45,6 @@ class BatchesOfLikeLength(LengthGroupedSampler):
             yield from rows[batch * self.batch_size : (batch + 1) * self.batch_size]
         yield from rows[whole * self.batch_size :]
         yield from [len(rows)] * self.fill
-
-
-def training_table(train: Encoded, options: TrainingArguments) -> pa.Table:
-    """The rows of training, and for `BatchesOfLikeLength` in several processes one of length 0 that teaches nothing."""
-    table = train.table()
-    if options.world_size == 1 or options.train_sampling_strategy != "group_by_length":
-        return table
-    row = table.slice(0, 1).to_pylist()[0]
-    empty = {"input_ids": row["input_ids"], "labels": [IGNORED] * len(row["labels"]), "length": 0}
-    return pa.concat_tables([table, pa.Table.from_pylist([empty], schema=table.schema)])
 
 
 def require_mask(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> int:

@@ -50,7 +50,7 @@ def crf_loss(
     words = labels != IGNORED
     place = (words.cumsum(1) - 1)[words]
     row = torch.arange(len(labels), device=labels.device)[:, None].expand_as(labels)[words]
-    lengths = words.sum(1)  # 0 for the row that `training_table` adds for several processes
+    lengths = words.sum(1)  # 0 for the row of `Encoded` that teaches nothing
     logits = outputs["logits"]
     scores = torch.zeros(len(labels), max(1, int(lengths.max())), logits.shape[-1], device=logits.device)
     scores[row, place] = logits[words].float()

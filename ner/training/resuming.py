@@ -40,8 +40,8 @@ def checkpoint_to_resume(run: Path, wanted: str | None) -> Path | None:
     """The checkpoint that a training starts from: one of the run folder's, or None for a training from the beginning.
 
     `wanted` is `--resume_from_checkpoint`: `true` means the last whole checkpoint, if there is one. Raises `InputError`
-    where the checkpoint that was named is not whole, or not one of the run folder, and where `true` finds only
-    checkpoints that were saved to the end and lack a file since: nobody wants to begin again then without a word.
+    where the named checkpoint is not whole or not one of the run folder, and where `true` finds only checkpoints that
+    have lost a file since they were saved, rather than silently beginning again.
     """
     if wanted is None or wanted.lower() == "false":
         return None

@@ -5,7 +5,7 @@ version of transformers no longer has or calls them.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
-from torch.utils.data import Sampler, SequentialSampler
+from torch.utils.data import Dataset, Sampler, SequentialSampler, Subset
 from transformers import (
     DataCollatorForTokenClassification,
     EvalPrediction,
@@ -33,7 +32,7 @@ from ner.encoder.checkpoints import classifier_of, save_tokenizer
 from ner.encoder.encoding import IGNORED, Encoded
 from ner.errors import InputError, enough_memory, message_of
 from ner.tagging.decoding import best_tags
-from ner.training.batches import BatchesOfLikeLength, require_mask, training_table, with_hidden_words
+from ner.training.batches import BatchesOfLikeLength, require_mask, with_hidden_words
 from ner.training.callbacks import LogLines, LogLinesAndBars, NoLastEvaluation, StopAtDivergence
 from ner.training.learning_rate import set_rate
 from ner.training.losses import crf_loss, mean_loss
@@ -93,12 +92,11 @@ class TaggingTrainer(Trainer):
             return super()._get_train_sampler(train_dataset)
         together = self.args.train_batch_size * self.args.world_size
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        lengths = self.train_dataset.data.column("length").to_numpy()  # at once, where Dataset would give row by row
-        lengths = lengths[lengths > 0].tolist()  # without the row that teaches nothing
+        lengths = self.train_dataset.lengths.tolist()
         multiple = together if self.args.world_size > 1 else 1
         return BatchesOfLikeLength(together * self.args.gradient_accumulation_steps, lengths, seed, multiple)
 
-    def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
+    def _get_eval_sampler(self, eval_dataset: Sized) -> SequentialSampler:
         return SequentialSampler(eval_dataset)
 
     def training_step(
@@ -213,9 +211,8 @@ def build_trainer(
         trainer = TaggingTrainer(
             model=model,
             args=options,
-            # Without a given fingerprint, Dataset would copy all rows to hash them. Nothing uses it.
-            train_dataset=Dataset(training_table(train, options), fingerprint="training"),
-            eval_dataset=Dataset(validation.table().take(by_length), fingerprint="validation"),
+            train_dataset=train,
+            eval_dataset=Subset(validation, by_length.tolist()),
             processing_class=tokenizer,
             data_collator=DataCollatorForTokenClassification(
                 tokenizer, pad_to_multiple_of=multiple, label_pad_token_id=IGNORED

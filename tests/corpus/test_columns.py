@@ -1,11 +1,8 @@
 """A token a line, in whatever columns."""
 
-import logging
-
 import pytest
 
 from ner.corpus.columns import column_table
-from ner.corpus.docbin import docbin_table
 from ner.errors import InputError
 
 EXPECTED = [(["EU", "rejects", "German", "lamb"], ["B-ORG", "O", "B-MISC", "O"]), (["#1", "#"], ["O", "O"])]
@@ -39,19 +36,19 @@ def test_the_columns_of_a_corpus(tmp_path, rows, columns, form, end):
     text = "# id = 1\n"
     for tokens, tags in EXPECTED:
         pairs = enumerate(zip(tokens, tags, strict=True), 1)
-        text += "".join(f"{rows.format(*pair, n=n)}\n" for n, pair in pairs) + "\n"
+        text += "".join(f"{rows.format(*pair, n=n)}\n" for n, pair in pairs) + " \t\n"
     found, sentences, documents = read(tmp_path, text.replace("\n", end), **columns)
     assert (found, sentences, documents) == (form, EXPECTED, [-1, -1])
 
 
+@pytest.mark.parametrize("between", [" ", "\t"])
 @pytest.mark.parametrize("mark", ["-DOCSTART- -X- -X- O\n\n", "-DOCSTART- O\n", "# newdoc id = x\n"])
-def test_marks_begin_documents(tmp_path, mark):
-    text = f"{mark}a N N O\n\nb N N O\n\n{mark}c N N B-LOC\n\n"
+def test_marks_begin_documents(tmp_path, mark, between):
+    text = f"{mark}a+N+N+O\n\nb+N+N+O\n\n{mark}c+N+N+B-LOC\n\n".replace("+", between)
     assert read(tmp_path, text)[1:] == ([(["a"], ["O"]), (["b"], ["O"]), (["c"], ["B-LOC"])], [0, 0, 1])
 
 
 def test_a_line_that_begins_with_a_hash_is_a_token_if_it_has_a_tag(tmp_path, caplog):
-    caplog.set_level(logging.INFO, "ner")
     text = "# a comment\nsee O\n#tag B-hash\n# O\n#!\n# loc\nOslo LOC\n# LOC\n"
     assert read(tmp_path, text)[1] == [(["see", "#tag", "#", "Oslo", "#"], ["O", "B-hash", "O", "LOC", "LOC"])]
     assert "train.conll:1: this line begins with # and is skipped as a comment (3 such lines)" in caplog.text
@@ -60,40 +57,15 @@ def test_a_line_that_begins_with_a_hash_is_a_token_if_it_has_a_tag(tmp_path, cap
 @pytest.mark.parametrize(
     ("text", "columns", "message"),
     [
-        ("a\n\nb\n", {}, r"train.conll:1: found 1 column; expected a token and its tag"),
         ("-DOCSTART- -X- -X- O\n\na\n", {}, r"train.conll:3: found 1 column"),
         ("a N O\n", {"tag_column": "4"}, r"--tag_column: found '4'; expected a number from 1 to 3, a column of"),
         ("a N O\n", {"token_column": "word"}, r"--token_column: found 'word'; expected a number from 1 to 3"),
-        ("1\ta\tO\tO\n", {}, r"train.conll:1: found a tag in another column too: 'O'; .* --tag_column 3"),
+        ("0\tO\tIn\n1\tB-LOC\n", {"token_column": "3", "tag_column": "2"}, r"conll:2: found 2 columns that begin"),
     ],
 )
 def test_wrong_columns_are_named(tmp_path, text, columns, message):
     with pytest.raises(InputError, match=message):
         read(tmp_path, text, **columns)
-
-
-def test_spacy_converts_the_same_sentences(tmp_path):
-    """spaCy's converter of CoNLL-2003 is the oracle, and its `.spacy` file is read like the columns."""
-    training = pytest.importorskip("spacy.training")
-    tokens = pytest.importorskip("spacy.tokens")
-    text = "".join(
-        "-DOCSTART- -X- O O\n\n"
-        + "".join(f"{word} NNP I-NP {tag}\n" for word, tag in zip(*sentence, strict=True))
-        + "\n"
-        for sentence in EXPECTED[:1] * 3
-    )
-    _, sentences, documents = read(tmp_path, text)
-    converted = list(training.converters.conll_ner_to_docs(text, n_sents=0, no_print=True))
-    assert [[token.text for token in doc] for doc in converted] == [words for words, _ in sentences]
-    assert documents == [0, 1, 2]
-    tokens.DocBin(docs=converted, store_user_data=True).to_disk(tmp_path / "train.spacy")
-    table = docbin_table(tmp_path / "train.spacy", "en")
-    assert list(zip(table["tokens"].to_pylist(), table["tags"].to_pylist(), strict=True)) == sentences
-
-
-def test_a_line_without_the_token_after_its_tag_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"train.conll:2: found 2 columns that begin with '1'"):
-        read(tmp_path, "0\tO\tIn\n1\tB-LOC\n", token_column="3", tag_column="2")
 
 
 def test_a_first_sentence_of_a_number_is_no_index_if_an_option_says_so(tmp_path):
@@ -107,8 +79,3 @@ def test_lines_that_end_in_cr_alone_are_refused(tmp_path):
     (tmp_path / "train.conll").write_bytes(b"Oslo\tB-LOC\r!\tO\r")
     with pytest.raises(InputError, match=r"train.conll: found lines that end in CR alone"):
         column_table(tmp_path / "train.conll", "en")
-
-
-def test_marks_with_spaces_between_columns_with_tabs(tmp_path):
-    mark = "-DOCSTART- -X- O O\n\n"
-    assert read(tmp_path, f"{mark}a\tN\tO\n\n{mark}b\tN\tO\n")[1:] == ([(["a"], ["O"]), (["b"], ["O"])], [0, 1])

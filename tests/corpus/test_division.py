@@ -13,7 +13,7 @@ import inference
 import train
 from arguments import DataArguments
 from data import training_data
-from ner.corpus.readers import own_splits, read_divided, read_raw
+from ner.corpus.readers import has_split, read_divided, read_raw
 from ner.corpus.sources import Source
 from ner.errors import InputError
 
@@ -66,7 +66,7 @@ def test_beside_a_test_split_only_validation_is_held_out(tmp_path):
     write(tmp_path / "test.conll", [1] * 7)
     data = training_data(DataArguments(dataset=str(tmp_path)))
     assert data.division == {"seed": 42, "by": "documents", "train": 45, "validation": 5}
-    assert own_splits(Source(str(tmp_path))) == ["train", "test"]
+    assert not has_split(Source(str(tmp_path)), "validation")
     (tmp_path / "train.conll").write_text("Oslo B-LOC\n\nOslo\n")
     assert len(read_raw(Source(str(tmp_path)), "test").sentences) == 7  # without reading the training split
 

@@ -78,7 +78,6 @@ def test_a_scheme_and_back_is_the_identity(tmp_path, scheme, seed):
 
 
 def test_neighbours_of_one_class_are_one_entity_where_nothing_shows_the_border(tmp_path, caplog):
-    caplog.set_level("INFO", "ner")
     for scheme, said in (("io", "IOB1 or IO"), ("bare", "IO")):
         bio = random_bio(0)
         result = read(folder_of(tmp_path, train=[written_as(scheme, tags) for tags in bio]), ["en"], "train")
@@ -92,7 +91,6 @@ def test_neighbours_of_one_class_are_one_entity_where_nothing_shows_the_border(t
 
 def test_all_splits_together_show_the_scheme_and_the_log_says_what_was_rewritten(tmp_path, caplog):
     """Neither the two validation tags nor the two of test are IOB1 if they are seen alone."""
-    caplog.set_level("INFO", "ner")
     train, other = [["I-PER", "B-PER", "I-PER", "O", "I-LOC"]] * 3, [["B-PER", "O"], ["O", "I-LOC"]]
     for i, tags in enumerate(train[:2]):
         train[i] = [*tags, *["O"] * (i + 1)]

@@ -6,8 +6,8 @@ import pytest
 from conftest import row, write_jsonl
 
 from arguments import DataArguments
-from ner.corpus.readers import read_divided
-from ner.corpus.sources import Source, present_splits, require_dataset, split_files
+from ner.corpus.readers import has_split, read_divided
+from ner.corpus.sources import SPLIT_WORDS, Source, require_dataset, split_files
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
 
@@ -21,6 +21,10 @@ def make(folder, *names: str):
 
 def found(source: Source, split: str) -> list[str]:
     return [str(path.relative_to(source.home)) for path, _ in split_files(source, split)]
+
+
+def present_splits(source: Source) -> list[str]:
+    return [split for split in SPLIT_WORDS if has_split(source, split)]
 
 
 @pytest.mark.parametrize(
@@ -99,13 +103,6 @@ def test_a_pipe_is_no_data_set_and_not_multinerd(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match=r"--dataset: .*pipe is a pipe or a device, .*; expected a file or a folder; "):
         require_dataset(Source(str(tmp_path / "pipe")))
-
-
-@pytest.mark.parametrize("name", ["dataset", "train_file", "validation_file", "test_file"])
-def test_an_empty_name_is_no_data_set(name):
-    """As of a variable of the shell that is not set: it would mean this folder, or the default."""
-    with pytest.raises(InputError, match=f"--{name}: found ''; expected a name"):
-        DataArguments(**{name: ""})
 
 
 def test_files_that_are_replaced_by_parts_of_training_are_named(tmp_path, caplog):

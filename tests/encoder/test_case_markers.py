@@ -115,15 +115,8 @@ def test_the_checkpoint_carries_its_markers(run, capsys):
     assert predictions(run / "onnx" / "test") == predictions(run / "test")
 
 
-def test_a_training_resumes_with_its_markers(homonyms, encoder, run, tmp_path):
-    interrupted(run, tmp_path / "resumed", 88)
-    train.main(argv(homonyms, encoder, tmp_path / "resumed", *OPTIONS, "--resume_from_checkpoint", "true"))
-    assert differ_by(run, tmp_path / "resumed") == 0
-
-
 @pytest.mark.parametrize("option", ["true", "false"])
 def test_a_checkpoint_with_markers_keeps_them_and_gets_no_second_ones(option, homonyms, run, tmp_path, caplog):
-    caplog.set_level("INFO", "ner")
     again, name = tmp_path / "again", "bert.embeddings.word_embeddings.weight"
     more = ("--case_markers", option, "--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1,
             "--load_best_model_at_end", "false")  # fmt: skip
@@ -160,12 +153,6 @@ def test_the_embedding_grows_by_the_rows_that_it_lacks(encoder, tmp_path):
     after = model.get_input_embeddings().weight
     assert model.config.vocab_size == len(after) == len(tokenizer) == len(before) + 2
     assert (after[:-2] == before).all()
-
-
-def test_a_tokenizer_that_keeps_capitals_gets_none(encoders):
-    tokenizer, model = with_markers(encoders["roberta"])
-    assert not set(MARKERS) & set(tokenizer.get_vocab())
-    assert len(model.get_input_embeddings().weight) == len(tokenizer) + 8
 
 
 def test_a_run_of_a_cased_encoder_records_no_markers(corpus, encoders, tmp_path):

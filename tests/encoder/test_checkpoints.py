@@ -122,7 +122,6 @@ def test_label_names_that_are_none_of_a_tagger_are_refused(labels, encoders, tmp
     ],
 )
 def test_a_classifier_is_kept_for_the_same_labels_in_any_order(classes, kept, masked_run, caplog):
-    caplog.set_level("INFO", "ner")
     own, names, old = label_names(["PER", "ORG", "LOC", "ANIM", "DIS"]), label_names(classes), weights(masked_run)
     model, _ = load_for_training(str(masked_run), names, False)
     assert list(model.config.id2label.values()) == names and model.config.masked_training is False
@@ -147,7 +146,6 @@ def test_an_encoder_of_half_precision_is_trained_in_float32(encoders, tmp_path):
 
 
 def test_a_classifier_whose_labels_mean_something_else_is_not_kept(masked_run, tmp_path, caplog):
-    caplog.set_level("INFO", "ner")
     labels = {str(i): f"LABEL_{i}" for i in range(11)}
     folder = changed(masked_run, tmp_path / "other", "config.json", id2label=labels)
     model, _ = load_for_training(str(folder), label_names(["PER", "ORG", "LOC", "ANIM", "DIS"]), False)

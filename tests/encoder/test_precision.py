@@ -4,11 +4,12 @@ import ctypes
 import platform
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
 from architectures import save
-from transformers import AutoConfig, AutoModelForTokenClassification, TrainingArguments
+from transformers import TrainingArguments
 
 from ner.encoder import precision as precision_module
 from ner.encoder.checkpoints import load_for_training
@@ -30,8 +31,7 @@ def chosen(model_type: str = "bert", **values: object) -> str:
 @pytest.mark.parametrize("has", [True, False])
 def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, caplog):
     monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device: has)
-    with caplog.at_level("INFO", "ner"):
-        precision = chosen()
+    precision = chosen()
     assert precision == ("bfloat16" if has else "float32")
     assert f"bfloat16: {'on' if has else 'off'}, the hardware" in caplog.text
     settled = options()
@@ -68,28 +68,12 @@ def test_a_precision_without_a_name_here_is_refused():
 
 def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):
     monkeypatch.setattr(precision_module, "multiplies_bfloat16", lambda device: True)
-    with caplog.at_level("INFO", "ner"):
-        assert chosen("deberta") == "float32"
-    assert "bfloat16: off, transformers' deberta does not work in it" in caplog.text
+    assert chosen("deberta") == "float32"
+    assert "bfloat16: off, transformers' deberta fails in it" in caplog.text
     for given in ({"bf16": True, "mixed_precision": "bf16"}, {"mixed_precision": "bf16"}):
         with pytest.raises(InputError, match=r"--bf16: found bfloat16 for a model of type deberta.*--bf16 false"):
             chosen("deberta", **given)
     assert chosen("deberta", bf16=False) == "float32"
-
-
-TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
-MORE = {"deberta": {"relative_attention": True}, "xmod": {"default_language": "en", "languages": ["en"]}}
-
-
-@pytest.mark.parametrize("kind", sorted(precision_module.FLOAT32_ONLY))
-def test_the_models_that_fail_in_bfloat16_still_do(kind):
-    config = AutoConfig.for_model(kind, **TINY | {"max_position_embeddings": 130}, **MORE.get(kind, {}))
-    model, ids = AutoModelForTokenClassification.from_config(config), torch.full((1, 128), 5)
-    model(input_ids=ids)
-    with pytest.raises(RuntimeError):
-        with torch.autocast("cpu", torch.bfloat16):
-            model(input_ids=ids).logits.float().sum().backward()
-        model.bfloat16()(input_ids=ids)
 
 
 @pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])
@@ -151,10 +135,8 @@ def test_a_single_process_trains_on_one_gpu(tmp_path, caplog):
 
 
 def test_a_system_without_a_c_library_of_its_own_is_left_alone(monkeypatch):
-    def refuse(name: None) -> None:  # what ctypes does on Windows
-        raise TypeError("argument of type 'NoneType' is not iterable")
-
-    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    """As on Windows."""
+    monkeypatch.setattr(ctypes, "CDLL", Mock(side_effect=TypeError("argument of type 'NoneType' is not iterable")))
     precision_module.keep_freed_memory()
 
 

@@ -4,13 +4,11 @@ import json
 import random
 
 import numpy as np
-from scored_runs import CLASSES, report_of, sentences, with_noise, write_run
+from scored_runs import CLASSES, ROWS, report_of, sentences, with_noise, write_run
 
 import report
 from ner.report.pictures import PALETTES
 from ner.scoring.calibration import Calibration, confidence
-
-ROWS = with_noise(sentences(random.Random(0)), 0.3, 1)
 
 
 def record(size: int) -> dict:

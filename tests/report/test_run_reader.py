@@ -1,15 +1,11 @@
 """Files of scored runs that cannot be read or compared: the message names the file and the line."""
 
-import random
-
 import pytest
-from scored_runs import sentences, with_noise, write_run
+from scored_runs import ROWS, write_run
 
 import report
 from ner.report.page import write_report
 from ner.report.run_reader import read_runs
-
-ROWS = with_noise(sentences(random.Random(0)), 0.3, 1)
 
 
 def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
@@ -34,15 +30,11 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
     [
         '{"tokens": [1], "gold": ["O"], "predicted": ["O"]}',
         '{"tokens": ["a"], "gold": ["O"], "predicted": ["O", "O"]}',
-        '{"tokens": ["a"], "gold": [1], "predicted": ["O"]}',
         '{"tokens": ["a"], "gold": ["O"], "predicted": ["S-PER"]}',
         '{"tokens": ["a"], "gold": ["O"], "predicted": ["O"], "lang": null}',
         '{"tokens": ["\\ud800"], "gold": ["O"], "predicted": ["O"]}',
-        '{"tokens": [NaN], "gold": ["O"], "predicted": ["O"]}',
         '{"tokens": []}',
-        '{"tokens": [' + "9" * 9_000 + '], "gold": ["O"], "predicted": ["O"]}',
         "[" * 3_000,
-        "[]",
         "{",
     ],
 )

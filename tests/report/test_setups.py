@@ -1,11 +1,10 @@
 """What the report says of how the compared runs were made."""
 
 import json
-import random
 from pathlib import Path
 
 import pytest
-from scored_runs import CLASSES, report_of, sentences, with_noise, without, write_run
+from scored_runs import CLASSES, ROWS, report_of, without, write_run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -15,7 +14,6 @@ ENVIRONMENT = {
 }  # fmt: skip
 SCORED = {"precision": "float32", "constrained_decoding": True, "data_fingerprint": "a1"}
 ARGUMENTS = {"learning_rate": 2e-5, "per_device_train_batch_size": 16, "weight_decay": 0.01, "seed": 1}
-ROWS = with_noise(sentences(random.Random(0)), 0.3, 1)
 
 
 def recorded_run(folder: Path, environment: dict, metrics: dict, **args: object) -> Path:

@@ -37,8 +37,6 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess:
         (["train.py", "--model_checkpoint", "tests/nothing"], "--model_checkpoint: found no folder 'tests/nothing'"),
         (["inference.py", "--checkpoint=tests"], "--checkpoint: the folder tests holds no config.json"),
         (["data.py", "--test_file", "tests/conftst.py"], "found no file 'tests/conftst.py'; check the path; did"),
-        (["report.py", "tests/nothing"], "tests/nothing"),
-        (["hub.py", "card", "tests/nothing"], "tests/nothing: lacks a config.json"),
         (["study.py", "run", "studies/nothing.yaml"], "studies/nothing.yaml: no such file"),
     ],
     ids=" ".join,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from scored_runs import sentences, with_noise
+from scored_runs import ROWS
 from seqeval.metrics import f1_score
 
 import hub
@@ -18,7 +18,6 @@ from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import cluster_ids, counts_of_tags
 
 ARGS = {"dataset": "sample", "model_checkpoint": "encoder", "masked_training": False, "output_dir": "run"}
-ROWS = with_noise(sentences(random.Random(0)), 0.3, 1)
 SCORED = ("validation", "test", "scores/other-test-0123abcd", "onnx/test")
 
 
@@ -80,9 +79,8 @@ def test_files_that_are_cut_missing_or_of_others_are_named(run, fails):
         assert fault in message
     (run / "manifest.json").unlink()
     message = fails(hub.main, "verify", run)
-    assert f"{run}: holds no manifest.json; expected the folder of a finished run; " in message
-    assert f"python train.py {run}/args.yaml --output_dir {run} --resume_from_checkpoint true; without one" in message
-    assert "expected a run folder or a Hub id" in fails(hub.main, "verify", run / "none")
+    assert f"{run}: holds no manifest.json; expected the folder of a finished run; finish its training with" in message
+    assert "expected a checkpoint's folder or a Hub id" in fails(hub.main, "verify", run / "none")
 
 
 def test_what_others_put_there_and_what_an_owner_deletes_as_a_whole_is_no_damage(run):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
@@ -12,12 +13,13 @@ from trained_runs import CPU, content, predictions, read_json, tagged
 
 import hub
 import inference
-from metrics import ner_metric
 from ner.encoder import checkpoints
 from ner.encoder.encoding import window_size
 from ner.runs.files import BASELINE, ONNX_FOLDERS
 from ner.runs.manifest import require_intact, write_manifest
 from ner.runs.model_card import model_card
+from ner.scoring.intervals import scores_and_intervals
+from ner.scoring.scores import cluster_ids, counts_of_tags
 from ner.tagging import onnx_export
 from ner.tagging.prediction import torch_logits
 
@@ -118,7 +120,7 @@ def test_exports_are_not_blamed_for_the_bfloat16_of_the_runs_own_scores(exported
     lines[0]["predicted"] = ["O"] * len(lines[0]["tokens"])  # a cost that this small model has not
     (copy / "test" / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     gold, predicted, tokens = ([line[side] for line in lines] for side in ("gold", "predicted", "tokens"))
-    metrics |= ner_metric().compute(predictions=predicted, references=gold, tokens=tokens)
+    metrics |= scores_and_intervals(counts_of_tags(gold, predicted), cluster_ids(tokens))
     low = 100 * metrics["overall"]["f1"]
     (copy / "test" / "metrics.json").write_text(json.dumps(metrics))
     write_manifest(copy)
@@ -143,7 +145,6 @@ def test_the_precision_of_an_export_is_that_of_its_model_file(copy):
 
 
 def test_a_run_that_was_not_scored_is_exported_and_says_so(copy, known_model, caplog):
-    caplog.set_level("INFO", "ner")
     for folder in ("test", *ONNX_FOLDERS):
         shutil.rmtree(copy / folder)
     write_manifest(copy)
@@ -162,7 +163,6 @@ def test_damaged_exports_are_refused(copy, fails):
 
 
 def test_an_export_replaces_nothing_and_leaves_nothing_half_written(copy, fails, caplog):
-    caplog.set_level("INFO", "ner")
     before = content(copy)
     onnx_export.export(copy)
     assert "exported before; to export it again, delete its onnx and onnx_int8 first" in caplog.text
@@ -214,12 +214,8 @@ def test_the_command_completes_an_export_that_was_interrupted(place, forgotten, 
         shutil.rmtree(copy / folder)
     if forgotten:
         write_manifest(copy)
-
-    def ended(*given, **named):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(place, ended)
+        patched.setattr(place, Mock(side_effect=KeyboardInterrupt))
         hub.main(["onnx", str(copy)])
     hub.main(["onnx", str(copy)])
     assert any(line.startswith("onnx_int8/test: its scores are those") for line in require_intact(copy))

@@ -12,7 +12,7 @@ from trained_runs import argv, differ_by, read_json
 
 import train
 from ner.encoder.encoding import IGNORED, UNLABELLED
-from ner.training.losses import CROSS_ENTROPY, crf_loss, log_partition, mean_loss
+from ner.training.losses import CROSS_ENTROPY, crf_loss, mean_loss
 
 LABELS = torch.tensor([[IGNORED, 0, 1, 2], [IGNORED, 3, IGNORED, IGNORED], [IGNORED] * 4])
 
@@ -29,13 +29,6 @@ def each_sequence(scores: torch.Tensor) -> dict[tuple[int, ...], float]:
     """The score of every valid sequence of label ids, for scores [word, label]."""
     sequences = itertools.product(range(scores.shape[1]), repeat=len(scores))
     return {ids: sum(scores[word, id_].item() for word, id_ in enumerate(ids)) for ids in sequences if is_valid(ids)}
-
-
-def test_the_partition_function_sums_all_valid_sequences():
-    scores, lengths = logits(4, 4, 7), torch.tensor([4, 2, 1, 0])
-    for sentence, length, found in zip(scores, lengths.tolist(), log_partition(scores, lengths), strict=True):
-        each = each_sequence(sentence[:length]).values()
-        assert found.item() == pytest.approx(math.log(sum(map(math.exp, each))))
 
 
 def test_the_crf_loss_is_the_probability_among_valid_sequences():

@@ -22,32 +22,31 @@ for (const table of document.querySelectorAll("table")) {
 }
 
 // The sentences: [tokens, gold, [entities of a run, ...], [errors of a run, ...], id, language]; an entity:
-// [start, end, class]; an error: [kind, gold entity or -1, predicted entity or -1] by position.
+// [start, end, class]; an error: [kind, gold entity or null, predicted entity or null].
 // All of their text becomes text nodes, never markup.
 const data = JSON.parse(at("data").textContent);
 const PAGE = 25;
-const entitiesOf = (sentence, run, [, g, p]) => [...(g < 0 ? [] : [sentence[1][g]]), ...(p < 0 ? [] : [sentence[2][run][p]])];
+const entitiesOf = ([, ...sides]) => sides.filter(Boolean);
 const touch = (some, others) => some.some(([start, end]) => others.some(([from, to]) => start < to && from < end));
 function firstIsRight(sentence, entities) {
-  return !sentence[3][0].some((error) => touch(entitiesOf(sentence, 0, error), entities));
+  return !sentence[3][0].some((error) => touch(entitiesOf(error), entities));
 }
 const wrongOf = (sentence, run) => (run < 0 ? sentence[3].flat() : sentence[3][run]);
 const differing = data.sentences.map(([, , predicted]) => predicted.some((each) => `${each}` !== `${predicted[0]}`));
 const field = (name) => at("filter").elements.namedItem(name);
 let chosen = [], page = 0;
 function select() {
-  const [kind, words, order] = ["kind", "words", "order"].map((name) => field(name).value);
-  const run = data.runs.indexOf(field("run").value), wanted = data.classes.indexOf(field("class").value);
-  const first = field("first")?.checked;
+  const [kind, words, order, wanted] = ["kind", "words", "order", "class"].map((name) => field(name).value);
+  const run = data.runs.indexOf(field("run").value), first = field("first")?.checked;
   const runs = run < 0 ? data.runs.map((_, r) => r) : [run];
-  const ofClass = (entities) => wanted < 0 || entities.some((e) => e[2] === wanted);
+  const ofClass = (entities) => !wanted || entities.some((e) => e[2] === wanted);
   chosen = data.sentences.map((_, i) => i).filter((i) => {
     const sentence = data.sentences[i];
     if (words && !sentence[0].join(" ").toLowerCase().includes(words.toLowerCase())) return false;
-    if (kind === "" && !first) return wanted < 0 || [sentence[1], ...runs.map((r) => sentence[2][r])].some(ofClass);
+    if (kind === "" && !first) return !wanted || [sentence[1], ...runs.map((r) => sentence[2][r])].some(ofClass);
     return runs.some((r) => sentence[3][r].some((error) => {
-      const entities = entitiesOf(sentence, r, error);
-      return ["", "some", data.kinds[error[0]]].includes(kind) && ofClass(entities) && (!first || firstIsRight(sentence, entities));
+      const entities = entitiesOf(error);
+      return ["", "some", error[0]].includes(kind) && ofClass(entities) && (!first || firstIsRight(sentence, entities));
     }));
   });
   const errors = (i) => wrongOf(data.sentences[i], run).length;
@@ -58,21 +57,22 @@ function select() {
 }
 
 // The tokens with a mark around each entity, and one around each missed entity, which may reach beyond others.
-const label = ([, , classId], kind) => element("small", {}, name(data.classes[classId] + (kind ? `, ${kind}` : "")));
+const label = ([, , className], kind) => element("small", {}, name(className + (kind ? `, ${kind}` : "")));
 function line(tokens, entities, kinds, clean, missed = []) {
   const result = element("bdi"), covering = (list, i) => list.findIndex(([start, end]) => start <= i && i < end);
   let outer = result, inner = result, last = [-1, -1];
   tokens.forEach((token, i) => {
     const e = covering(entities, i), m = covering(missed, i), space = i ? " " : "";
+    const kind = e < 0 ? "" : kinds[entities[e][0]];
     if (e === last[0] && m === last[1]) inner.append(space, token);
     else {
       (e === last[0] ? outer : result).append(space);
-      if (e !== last[0]) outer = e < 0 ? result : result.appendChild(element("mark", { class: kinds[e] ? "wrong" : clean }));
+      if (e !== last[0]) outer = e < 0 ? result : result.appendChild(element("mark", { class: kind ? "wrong" : clean }));
       inner = m < 0 ? outer : outer.appendChild(element("mark", { class: "missed" }));
       inner.append(token);
     }
     if (m >= 0 && missed[m][1] === i + 1) inner.append(" ", label(missed[m], "missed"));
-    if (e >= 0 && entities[e][1] === i + 1) outer.append(" ", label(entities[e], kinds[e]));
+    if (e >= 0 && entities[e][1] === i + 1) outer.append(" ", label(entities[e], kind));
     last = [e, m];
   });
   return result;
@@ -81,8 +81,8 @@ const side = (title, content) => element("div", { class: "side" }, name(title), 
 function article(i) {
   const [tokens, gold, predicted, wrong, id, lang] = data.sentences[i];
   const runs = data.runs.map((run, r) => {
-    const kinds = {}, missed = [];
-    for (const [k, g, p] of wrong[r]) { if (p >= 0) kinds[p] = data.kinds[k]; else missed.push(gold[g]); }
+    const kinds = {}, missed = []; // kinds: of the wrong entities, by their first token
+    for (const [kind, g, p] of wrong[r]) { if (p) kinds[p[0]] = kind; else missed.push(g); }
     return side(run, line(tokens, predicted[r], kinds, "right", missed));
   });
   const about = [`id ${id}`, lang, differing[i] ? "the runs differ" : ""].filter(Boolean).join(", ");
