@@ -76,7 +76,7 @@ def verify(name: str, rescore: bool) -> list[str]:
 
     Returns a line of text for each check. Raises `InputError` for the first one that fails.
     """
-    run = local_checkpoint(name) or downloaded(name)
+    run = Path(name) if Path(name).is_dir() else local_checkpoint(name) or downloaded(name)
     return require_intact(run) + (scored_again(run) if rescore else [])
 
 

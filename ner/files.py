@@ -69,7 +69,8 @@ def written_together(folder: Path) -> Iterator[Path]:
             move_files(unfinished, folder)
             raise
     except OSError as error:  # that of a full disk may name no file
-        error.filename = str(error.filename or folder).replace(str(unfinished), str(folder))
+        if error.errno:
+            error.filename = str(error.filename or folder).replace(str(unfinished), str(folder))
         raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -217,8 +217,8 @@ def test_the_cap_takes_the_first_rows_of_each_language(tmp_path, caplog):
         rows = [{"tokens": [f"{lang}{i}"], "ner_tags": [0]} for i in range(size)]
         write_jsonl(tmp_path / f"train/train_{lang}.jsonl", rows)
         write_jsonl(tmp_path / f"val/val_{lang}.jsonl", [{"tokens": [lang], "ner_tags": [0]}])
-    prepared = training_data(options(tmp_path, languages=["de", "en"], max_train_sentences=8))
-    assert [t[0] for t in prepared.train.token_lists()] == ["de0", "de1", "de2", "de3", "de4", "en0", "en1", "en2"]
+    prepared = training_data(options(tmp_path, languages=["en", "de"], max_train_sentences=8))
+    assert [t[0] for t in prepared.train.token_lists()] == ["en0", "en1", "en2", "de0", "de1", "de2", "de3", "de4"]
     assert "capped: kept 8 of 13 sentences" in caplog.text
 
 

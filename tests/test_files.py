@@ -158,8 +158,9 @@ def test_a_report_replaces_only_a_report(tmp_path, fails, monkeypatch):
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     other = write_run(tmp_path / "other", with_noise(sentences(random.Random(1)), 0.3, 1))
     monkeypatch.setattr("ner.report.page.html_page", Mock(side_effect=OSError(28, "No space left on device")))
-    with pytest.raises(OSError):
+    with pytest.raises(OSError) as error:
         report.main([str(other), "--output_dir", str(out)])
+    assert error.value.filename == str(out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     monkeypatch.undo()
     report.main([str(other), "--output_dir", str(out)])

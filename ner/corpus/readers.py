@@ -66,9 +66,9 @@ def read_raw(source: Source, split: str) -> RawSplit:
     Warns if English MultiNERD has another number of sentences. Raises `InputError` with file and line for whatever is
     wrong, `MissingFileError` if there is no file for the split.
     """
-    if is_divided(source) and (split == "train" or not has_split(source, split)):
-        return read_divided(source)[0][split]
     with from_cache("dataset", source.dataset):
+        if is_divided(source) and (split == "train" or not has_split(source, split)):
+            return read_divided(source)[0][split]
         raw = read_whole(source, split)
     size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
     if source.name(split) == MULTINERD and list(source.languages) == ["en"] and size != expected:

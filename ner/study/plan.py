@@ -143,9 +143,7 @@ def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, en
     named_settings = [(f"comparisons: {name}", chosen) for name, chosen in comparisons.items()]
     for kind, names in (("setting", settings), ("comparison", comparisons)):
         if wrong := [name for name in names if "/" in name]:
-            raise InputError(
-                f"{path}: found the {kind} {wrong[0]!r}; expected a name without /, because folders have it"
-            )
+            raise InputError(f"{path}: found the {kind} {wrong[0]!r}; expected a name without /: it names a folder")
     for where_named, chosen in [*named_settings, *((f"curves: {y}", list(line.values())) for y, line in lines.items())]:
         if not (chosen and isinstance(chosen, list)):
             raise InputError(f"{path}: {where_named}: found {chosen!r}; expected a list of settings")

@@ -213,7 +213,7 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     seeds, top = f1[best], 100 * statistics.mean(f1[best].values())
     rivals = [setting for setting in f1 if f1[setting].keys() >= seeds.keys()]
     if len(seeds) < 2 or len(rivals) < 2:
-        return f"The best is {best}: {top:.1f}. Only settings with the same seeds show how much choosing flatters it."
+        return f"The best is {best}: {top:.1f}. No other setting has the same two or more seeds to test the choice on."
     half = 100 * float(stdtrit(len(seeds) - 1, 0.975)) * statistics.stdev(seeds.values()) / len(seeds) ** 0.5
     gains = []
     for left_out in seeds:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ner.labels import Spans, label_names, ranges, wrong_transitions
 
-SENTENCES = 2_048  # whose probabilities are computed at a time
+WORDS = 2**16  # whose probabilities are computed at a time, on average
 LEAST = -600.0  # no label is less probable than exp(LEAST), so that nothing is divided by 0
 
 
@@ -76,8 +76,9 @@ def entity_probabilities(scores: np.ndarray, lengths: np.ndarray, entities: Span
     [token, label] of sentences of `lengths` [sentence]. The entities are in the order of their words.
     """
     result, borders = np.empty(len(entities.start)), np.concatenate([[0], np.cumsum(lengths)])
-    for first in range(0, len(lengths), SENTENCES):
-        last = min(first + SENTENCES, len(lengths))
+    size = max(1, len(lengths) * WORDS // max(1, int(borders[-1])))  # sentences of a block
+    for first in range(0, len(lengths), size):
+        last = min(first + size, len(lengths))
         words = slice(borders[first], borders[last])
         mine = slice(*np.searchsorted(entities.start, (words.start, words.stop)))
         start, end = entities.start[mine] - words.start, entities.end[mine] - words.start

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 from architectures import save
-from transformers import TrainingArguments
+from transformers import AutoConfig, AutoModelForTokenClassification, TrainingArguments
 
 from ner.encoder import precision as precision_module
 from ner.encoder.checkpoints import load_for_training
@@ -74,6 +74,21 @@ def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):
         with pytest.raises(InputError, match=r"--bf16: found bfloat16 for a model of type deberta.*--bf16 false"):
             chosen("deberta", **given)
     assert chosen("deberta", bf16=False) == "float32"
+
+
+TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+MORE = {"deberta": {"relative_attention": True}, "xmod": {"default_language": "en", "languages": ["en"]}}
+
+
+@pytest.mark.parametrize("kind", sorted(precision_module.FLOAT32_ONLY))
+def test_the_models_that_fail_in_bfloat16_still_do(kind):
+    config = AutoConfig.for_model(kind, **TINY | {"max_position_embeddings": 130}, **MORE.get(kind, {}))
+    model, ids = AutoModelForTokenClassification.from_config(config), torch.full((1, 128), 5)
+    model(input_ids=ids)
+    with pytest.raises(RuntimeError):
+        with torch.autocast("cpu", torch.bfloat16):
+            model(input_ids=ids).logits.float().sum().backward()
+        model.bfloat16()(input_ids=ids)
 
 
 @pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])

@@ -52,7 +52,7 @@ def test_sentences_are_decoded_each_by_itself():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_probability_of_an_entity_is_the_share_of_the_sequences_that_have_it(seed, monkeypatch):
-    monkeypatch.setattr(decoding, "SENTENCES", 2)  # so that several blocks are needed
+    monkeypatch.setattr(decoding, "WORDS", 6)  # so that several blocks are needed
     rng = np.random.default_rng(seed)
     lengths = np.array([4, 1, 0, 5, 3])
     scores = rng.normal(scale=2, size=(lengths.sum(), len(NAMES)))

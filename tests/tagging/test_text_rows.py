@@ -177,4 +177,4 @@ def test_a_text_is_read_whatever_the_locale(monkeypatch):
 
 def test_a_stream_by_its_name_is_not_read_twice(monkeypatch):
     monkeypatch.setattr(os.path, "isfile", lambda path: True)
-    assert row_count(None, "/dev/stdin") is None
+    assert row_count(None, "/dev/stdin") is None and row_count(None, "-") is None
