@@ -21,7 +21,7 @@ import transformers
 from ner.corpus.schemes import SCHEMES
 from ner.corpus.sources import Source
 from ner.errors import InputError
-from ner.options import option, parse_groups, require, require_at_least, require_one_of
+from ner.options import group_of, option, parser_of, require, require_at_least, require_one_of
 from ner.tagging.text_rows import TABLES
 
 SAMPLING = ("group_by_length", "random", "sequential")
@@ -310,7 +310,10 @@ def parse(argv: list[str], about: str | None) -> Arguments:
 
     Raises `InputError` for an unknown, abbreviated or ill-typed option; the message names the nearest known one.
     """
-    return Arguments(*parse_groups(argv, about, GROUPS))
+    parser = parser_of(GROUPS, about)
+    values, given = parser.given(argv)
+    data, model, training, inference = (group_of(group, values) for group in GROUPS)
+    return Arguments(data, model, training, inference, given, parser.defaults | values)
 
 
 def recorded(arguments: Arguments) -> dict[str, Any]:

@@ -37,11 +37,11 @@ from ner.checkpoint_names import resolve_checkpoint
 from ner.corpus.selection import without_leaks
 from ner.corpus.sentences import Sentences
 from ner.encoder.precision import asked_precision, keep_freed_memory
-from ner.errors import InputError, enough_memory, of_option, printable
+from ner.errors import InputError, at, printable
 from ner.files import optional_json, read_record, using_records
 from ner.hub_files import fetch_optional, from_cache, public_name
 from ner.runs.files import CARD, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES
-from ner.runs.folder import existing_part, is_finished, is_run
+from ner.runs.folder import is_finished, is_run, require_writable
 from ner.runs.manifest import record as record_files
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
@@ -61,14 +61,13 @@ def main(argv: list[str]) -> dict[str, Any] | None:
     """Tags text where an option gives some; otherwise scores a split, prints the scores, and returns the metrics."""
     arguments = parse(argv, __doc__)
     keep_freed_memory()
-    with enough_memory(f"lower --per_device_eval_batch_size (it was {arguments.training.per_device_eval_batch_size})"):
-        metrics = None
-        if arguments.inference.text is None and arguments.inference.input_file is None:
-            metrics = score_split(arguments)
-            if is_first():
-                print(score_table(metrics))
-        else:
-            tag(arguments)
+    metrics = None
+    if arguments.inference.text is None and arguments.inference.input_file is None:
+        metrics = score_split(arguments)
+        if is_first():
+            print(score_table(metrics))
+    else:
+        tag(arguments)
     PartialState().destroy_process_group()  # of several processes: its threads must not outlive the interpreter
     return metrics
 
@@ -90,7 +89,7 @@ def checkpoint_of(arguments: Arguments) -> str:
     name, run = arguments.inference.checkpoint, arguments.training.output_dir
     if name is None and not Path(run).is_dir():
         raise InputError(f"--output_dir: found no run in {run!r}; train first, or name a run or Hub id: --checkpoint")
-    with of_option("checkpoint" if name else "output_dir"):
+    with at("--checkpoint" if name else "--output_dir"):
         return resolve_checkpoint(name or run)
 
 
@@ -106,11 +105,7 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         raise InputError(
             f"--output_dir: {run} holds a run, whose scores those of {location} would replace; name another"
         )
-    existing = existing_part(run)
-    if not os.access(existing, os.W_OK):  # now, because scoring takes long
-        option = "checkpoint" if is_local and arguments.inference.checkpoint else "output_dir"
-        remedy = "copy the run to a folder of yours" if is_local else "name another folder"
-        raise InputError(f"--{option}: {existing} cannot be written, and the scores go to {run}; {remedy}")
+    require_writable(run)  # now, because scoring takes long
     own = own_args(arguments, location)
     with using_records(f"{location}: args.yaml"):
         options = data_options(arguments, own)

@@ -46,7 +46,7 @@ from ner.encoder.case_markers import has_case_markers, is_cased, loses_capitals,
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
 from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, set_precision, use_one_gpu
-from ner.errors import InputError, enough_memory, of_option
+from ner.errors import InputError, at
 from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
 from ner.options import described
@@ -135,8 +135,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         seconds = record.seconds + train(trainer, checkpoint)
         with saving(run):
             trainer.save_model(str(run))
-        with enough_memory(f"lower --per_device_eval_batch_size (it was {options.per_device_eval_batch_size})"):
-            scored = score_validation(trainer, arguments, data)
+        scored = score_validation(trainer, arguments, data)
         if options.should_save:
             write_results(run, trainer, arguments, data, scored, seconds)
     end_processes(trainer)
@@ -201,7 +200,7 @@ def load_model(
     Sets the precision in the options, and whether there are case markers. Logs what does not suit the encoder.
     """
     options, chosen = arguments.training, arguments.model
-    with of_option("model_checkpoint"):
+    with at("--model_checkpoint"):
         model, tokenizer = load_for_training(
             str(checkpoint or chosen.model_checkpoint), data.train.names, arguments.data.removes_classes
         )

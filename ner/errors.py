@@ -22,12 +22,13 @@ class InputError(ValueError):
 
 
 @contextmanager
-def of_option(name: str) -> Iterator[None]:
-    """Around code that works on an option's value: its `InputError` begins with the option's name."""
+def at(place: str) -> Iterator[None]:
+    """Around code that works on what a person gave: its `InputError` begins with where that is, `--option` or
+    `FILE:LINE`."""
     try:
         yield
     except InputError as error:
-        error.args = (f"--{name}: {error}",)
+        error.args = (f"{place}: {error}",)
         raise
 
 
@@ -52,11 +53,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def unknown_option(name: str, known: Iterable[str]) -> str:
-    """The message for an option that does not exist."""
-    return f"unknown option --{name}{nearest(name.replace('-', '_'), known)}; --help lists the options"
-
-
 def printable(text: str) -> str:
     """The text with U+FFFD in place of what `str.isprintable` refuses: control characters, line ends, no-break spaces.
 
@@ -77,47 +73,35 @@ class OneLine(logging.Formatter):
         return printable(super().formatMessage(record).replace("\n", " "))
 
 
-@contextmanager
-def enough_memory(remedy: str) -> Iterator[None]:
-    """Around code that may exhaust the memory of the machine or of a GPU: then raises an `InputError` with the remedy.
-
-    torch has an exception of its own for GPUs only; for CPUs its message tells.
-    """
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error))):
-            raise
-        raise InputError(f"the memory is exhausted: {message_of(error, 200)}; {remedy}") from error
+def is_exhausted(error: Exception) -> bool:
+    """Whether an error says that the memory is exhausted, of the machine or of a GPU."""
+    if isinstance(error, RuntimeError):  # torch has an exception of its own for GPUs only; for CPUs its message tells
+        return OUT_OF_MEMORY.search(str(error)) is not None
+    return isinstance(error, MemoryError)
 
 
 def before_imports(check: Callable[[list[str]], object] | None = None) -> None:
-    """Lets Ctrl-C end a script without a traceback while its imports take their seconds, until `run_script` takes over.
+    """Lets Ctrl-C kill a script while its imports take their seconds, until `run_script` takes over: an exception would
+    be a traceback, or be caught by a library.
 
     Before that, ends the script with the message of a `check` of its command line.
     """
     if check:
         run_script(check)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored by a background job of a shell
-        signal.signal(signal.SIGINT, interrupted)
-
-
-def interrupted(number: int, frame: object) -> NoReturn:
-    """A signal's handler: ends the process at once. Libraries that are being imported would catch an exception."""
-    os.write(sys.stderr.fileno(), b"interrupted\n")
-    os._exit(128 + number)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_script(main: Callable[[list[str]], object]) -> None:
     """Runs a script's `main` on the words of the command line.
 
     An `InputError` becomes its message and exit status 2, and so does what the system refuses: a file that is absent,
-    a folder that cannot be written, a full disk. Status 130 means interrupted, 141 that the reader of a pipe has
-    gone, and 128 + N that signal N ended the script. Any other exception is a fault of ours and keeps its
+    a folder that cannot be written, a full disk, more memory. Status 130 means interrupted, 141 that the reader of a
+    pipe has gone, and 128 + N that signal N ended the script. Any other exception is a fault of ours and keeps its
     traceback.
     """
     first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints
-    if signal.getsignal(signal.SIGINT) is interrupted:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):  # UTF-8 on every system; other bytes of file names are escaped
         if isinstance(sys.stdout.buffer, io.RawIOBase):  # PYTHONUNBUFFERED: half a write to a full disk would pass
@@ -125,8 +109,6 @@ def run_script(main: Callable[[list[str]], object]) -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(message)s"))
-    # The Hub's client says so itself, next.
-    handler.addFilter(lambda record: not record.getMessage().startswith("HTTP Error "))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
@@ -144,6 +126,11 @@ def run_script(main: Callable[[list[str]], object]) -> None:
         if error.filename is None and error.errno not in FULL:
             raise
         status, message = 2, f"error: {error.filename or 'standard output'}: {error.strerror}"
+    except (MemoryError, RuntimeError) as error:
+        if not is_exhausted(error):
+            raise
+        remedy = "lower --per_device_train_batch_size in training, --per_device_eval_batch_size elsewhere"
+        status, message = 2, f"error: the memory is exhausted: {message_of(error, 200)}; {remedy} (docs/training.md)"
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
     if message:

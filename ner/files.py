@@ -112,9 +112,7 @@ def read_as(path: Path, parse: Callable[[str], Any]) -> Any:
     """What `parse` makes of the text of a UTF-8 file. Raises `InputError` where that is impossible."""
     try:
         return parse(path.read_text(encoding="utf-8-sig"))
-    except RecursionError:
-        raise InputError(f"{path}: cannot be read: its lists and mappings are nested too deeply") from None
-    except (ValueError, TypeError, yaml.YAMLError) as error:
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         # ValueError: no JSON, not UTF-8, an impossible date, a number of too many digits. TypeError: keys of several
         # kinds in the metadata of a README.md.
         raise InputError(f"{path}: cannot be read: {message_of(error)}") from None
@@ -151,19 +149,5 @@ def using_records(place: Path | str) -> Iterator[None]:
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError) as error:
         raise InputError(
             f"{place}: the records cannot be used: {type(error).__name__}: {message_of(error, 200)}; "
-            "expected a finished run of this version"
+            "expected what this version writes"
         ) from error
-
-
-def option_lines(path: str) -> list[tuple[yaml.Node, yaml.Node]]:
-    """The name and the value of each option in a YAML file. Raises `InputError` for another file."""
-    if not os.path.exists(path):
-        raise InputError(f"{path}: no such file; expected a YAML file of options, or --field value")
-    root = read_as(Path(path), partial(yaml.compose, Loader=PlainLoader))
-    if root is not None and not isinstance(root, yaml.MappingNode):
-        raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
-    lines: list[tuple[yaml.Node, yaml.Node]] = root.value if root else []
-    for key, _ in lines:
-        if not isinstance(key, yaml.ScalarNode):
-            raise InputError(f"{path}:{key.start_mark.line + 1}: found a list or a mapping; expected `field: value`")
-    return lines

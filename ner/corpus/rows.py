@@ -54,15 +54,13 @@ class RawSplit:
 
 
 def checked_content(path: Path) -> bytes:
-    """The content of a UTF-8 file, without its byte order mark. Raises `InputError` if it is not UTF-8, or empty."""
+    """The content of a UTF-8 file, without its byte order mark. Raises `InputError` if it is not UTF-8."""
     content = path.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
+        content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}:{line}: found bytes that are not UTF-8; expected UTF-8; convert the file") from None
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty; expected sentences")
     return content.removeprefix(codecs.BOM_UTF8)
 
 

@@ -61,7 +61,7 @@ def multinerd_table(path: Path, language: str) -> pa.Table | None:
     """The sentences of JSON in MultiNERD's form: lines with `tokens`, `ner_tags` (numbers) and perhaps `lang`, no more.
 
     `language` is that of lines that name none. None if any line is different: `table_of` then reads the file, or says
-    what is wrong. Arrow is several times as fast. Raises `InputError` if the file is empty or not UTF-8.
+    what is wrong. Arrow is several times as fast. Raises `InputError` if the file is not UTF-8.
     """
     content = checked_content(path)
     starts = [line.lstrip()[:1] for line in io.BytesIO(content)]

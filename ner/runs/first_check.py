@@ -6,12 +6,10 @@ import re
 import sys
 from pathlib import Path
 
-import yaml
-
 from ner.checkpoint_names import local_checkpoint
 from ner.corpus.sources import Source, named_file, require_dataset
-from ner.errors import InputError, of_option, unknown_option
-from ner.files import option_lines
+from ner.errors import at
+from ner.options import Parser
 
 ARGUMENTS = Path(__file__).parents[2] / "arguments.py"
 
@@ -20,22 +18,12 @@ def first_check(words: list[str], checkpoint: str = "") -> None:
     """Raises `InputError` for an option that does not exist, and for a config file, a data set or a checkpoint that is
     not there. `checkpoint` is the option that names one. `arguments.parse` checks everything else.
     """
-    known = option_names() | {"help"}
-    config = words[0] if words and words[0][:1] not in ("", "-") else None
-    values: dict[str, str] = {}
-    for key, node in option_lines(config) if config else ():
-        name = key.value.replace("-", "_")
-        if name not in known:
-            raise InputError(f"{config}:{key.start_mark.line + 1}: {unknown_option(key.value, known)}")
-        if isinstance(node, yaml.ScalarNode) and node.tag != "tag:yaml.org,2002:null":
-            values[name] = node.value
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        given, equals, value = word.removeprefix("--").partition("=")
-        name = given.replace("-", "_")
-        if word.startswith("--") and given and (name in known or " " not in word):  # argparse takes others for values
-            if name not in known:
-                raise InputError(unknown_option(given, known))
-            values[name] = value if equals else following
+    parser = Parser(add_help=False)
+    parser.defaults = dict.fromkeys(option_names())
+    parser.add_argument("-h", "--help", nargs="*")
+    for name in parser.defaults:
+        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", nargs="*")
+    values = {name: value[0] for name, value in parser.given(words)[0].items() if value}
     if not {"text", "input_file"} & values.keys():  # tagging text reads no data set
         dataset = values.get("train_file") or values.get("dataset") or "sample"
         source = Source(dataset, validation_file=values.get("validation_file"), test_file=values.get("test_file"))
@@ -43,7 +31,7 @@ def first_check(words: list[str], checkpoint: str = "") -> None:
         for split in ("validation", "test"):
             named_file(source, split)
     if values.get(checkpoint) and "resume_from_checkpoint" not in values:  # resuming may do without the encoder
-        with of_option(checkpoint):
+        with at(f"--{checkpoint}"):
             local_checkpoint(values[checkpoint])
 
 

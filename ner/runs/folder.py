@@ -42,16 +42,16 @@ def is_finished(folder: Path) -> bool:
     return is_run(folder) and (folder / MANIFEST).is_file()
 
 
-def existing_part(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists; the path itself where none does, as on a lost drive."""
-    return next((each for each in (path, *path.resolve().parents) if each.exists()), path)
+def require_writable(folder: Path) -> None:
+    """Raises `InputError` unless a folder can be written or, if it is absent, made, as it cannot on a lost drive."""
+    existing = next((each for each in (folder, *folder.resolve().parents) if each.exists()), folder)
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError(f"{existing} is not a folder that can be written; name another --output_dir, or copy the run")
 
 
 def require_trainable(run: Path, resumes: bool) -> None:
     """Raises `InputError` unless the folder is new, or holds an unfinished run that can begin again or be resumed."""
-    existing = existing_part(run)
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise InputError(f"--output_dir: {existing} is not a folder that can be written; expected a place for a run")
+    require_writable(run)
     if is_finished(run):
         own = run.as_posix()
         raise InputError(

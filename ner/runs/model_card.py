@@ -39,13 +39,9 @@ def model_card(run: Path) -> str:
     """
     config, environment = optional_json(run / "config.json"), optional_json(run / "environment.json")
     args = optional_json(run / "args.yaml")
-    if not (config and environment and args):
-        raise InputError(
-            f"{run}: lacks a config.json, environment.json or args.yaml; expected the folder of a finished run"
-        )
     scored = {split: found for split in ("test", "validation") if (found := optional_json(run / split / METRICS))}
-    if not scored:
-        raise InputError(f"{run}: holds no scores; expected a finished run; score it with inference.py")
+    if not (config and environment and args and scored):
+        raise InputError(f"{run}: lacks a config.json, environment.json, args.yaml or scores; expected a finished run")
     for place in (run / split for split in scored):
         if (place / PREDICTIONS).is_file():  # not in a repository of the Hub; `verify` finds other losses
             require_scores_of(prediction_rows(place / PREDICTIONS), place)

@@ -9,6 +9,7 @@ regression of being right on the log-odds of that probability, fitted on the val
 - Precision of the entities with at least a certain score, and their share of all predicted entities, the coverage.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +29,10 @@ class Calibration:
 
     slope: float = 1.0
     intercept: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.slope + self.intercept):
+            raise ValueError(f"found {self}; expected two finite numbers")
 
     def scores(self, probabilities: np.ndarray) -> np.ndarray:
         """The scores for the probabilities of some entities, [entity]."""

@@ -91,80 +91,76 @@ def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str
 
     Raises `InputError` for keys and values that a study does not have.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a study, such as studies/masking.yaml")
     content = read_as(path, partial(yaml.load, Loader=TextLoader))
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: found no mapping; expected the keys of a study, such as settings and seeds")
     try:
-        return study_of(path, content, datasets, encoders)
-    except InputError:
-        raise
-    except (LookupError, TypeError, ValueError, AttributeError) as error:  # a key that is absent, a wrong kind of value
-        raise InputError(f"{path}: {message_of(error, 200)}; docs/study.md says what a study file has") from None
+        return study_of(path.stem, content, datasets, encoders)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # also an absent key, a wrong kind of value
+        raise InputError(f"{path}: {message_of(error)}; docs/study.md says what a study file has") from None
 
 
-def study_of(path: Path, content: dict[str, Any], datasets: list[str] | None, encoders: list[str] | None) -> Study:
-    """The study that the content of a file describes."""
+def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list[str] | None) -> Study:
+    """The study that the content of a file describes. Raises an error without the file's name."""
+    if not isinstance(content, dict):
+        raise InputError("found no mapping; expected the keys of a study, such as settings and seeds")
     for key in content:
         if key not in KEYS:
-            raise InputError(f"{path}: found the key {key!r}; expected {', '.join(sorted(KEYS))}{nearest(key, KEYS)}")
-    removal = mapping(path, content, "removal")
-    settings = mapping(path, content, "settings") | grid(mapping(path, content, "grid"))
+            raise InputError(f"found the key {key!r}; expected {', '.join(sorted(KEYS))}{nearest(key, KEYS)}")
+    removal = mapping(content, "removal")
+    settings = mapping(content, "settings") | grid(mapping(content, "grid"))
     if not settings and not removal:
-        raise InputError(f"{path}: found no settings; expected at least one, a name with options of train.py")
+        raise InputError("found no settings; expected at least one, a name with options of train.py")
     if settings and removal:
-        raise InputError(f"{path}: found settings and removal; expected one of them; make the map a study of its own")
+        raise InputError("found settings and removal; expected one of them; make the map a study of its own")
     seeds = content.get("seeds", "1")
     texts = seeds if isinstance(seeds, list) else [str(n + 1) for n in range(int(seeds) if seeds.isdecimal() else 0)]
     if not (texts and all(str(text).isdecimal() for text in texts) and len(set(map(int, texts))) == len(texts)):
-        raise InputError(f"{path}: seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
+        raise InputError(f"seeds: found {seeds!r}; expected a number of seeds, or different whole numbers")
     places = (named(datasets or content.get("datasets") or [""]), named(encoders or content.get("encoders") or [""]))
-    common, runs = mapping(path, content, "common"), []
+    common, runs = mapping(content, "common"), []
     own_options = {"common": common} | {f"settings: {name}": chosen or {} for name, chosen in settings.items()}
     for place, options in own_options.items():
         for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
             if option in options and (key == "seeds" or key in content):
-                raise InputError(f"{path}: {place}: found {option}; expected {key}, a key of the study, in its place")
+                raise InputError(f"{place}: found {option}; expected {key}, a key of the study, in its place")
     if removal and "seeds" in content:
-        raise InputError(f"{path}: found removal and seeds; expected no seeds: each run of a map has one of its own")
+        raise InputError("found removal and seeds; expected no seeds: each run of a map has one of its own")
     for dataset, encoder in product(*places):
         group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
         where = {"dataset": places[0].get(dataset), "model_checkpoint": places[1].get(encoder)}
         where = {name: value for name, value in where.items() if value}  # else those of the config file
         of_seeds = [(seed, *setting, list[str]()) for seed, setting in product(texts, settings.items())]
-        for seed, setting, options, removed in [*of_seeds, *removals(path, removal)]:
+        for seed, setting, options, removed in [*of_seeds, *removals(removal)]:
             words = words_of(common | (options or {}) | where | {"seed": seed})
             runs.append(PlannedRun(group, setting, int(seed), words, removed))
-    comparisons = mapping(path, content, "comparisons") or ({"report": list(settings)} if settings else {})
-    curves = mapping(path, content, "curves")
+    comparisons = mapping(content, "comparisons") or ({"report": list(settings)} if settings else {})
+    curves = mapping(content, "curves")
     across = str(curves.pop("across", ""))
     lines = {score: {float(place): setting for place, setting in line.items()} for score, line in curves.items()}
     named_settings = [(f"comparisons: {name}", chosen) for name, chosen in comparisons.items()]
     for kind, names in (("setting", settings), ("comparison", comparisons)):
         if wrong := [name for name in names if "/" in name]:
-            raise InputError(f"{path}: found the {kind} {wrong[0]!r}; expected a name without /: it names a folder")
+            raise InputError(f"found the {kind} {wrong[0]!r}; expected a name without /: it names a folder")
     for where_named, chosen in [*named_settings, *((f"curves: {y}", list(line.values())) for y, line in lines.items())]:
         if not (chosen and isinstance(chosen, list)):
-            raise InputError(f"{path}: {where_named}: found {chosen!r}; expected a list of settings")
+            raise InputError(f"{where_named}: found {chosen!r}; expected a list of settings")
         for setting in chosen:
             if setting not in settings:
-                raise InputError(f"{path}: {where_named}: found {setting!r}; expected some of {', '.join(settings)}")
+                raise InputError(f"{where_named}: found {setting!r}; expected some of {', '.join(settings)}")
     split = content.get("split", "test")
     if split not in ("test", "validation"):
-        raise InputError(f"{path}: split: found {split!r}; expected test or validation")
+        raise InputError(f"split: found {split!r}; expected test or validation")
     return Study(
-        path.stem, str(content.get("question", path.stem)), str(content.get("program", "train.py")), runs, comparisons,
-        split, {name: float(points) for name, points in mapping(path, content, "spread").items()},
+        name, str(content.get("question", name)), str(content.get("program", "train.py")), runs, comparisons,
+        split, {name: float(points) for name, points in mapping(content, "spread").items()},
         int(content.get("threads", 1)), removal.get("classes", []), across, lines,
     )  # fmt: skip
 
 
-def mapping(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
+def mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
     """A mapping of a study file, empty if it is not there. Raises `InputError` for another value."""
     value = content.get(key) or {}
     if not isinstance(value, dict):
-        raise InputError(f"{path}: {key}: found {value!r}; expected names, each with a value")
+        raise InputError(f"{key}: found {value!r}; expected names, each with a value")
     return value
 
 
@@ -188,7 +184,7 @@ def grid(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[str, Any], list[str]]]:
+def removals(removal: dict[str, Any]) -> list[tuple[str, str, dict[str, Any], list[str]]]:
     """The runs of a removal study, each with a new seed: seed, setting, options and the classes that they remove.
 
     They remove the sets of a balanced design from the training data. As many as `unmasked` runs that remove none are
@@ -197,14 +193,14 @@ def removals(path: Path, removal: dict[str, Any]) -> list[tuple[str, str, dict[s
     if not removal:
         return []
     if unknown := sorted(removal.keys() - {"classes", "replicates", "unmasked", "masking"}):
-        raise InputError(f"{path}: removal: found {unknown[0]!r}; expected classes, replicates, unmasked, masking")
+        raise InputError(f"removal: found {unknown[0]!r}; expected classes, replicates, unmasked, masking")
     classes, replicates, unmasked = (
         removal["classes"],
         int(removal.get("replicates", 1)),
         int(removal.get("unmasked", 5)),
     )
     if not isinstance(classes, list) or len(set(classes)) < max(2, len(classes)):
-        raise InputError(f"{path}: removal: classes: found {classes!r}; expected a list of different classes")
+        raise InputError(f"removal: classes: found {classes!r}; expected a list of different classes")
     sets = [each for replicate in range(replicates) for each in balanced_triples(classes, replicate)]
     for place in reversed(np.linspace(0, len(sets), unmasked, endpoint=False).astype(int).tolist()):
         sets.insert(place, [])

@@ -31,8 +31,6 @@ def export(run: Path) -> None:
     if not absent:
         log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(ONNX_FOLDERS))
         return
-    if not (run / "config.json").is_file():
-        raise InputError(f"{run}: holds no config.json; expected the folder of a finished run")
     model, tokenizer = load_for_tagging(str(run))
     if 4 * model.num_parameters() >= 2**31:
         raise InputError(

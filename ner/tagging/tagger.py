@@ -1,11 +1,9 @@
 """A checkpoint that tags: from words to labels, and from raw text to entities with character offsets."""
 
 import logging
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +12,10 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 
 from ner.checkpoint_names import resolve_checkpoint
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
-from ner.encoder.encoding import LEAST_WINDOW, encode, require_embedded, window_size
+from ner.encoder.encoding import encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision, in_precision
 from ner.errors import InputError
+from ner.files import using_records
 from ner.labels import Spans, classes_of, label_names, lookup_table, spans
 from ner.runs.files import ONNX
 from ner.scoring.calibration import Calibration
@@ -27,13 +26,8 @@ from ner.tagging.prediction import Batching, Logits, batching_for, torch_logits,
 from ner.word_splitter import word_offsets
 
 log = logging.getLogger("ner")
-# What training writes into config.json, with what each must be; a calibration is null until the training ends.
-OWN_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "masked_training": (lambda value: isinstance(value, bool), "true or false"),
-    "constrained_decoding": (lambda value: isinstance(value, bool), "true or false"),
-    "trained_window": (lambda value: type(value) is int and value >= LEAST_WINDOW, f"a number from {LEAST_WINDOW}"),
-    CALIBRATION: (lambda value: value is None or is_calibration(value), "slope and intercept, two numbers"),
-}
+# What training writes into config.json, and of which type; a calibration is null until the training ends.
+OWN_KEYS = {"masked_training": bool, "constrained_decoding": bool, "trained_window": int, CALIBRATION: object}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +69,11 @@ class Tagger:
         """
         location = resolve_checkpoint(str(checkpoint))
         model, tokenizer = load_for_tagging(location)
-        require_own_keys(model.config, location)
+        calibration = own_calibration(model.config, location)
         labels, trained = label_set(model.config), getattr(model.config, "constrained_decoding", False)
         constrained = trained if constrained is None else constrained
         if constrained:
             require_beginnings(labels, location)
-        calibration = Calibration(**(getattr(model.config, CALIBRATION, None) or {}))
         if constrained != trained and calibration != Calibration():
             log.info(
                 "the scores of entities are not calibrated: the checkpoint's calibration is for tags %s constraints",
@@ -167,28 +160,19 @@ class Tagger:
         return tagged
 
 
-def require_own_keys(config: PreTrainedConfig, location: str) -> None:
-    """Raises `InputError` where the config of a checkpoint that was trained here has lost a key, or its value.
+def own_calibration(config: PreTrainedConfig, location: str) -> Calibration:
+    """The calibration in the config of a checkpoint; one that changes nothing where it has none.
 
-    Without the check, the feature that a key stands for would turn itself off. A config with any of the keys is one of
-    this project.
+    Raises `InputError` where the config of a checkpoint that was trained here, which has some of `OWN_KEYS`, has lost
+    another or its value. Otherwise, the feature that a key stands for would turn itself off.
     """
-    if not any(hasattr(config, key) for key in OWN_KEYS):
-        return
-    for key, (is_right, expected) in OWN_KEYS.items():
-        found = f"found {key}: {getattr(config, key)!r}" if hasattr(config, key) else f"found no {key}"
-        if not (hasattr(config, key) and is_right(getattr(config, key))):
-            raise InputError(
-                f"{location}: config.json: {found}; expected {expected}; the file is damaged: copy the checkpoint "
-                "again, or train it again"
-            )
-
-
-def is_calibration(value: Any) -> bool:
-    """Whether a value of config.json holds the two numbers of a `Calibration`."""
-    if not isinstance(value, dict) or value.keys() != {"slope", "intercept"}:
-        return False
-    return all(type(number) in (int, float) and math.isfinite(number) for number in value.values())
+    with using_records(f"{location}: config.json"):
+        for key, kind in OWN_KEYS.items() if any(hasattr(config, key) for key in OWN_KEYS) else ():
+            value = getattr(config, key)
+            if type(value) is not kind and kind is not object:
+                raise TypeError(f"found {key}: {value!r}")
+        recorded = getattr(config, CALIBRATION, None)
+        return Calibration() if recorded is None else Calibration(recorded["slope"], recorded["intercept"])
 
 
 def require_beginnings(labels: list[str], location: str) -> None:

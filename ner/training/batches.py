@@ -49,17 +49,11 @@ class BatchesOfLikeLength(LengthGroupedSampler):
 
 def require_mask(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> int:
     """The id of the mask token. Raises `InputError` where the tokenizer has none, or the model no embedding for it."""
-    if tokenizer.mask_token_id is None:
-        raise InputError(
-            f"--word_dropout: the tokenizer of {tokenizer.name_or_path} has no mask token; expected one to hide words "
-            "behind; pass --word_dropout 0"
-        )
     mask, rows = tokenizer.mask_token_id, embedding_rows(model)
-    if mask >= rows:
+    if mask is None or mask >= rows:
         raise InputError(
-            f"--word_dropout: found the id {mask} for the mask token {tokenizer.mask_token}; expected one below "
-            f"{rows}, the rows of the model's embeddings; pass --word_dropout 0, or use the tokenizer that belongs to "
-            "the model"
+            f"--word_dropout: found the id {mask} for the mask token of {tokenizer.name_or_path}; expected one below "
+            f"{rows}, the rows of the model's embeddings; pass --word_dropout 0, or use the model's own tokenizer"
         )
     return mask
 

@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from ner.errors import InputError
-from ner.files import read_record, write_json
+from ner.files import read_record, using_records, write_json
 from ner.runs.folder import STATE, checkpoints_in
 
 log = logging.getLogger("ner")
@@ -80,14 +80,9 @@ def require_whole(folder: Path) -> None:
 
 def record_of(folder: Path) -> dict[str, Any]:
     """What `RunRecord` kept in a checkpoint. Raises `InputError` where there is nothing."""
-    try:
+    with using_records(folder / STATE):
         record: dict[str, Any] = read_record(folder / STATE)["stateful_callbacks"][RunRecord.__name__]["args"]
         return {"facts": record["facts"], "seconds": record["seconds"]}
-    except (KeyError, TypeError):
-        raise InputError(
-            f"{folder / STATE}: found no record of the run's options; expected what this version of train.py saves; "
-            "resume from another, or start a new training"
-        ) from None
 
 
 def recorded_precision(folder: Path) -> str:

@@ -30,7 +30,7 @@ from transformers.trainer_utils import TrainOutput
 
 from ner.encoder.checkpoints import classifier_of, save_tokenizer
 from ner.encoder.encoding import IGNORED, Encoded
-from ner.errors import InputError, enough_memory, message_of
+from ner.errors import InputError, is_exhausted, message_of
 from ner.tagging.decoding import best_tags
 from ner.training.batches import BatchesOfLikeLength, require_mask, with_hidden_words
 from ner.training.callbacks import LogLines, LogLinesAndBars, NoLastEvaluation, StopAtDivergence
@@ -51,21 +51,12 @@ class TaggingTrainer(Trainer):
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:
         """Trains.
 
-        Raises `InputError` for what a library refuses before the model was trained on a batch, and where the memory is
-        exhausted. Of a checkpoint, pickles are read as weights only, so that none of them can run code.
+        Raises `InputError` for what a library refuses before the model was trained on a batch. Of a checkpoint, pickles
+        are read as weights only, so that none of them can run code.
         """
-        remedy = (
-            f"lower --per_device_train_batch_size (it was {self.args.per_device_train_batch_size}) and, for the same "
-            "updates, raise --gradient_accumulation_steps; shorter windows need less memory too: --max_length"
-        )
         # Trackers of experiments write to standard output, which is for results.
-        with refusals(self, resume_from_checkpoint), enough_memory(remedy), redirect_stdout(sys.stderr):
+        with refusals(self, resume_from_checkpoint), redirect_stdout(sys.stderr):
             return super().train(resume_from_checkpoint, **named)
-
-    def evaluate(self, *arguments: Any, **named: Any) -> dict[str, float]:
-        """Evaluates. Raises `InputError` where the memory is exhausted."""
-        with enough_memory(f"lower --per_device_eval_batch_size (it was {self.args.per_device_eval_batch_size})"):
-            return super().evaluate(*arguments, **named)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         with saving(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"):
@@ -156,7 +147,7 @@ def refusals(trainer: TaggingTrainer | None = None, checkpoint: str | None = Non
     try:
         yield
     except Exception as error:
-        if isinstance(error, InputError) or (trainer and trainer.has_begun):
+        if isinstance(error, InputError) or is_exhausted(error) or (trainer and trainer.has_begun):
             raise
         tracker = type(error).__module__.partition(".")[0]  # they raise exceptions of their own
         if trainer and tracker in trainer.args.report_to:

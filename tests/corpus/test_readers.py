@@ -58,7 +58,7 @@ def test_a_tag_that_training_does_not_know_is_named(tmp_path):
 def test_unusable_files(tmp_path):
     with pytest.raises(MissingFileError, match=r"no file for the train split in the language en; .* train_en\.jsonl"):
         read(str(tmp_path), ["en"], "train")
-    with pytest.raises(InputError, match=r"train_en.jsonl: the file is empty"):
+    with pytest.raises(InputError, match=r"train_en.jsonl: found no sentence"):
         read(folder_with(tmp_path, " \n\n"), ["en"], "train")
     with pytest.raises(InputError, match=r"train_en.jsonl:2: found bytes that are not UTF-8"):
         read(folder_with(tmp_path, json.dumps(GOOD).encode() + b'\n{"tokens": ["\xff"]}'), ["en"], "train")

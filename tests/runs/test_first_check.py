@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from arguments import GROUPS, parse, recorded
 from ner.errors import InputError
-from ner.options import Parser
+from ner.options import parser_of
 from ner.runs.first_check import first_check, option_names
 
 RUN = """
@@ -37,7 +37,7 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess:
         (["train.py", "--model_checkpoint", "tests/nothing"], "--model_checkpoint: found no folder 'tests/nothing'"),
         (["inference.py", "--checkpoint=tests"], "--checkpoint: the folder tests holds no config.json"),
         (["data.py", "--test_file", "tests/conftst.py"], "found no file 'tests/conftst.py'; check the path; did"),
-        (["study.py", "run", "studies/nothing.yaml"], "studies/nothing.yaml: no such file"),
+        (["study.py", "run", "studies/nothing.yaml"], "studies/nothing.yaml: No such file or directory"),
     ],
     ids=" ".join,
 )
@@ -57,7 +57,8 @@ def test_the_help_is_that_of_the_parser_and_needs_no_torch(capsys, monkeypatch):
 
 
 def test_every_option_of_the_parser_is_known():
-    words = {word for action in Parser(GROUPS, "")._actions for word in action.option_strings if word.startswith("--")}
+    actions = parser_of(GROUPS, "")._actions
+    words = {word for action in actions for word in action.option_strings if word.startswith("--")}
     assert {word[2:].replace("-", "_") for word in words} - {"help"} <= option_names()
 
 

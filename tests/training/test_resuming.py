@@ -203,7 +203,7 @@ def test_a_checkpoint_that_lacks_a_file_is_one_message_or_passed_over(name, run,
 def test_the_state_of_another_program_is_refused(run, tmp_path):
     folder = interrupted(run, tmp_path / "run", 8)
     (folder / "checkpoint-8" / "trainer_state.json").write_text("{}")
-    with pytest.raises(InputError, match="no record of the run's options"):
+    with pytest.raises(InputError, match=r"trainer_state\.json: the records cannot be used: KeyError"):
         checkpoint_to_resume(folder, str(folder / "checkpoint-8"))
 
 

@@ -121,8 +121,8 @@ def test_the_last_evaluation_is_made_only_where_it_chooses(best, save, epochs, c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "remedy"), [(16, "train_batch_size (it was 16"), (32, "eval_batch_size (it was 32")])
-def test_exhausted_memory_names_the_batch_size_to_lower(size, remedy, corpus, encoders, tmp_path, monkeypatch, fails):
+@pytest.mark.parametrize("size", [16, 32])
+def test_exhausted_memory_is_not_taken_for_a_refused_option(size, corpus, encoders, tmp_path, monkeypatch, fails):
     """Batches of 16 are those of training, batches of 32 those of evaluation."""
 
     def loss(outputs, labels, num_items_in_batch=None, *, label_smoothing):
@@ -132,7 +132,7 @@ def test_exhausted_memory_names_the_batch_size_to_lower(size, remedy, corpus, en
 
     monkeypatch.setattr(trainer, "mean_loss", loss)
     message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run"))
-    assert "the memory is exhausted: " in message and f"; lower --per_device_{remedy}" in message
+    assert message.startswith("error: the memory is exhausted: DefaultCPUAllocator: can't allocate memory")
 
 
 @pytest.mark.slow
