@@ -167,13 +167,13 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
     """
     from ner.report.pictures import class_bars, draw  # matplotlib takes a while to import
 
-    masked = {split: mask(sentences, kept_classes) for split, sentences in splits.items()}
+    counts = {split: class_counts(sentences) for split, sentences in splits.items()}
+    kept = {split: {c: n for c, n in each.items() if c in kept_classes} for split, each in counts.items()}
     for name, title, shown in (
-        ("default-dataset.png", "All classes", splits),
-        ("masked-dataset.png", "After masking", masked),
+        ("default-dataset.png", "All classes", counts),
+        ("masked-dataset.png", "After masking", kept),
     ):
-        counts = {split: class_counts(sentences) for split, sentences in shown.items()}
-        draw(partial(class_bars, counts, title), title, folder / name)
+        draw(partial(class_bars, shown, title), title, folder / name)
 
 
 def main(argv: list[str]) -> None:

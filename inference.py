@@ -46,7 +46,7 @@ from ner.runs.manifest import record as record_files
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.html_marks import on_page
-from ner.tagging.output import Entity, Record, continued, kept_output, output, record
+from ner.tagging.output import Record, continued, kept_output, output, record
 from ner.tagging.score import score
 from ner.tagging.tagger import Tagger
 from ner.tagging.text_rows import Row, input_rows, row_count
@@ -286,7 +286,7 @@ def tag(arguments: Arguments) -> None:
         for records in groups:
             for tagged in records:
                 if lines and to_terminal and options.text is not None:
-                    print(marked_text(tagged["text"], [Entity(**e) for e in tagged["entities"]]), file=lines)
+                    print(marked_text(tagged["text"], tagged["entities"]), file=lines)
                 elif lines:
                     line = json.dumps(tagged, ensure_ascii=False)
                     print(printable(line) if to_terminal else line, file=lines)
@@ -327,15 +327,15 @@ def parts_of(texts: list[str]) -> Iterator[list[str]]:
     yield part
 
 
-def marked_text(text: str, entities: list[Entity]) -> str:
+def marked_text(text: str, entities: list[dict[str, Any]]) -> str:
     """A text with its entities marked, then one line for each entity; for a terminal."""
     text = printable(text)  # each character by one, so that the offsets stay right
     parts, lines, done = [], [], 0
     for e in entities:
-        surface, name = text[e.start : e.end], printable(e.type)
-        parts += [text[done : e.start], f"\x1b[1m[{surface}]\x1b[0m\x1b[2m{name}\x1b[0m"]
-        lines.append(f"  {name:<6} {surface}  ({e.start}-{e.end}, {e.score:.0%})")
-        done = e.end
+        start, end, name = e["start"], e["end"], printable(e["type"])
+        parts += [text[done:start], f"\x1b[1m[{text[start:end]}]\x1b[0m\x1b[2m{name}\x1b[0m"]
+        lines.append(f"  {name:<6} {text[start:end]}  ({start}-{end}, {e['score']:.0%})")
+        done = end
     return "\n".join(["".join(parts) + text[done:], *(lines or ["  no entity"])])
 
 

@@ -230,7 +230,7 @@ def model_inputs(
     """The inputs of training and of validation. Raises `InputError` where the model has no embedding for one."""
     window, inputs = model.config.trained_window, []
     for split, s in (("train", data.train), ("validation", data.validation)):
-        tags = np.where(s.unlabelled, np.int16(UNLABELLED), s.tags)
+        tags = s.tags if s.unlabelled is None else np.where(s.unlabelled, np.int16(UNLABELLED), s.tags)
         encoded = encode(s.words, tags, s.lengths, tokenizer, window)
         require_embedded(encoded, tokenizer, model, model.name_or_path)
         if len(encoded) > len(s):

@@ -17,7 +17,7 @@ from benchmarks.detokeniser import joined
 from benchmarks.raw_text import f1, spans, tagged
 from ner.files import write_json
 from ner.labels import classes_of
-from ner.runs.predictions import prediction_rows
+from ner.runs.predictions import read_predictions
 from ner.scoring.error_analysis import entities_of
 from ner.tagging.tagger import Tagger
 from ner.word_splitter import word_offsets
@@ -44,10 +44,9 @@ def main() -> None:
 
 def scores_of(run: Path, split: str) -> dict[str, float]:
     """F1 in percent for each way of tagging, and how many of the split's sentences counted."""
-    lines = prediction_rows(run / split / "predictions.jsonl")
-    texts, offsets = zip(*(joined(line["tokens"]) for line in lines), strict=True)
-    classes = classes_of({tag for line in lines for tag in line["gold"]})
-    entities = entities_of([line["gold"] for line in lines], classes)
+    scored = read_predictions(run / split / "predictions.jsonl")
+    texts, offsets = zip(*map(joined, scored.tokens), strict=True)
+    entities = entities_of(scored.gold, classes_of({tag for tags in scored.gold for tag in tags}))
     gold = [spans(places, own) for places, own in zip(offsets, entities, strict=True)]
     pipe = transformers.pipeline("token-classification", str(run), aggregation_strategy="first", device="cpu")
     alike = [i for i, text in enumerate(texts) if word_offsets(text) == words_of_pipeline(pipe.tokenizer, text)]

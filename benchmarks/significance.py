@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     run = read_run(options.run, "run")
     names = label_names(run.classes)
-    (gold, lengths), (predicted, _) = flat_ids(run.gold, names), flat_ids(run.predicted, names)
+    (gold, lengths), (predicted, _) = flat_ids(run.gold, run.classes), flat_ids(run.predicted, run.classes)
     cluster, rng = cluster_ids(run.tokens), np.random.default_rng(0)
 
     def noisy_counts() -> np.ndarray:

@@ -63,7 +63,7 @@ class OnnxTagger:
         scores[:, [names.index(label) for label in self.labels]] = logits
         lengths, constrained = np.array([len(offsets)]), self.config["constrained_decoding"]
         ids = best_tags(scores, lengths, constrained)
-        found = spans(ids, lengths, names)
+        found = spans(ids, lengths)
         if constrained:
             probabilities = entity_probabilities(scores, lengths, found)
         else:

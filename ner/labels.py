@@ -1,7 +1,8 @@
 """Label names, what an entity is, and the mapping between label sets. NumPy only.
 
-A *label* is `O`, `B-CLASS` or `I-CLASS`; a *class* is what follows the dash. A label's *id* is its index in a list of
-label names, the *label set*.
+A *label* is `O`, `B-CLASS` or `I-CLASS`; a *class* is what follows the dash. A label's *id* is its index in
+`label_names` of some classes, the *label set*: 0 is `O`, and an odd id is the `B-` of a class whose `I-` comes next.
+Only a checkpoint may number its labels otherwise.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,7 +54,7 @@ def lookup_table(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
 class Spans:
     """Entities as half-open ranges on the flat token axis, each array of shape [entity].
 
-    `class_index` is the index of an entity's class in `classes_of(names)`.
+    `class_index` is the index of an entity's class in the classes of the label set.
     """
 
     start: np.ndarray
@@ -61,41 +62,29 @@ class Spans:
     class_index: np.ndarray
 
 
-def prefixes_and_classes(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The prefix of each label (0 `O`, 1 `B`, 2 `I`), and the index of its class in `classes_of(names)` (-1 for `O`).
-
-    int8 and int16 of shape [label].
-    """
-    index = {name: i for i, name in enumerate(classes_of(names))}
-    prefix = np.array(["OBI".index(name[0]) for name in names], dtype=np.int8)
-    return prefix, np.array([index.get(name[2:], -1) for name in names], dtype=np.int16)
+def class_indices(ids: np.ndarray) -> np.ndarray:
+    """The index of each label's class in the classes of the label set, -1 for `O`; of the shape of `ids`."""
+    return (ids - 1) // 2
 
 
-def continues(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """True [token] where an `I-CLASS` follows `B-CLASS` or `I-CLASS` of the same class in the same sentence."""
-    prefix, class_index = prefixes_and_classes(names)
-    result = (prefix[ids] == 2) & (class_index[ids] == np.roll(class_index[ids], 1))
-    result[(np.cumsum(lengths) - lengths)[lengths > 0]] = False  # a sentence's first token
-    return result
-
-
-def wrong_transitions(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def wrong_transitions(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """True [token] where an `I-` label does not follow a `B-` or `I-` label of its class in the same sentence."""
-    return (prefixes_and_classes(names)[0][ids] == 2) & ~continues(ids, lengths, names)
+    before = np.roll(ids, 1)
+    before[(np.cumsum(lengths) - lengths)[lengths > 0]] = 0  # nothing is before a sentence's first token
+    return (ids > 0) & (ids % 2 == 0) & (before != ids) & (before != ids - 1)
 
 
-def spans(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> Spans:
+def spans(ids: np.ndarray, lengths: np.ndarray) -> Spans:
     """The entities of flat label ids [token] of sentences of `lengths` [sentence].
 
     An entity starts at every `B-`, and at an `I-` that does not continue an entity of its class: the reading of
     conlleval and of seqeval's default mode, defined for any sequence, valid or not.
     """
-    prefix, class_index = prefixes_and_classes(names)
-    continued = continues(ids, lengths, names)
-    start = np.flatnonzero((prefix[ids] > 0) & ~continued)
-    breaks = np.append(np.flatnonzero(~continued), len(ids))
+    begins = (ids % 2 == 1) | wrong_transitions(ids, lengths)
+    start = np.flatnonzero(begins)
+    breaks = np.append(np.flatnonzero(begins | (ids == 0)), len(ids))
     end = breaks[np.searchsorted(breaks, start, side="right")]
-    return Spans(start, end, class_index[ids[start]])
+    return Spans(start, end, class_indices(ids[start]))
 
 
 def equal_spans(a: Spans, b: Spans) -> tuple[np.ndarray, np.ndarray]:
@@ -112,10 +101,12 @@ def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
 
 
-def flat_ids(sentences: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Label strings as flat ids, int64 of shape [token], and the sentences' lengths, int64 of shape [sentence]."""
-    index = {name: i for i, name in enumerate(names)}
-    ids = np.array([index[tag] for tags in sentences for tag in tags], dtype=np.int64)
+def flat_ids(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Label strings as flat ids in `label_names(classes)`, int64 of shape [token], and the sentences' lengths, int64 of
+    shape [sentence]. A label of another class becomes `O`.
+    """
+    index = {name: i for i, name in enumerate(label_names(classes))}
+    ids = np.array([index.get(tag, 0) for tags in sentences for tag in tags], dtype=np.int64)
     return ids, np.array([len(tags) for tags in sentences], dtype=np.int64)
 
 

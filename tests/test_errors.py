@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -141,7 +142,7 @@ def test_tables_show_odd_names_as_one_line():
     shown = score_table(metrics)
     assert len(shown.split("\n")) == 1 + 2 + 2 + 1 and all(line.isprintable() for line in shown.split("\n"))
     sentences = read_split(DataArguments(dataset="sample"), "validation")
-    named = type(sentences)(sentences.table, [name.replace("PER", "P\x1b\nR") for name in sentences.names])
+    named = replace(sentences, names=[name.replace("PER", "P\x1b\nR") for name in sentences.names])
     fault = "same text, several classes"
     text = audit({"test": named}, [Finding(fault, "test", "en", 0, "a\x1b[31m\nb")])
     assert all(line.isprintable() for line in text.split("\n")) and "a\ufffd[31m\ufffdb" in text

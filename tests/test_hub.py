@@ -152,7 +152,7 @@ def test_the_card_says_how_transformers_uses_the_run_and_what_that_costs(run):
 
 
 def test_nothing_from_a_record_is_markup_in_the_card(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(model_cards, "require_scores_of", lambda *_: None)  # a class that nothing predicts
+    monkeypatch.setattr(model_cards, "checked_predictions", lambda *_: None)  # a class that nothing predicts
     odd, escaped = "<b>|[c](d)", r"&lt;b&gt;\|\[c\](d)"
     copy = shutil.copytree(run, tmp_path / odd.replace("/", ""))
 

@@ -25,16 +25,16 @@ def test_a_lookup_table_maps_by_name_and_masks_what_the_target_lacks():
 
 
 def test_spans_are_half_open_and_end_with_their_sentence():
-    names = label_names(["PER", "LOC"])
-    ids, lengths = flat_ids([["B-PER", "I-PER"], [], ["I-PER", "B-PER", "I-LOC", "O"], ["I-LOC"]], names)
-    entities = spans(ids, lengths, names)
+    tags = [["B-PER", "I-PER"], [], ["I-PER", "B-PER", "I-LOC", "O"], ["I-LOC", "B-DIS"]]
+    ids, lengths = flat_ids(tags, ["PER", "LOC"])
+    entities = spans(ids, lengths)
     assert list(zip(entities.start, entities.end, entities.class_index, strict=True)) == [
         (0, 2, 0), (2, 3, 0), (3, 4, 0), (4, 5, 1), (6, 7, 1),
     ]  # fmt: skip
 
 
 def test_lists_and_flat_ids_are_each_others_reverse():
-    names, sentences = label_names(["PER"]), [["O", "B-PER"], [], ["I-PER"]]
-    ids, lengths = flat_ids(sentences, names)
-    assert tag_lists(ids, lengths, names) == sentences
-    assert len(spans(np.array([], dtype=int), np.array([0, 0]), names).start) == 0
+    sentences = [["O", "B-PER"], [], ["I-PER"]]
+    ids, lengths = flat_ids(sentences, ["PER"])
+    assert tag_lists(ids, lengths, label_names(["PER"])) == sentences
+    assert len(spans(np.array([], dtype=int), np.array([0, 0])).start) == 0

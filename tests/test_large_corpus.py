@@ -8,7 +8,7 @@ from reading import read
 
 from benchmarks.corpus import LANGUAGES, write_corpus
 from ner.corpus.sources import SAMPLE
-from ner.scoring.scores import invalid_transitions
+from ner.labels import wrong_transitions
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def test_sizes_languages_and_tags_and_no_two_sentences_are_equal(large):
         for language in LANGUAGES:
             sentences = read(str(large), [language], split)
             assert len(sentences) == size and set(sentences.langs) == {language}
-            assert invalid_transitions(sentences.tags, sentences.lengths, sentences.names) == 0
+            assert not wrong_transitions(sentences.tags, sentences.lengths).any()
             distinct |= set(map(tuple, sentences.token_lists()))
     assert len(distinct) == 5_000
 

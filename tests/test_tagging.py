@@ -16,7 +16,7 @@ from trained_runs import CPU, predictions, tagged
 
 import inference
 from ner import Entity, Tagger
-from ner.labels import flat_ids, label_names, spans
+from ner.labels import flat_ids, spans
 from ner.tagging.html_marks import on_page
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ def test_standard_input_a_file_and_an_output_file_give_the_same(run, tmp_path, c
 def test_text_is_json_in_a_pipe_and_readable_on_a_terminal(run, capsys, monkeypatch):
     (line,) = tagged(capsys, "--checkpoint", run, "--text", "a storm hit Lake Inari.")
     assert [(e["type"], e["text"]) for e in line["entities"]] == [("LOC", "Lake Inari")]
-    entity = Entity(**line["entities"][0] | {"start": 17, "end": 27})
+    entity = line["entities"][0] | {"start": 17, "end": 27}
     shown = inference.marked_text("a \x1b[31mstorm hit Lake Inari.", [entity])
     assert "\x1b[31m" not in shown and "[Lake Inari]" in shown
     assert shown.splitlines()[1].split()[:3] == ["LOC", "Lake", "Inari"]
@@ -93,9 +93,9 @@ def test_tagging_tokens_joined_by_spaces_agrees_with_tagging_tokens(run, capsys,
     lines = predictions(run / "test")
     (tmp_path / "in.txt").write_text("".join(" ".join(line["tokens"]) + "\n" for line in lines))
     tagged_lines = tagged(capsys, "--checkpoint", run, "--input_file", tmp_path / "in.txt")
-    names = label_names(["PER", "ORG", "LOC", "ANIM", "DIS"])
+    classes = ["PER", "ORG", "LOC", "ANIM", "DIS"]
     for tagged_line, line in zip(tagged_lines, lines, strict=True):
-        expected = spans(*flat_ids([line["predicted"]], names), names)
+        expected = spans(*flat_ids([line["predicted"]], classes))
         texts = [" ".join(line["tokens"][a:b]) for a, b in zip(expected.start, expected.end, strict=True)]
         assert [e["text"] for e in tagged_line["entities"]] == texts
 

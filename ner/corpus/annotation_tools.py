@@ -64,8 +64,8 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def span_table(path: Path, tool: str, language: str, misaligned: str = "error") -> pa.Table:
-    """The sentences of an export of a tool; `language` is that of records without `lang`.
+def span_table(path: Path, tool: str, misaligned: str = "error") -> pa.Table:
+    """The sentences of an export of a tool.
 
     Records that an annotator skipped or rejected are left out and counted. Raises `InputError` for a wrong record, and
     for spans that do not fit the words unless `misaligned` is "skip".
@@ -83,7 +83,7 @@ def span_table(path: Path, tool: str, language: str, misaligned: str = "error") 
             if not isinstance(text, str):
                 raise ValueError("found no text")
             spans = [span for item in items or [] for span in spans_of(item)]
-            lang = str(lang or language)
+            lang = str(lang) if lang else ""
             "".join((text, lang, *(name for _, _, name in spans))).encode()  # fails at half a surrogate pair
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
@@ -93,7 +93,7 @@ def span_table(path: Path, tool: str, language: str, misaligned: str = "error") 
         words, total = word_offsets(text), total + len(spans)
         units = from_utf16(text, spans) if max(text, default="") > "\uffff" else spans
         readings.append([bio_tags(text, words, each) for each in ([spans] if units == spans else [spans, units])])
-        rows.append({"line": [line], "tokens": [text[start:end] for start, end in words], "lang": lang})
+        rows.append({"line": [line], "tokens": [text[start:end] for start, end in words], "lang": lang or None})
     for note, count in notes.items():
         log.info("%s: %s: %d", path, note, count)
     misfits, chosen = [], -1 if in_units(path, tool, readings) else 0

@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 from ner.corpus.selection import contains, sentence_ids, token_keys, without_duplicates
 from ner.corpus.sentences import Sentences
 from ner.errors import printable
-from ner.labels import classes_of, ranges, spans, surface_form
+from ner.labels import classes_of, ranges, spans, surface_form, wrong_transitions
 from ner.scoring.intervals import wilson_interval
-from ner.scoring.scores import invalid_transitions
 
 QUANTILES = (0, 25, 50, 75, 95, 99, 100)
 EXAMPLES = 3
@@ -69,9 +68,8 @@ def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[s
     number = Counter((f.fault, f.split) for f in findings)
     lines = [row(f"  {REPEATED}", [len(s) - len(without_duplicates(s)) for s in splits.values()])]
     lines.append(row("  conflicting: same tokens, different tags", [conflicting(s) for s in splits.values()]))
-    lines.append(
-        row("  illegal transitions to I-", [invalid_transitions(s.tags, s.lengths, s.names) for s in splits.values()])
-    )
+    illegal = [int(wrong_transitions(s.tags, s.lengths).sum()) for s in splits.values()]
+    lines.append(row("  illegal transitions to I-", illegal))
     for fault in (UNBALANCED, AMBIGUOUS):
         lines.append(row(f"  {fault}", [number[fault, name] for name in splits]))
         for f in [f for f in findings if f.fault == fault][:EXAMPLES]:
@@ -90,7 +88,7 @@ def row(title: str, values: list[int]) -> str:
 def class_counts(sentences: Sentences) -> dict[str, int]:
     """Entities of each class."""
     classes = classes_of(sentences.names)
-    entities = spans(sentences.tags, sentences.lengths, sentences.names)
+    entities = spans(sentences.tags, sentences.lengths)
     return dict(zip(classes, np.bincount(entities.class_index, minlength=len(classes)).tolist(), strict=True))
 
 
@@ -138,7 +136,7 @@ def findings(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
 
 def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
     """Row, surface and class of each entity. A surface is its words joined by spaces."""
-    classes, entities = classes_of(sentences.names), spans(sentences.tags, sentences.lengths, sentences.names)
+    classes, entities = classes_of(sentences.names), spans(sentences.tags, sentences.lengths)
     rows = np.repeat(np.arange(len(sentences)), sentences.lengths)[entities.start]
     sizes = entities.end - entities.start
     ends = np.cumsum(sizes)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ner.corpus.rows import COLUMNS, TOKEN_A_LINE, checked_content
+from ner.corpus.rows import COLUMNS, checked_content
 from ner.corpus.schemes import prefix_and_class
 from ner.errors import InputError
 
@@ -35,7 +35,7 @@ class Form:
 
     def __str__(self) -> str:
         between, index = "tabs" if self.tabs else "spaces", " after an index" if self.indexed else ""
-        return f"{TOKEN_A_LINE} between {between}{index}: token {self.token + 1}, tag {self.tag + 1} of {self.count}"
+        return f"columns between {between}{index}: token {self.token + 1}, tag {self.tag + 1} of {self.count}"
 
 
 def columns_of(line: str, tabs: bool) -> list[str]:
@@ -77,9 +77,7 @@ def form_of(path: Path, lines: list[str], token_column: str | None, tag_column: 
     return Form(count, tabs, indexed, token, (2 if indexed else count - 1) if tag is None else tag, tag is not None)
 
 
-def column_table(
-    path: Path, language: str, token_column: str | None = None, tag_column: str | None = None
-) -> tuple[str, pa.Table]:
+def column_table(path: Path, token_column: str | None = None, tag_column: str | None = None) -> tuple[str, pa.Table]:
     """How a file is read, and its sentences. The first column has the token and the last one the tag.
 
     If the tokens of the first sentence are numbered from 0 or 1, as in MultiNERD's original release, the token is in
@@ -91,10 +89,10 @@ def column_table(
     if len(lines) == 1 and "\r" in lines[0]:
         raise InputError(f"{path}: found lines that end in CR alone; expected LF or CR LF; convert the file")
     form = form_of(path, lines, token_column, tag_column)
-    return str(form), table_of(path, lines, form, language)
+    return str(form), table_of(path, lines, form)
 
 
-def table_of(path: Path, lines: list[str], form: Form, language: str) -> pa.Table:
+def table_of(path: Path, lines: list[str], form: Form) -> pa.Table:
     """The sentences of a file's lines. Logs the number of lines that are skipped, or read in part."""
     rows: list[dict[str, Any]] = []
     between = True  # the sentences
@@ -125,7 +123,7 @@ def table_of(path: Path, lines: list[str], form: Form, language: str) -> pa.Tabl
             if len(columns) != form.count:
                 uneven.append(number)
         if between:
-            rows.append({"line": [], "tokens": [], "tags": [], "lang": language, "document": document})
+            rows.append({"line": [], "tokens": [], "tags": [], "document": document})
             between = False
         rows[-1]["line"].append(number)
         rows[-1]["tokens"].append(token)

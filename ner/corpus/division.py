@@ -27,7 +27,7 @@ def divided(whole: RawSplit, held_out: Sequence[str], seed: int) -> tuple[dict[s
             f"{whole.files[0][0]}: found {size} sentences, and no validation split; expected at least {LEAST}, to "
             "divide them; name one: --validation_file"
         )
-    file, document = (whole.sentences.table[name].to_numpy() for name in ("file", "document"))
+    file, document = (whole.places[name].fill_null(-1).to_numpy() for name in ("file", "document"))
     units, unit = np.unique(file * (document.max() + 1) + document, return_inverse=True)
     by_document = document.min() >= 0 and len(units) >= LEAST and np.bincount(unit).max() <= SHARE * size
     if not by_document:
@@ -46,5 +46,7 @@ def divided(whole: RawSplit, held_out: Sequence[str], seed: int) -> tuple[dict[s
         "found no validation split, so %d sentences were divided by %s with --split_seed %d: %s",
         size, about["by"], seed, ", ".join(f"{name} {len(its)}" for name, its in rows.items()),
     )  # fmt: skip
-    parts = {name: replace(whole, split=name, sentences=whole.sentences.select(its)) for name, its in rows.items()}
-    return parts, about
+    return {
+        name: replace(whole, split=name, sentences=whole.sentences.select(its), places=whole.places.take(its))
+        for name, its in rows.items()
+    }, about

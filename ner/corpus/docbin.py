@@ -13,7 +13,7 @@ from ner.errors import InputError, message_of
 log = logging.getLogger("ner")
 
 
-def docbin_table(path: Path, language: str, misaligned: str = "error") -> pa.Table:
+def docbin_table(path: Path, misaligned: str = "error") -> pa.Table:
     """The sentences of a file's documents, or its documents where these have no sentence borders.
 
     `line` and `document` are the number of the document, from 1. A border inside an entity does not count. Raises
@@ -46,9 +46,7 @@ def docbin_table(path: Path, language: str, misaligned: str = "error") -> pa.Tab
         ]  # fmt: skip
         for start, end in pairwise([*starts, len(words)]):
             tokens = [token.text for token in words[start:end]]
-            rows.append(
-                {"line": [number], "tokens": tokens, "tags": tags[start:end], "lang": language, "document": number}
-            )
+            rows.append({"line": [number], "document": number, "tokens": tokens, "tags": tags[start:end]})
     if missing:
         log.warning("%s: %d tokens have no entity annotation; they are read as O", path, missing)
     report_misfits(misfits, entities, misaligned)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ner.corpus.sources import MULTINERD, SPLIT_WORDS, Source
-from ner.corpus.tagged_records import rows_of, table_of
+from ner.corpus.tagged_records import record_table, rows_of
 from ner.errors import InputError, message_of
 from ner.hub_files import LOG_IN, MissingFileError
 
@@ -23,7 +23,7 @@ def hub_splits(source: Source) -> dict[str, str]:
     return {split: name for split, words in SPLIT_WORDS.items() for name in names if name.lower() in words}
 
 
-def hub_table(source: Source, split: str, language: str) -> tuple[str, pa.Table]:
+def hub_table(source: Source, split: str) -> tuple[str, pa.Table]:
     """How a split is read, and its sentences, of which `line` is the row, counted from 1.
 
     Raises `MissingFileError` where the data set has no such split, and another `InputError` for wrong rows.
@@ -35,7 +35,7 @@ def hub_table(source: Source, split: str, language: str) -> tuple[str, pa.Table]
         )
     data = loaded(source.dataset, source.dataset_config)[own_names[split]]
     place, rows = Path(source.dataset, own_names[split]), rows_of(data.with_format("arrow")[:])
-    return table_of(place, "Parquet on the Hub", rows, language, source, data.features.to_dict())
+    return record_table(place, "Parquet on the Hub", rows, source, data.features.to_dict())
 
 
 @cache

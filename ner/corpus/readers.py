@@ -11,20 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ner.corpus.annotation_tools import annotation_tool, span_table
+from ner.corpus.annotation_tools import annotation_tool, records, span_table
 from ner.corpus.columns import column_table
 from ner.corpus.division import divided
 from ner.corpus.docbin import docbin_table
 from ner.corpus.number_names import NAMES_REMEDY
-from ner.corpus.rows import LARGEST_TAG, RawSplit, with_ids
+from ner.corpus.rows import MULTINERD_LABELS, RawSplit
 from ner.corpus.sentences import Sentences
 from ner.corpus.sources import MULTINERD, Source, named_file, only_language, split_files, split_of
-from ner.corpus.tagged_records import json_table, parquet_table
+from ner.corpus.tagged_records import multinerd_table, parquet_table, record_table
 from ner.errors import InputError
 from ner.hub_files import MissingFileError, from_cache
-from ner.labels import MULTINERD_CLASSES, label_names
 
 log = logging.getLogger("ner")
 # Rows of Babelscape's English files; copies with twice as many rows exist.
@@ -32,32 +33,34 @@ MULTINERD_ENGLISH_ROWS = {"train": 131_280, "validation": 16_410, "test": 16_454
 CONLL_TAGS = 8  # the largest number of CoNLL-2003's four classes; MultiNERD's rare classes have larger ones
 
 
-def read_file(path: Path, language: str, source: Source) -> tuple[str, pa.Table]:
+def read_file(path: Path, source: Source) -> tuple[str, pa.Table]:
     """How a file is read, and its sentences as its reader makes them. Raises `InputError` as that does."""
     suffix = path.suffix.lower()
-    tool = annotation_tool(path) if suffix in (".jsonl", ".json") else None
-    if (tool or suffix == ".spacy") and source.names_columns:
+    is_json = suffix in (".jsonl", ".json")
+    if is_json and not source.names_columns and (table := multinerd_table(path, source)) is not None:
+        return "JSON with tokens and ner_tags", table
+    tool = annotation_tool(path) if is_json else "spaCy" if suffix == ".spacy" else None
+    if tool and source.names_columns:
         raise InputError(f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out")
     if tool:
-        return f"texts with spans from {tool}", span_table(path, tool, language, source.misaligned)
-    if suffix == ".spacy":
-        return "texts with spans from spaCy", docbin_table(path, language, source.misaligned)
-    if suffix in (".jsonl", ".json"):
-        return json_table(path, language, source)
+        table = docbin_table(path, source.misaligned) if tool == "spaCy" else span_table(path, tool, source.misaligned)
+        return f"texts with spans from {tool}", table
+    if is_json:
+        return record_table(path, "JSON", records(path), source)
     if suffix == ".parquet":
-        return parquet_table(path, language, source)
-    return column_table(path, language, source.token_column, source.tag_column)
+        return parquet_table(path, source)
+    return column_table(path, source.token_column, source.tag_column)
 
 
-def files_of(source: Source, split: str) -> Iterator[tuple[Path, str, pa.Table]]:
-    """The files of a split, or the split on the Hub: name, form and sentences of each."""
+def files_of(source: Source, split: str) -> Iterator[tuple[Path, str, str, pa.Table]]:
+    """The files of a split, or the split on the Hub: name, language, form and sentences of each."""
     if source.is_hub_table and not source.file_option(split):
         from ner.corpus.hub_data import hub_table
 
-        yield Path(source.dataset, split), *hub_table(source, split, only_language(source, source.dataset))
+        yield Path(source.dataset, split), only_language(source, source.dataset), *hub_table(source, split)
     else:
         for path, language in split_files(source, split):
-            yield path, *read_file(path, language, source)
+            yield path, language, *read_file(path, source)
 
 
 def read_raw(source: Source, split: str) -> RawSplit:
@@ -107,11 +110,10 @@ def read_divided(source: Source) -> tuple[dict[str, RawSplit], dict[str, Any]]:
 
 def read_whole(source: Source, split: str) -> RawSplit:
     """A split as its files have it. Raises `InputError` as `read_raw` does."""
-    names: list[str] = []  # of the tags, in the order in which they are found
     tables: list[pa.Table] = []
     files: list[tuple[Path, str]] = []
-    kinds: set[pa.DataType] = set()  # of the tags: numbers or names
-    for path, form, table in files_of(source, split):
+    kinds: set[pa.DataType] = set()  # of the tags: names or MultiNERD's numbers
+    for path, language, form, table in files_of(source, split):
         if not len(table):
             raise InputError(f"{path}: found no sentence; expected at least one; is the file complete?")
         kinds.add(table["tags"].type.value_type)
@@ -120,15 +122,23 @@ def read_whole(source: Source, split: str) -> RawSplit:
                 f"{path}:{table['line'][0][0]}: found both numbers and label names as tags of one split; expected one "
                 "of them"
             )
-        if kinds != {pa.string()}:
-            names = label_names(MULTINERD_CLASSES)
-        tables.append(with_ids(path, table, names, len(files)))
+        table = table.set_column(3, "lang", table["lang"].fill_null(language))
+        tables.append(table.append_column("file", pa.repeat(len(files), len(table))))
         files.append((path, form))
-    sentences = Sentences(pa.concat_tables(tables).combine_chunks(), names)
-    is_numbered = kinds != {pa.string()}
+    whole, is_numbered = pa.concat_tables(tables), kinds != {pa.string()}
+    lengths, counts = (pc.list_value_length(whole[name]).to_numpy().astype(np.int64) for name in ("tokens", "tags"))
+    if len(unequal := np.flatnonzero(lengths != counts)):
+        i = unequal[0]
+        raise InputError(
+            f"{files[whole['file'][i].as_py()][0]}:{whole['line'][i][0]}: found {lengths[i]} tokens and {counts[i]} "
+            "tags; expected a tag for each token"
+        )
+    words, tags = (pc.list_flatten(whole[name]).combine_chunks() for name in ("tokens", "tags"))
+    tags, langs = tags.dictionary_encode(), whole["lang"].to_pylist()
+    sentences = Sentences(words, tags.indices.to_numpy(), lengths, langs, tags.dictionary.to_pylist())
     if split == "train" and is_numbered and len(sentences) >= 100 and sentences.tags.max(initial=0) <= CONLL_TAGS:
         raise InputError(
             f"{files[0][0]}: found no number above {CONLL_TAGS} in the tags of {len(sentences):,} training sentences; "
-            f"MultiNERD's go up to {LARGEST_TAG}, so these may mean other classes; {NAMES_REMEDY}"
+            f"MultiNERD's go up to {len(MULTINERD_LABELS) - 1}, so these may mean other classes; {NAMES_REMEDY}"
         )
-    return RawSplit(split, sentences, files, is_numbered)
+    return RawSplit(split, sentences, whole.select(["file", "line", "document"]), files, is_numbered)

@@ -1,8 +1,8 @@
 """The tables that readers of files make, and the checks that hold for every format.
 
-A reader is a function from a file and its language to a table of sentences with the columns of `COLUMNS`: `line` (the
-line of each token, or only that of the sentence), `tokens`, `tags` (label names in any tag scheme, or MultiNERD's
-numbers), `lang`, and `document` (the document's number; null if documents are not marked).
+A reader is a function from a file to a table of sentences with the columns of `COLUMNS`: `line` (the line of each
+token, or only that of the sentence), `tokens`, `tags` (label names in any tag scheme, or MultiNERD's numbers), `lang`
+(null if the file's name or an option says it), and `document` (its number; null if documents are not marked).
 """
 
 import codecs
@@ -13,34 +13,32 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ner.corpus.schemes import SCHEMES, bio_ids, classes_in, misfits, prefix_and_class, scheme_of
-from ner.corpus.sentences import Sentences, list_column
+from ner.corpus.schemes import SCHEMES, bio_ids, classes_in, misfits, scheme_of, tagged
+from ner.corpus.sentences import Sentences
 from ner.errors import InputError
 from ner.labels import MULTINERD_CLASSES, classes_of, label_names
 
 log = logging.getLogger("ner")
-LARGEST_TAG = 2 * len(MULTINERD_CLASSES)
+MULTINERD_LABELS = label_names(MULTINERD_CLASSES)
 WORDS, NUMBERS = pa.list_(pa.string()), pa.list_(pa.int64())
 COLUMNS = pa.schema(
     [("line", NUMBERS), ("tokens", WORDS), ("tags", WORDS), ("lang", pa.string()), ("document", pa.int64())]
 )
-NUMBERED = COLUMNS.set(2, pa.field("tags", NUMBERS))
-TOKEN_A_LINE = "columns"  # how the form of a file with a token a line begins
 
 
 @dataclass(frozen=True)
 class RawSplit:
     """A split as its files have it: the names of `sentences` are the tags that were found, in whichever scheme.
 
-    `files` are the files and how each was read. The table of `sentences` has three columns more: the number of each
-    one's `file`, its `line` or those of its tokens, and its `document`, -1 if documents are not marked. `numbered`
-    means that the tags were numbers, which were taken for MultiNERD's.
+    `files` are the files and how each was read. `places` has a row for each sentence: the number of its `file`, its
+    `line` or those of its tokens, and its `document`. `numbered` means that the tags were numbers, which were taken for
+    MultiNERD's.
     """
 
     split: str
     sentences: Sentences
+    places: pa.Table
     files: list[tuple[Path, str]]
     numbered: bool
 
@@ -48,7 +46,7 @@ class RawSplit:
         """FILE:LINE of a token, counted over the whole split."""
         ends = np.cumsum(self.sentences.lengths)
         sentence = int(np.searchsorted(ends, token, side="right"))
-        file, lines = (self.sentences.table[name][sentence].as_py() for name in ("file", "line"))
+        file, lines = (self.places[name][sentence].as_py() for name in ("file", "line"))
         place = token - int(ends[sentence] - self.sentences.lengths[sentence])
         return f"{self.files[file][0]}:{lines[place] if len(lines) > 1 else lines[0]}"
 
@@ -62,29 +60,6 @@ def checked_content(path: Path) -> bytes:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}:{line}: found bytes that are not UTF-8; expected UTF-8; convert the file") from None
     return content.removeprefix(codecs.BOM_UTF8)
-
-
-def with_ids(path: Path, table: pa.Table, names: list[str], file: int) -> pa.Table:
-    """A reader's table in which label names became indices into `names`, to which new ones are added, and with a column
-    for the number of its file.
-
-    Raises `InputError`, with file and line, where a sentence has more or fewer tags than tokens.
-    """
-    lengths, counts = (pc.list_value_length(table[name]).to_numpy() for name in ("tokens", "tags"))
-    unequal = np.flatnonzero(lengths != counts)
-    if len(unequal):
-        i = unequal[0]
-        raise InputError(
-            f"{path}:{table['line'][i][0]}: found {lengths[i]} tokens and {counts[i]} tags; expected a tag for each "
-            "token"
-        )
-    encoded = pc.list_flatten(table["tags"]).combine_chunks().dictionary_encode()
-    tags = encoded.dictionary.to_pylist()
-    names += [tag for tag in tags if isinstance(tag, str) and tag not in names]
-    ids = np.array([names.index(t) if isinstance(t, str) else t for t in tags], dtype=np.int16)[encoded.indices]
-    about = [table["line"], table["document"].fill_null(-1), pa.repeat(file, len(table))]
-    columns = [table["tokens"], list_column(ids, lengths), table["lang"], *about]
-    return pa.table(columns, ["tokens", "tags", "lang", "line", "document", "file"])
 
 
 def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
@@ -115,19 +90,16 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
     raw = split.sentences
     found = classes_of(label_names(classes_in(raw, scheme)))
     classes = found if known_classes is None else known_classes
-    parts = [prefix_and_class(tag, scheme) for tag in raw.names]
-    is_known = [p != "" and p in "O" + SCHEMES[scheme] and (p == "O" or c in classes) for p, c in parts]
-    wrong = np.flatnonzero(~np.array(is_known, dtype=bool)[raw.tags])
+    tags = tagged(raw, scheme, classes)
+    wrong = np.flatnonzero(~tags.has("O") & ((tags.class_index < 0) | ~tags.has(SCHEMES[scheme])))
     if len(wrong):
         prefixes = "" if scheme == "io" else " or ".join(f"{prefix}-" for prefix in SCHEMES[scheme]) + " with "
-        place = split.place(wrong[0])
-        column = " or their column (--tag_column)" if split.files[0][1].startswith(TOKEN_A_LINE) else ""
         raise InputError(
-            f"{place}: unknown tag {raw.names[raw.tags[wrong[0]]]!r}; expected O, or {prefixes}"
-            f"{', '.join(known_classes or ['some CLASS'])}; fix the line, or name the tags' scheme (--tag_scheme)"
-            f"{column}; the training split must contain every class"
+            f"{split.place(wrong[0])}: unknown tag {raw.names[raw.tags[wrong[0]]]!r}; expected O, or {prefixes}"
+            f"{', '.join(known_classes or ['some CLASS'])}; fix the line, or name the tags' scheme (--tag_scheme) or "
+            "their column (--tag_column); the training split must contain every class"
         )
-    ids, names = bio_ids(raw, scheme, classes), label_names(classes)
+    ids, names = bio_ids(tags, scheme), label_names(classes)
     as_found = {name: i for i, name in enumerate(names)}
     rewritten = np.array([as_found.get(tag.strip(), -1) for tag in raw.names])[raw.tags] != ids
     log.info(
@@ -135,8 +107,7 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
         split.split, described(split.files), scheme_line(raw, scheme, int(rewritten.sum())), len(raw), len(raw.words),
         len(found), " ".join(found),
     )  # fmt: skip
-    columns = {"tokens": raw.table["tokens"], "tags": list_column(ids, raw.lengths), "lang": raw.table["lang"]}
-    return Sentences(pa.table(columns), names)
+    return Sentences(raw.words, ids, raw.lengths, raw.langs, names)
 
 
 def described(files: Sequence[tuple[Path, str]]) -> str:

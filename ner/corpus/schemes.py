@@ -96,13 +96,12 @@ def scheme_of(splits: Sequence[Sentences]) -> str:
     return min(counts, key=lambda scheme: counts[scheme])
 
 
-def bio_ids(sentences: Sentences, scheme: str, classes: Sequence[str]) -> np.ndarray:
-    """The tags as ids in `label_names(classes)`, int16 of shape [token]; those of other classes become `O`.
+def bio_ids(tags: Tagged, scheme: str) -> np.ndarray:
+    """The tags as ids in `label_names` of their classes, int16 of shape [token]; those of other classes become `O`.
 
     Entities stay exactly as they are. Tags that do not fit are read as in `ner.labels.spans`: no token is lost, and an
     entity begins where its class does, or where the one before it has ended.
     """
-    tags = tagged(sentences, scheme, classes)
     begins = tags.has("BSU") | (tags.same & np.roll(tags.has("ESLU"), 1))
     if scheme in ("iob1", "io"):
         begins |= ~tags.same

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ner.corpus.sentences import Sentences
+from ner.corpus.sentences import Sentences, list_column
 from ner.errors import InputError
 from ner.labels import classes_of, label_names, lookup_table, ranges, spans
 
@@ -44,15 +44,14 @@ def require_entities(dataset: str, split: str, sentences: Sentences) -> None:
 
 def token_keys(sentences: Sentences) -> pa.Array:
     """Bytes for each sentence that are equal if all tokens are: no UTF-8 contains the bytes FE and FF."""
-    tokens = sentences.table["tokens"].chunk(0)
-    joined = pc.binary_join(tokens.cast(pa.list_(pa.large_binary())), separator(b"\xff"))
-    return pc.if_else(pc.equal(pc.list_value_length(tokens), 0), separator(b"\xfe"), joined)
+    words = list_column(sentences.words.cast(pa.large_binary()), sentences.lengths)
+    return pc.if_else(pa.array(sentences.lengths == 0), separator(b"\xfe"), pc.binary_join(words, separator(b"\xff")))
 
 
 def sentence_ids(sentences: Sentences) -> np.ndarray:
     """A number for each sentence, [sentence], that is the same for sentences with the same tokens and tags."""
-    tags = sentences.table["tags"].chunk(0).cast(pa.list_(pa.large_string())).cast(pa.list_(pa.large_binary()))
-    tag_keys = pc.binary_join(tags, separator(b" "))
+    tags = pa.array(sentences.tags).cast(pa.large_string()).cast(pa.large_binary())
+    tag_keys = pc.binary_join(list_column(tags, sentences.lengths), separator(b" "))
     keys = pc.binary_join_element_wise(token_keys(sentences), tag_keys, separator(b"\xfe"))
     return keys.dictionary_encode().indices.to_numpy()
 
@@ -97,7 +96,7 @@ def words_of_mentions(sentences: Sentences, classes: Sequence[str], share: float
     Each position has its own random number, whatever the options. So the same mentions are chosen at each call, and a
     larger share adds others to them.
     """
-    mentions = spans(sentences.tags, sentences.lengths, sentences.names)
+    mentions = spans(sentences.tags, sentences.lengths)
     numbers = np.random.default_rng(0).random(len(sentences.tags))
     of_classes = np.array([name in classes for name in classes_of(sentences.names)], dtype=bool)
     chosen = of_classes[mentions.class_index] & (numbers[mentions.start] < share)
@@ -137,7 +136,7 @@ def similar_sentences(sentences: Sentences, like: np.ndarray, without: Sequence[
     similar too. Ties are broken at random, the same way at each call. Warns if the totals differ by more than 5 %.
     """
     classes = classes_of(sentences.names)
-    mentions = spans(sentences.tags, sentences.lengths, sentences.names)
+    mentions = spans(sentences.tags, sentences.lengths)
     sentence = np.repeat(np.arange(len(sentences)), sentences.lengths)[mentions.start]
     counts = np.zeros((len(sentences), len(classes)))
     np.add.at(counts, (sentence, mentions.class_index), 1)

@@ -1,82 +1,54 @@
-"""Sentences with tokens and tags, as columns of an Arrow table."""
+"""Sentences with tokens and tags, each as one array over all sentences."""
 
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ner.labels import lookup_table, tag_lists
+from ner.labels import lookup_table, ranges, tag_lists
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """The sentences of a split. `table` has the columns tokens (list of string), tags (list of int16) and lang, each in
-    one chunk.
+    """The sentences of a split, one after the other.
 
-    A tag is an index into `names`, the label names. A fourth column, `unlabelled` (list of bool), is there if some
-    words have no label to learn: their tag is `O`, and `unlabelled` is true.
+    words: the tokens, [token]
+    tags: of the tokens, as indices into `names`, [token]; int16 in BIO
+    lengths: the tokens of each sentence, int64 [sentence]
+    langs: the language of each sentence
+    names: the label names
+    unlabelled: True for words that have no label to learn and the tag `O`, [token]; None if there are none
     """
 
-    table: pa.Table
+    words: pa.Array
+    tags: np.ndarray
+    lengths: np.ndarray
+    langs: list[str]
     names: list[str]
-
-    def __post_init__(self) -> None:
-        chunks = {column.num_chunks for column in self.table.columns}
-        assert chunks <= {0, 1}, "a split has more than 2 GiB of text, which needs several chunks"
+    unlabelled: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return self.table.num_rows
-
-    @cached_property
-    def words(self) -> pa.Array:
-        """Every token in order, shape [token]."""
-        return pc.list_flatten(self.table["tokens"].chunk(0))
-
-    @cached_property
-    def tags(self) -> np.ndarray:
-        """Every tag in order, int16 of shape [token]."""
-        return pc.list_flatten(self.table["tags"].chunk(0)).to_numpy(zero_copy_only=False)
-
-    @cached_property
-    def unlabelled(self) -> np.ndarray:
-        """True for the words without a label to learn, shape [token]."""
-        if "unlabelled" not in self.table.column_names:
-            return np.zeros(len(self.tags), dtype=bool)
-        return pc.list_flatten(self.table["unlabelled"].chunk(0)).to_numpy(zero_copy_only=False)
-
-    @cached_property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each sentence, int64 of shape [sentence]."""
-        return pc.list_value_length(self.table["tokens"]).to_numpy().astype(np.int64)
-
-    @property
-    def langs(self) -> list[str]:
-        """The language of each sentence."""
-        return self.table["lang"].to_pylist()
+        return len(self.lengths)
 
     def select(self, rows: np.ndarray) -> "Sentences":
         """The sentences at `rows`, in that order; a row that is given twice is repeated."""
-        return Sentences(self.table.take(pa.array(rows, type=pa.int64())).combine_chunks(), self.names)
+        lengths, langs = self.lengths[rows], [self.langs[row] for row in rows.tolist()]
+        places = ranges((np.cumsum(self.lengths) - self.lengths)[rows], lengths)  # [token]
+        unlabelled = None if self.unlabelled is None else self.unlabelled[places]
+        return Sentences(self.words.take(pa.array(places)), self.tags[places], lengths, langs, self.names, unlabelled)
 
     def with_names(self, names: list[str]) -> "Sentences":
         """The same sentences with the label set `names`; a label that it lacks becomes `O`."""
-        table = self.table.set_column(1, "tags", list_column(lookup_table(self.names, names)[self.tags], self.lengths))
-        return Sentences(table, names)
+        return replace(self, tags=lookup_table(self.names, names)[self.tags], names=names)
 
     def without_labels(self, words: np.ndarray, unlabelled: bool) -> "Sentences":
         """The same sentences with `O` for the tags of the `words` [token]; they are `unlabelled`, or labelled `O`."""
-        tags = list_column(np.where(words, np.int16(self.names.index("O")), self.tags), self.lengths)
-        table = self.table.set_column(1, "tags", tags)
-        if unlabelled:
-            table = table.append_column("unlabelled", list_column(words, self.lengths))
-        return Sentences(table, self.names)
+        return replace(self, tags=np.where(words, np.int16(0), self.tags), unlabelled=words if unlabelled else None)
 
     def token_lists(self) -> list[list[str]]:
         """The tokens of each sentence."""
-        return self.table["tokens"].to_pylist()
+        return list_column(self.words, self.lengths).to_pylist()
 
     def tag_lists(self) -> list[list[str]]:
         """The label names of each sentence."""

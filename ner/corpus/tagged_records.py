@@ -17,15 +17,15 @@ import pyarrow.compute as pc
 import pyarrow.json
 import pyarrow.parquet
 
-from ner.corpus.annotation_tools import records
 from ner.corpus.number_names import NAMES_REMEDY, names_of_tags, number_names
-from ner.corpus.rows import COLUMNS, LARGEST_TAG, NUMBERED, WORDS, checked_content
+from ner.corpus.rows import COLUMNS, MULTINERD_LABELS, NUMBERS, WORDS, checked_content
 from ner.corpus.sentences import list_column
 from ner.corpus.sources import Source
 from ner.errors import InputError, message_of, nearest
 
 TAG_COLUMNS = ("tags", "ner_tags", "labels")
-MULTINERD_FIELDS = pa.schema([("tokens", WORDS), ("ner_tags", pa.list_(pa.int64())), ("lang", pa.string())])
+NUMBERED = COLUMNS.set(2, pa.field("tags", NUMBERS))
+MULTINERD_FIELDS = pa.schema([("tokens", WORDS), ("ner_tags", NUMBERS), ("lang", pa.string())])
 EXACTLY = pyarrow.json.ParseOptions(explicit_schema=MULTINERD_FIELDS, unexpected_field_behavior="error")
 
 
@@ -46,22 +46,11 @@ def columns_among(source: Source, names: Sequence[str], place: object) -> tuple[
     return tokens[0], tags[0]
 
 
-def json_table(path: Path, language: str, source: Source) -> tuple[str, pa.Table]:
-    """How JSON lines or a JSON list are read, and their sentences.
-
-    Raises `InputError`, with the line or the number of the record, for a wrong one.
-    """
-    table = None if source.names_columns else multinerd_table(path, language)
-    if table is not None:
-        return "JSON with tokens and ner_tags", with_label_names(path, "ner_tags", table, source, None, {})
-    return table_of(path, "JSON", records(path), language, source)
-
-
-def multinerd_table(path: Path, language: str) -> pa.Table | None:
+def multinerd_table(path: Path, source: Source) -> pa.Table | None:
     """The sentences of JSON in MultiNERD's form: lines with `tokens`, `ner_tags` (numbers) and perhaps `lang`, no more.
 
-    `language` is that of lines that name none. None if any line is different: `table_of` then reads the file, or says
-    what is wrong. Arrow is several times as fast. Raises `InputError` if the file is not UTF-8.
+    None if any line is different: `record_table` then reads the file, or says what is wrong. Arrow is several times as
+    fast. Raises `InputError` for a number that has no name, and if the file is not UTF-8.
     """
     content = checked_content(path)
     starts = [line.lstrip()[:1] for line in io.BytesIO(content)]
@@ -78,10 +67,11 @@ def multinerd_table(path: Path, language: str) -> pa.Table | None:
     if has_null or len(table) != len(numbers):
         return None
     line, document = list_column(pa.array(numbers), np.ones(len(numbers))), pa.nulls(len(table), pa.int64())
-    return pa.table([line, tokens, tags, lang.fill_null(language), document], NUMBERED)
+    table = pa.table([line, tokens, tags, lang, document], NUMBERED)
+    return with_label_names(path, "ner_tags", table, source, None, {})
 
 
-def parquet_table(path: Path, language: str, source: Source) -> tuple[str, pa.Table]:
+def parquet_table(path: Path, source: Source) -> tuple[str, pa.Table]:
     """How a Parquet file is read, and its sentences. The names of numbers are those that the library `datasets` wrote
     into it, or else in a file.
 
@@ -92,7 +82,7 @@ def parquet_table(path: Path, language: str, source: Source) -> tuple[str, pa.Ta
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as Parquet: {message_of(error, 200)}; is it complete?") from None
     features = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    return table_of(path, "Parquet", rows_of(table), language, source, features)
+    return record_table(path, "Parquet", rows_of(table), source, features)
 
 
 def rows_of(table: pa.Table) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -101,8 +91,8 @@ def rows_of(table: pa.Table) -> Iterator[tuple[int, dict[str, Any]]]:
     return enumerate(rows, 1)
 
 
-def table_of(
-    place: Path, form: str, numbered: Iterable[tuple[int, Any]], language: str, source: Source, features: Any = None
+def record_table(
+    place: Path, form: str, numbered: Iterable[tuple[int, Any]], source: Source, features: Any = None
 ) -> tuple[str, pa.Table]:
     """How records were read, and their sentences. `features` describe their columns, as the library `datasets` does.
 
@@ -134,7 +124,7 @@ def table_of(
                 f"{place}:{line}: found {lang!r} in lang; expected a language code; correct it or leave it out"
             )
         kind = kind or kinds
-        rows.append({"line": [line], "tokens": tokens, "tags": tags, "lang": lang if is_words([lang]) else language})
+        rows.append({"line": [line], "tokens": tokens, "tags": tags, "lang": lang if is_words([lang]) else None})
     form = f"{form} with {chosen[0]} and {chosen[1]}"
     if kind != {int}:
         return form, pa.Table.from_pylist(rows, COLUMNS)
@@ -144,9 +134,9 @@ def table_of(
 def with_label_names(
     place: Path, column: str, table: pa.Table, source: Source, features: Any, keys: dict[str, int]
 ) -> pa.Table:
-    """A table whose tags are the numbers of a `column`, with their names instead, or MultiNERD's numbers.
+    """A table whose tags are the numbers of a `column`, with their names instead: those in `features`, or else in a
+    file beside the data, or else MultiNERD's, which are dictionary-encoded.
 
-    The names are those in `features`, or else in a file beside the data.
     Raises `InputError` for a number that has no name, and for one that may not be MultiNERD's, because the records have
     other `keys`, whose values are lines.
     """
@@ -158,14 +148,14 @@ def with_label_names(
             f"have, so they may mean other labels than MultiNERD's; expected their names; {NAMES_REMEDY}"
         )
     numbers, lengths = pc.list_flatten(table["tags"]).to_numpy(), pc.list_value_length(table["tags"]).to_numpy()
-    count = LARGEST_TAG + 1 if names is None else len(names)
-    if len(wrong := np.flatnonzero((numbers < 0) | (numbers >= count))):
+    known = pa.array(MULTINERD_LABELS if names is None else names, pa.string())
+    if len(wrong := np.flatnonzero((numbers < 0) | (numbers >= len(known)))):
         line = table["line"][np.searchsorted(np.cumsum(lengths), wrong[0], side="right")][0]
         own = f"MultiNERD's numbers; correct the record, or {NAMES_REMEDY}"
         whose = own if names is None else "those of the label names with the data; correct the record or the names"
-        raise InputError(f"{place}:{line}: unknown tag {numbers[wrong[0]]}; expected 0 to {count - 1}, {whose}")
-    flat = pa.array(numbers.astype(np.int16)) if names is None else pa.array(names, pa.string()).take(pa.array(numbers))
-    return table.set_column(2, "tags", list_column(flat, lengths))
+        raise InputError(f"{place}:{line}: unknown tag {numbers[wrong[0]]}; expected 0 to {len(known) - 1}, {whose}")
+    flat = pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32)), known)
+    return table.set_column(2, "tags", list_column(flat if names is None else flat.dictionary_decode(), lengths))
 
 
 def is_words(value: Any) -> bool:

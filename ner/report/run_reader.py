@@ -9,36 +9,24 @@ from typing import Any
 
 from ner.errors import InputError, nearest
 from ner.files import optional_json, using_records
-from ner.labels import classes_of, flat_ids, label_names, lookup_table
+from ner.labels import classes_of, label_names
 from ner.runs.files import METRICS, PREDICTIONS, SURFACES
-from ner.runs.predictions import prediction_rows, require_scores_of
-from ner.scoring.scores import Counts, counts_of_ids
+from ner.runs.predictions import Predictions, checked_predictions
 
 NAMES = ("output_dir", "run_name")  # arguments that only name a run
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Predictions):
     """A scored split of a run, by default the test split, and what its folder records."""
 
     name: str
     split: str
-    tokens: list[list[str]]  # of each sentence
-    gold: list[list[str]]
-    predicted: list[list[str]]
-    langs: list[str]  # [sentence]
     classes: list[str]  # that the checkpoint knows, or if that is not recorded, those of the tags
     args: dict[str, Any]
     environment: dict[str, Any]
     metrics: dict[str, Any]  # of the split, empty if there is no metrics.json
     seen: set[tuple[str, str]] | None  # class and surface form of each training entity, None if not recorded
-
-    def counts(self, classes: list[str]) -> Counts:
-        """Counts over some classes; every other tag counts as `O`, in gold and prediction."""
-        names = label_names(self.classes)
-        table = lookup_table(names, label_names(classes))
-        (gold, lengths), (predicted, _) = flat_ids(self.gold, names), flat_ids(self.predicted, names)
-        return counts_of_ids(table[gold], table[predicted], lengths, classes)
 
 
 def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
@@ -63,27 +51,22 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
     Raises `InputError` for a folder without predictions, for a line that is not a prediction, for scores that the
     predictions do not give, and for records that cannot be used.
     """
-    path = folder / split / PREDICTIONS
-    rows = prediction_rows(path)
-    require_scores_of(rows, folder / split)
-    gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
-    used = classes_of({tag for tags in (*gold, *predicted) for tag in tags})
+    found = checked_predictions(folder / split)
+    used = classes_of({tag for tags in (*found.gold, *found.predicted) for tag in tags})
     labels = optional_json(folder / "config.json").get("id2label", {})
     with using_records(folder / "config.json"):
         classes = classes_of(labels.values()) or used
         "".join(classes).encode()  # whole characters
     if not set(used) <= set(classes):
         raise InputError(
-            f"{path}: found {', '.join(used)}; config.json knows {', '.join(classes)}; score the run again"
+            f"{folder / split / PREDICTIONS}: found {', '.join(used)}; config.json knows {', '.join(classes)}; score "
+            "the run again"
         )
     return Run(
-        name,
-        split,
-        [row["tokens"] for row in rows],
-        gold,
-        predicted,
-        [row.get("lang", "") for row in rows],
-        classes,
+        **vars(found),
+        name=name,
+        split=split,
+        classes=classes,
         args={name: value for name, value in optional_json(folder / "args.yaml").items() if name not in NAMES},
         environment=optional_json(folder / "environment.json"),
         metrics=optional_json(folder / split / METRICS),

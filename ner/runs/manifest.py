@@ -13,7 +13,7 @@ from ner.errors import InputError
 from ner.files import read_record, using_records, write_json
 from ner.hub_files import fetch_optional
 from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, PUSHED, SCORES, SPLITS, SURFACES
-from ner.runs.predictions import prediction_rows, require_scores_of
+from ner.runs.predictions import checked_predictions
 
 FOLDERS = ("", *(f"{folder}/" for folder in ONNX_FOLDERS))  # of the run and of its exports
 SCORED = [
@@ -88,7 +88,7 @@ def require_intact(run: Path, unentered: tuple[str, ...] = ()) -> list[str]:
     for place in (name.removesuffix(f"/{METRICS}") for name in found if name.endswith(f"/{METRICS}")):
         how = f"not computed again, because there is no {PREDICTIONS}"
         if (run / place / PREDICTIONS).is_file():
-            require_scores_of(prediction_rows(run / place / PREDICTIONS), run / place)
+            checked_predictions(run / place)
             how = f"its scores are those of {PREDICTIONS}"
         with using_records(run / place / METRICS):
             f1 = read_record(run / place / METRICS)["overall"]["f1"]

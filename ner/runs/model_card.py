@@ -12,7 +12,7 @@ from ner.files import optional_json, using_records, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import escape
 from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS, PREDICTIONS
-from ner.runs.predictions import prediction_rows, require_scores_of
+from ner.runs.predictions import checked_predictions
 from ner.scoring.score_table import interval_text, is_calibrated, language_cells, percent, score_cells
 
 SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "accuracy": "Token accuracy"}
@@ -44,7 +44,7 @@ def model_card(run: Path) -> str:
         raise InputError(f"{run}: lacks a config.json, environment.json, args.yaml or scores; expected a finished run")
     for place in (run / split for split in scored):
         if (place / PREDICTIONS).is_file():  # not in a repository of the Hub; `verify` finds other losses
-            require_scores_of(prediction_rows(place / PREDICTIONS), place)
+            checked_predictions(place)
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
     with using_records(run):
         few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]

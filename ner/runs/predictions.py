@@ -1,55 +1,67 @@
 """The predictions of a scored split, and whether the scores beside them are those that they give."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ner.errors import InputError, message_of
 from ner.files import optional_json, using_records
-from ner.labels import classes_of, flat_ids, label_names
+from ner.labels import classes_of, flat_ids, wrong_transitions
 from ner.runs.files import METRICS, PREDICTIONS
 from ner.scoring.intervals import scores_by_language
-from ner.scoring.scores import cluster_ids, counts_of_tags, invalid_transitions, scores
+from ner.scoring.scores import Counts, cluster_ids, counts_of_tags, scores
 
 ROUNDING = 1e-9  # what sums in another order may differ by
 
 
-def prediction_rows(path: Path) -> list[dict[str, Any]]:
-    """The sentences of a `predictions.jsonl`, each with as many gold and predicted BIO tags as tokens.
+@dataclass(frozen=True)
+class Predictions:
+    """The sentences of a scored split: their tokens, gold and predicted BIO tags, and languages, each [sentence]."""
 
-    Raises `InputError`, with the line, for anything else.
-    """
-    rows: list[dict[str, Any]] = []
+    tokens: list[list[str]]
+    gold: list[list[str]]
+    predicted: list[list[str]]
+    langs: list[str]
+
+    def counts(self, classes: list[str] | None = None) -> Counts:
+        """The counts over some classes, while every other tag counts as `O`; or over all classes of the tags."""
+        return counts_of_tags(self.gold, self.predicted, classes)
+
+
+def read_predictions(path: Path) -> Predictions:
+    """The content of a `predictions.jsonl`. Raises `InputError`, with the line, for anything else."""
+    rows: list[tuple[list[str], list[str], list[str], str]] = []
     if not path.exists():
         raise InputError(f"{path.parent}: found no {path.name}; expected the scores of a run; score it: inference.py")
     try:
         with path.open(encoding="utf-8") as file:
             for line in file:
                 row = json.loads(line)
-                tokens, gold, predicted = row["tokens"], row["gold"], row["predicted"]
-                "".join([*tokens, *gold, *predicted, row.get("lang", "")]).encode()  # text, and whole characters
+                tokens, gold, predicted, lang = row["tokens"], row["gold"], row["predicted"], row.get("lang", "")
+                "".join([*tokens, *gold, *predicted, lang]).encode()  # text, and whole characters
                 classes_of({*gold, *predicted})
                 if not len(tokens) == len(gold) == len(predicted):
                     raise ValueError("tokens, gold and predicted differ in length")
-                rows.append(row)
+                rows.append((tokens, gold, predicted, lang))
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         place = f"{path}:{len(rows) + 1}"
         raise InputError(f"{place}: found no predictions ({message_of(error)}); run inference.py again") from None
     if not rows:
         raise InputError(f"{path}: holds no sentence; expected at least one; score another split")
-    return rows
+    return Predictions(*map(list, zip(*rows, strict=True)))
 
 
-def require_scores_of(rows: list[dict[str, Any]], folder: Path) -> None:
-    """Raises `InputError` where the `metrics.json` of a folder records a score that its predictions do not give."""
-    gold, predicted = [row["gold"] for row in rows], [row["predicted"] for row in rows]
-    counts, cluster = counts_of_tags(gold, predicted), cluster_ids([row["tokens"] for row in rows])
-    names = label_names(counts.classes)
-    invalid = invalid_transitions(*flat_ids(predicted, names), names)
-    sizes = {"sentences": len(rows), "tokens": int(counts.tokens[:, 0].sum()), "invalid_transitions": invalid}
-    per_language = scores_by_language(counts, cluster, [row.get("lang", "") for row in rows])
+def checked_predictions(folder: Path) -> Predictions:
+    """The `predictions.jsonl` of a folder. Raises `InputError` also where its `metrics.json` records another score."""
+    found = read_predictions(folder / PREDICTIONS)
+    counts, cluster = found.counts(), cluster_ids(found.tokens)
+    invalid = int(wrong_transitions(*flat_ids(found.predicted, counts.classes)).sum())
+    sizes = {"sentences": len(cluster), "tokens": int(counts.tokens[:, 0].sum()), "invalid_transitions": invalid}
+    per_language = scores_by_language(counts, cluster, found.langs)
     computed = sizes | scores(counts) | {"per_language": per_language}
     require_equal(optional_json(folder / METRICS), computed, ROUNDING, folder / METRICS, PREDICTIONS)
+    return found
 
 
 def require_equal(

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import classes_of, label_names, spans, surface_form
+from ner.labels import flat_ids, spans, surface_form
 from ner.scoring.scores import gold_entities, precision_recall_f1
 
 Entity = tuple[int, int, str]  # half-open token range within the sentence, and class
@@ -36,18 +36,14 @@ class Entities:
 
 def entities_of(sentences: Sequence[Sequence[str]], classes: Sequence[str]) -> list[list[Entity]]:
     """The entities of each sentence's BIO tags, read as seqeval's default mode does; other classes count as `O`."""
-    names = label_names(classes)
-    index = {name: i for i, name in enumerate(names)}
-    ids = np.array([index.get(tag, 0) for tags in sentences for tag in tags], dtype=np.int64)
-    lengths = np.array([len(tags) for tags in sentences], dtype=np.int64)
-    flat = spans(ids, lengths, names)
+    ids, lengths = flat_ids(sentences, classes)
+    flat = spans(ids, lengths)
     starts = np.cumsum(lengths) - lengths
     sentence = np.repeat(np.arange(len(lengths)), lengths)[flat.start]
     first, last = (flat.start - starts[sentence]).tolist(), (flat.end - starts[sentence]).tolist()
-    ordered = classes_of(names)  # `spans` numbers the classes in this order
     result: list[list[Entity]] = [[] for _ in sentences]
     for i, start, end, class_id in zip(sentence.tolist(), first, last, flat.class_index.tolist(), strict=True):
-        result[i].append((start, end, ordered[class_id]))
+        result[i].append((start, end, classes[class_id]))
     return result
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import classes_of, equal_spans, flat_ids, label_names, prefixes_and_classes, spans, wrong_transitions
+from ner.labels import class_indices, classes_of, equal_spans, flat_ids, spans
 
 OVERALL = ("precision", "recall", "f1", "accuracy", "macro_f1")
 
@@ -30,15 +30,17 @@ class Counts:
     wrong_tokens: np.ndarray
 
 
-def counts_of_tags(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Counts:
+def counts_of_tags(
+    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], classes: list[str] | None = None
+) -> Counts:
     """Counts from BIO tags, one sequence of label names for each sentence. Invalid BIO sequences are allowed.
 
-    Raises `ValueError` if gold and prediction differ in length or a tag is not a BIO label.
+    They are over some `classes`, and every other tag counts as `O`; or if None, over all classes of the tags. Raises
+    `ValueError` if gold and prediction differ in length, and in the latter case if a tag is not a BIO label.
     """
-    classes = classes_of({tag for tags in (*gold, *predicted) for tag in tags})
-    names = label_names(classes)
-    gold_ids, lengths = flat_ids(gold, names)
-    predicted_ids, predicted_lengths = flat_ids(predicted, names)
+    classes = classes or classes_of({tag for tags in (*gold, *predicted) for tag in tags})
+    gold_ids, lengths = flat_ids(gold, classes)
+    predicted_ids, predicted_lengths = flat_ids(predicted, classes)
     if not np.array_equal(lengths, predicted_lengths):
         raise ValueError("gold and predicted tags differ in number; expected a predicted tag for each gold tag")
     return counts_of_ids(gold_ids, predicted_ids, lengths, classes)
@@ -46,8 +48,6 @@ def counts_of_tags(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[s
 
 def counts_of_ids(gold: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, classes: list[str]) -> Counts:
     """Counts from flat label ids [token], which index `label_names(classes)`; `lengths` is [sentence]."""
-    names = label_names(classes)
-    assert classes == classes_of(names), "spans numbers the classes in the order of classes_of"
     sentence_of_token = np.repeat(np.arange(len(lengths)), lengths)
     shape = len(lengths), len(classes)
 
@@ -55,16 +55,15 @@ def counts_of_ids(gold: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, 
         cells = np.bincount(sentences * shape[1] + class_ids, minlength=shape[0] * shape[1])
         return cells.reshape(shape)  # [sentence, class]
 
-    g, p = spans(gold, lengths, names), spans(predicted, lengths, names)
+    g, p = spans(gold, lengths), spans(predicted, lengths)
     correct = equal_spans(g, p)[0]
     tp = count(sentence_of_token[g.start[correct]], g.class_index[correct])
     fp = count(sentence_of_token[p.start], p.class_index) - tp
     fn = count(sentence_of_token[g.start], g.class_index) - tp
 
-    class_of_label = prefixes_and_classes(names)[1]  # -1 for O
     wrong = gold != predicted
     sentences, gold_class, predicted_class = (
-        sentence_of_token[wrong], class_of_label[gold[wrong]], class_of_label[predicted[wrong]],
+        sentence_of_token[wrong], class_indices(gold[wrong]), class_indices(predicted[wrong]),
     )  # fmt: skip
     # A wrong token is wrong for its gold class and for its predicted class, and once if they are the same.
     in_gold, in_predicted = gold_class >= 0, (predicted_class >= 0) & (predicted_class != gold_class)
@@ -146,8 +145,3 @@ def scores(counts: Counts) -> dict[str, Any]:
     }
     overall = (*precision_recall_f1(entities.sum(axis=0)), ratio(tokens[1], tokens[0]), f1_scores(entities)[1])
     return {"overall": dict(zip(OVERALL, map(float, overall), strict=True)), "per_class": per_class}
-
-
-def invalid_transitions(ids: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> int:
-    """The number of `I-` tags that do not follow a `B-` or `I-` tag of their class in the same sentence."""
-    return int(wrong_transitions(ids, lengths, names).sum())

@@ -10,7 +10,7 @@ import numpy as np
 from ner.errors import InputError
 from ner.files import optional_json, using_records, write_json
 from ner.runs.files import METRICS, PREDICTIONS
-from ner.runs.predictions import prediction_rows
+from ner.runs.predictions import read_predictions
 from ner.scoring.error_analysis import entities_of
 from ner.scoring.removal_effects import (
     confusion_rates,
@@ -43,13 +43,13 @@ def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> N
     missing = [run for run in scored if not (records / run.name / PARTS).is_file()]
     whole = next((run for run in scored if not run.removed), None)
     if whole and missing:
-        rows = prediction_rows(predictions(study, whole, output_dir))
-        gold = entities_of([row["gold"] for row in rows], study.removable)
+        of_whole = read_predictions(predictions(study, whole, output_dir))
+        gold = entities_of(of_whole.gold, study.removable)
         for run in missing:
-            own_rows = prediction_rows(predictions(study, run, output_dir))
-            if [row["tokens"] for row in own_rows] != [row["tokens"] for row in rows]:
+            own = read_predictions(predictions(study, run, output_dir))
+            if own.tokens != of_whole.tokens:
                 raise InputError(f"{predictions(study, run, output_dir)}: other sentences than those of {whole.name}")
-            predicted = entities_of([row["predicted"] for row in own_rows], study.removable)
+            predicted = entities_of(own.predicted, study.removable)
             write_json(records / run.name / PARTS, error_parts(gold, predicted, study.removable))
 
 
@@ -131,11 +131,11 @@ def changed_mentions(study: Study, group: str, output_dir: Path, records: Path) 
         return {}
     predicted: dict[str, dict[Mention, list[int]]] = {y: {} for y in classes}  # the runs that predict each mention
     for run, path in enumerate(paths):
-        rows = prediction_rows(path)
-        for place, y in mentions_of([row["predicted"] for row in rows], classes):
+        of_run = read_predictions(path)
+        for place, y in mentions_of(of_run.predicted, classes):
             predicted[y].setdefault(place, []).append(run)
         if not runs[run].removed:
-            gold, tokens = dict(mentions_of([row["gold"] for row in rows], classes)), [row["tokens"] for row in rows]
+            gold, tokens = dict(mentions_of(of_run.gold, classes)), of_run.tokens
     removed, found = removal_table(runs, classes), {}
     for (k, x), (j, y) in permutations(enumerate(classes), 2):
         without, having = removed[:, k] & ~removed[:, j], ~removed[:, k] & ~removed[:, j]

@@ -10,7 +10,7 @@ Labels are in the order of `label_names`: `O`, then a `B-` and an `I-` for each 
 
 import numpy as np
 
-from ner.labels import Spans, label_names, ranges, wrong_transitions
+from ner.labels import Spans, ranges, wrong_transitions
 
 WORDS = 2**16  # whose probabilities are computed at a time, on average
 LEAST = -600.0  # no label is less probable than exp(LEAST), so that nothing is divided by 0
@@ -25,8 +25,7 @@ def best_tags(scores: np.ndarray, lengths: np.ndarray, constrained: bool) -> np.
     if not constrained:
         return ids
     # The best labels by themselves are the best sequence wherever they are a valid one, which is almost everywhere.
-    names = label_names(str(i) for i in range(scores.shape[1] // 2))
-    wrong = wrong_transitions(ids, lengths, names)
+    wrong = wrong_transitions(ids, lengths)
     sentences = np.unique(np.repeat(np.arange(len(lengths)), lengths)[wrong])
     starts = (np.cumsum(lengths) - lengths)[sentences]
     for start, length in zip(starts.tolist(), lengths[sentences].tolist(), strict=True):

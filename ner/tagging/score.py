@@ -13,10 +13,10 @@ from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
-from ner.labels import classes_of, equal_spans, spans, tag_lists
+from ner.labels import classes_of, equal_spans, label_names, spans, tag_lists, wrong_transitions
 from ner.scoring.calibration import Calibration, confidence, fitted
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
-from ner.scoring.scores import cluster_ids, counts_of_ids, invalid_transitions
+from ner.scoring.scores import cluster_ids, counts_of_ids
 from ner.tagging.tagger import Tagger
 
 log = logging.getLogger("ner")
@@ -65,7 +65,7 @@ def score(
     """
     s = in_known_labels(tagger, sentences)
     ids, best_ids, entities, probabilities = tagger.tag_words(s.words, s.lengths, progress)
-    gold, best = (spans(labels, s.lengths, s.names) for labels in (s.tags, best_ids))
+    gold, best = (spans(labels, s.lengths) for labels in (s.tags, best_ids))
     right = np.zeros(len(probabilities), dtype=bool)  # [predicted entity]: a gold one has the same words and class
     right[equal_spans(entities, gold)[0]] = True
     calibration = fitted(probabilities, right) if calibrate else tagger.calibration
@@ -86,7 +86,7 @@ def score(
         # Micro F1 of each word's highest-scoring label, which programs without constrained decoding take.
         "unconstrained_f1": 2 * len(equal_spans(best, gold)[0]) / max(1, len(best.start) + len(gold.start)),
         **scores_and_intervals(counts, cluster),
-        "invalid_transitions": invalid_transitions(ids, s.lengths, s.names),
+        "invalid_transitions": int(wrong_transitions(ids, s.lengths).sum()),
         "confidence": confidence(probabilities, calibration, right, sentence),
         **({"per_language": per_language} if per_language else {}),
     }
@@ -102,11 +102,11 @@ def in_known_labels(tagger: Tagger, sentences: Sentences) -> Sentences:
             f"{tagger.place}: found the classes {', '.join(tagger.classes)}, and in the data {', '.join(classes)}; "
             "expected a class in common; check --checkpoint and --dataset"
         )
-    entities = spans(sentences.tags, sentences.lengths, sentences.names)
+    entities = spans(sentences.tags, sentences.lengths)
     dropped = int(np.isin(entities.class_index, [classes.index(c) for c in unknown]).sum())
     if dropped:
         log.info(
             "%d gold entities are scored as O, because the checkpoint does not know their classes: %s",
             dropped, ", ".join(unknown),
         )  # fmt: skip
-    return sentences.with_names(tagger.names)
+    return sentences.with_names(label_names(tagger.classes))

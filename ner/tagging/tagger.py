@@ -106,24 +106,19 @@ class Tagger:
         """The classes that the checkpoint knows, in the order of `classes_of`."""
         return classes_of(label_set(self.model.config))
 
-    @property
-    def names(self) -> list[str]:
-        """The label names that the ids of `tag_words` index, in this project's order of classes."""
-        return label_names(self.classes)
-
     def tag_words(
         self, words: pa.Array, lengths: np.ndarray, progress: bool = False
     ) -> tuple[np.ndarray, np.ndarray, Spans, np.ndarray]:
         """Tags the words [token] of sentences of `lengths` [sentence].
 
         Returns the label of each word and the label with its highest score, which differs only where tags are
-        constrained, both as indices into `names`, int16 [token]; the entities, in order; and their probabilities,
-        float64 [entity]. Raises `InputError` where the model gives no finite scores.
+        constrained, both as ids in `label_names(classes)`, int16 [token]; the entities, in order; and their
+        probabilities, float64 [entity]. Raises `InputError` where the model gives no finite scores.
         """
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
         require_embedded(encoded, self.tokenizer, self.model, self.place)
-        labels = label_set(self.model.config)
+        labels, names = label_set(self.model.config), label_names(self.classes)
         logits = word_logits(self.logits, len(labels), self.tokenizer, encoded, self.batching, progress)
         wrong = int((~np.isfinite(logits).all(axis=1)).sum())
         if wrong:
@@ -132,10 +127,10 @@ class Tagger:
                 f"{self.place}: gives NaN instead of scores for {wrong:,} of {len(words):,} words in {self.precision}; "
                 f"expected finite numbers; {remedy}"
             )
-        scores = np.full((len(logits), len(self.names)), -np.inf, dtype=np.float32)
-        scores[:, lookup_table(labels, self.names)] = logits
+        scores = np.full((len(logits), len(names)), -np.inf, dtype=np.float32)
+        scores[:, lookup_table(labels, names)] = logits
         ids, best_ids = (best_tags(scores, lengths, constrained) for constrained in (self.constrained, False))
-        entities = spans(ids, lengths, self.names)
+        entities = spans(ids, lengths)
         if self.constrained:
             probabilities = entity_probabilities(scores, lengths, entities)
         else:

@@ -96,7 +96,7 @@ def read(tmp_path, content: str, misaligned: str = "error") -> list[tuple[list[s
     """The words and tags of the sentences of an export."""
     path = tmp_path / "train.jsonl"
     path.write_text(content, encoding="utf-8", newline="")
-    rows = span_table(path, annotation_tool(path), "en", misaligned).to_pylist()
+    rows = span_table(path, annotation_tool(path), misaligned).to_pylist()
     return [(row["tokens"], row["tags"]) for row in rows]
 
 
@@ -134,8 +134,8 @@ def test_lines_classes_and_languages(tmp_path):
     ]  # fmt: skip
     path = tmp_path / "train.jsonl"
     path.write_text("\n".join(line and json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
-    assert span_table(path, "doccano", "en").to_pydict() == {
-        "line": [[2], [4]], "tokens": [["a"], ["b"]], "tags": [["B-new class"], ["B-A"]], "lang": ["en", "sv"],
+    assert span_table(path, "doccano").to_pydict() == {
+        "line": [[2], [4]], "tokens": [["a"], ["b"]], "tags": [["B-new class"], ["B-A"]], "lang": [None, "sv"],
         "document": [None, None],
     }  # fmt: skip
 
@@ -279,7 +279,7 @@ def test_utf16_offsets_of_any_text():
 def test_spacy_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "spacy.tokens", None)
     with pytest.raises(InputError, match=r"train.spacy: .* not installed; pip install spacy"):
-        docbin_table(tmp_path / "train.spacy", "en")
+        docbin_table(tmp_path / "train.spacy")
 
 
 def doc_bin(path, docs):
@@ -310,7 +310,7 @@ def spacy_doc(text: str, spans: list[tuple[int, int, str]]):
 
 def test_the_same_corpus_from_spacy(tmp_path, caplog):
     docs = [spacy_doc(text, spans) for text, spans in texts_and_spans()]
-    table = docbin_table(doc_bin(tmp_path / "train.spacy", docs), "en")
+    table = docbin_table(doc_bin(tmp_path / "train.spacy", docs))
     assert [(row["tokens"], row["tags"]) for row in table.to_pylist()] == EXPECTED
     assert table["line"].to_pylist() == [[1], [2], [3], [5]] and table["document"].to_pylist() == [1, 2, 3, 5]
     assert not [record for record in caplog.records if record.name == "ner"]
@@ -327,7 +327,7 @@ def test_sentences_of_spacy(tmp_path, caplog):
         spacy.vocab.Vocab(), ["Bats", "fly", "Dogs", "run"], heads=[1, 1, 3, 3], deps=["nsubj", "ROOT"] * 2
     )
     parsed.ents = [spacy.tokens.Span(parsed, 0, 1, "A")]
-    table = docbin_table(doc_bin(tmp_path / "train.spacy", [doc, bare, parsed]), "en")
+    table = docbin_table(doc_bin(tmp_path / "train.spacy", [doc, bare, parsed]))
     assert table["tokens"].to_pylist() == [
         ["I", "saw", "St.", "Louis", "."], ["It", "rains", "."], ["No", "labels"], ["Bats", "fly"], ["Dogs", "run"],
     ]  # fmt: skip
@@ -343,11 +343,11 @@ def test_spacy_files_that_cannot_be_used(tmp_path):
     for content in (b"", b"not a DocBin", whole[:-20]):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"train.spacy: spaCy cannot read it"):
-            docbin_table(path, "en")
+            docbin_table(path)
     doc = spacy.tokens.Doc(spacy.vocab.Vocab(), ["\n", "a"], ents=["B-A", "O"])
     with pytest.raises(InputError, match=r"1 of 1 spans do not fit words: .*train.spacy:1: .* has no text"):
-        docbin_table(doc_bin(path, [doc]), "en")
-    assert docbin_table(path, "en", "skip")["tags"].to_pylist() == [["O"]]
+        docbin_table(doc_bin(path, [doc]))
+    assert docbin_table(path, "skip")["tags"].to_pylist() == [["O"]]
 
 
 @pytest.mark.filterwarnings("ignore:.W030.")  # about each span that does not fit

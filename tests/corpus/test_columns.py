@@ -11,7 +11,7 @@ EXPECTED = [(["EU", "rejects", "German", "lamb"], ["B-ORG", "O", "B-MISC", "O"])
 def read(tmp_path, text: str, **columns: str) -> tuple[str, list[tuple[list[str], list[str]]], list[int]]:
     path = tmp_path / "train.conll"
     path.write_text(text, encoding="utf-8")
-    form, table = column_table(path, "en", **columns)
+    form, table = column_table(path, **columns)
     sentences = list(zip(table["tokens"].to_pylist(), table["tags"].to_pylist(), strict=True))
     return form, sentences, table["document"].to_pylist()
 
@@ -78,4 +78,4 @@ def test_a_first_sentence_of_a_number_is_no_index_if_an_option_says_so(tmp_path)
 def test_lines_that_end_in_cr_alone_are_refused(tmp_path):
     (tmp_path / "train.conll").write_bytes(b"Oslo\tB-LOC\r!\tO\r")
     with pytest.raises(InputError, match=r"train.conll: found lines that end in CR alone"):
-        column_table(tmp_path / "train.conll", "en")
+        column_table(tmp_path / "train.conll")

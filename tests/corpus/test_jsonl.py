@@ -9,7 +9,8 @@ import pytest
 from conftest import NAMES, write_jsonl
 from reading import read
 
-from ner.corpus import tagged_records
+from ner.corpus import readers
+from ner.corpus.sources import Source
 from ner.corpus.tagged_records import multinerd_table
 from ner.errors import InputError
 
@@ -35,18 +36,18 @@ def random_rows(count: int) -> list[dict]:
 @pytest.mark.parametrize("escaped", [True, False])
 @pytest.mark.parametrize("end", ["\n", "\r\n\r\n", "\n\n \n"])
 def test_both_ways_give_the_rows_of_the_file(tmp_path, escaped, end, at_once, monkeypatch):
-    monkeypatch.setattr(tagged_records, "records" if at_once else "multinerd_table", lambda *arguments: None)
+    monkeypatch.setattr(readers, "records" if at_once else "multinerd_table", lambda *arguments: None)
     written = random_rows(200)
     path = write_jsonl(tmp_path / "train/train_en.jsonl", [])
     path.write_bytes(b"\xef\xbb\xbf" + end.join(json.dumps(row, ensure_ascii=escaped) for row in written).encode())
-    assert multinerd_table(path, "en") is not None
+    assert multinerd_table(path, Source(str(tmp_path))) is not None
     result = read(str(tmp_path), ["en"], "train")
     assert result.names == NAMES
     assert result.token_lists() == [row["tokens"] for row in written]
     assert result.tags.tolist() == [tag for row in written for tag in row["ner_tags"]]
     assert result.lengths.tolist() == [len(row["tokens"]) for row in written]
     assert result.langs == [row.get("lang", "en") for row in written]
-    assert all(column.num_chunks == 1 and column.null_count == 0 for column in result.table.columns)
+    assert not result.words.null_count
 
 
 def test_names_make_one_label_set(tmp_path):

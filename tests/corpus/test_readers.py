@@ -38,6 +38,12 @@ def test_a_wrong_tsv_line_is_named(tmp_path, text, line, message):
         read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train", known_classes=["LOC"])
 
 
+def test_a_column_of_many_words_is_not_taken_for_tags(tmp_path):
+    text = "".join(f"w{i}\tB-PER\tlemma{i}\n" for i in range(40_000))
+    with pytest.raises(InputError, match=r"train_en\.tsv:1: unknown tag 'lemma0'; .* their column \(--tag_column\)"):
+        read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train")
+
+
 def test_lines_that_are_read_in_part_or_skipped_are_named_once(tmp_path, caplog):
     text = "0\t-DOCSTART-\tO\n\n0\tIn\tO\n1\tNew\tB-LOC\tbn:1\tQ1\n2\tYork\tI-LOC\tB-2\n\n0\t-DOCSTART-\tO\n0\tHi\tO\n"
     result = read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train")

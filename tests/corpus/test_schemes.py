@@ -11,7 +11,7 @@ from reading import read
 from arguments import DataArguments
 from data import training_data
 from ner.errors import InputError
-from ner.scoring.scores import invalid_transitions
+from ner.labels import wrong_transitions
 
 CLASSES = ("PER", "LOC", "work-of-art", "event_name")
 STRICT = {"bio": "IOB2", "iob1": "IOB1", "iobes": "IOBES", "bilou": "BILOU"}  # their names in seqeval
@@ -111,7 +111,7 @@ def test_bio_with_a_few_faults_stays_as_it_is(tmp_path, caplog):
     faulty = [["O", "I-PER", "I-PER"], ["B-LOC", "I-PER"], *[["B-PER", "O", "B-LOC"]] * 5]
     result = read(folder_of(tmp_path, train=faulty), ["en"], "train")
     assert result.tag_lists() == faulty
-    assert invalid_transitions(result.tags, result.lengths, result.names) == 2
+    assert wrong_transitions(result.tags, result.lengths).sum() == 2
     assert "tag scheme: 2 of 14 tags do not fit BIO, the first in " in caplog.text
     assert "train_en.jsonl:1; if another scheme is meant, name it with --tag_scheme" in caplog.text
 

@@ -5,8 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from ner.labels import label_names, spans
-from ner.scoring.scores import invalid_transitions
+from ner.labels import label_names, spans, wrong_transitions
 from ner.tagging import decoding
 from ner.tagging.decoding import best_tags, entity_probabilities, independent_probabilities, viterbi
 
@@ -16,7 +15,7 @@ NAMES = label_names(["A", "B"])
 def sequences(length: int) -> list[tuple[int, ...]]:
     """All valid sequences of label ids."""
     every = product(range(len(NAMES)), repeat=length)
-    return [s for s in every if not invalid_transitions(np.array(s, dtype=int), np.array([length]), NAMES)]
+    return [s for s in every if not wrong_transitions(np.array(s, dtype=int), np.array([length])).any()]
 
 
 def weight(scores: np.ndarray, sequence: tuple[int, ...]) -> float:
@@ -24,7 +23,7 @@ def weight(scores: np.ndarray, sequence: tuple[int, ...]) -> float:
 
 
 def entities(sequence: tuple[int, ...]) -> set[tuple[int, int, int]]:
-    found = spans(np.array(sequence, dtype=int), np.array([len(sequence)]), NAMES)
+    found = spans(np.array(sequence, dtype=int), np.array([len(sequence)]))
     return set(zip(found.start.tolist(), found.end.tolist(), found.class_index.tolist(), strict=True))
 
 
@@ -42,7 +41,7 @@ def test_sentences_are_decoded_each_by_itself():
     scores = rng.normal(scale=3, size=(lengths.sum(), len(NAMES))).astype(np.float32)
     ids, free = best_tags(scores, lengths, constrained=True), best_tags(scores, lengths, constrained=False)
     assert free.tolist() == scores.argmax(axis=1).tolist()
-    assert invalid_transitions(free, lengths, NAMES) and not invalid_transitions(ids, lengths, NAMES)
+    assert wrong_transitions(free, lengths).any() and not wrong_transitions(ids, lengths).any()
     starts = np.cumsum(lengths) - lengths
     for start, length in zip(starts, lengths, strict=True):
         if length:
@@ -74,7 +73,7 @@ def test_without_constraints_an_entity_is_as_probable_as_its_labels_and_its_end(
     lengths = np.array([3, 0, 4, 1])
     scores = rng.normal(scale=2, size=(lengths.sum(), len(NAMES)))
     ids = best_tags(scores, lengths, constrained=False)
-    found = spans(ids, lengths, NAMES)
+    found = spans(ids, lengths)
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     ends = np.cumsum(lengths)
     for start, end, class_, probability in zip(

@@ -22,7 +22,7 @@ def test_copies_of_a_sentence_count_as_one_for_the_calibration_error_too(tmp_pat
     s = read(str(tmp_path), ["en"], "test")
     ids = np.full(200, s.names.index("B-PER"), dtype=np.int16)
     tagger = SimpleNamespace(
-        tag_words=lambda *_: (ids, ids, spans(ids, s.lengths, s.names), np.tile(p, 2)), names=s.names, classes=["PER"],
+        tag_words=lambda *_: (ids, ids, spans(ids, s.lengths), np.tile(p, 2)), classes=["PER"],
         precision="float32", constrained=True, calibration=Calibration(),
     )  # fmt: skip
     scored = score(tagger, s, Source("sample"), "test")
