@@ -12,6 +12,7 @@ import numpy as np
 
 from ner.report.findings import class_names, enumeration
 from ner.report.run_reader import Run, runs_by_experiment, shared_classes
+from ner.runs.environment import PACKAGES
 from ner.scoring.error_analysis import Entities, entities_of, error_analysis, errors
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import Counts, cluster_ids, cluster_sums, gold_entities
@@ -24,7 +25,7 @@ NOT_COMPARED = {
 }  # fmt: skip
 ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
-    "accelerators", "git_commit",
+    "accelerators", "git_commit", *PACKAGES,
 )  # fmt: skip
 AS_O = "with the other classes as O"
 MOST_OPTIONS = 3  # that the text about an experiment names
@@ -107,7 +108,7 @@ def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
             parts.append(f"up-sampled ({which} {rare} appear {times} times)")
         if others:
             values = {name: run.args.get(name) for name in others[:MOST_OPTIONS]}
-            options = [f"{name} {'default' if value is None else text_of(value)}" for name, value in values.items()]
+            options = [f"{name} {text_of(value)}" for name, value in values.items()]
             more = len(others) - MOST_OPTIONS
             last = "another option that differs" if more == 1 else f"{more} more options that differ"
             parts.append(f"with {enumeration(options + [last] * (more > 0))}")
@@ -232,35 +233,25 @@ def setup_comparison(runs: list[Run]) -> dict[str, Any]:
     some run lacks, and that are not compared.
     """
     result: dict[str, Any] = {"differing": [], "unrecorded": []}
-    for file, absent, records in (
-        ("args.yaml", "default", [run.args for run in runs]),  # it leaves out the defaults of transformers
-        ("environment.json", "not recorded", [run.environment for run in runs]),
-        (f"{runs[0].split}/metrics.json", "not recorded", [run.metrics for run in runs]),
+    arguments = dict.fromkeys(name for run in runs for name in run.args if name not in NOT_COMPARED)
+    environments = [run.environment | run.environment.get("packages", {}) for run in runs]
+    for file, what, absent, names, records in (
+        ("args.yaml", "argument", "default", arguments, [run.args for run in runs]),  # without transformers' defaults
+        ("environment.json", "training", "not recorded", ENVIRONMENT, environments),
+        (f"{runs[0].split}/metrics.json", "scoring", "not recorded", SCORING, [run.metrics for run in runs]),
     ):
         if not all(records):
             result["unrecorded"].append(file)
             continue
-        facts = [recorded_facts(file, record) for record in records]
-        for what in dict.fromkeys(what for each in facts for what in each):
-            values = [each.get(what, absent) for each in facts]
-            if len(set(values)) > 1:
-                by_run = dict(zip((run.name for run in runs), values, strict=True))
-                result["differing"].append({"what": what, "values": by_run})
+        for name in names:
+            values = {run.name: text_of(record.get(name), absent) for run, record in zip(runs, records, strict=True)}
+            if len(set(values.values())) > 1:
+                result["differing"].append({"what": f"{what} {name}", "values": values})
     return result
 
 
-def recorded_facts(file: str, record: dict[str, Any]) -> dict[str, str]:
-    """What a file records and runs should have in common, by what to call it."""
-    if file == "args.yaml":
-        facts = {f"argument {name}": value for name, value in record.items() if name not in NOT_COMPARED}
-    elif file == "environment.json":
-        facts = {f"training {name.replace('_', ' ')}": record.get(name) for name in ENVIRONMENT}
-        facts |= {f"version of {name}": version for name, version in record.get("packages", {}).items()}
-    else:
-        facts = {f"scoring {name.replace('_', ' ')}": record.get(name) for name in SCORING}
-    return {what: text_of(value) for what, value in facts.items() if value is not None}
-
-
-def text_of(value: Any) -> str:
+def text_of(value: Any, absent: str = "default") -> str:
     """A recorded value as text."""
+    if value is None:
+        return absent
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

@@ -17,7 +17,7 @@ from ner.report.findings import (
     with_seeds,
 )
 from ner.report.run_reader import Run
-from ner.scoring.error_analysis import KINDS, LENGTHS
+from ner.scoring.error_analysis import FORMS, KINDS, LENGTHS
 from ner.scoring.score_table import is_calibrated
 
 # A part of a report: what it is, and its content. `h2`, `p` and `lead` (a paragraph of the finding) have a text, `link`
@@ -40,6 +40,10 @@ OVER_SEEDS = (
     "Runs that differ only in their seed are one experiment. Between experiments of several seeds, interval and p are "
     "for new seeds and new sentences; between two single runs, for new sentences only. One seed against several is not "
     "tested. “Detectable” is the smallest true difference that the test would detect in four of five tries."
+)
+SCORES = (
+    "F1 is in percent, entity-level, with 95 % intervals, on the compared classes. Every other tag counts as O, in the "
+    "gold tags and in the predictions of every run."
 )
 KINDS_OF_ERROR = (
     "Type: the borders are right and the class is wrong. Boundary: the class is right and the entities only overlap. "
@@ -72,23 +76,26 @@ def table(
 
 
 def opening(result: dict[str, Any]) -> list[Part]:
-    """The finding, what the experiments are, and whether they differ in more than the experiment."""
+    """The finding, what the experiments and the scores are, and whether the runs differ in more than the experiment."""
     parts: list[Part] = [("lead", text) for text in finding(result)]
-    if len(result["runs"]) < 2:
-        return parts
-    for group in result["groups"]:
-        trained = f"trained {group['trained']}; " if group["trained"] else ""
-        parts.append(("p", f"{with_seeds(group)}: {trained}micro F1 {mean_cell(group['f1']['micro'])}."))
-    what = [d["what"] for d in result["differing"]]
-    about = "Everything else that all runs record is the same."
-    if what:
-        listed = enumeration(what) if len(what) <= MOST_LISTED else f"{len(what)} recorded values"
-        about = f"Note that the runs differ in more than the experiment: in {listed} (“{OTHER_DIFFERENCES}”, below)."
-    if result["unrecorded"]:
-        about += f" Not every run has {enumeration(result['unrecorded'])}."
-    scored = f"All scores are on the same {result['sentences']:,} {result['split']} sentences, with "
-    scored += f"{sum(result['support'].values()):,} entities of {class_names(result['classes'])}."
-    return [*parts, ("p", f"{scored} {about}")]
+    copies = f" ({result['clusters']:,} distinct)" if result["clusters"] < result["sentences"] else ""
+    scored = f"All scores are on the same {result['sentences']:,} {result['split']} sentences{copies}, with "
+    about = [f"{scored}{sum(result['support'].values()):,} entities of {class_names(result['classes'])}."]
+    if others := result.get("not_compared"):
+        about.append(f"All runs also know {enumeration(others)}.")
+    if len(result["runs"]) > 1:
+        for group in result["groups"]:
+            trained = f"trained {group['trained']}; " if group["trained"] else ""
+            parts.append(("p", f"{with_seeds(group)}: {trained}micro F1 {mean_cell(group['f1']['micro'])}."))
+        if what := [d["what"] for d in result["differing"]]:
+            listed = enumeration(what) if len(what) <= MOST_LISTED else f"{len(what)} recorded values"
+            listed += f" (“{OTHER_DIFFERENCES}”, below)"
+            about.append(f"Note that the runs differ in more than the experiment: in {listed}.")
+        else:
+            about.append("Everything else that all runs record is the same.")
+        if result["unrecorded"]:
+            about.append(f"Not every run has {enumeration(result['unrecorded'])}.")
+    return [*parts, ("p", " ".join(about))]
 
 
 def tables(result: dict[str, Any]) -> list[Part]:
@@ -99,7 +106,7 @@ def tables(result: dict[str, Any]) -> list[Part]:
     if others:
         parts += [("h2", "Differences"), *(difference_table(first, other, result["support"]) for other in others)]
         parts += [("p", VERDICTS), ("p", f"{UNITS} {OVER_SEEDS}" if seeds else UNITS)]
-    parts += [("h2", "F1"), *f1_tables(result, seeds), own_score_table(result["runs"]), ("p", score_text(result))]
+    parts += [("h2", "F1"), *f1_tables(result, seeds), own_score_table(result["runs"]), ("p", SCORES)]
     if "by_language" in result:
         parts += language_tables(result)
     parts += error_tables(result)
@@ -138,17 +145,6 @@ def detectable_cell(d: dict[str, Any]) -> str:
     if d.get("p_holm") is None:
         return EMPTY
     return f"±{points(d['detectable'])}" if d["detectable"] < 1 else "none"
-
-
-def score_text(result: dict[str, Any]) -> str:
-    """What F1 is, and on which classes and sentences."""
-    others = result.get("not_compared")
-    also = f" All runs also know {enumeration(others)}." if others else ""
-    return (
-        f"F1 is in percent, entity-level, with 95 % intervals, on {enumeration(result['classes'])}.{also} Every other "
-        "tag counts as O, in the gold tags and in the predictions of every run. "
-        f"{result['sentences']:,} {result['split']} sentences were scored, {result['clusters']:,} of them distinct."
-    )
 
 
 def f1_tables(result: dict[str, Any], seeds: bool) -> list[Part]:
@@ -212,20 +208,17 @@ def error_tables(result: dict[str, Any]) -> list[Part]:
     errors = result["errors"]
     runs, per_run = list(errors), list(errors.values())
     kinds = [[kind, *(e["kinds"][kind] for e in per_run)] for kind in KINDS]
-    parts = [("h2", "Where the errors are"), table("Errors by kind", ["kind", *runs], kinds)]
-    if any(e["by_seen"] for e in per_run):
-        forms = ("seen", "unseen")
-        rows = [[form, *(part_cell((e["by_seen"] or {}).get(form)) for e in per_run)] for form in forms]
-        title = "F1 by surface form, seen in training or not (gold entities)"
-        parts.append(table(title, ["surface form", *runs], rows))
-    rows = [[length, *(part_cell(e["by_length"][length]) for e in per_run)] for length in LENGTHS]
-    parts.append(table("F1 by number of tokens in the entity (gold entities)", ["tokens", *runs], rows))
-    return [*parts, ("p", KINDS_OF_ERROR), ("h2", "Confusion"), *confusion_tables(result), ("p", CONFUSION)]
+    parts = [[part, *(part_cell(e["parts"][part]) for e in per_run)] for part in (*FORMS, *LENGTHS)]
+    return [
+        ("h2", "Where the errors are"), table("Errors by kind", ["kind", *runs], kinds),
+        table("F1 by surface form and by length (gold entities)", ["entities", *runs], parts), ("p", KINDS_OF_ERROR),
+        ("h2", "Confusion"), *confusion_tables(result), ("p", CONFUSION),
+    ]  # fmt: skip
 
 
-def part_cell(scores: dict[str, Any] | None) -> str:
+def part_cell(scores: dict[str, Any]) -> str:
     """F1 in percent of a part of the entities, and how many gold entities it has; empty without."""
-    return f"{100 * scores['f1']:.1f} ({scores['support']:,})" if scores and scores["support"] else EMPTY
+    return f"{100 * scores['f1']:.1f} ({scores['support']:,})" if scores["support"] else EMPTY
 
 
 def first_runs(result: dict[str, Any]) -> list[str]:

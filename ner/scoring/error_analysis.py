@@ -10,7 +10,7 @@ with the remaining gold entities, those with the largest overlap first. There ar
 - spurious: a predicted entity without a partner.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from ner.scoring.scores import gold_entities, precision_recall_f1
 Entity = tuple[int, int, str]  # half-open token range within the sentence, and class
 Error = tuple[str, Entity | None, Entity | None]  # kind, gold entity, predicted entity
 KINDS = ("type", "boundary", "both", "missed", "spurious")
-LENGTHS = ("1", "2", "3", "4 or more")  # tokens of an entity
+FORMS, LENGTHS = ("seen in training", "unseen"), ("1 token", "2 tokens", "3 tokens", "4 or more tokens")
 
 
 @dataclass(frozen=True)
@@ -78,23 +78,14 @@ def error_analysis(
 ) -> dict[str, Any]:
     """Kinds of error, confusion, and F1 by length and by surface form, in the sentences with some `tokens`.
 
-    `seen` holds class and surface form of the entities in the training data; None if they are not known, and then
-    `by_seen` is None.
+    `seen` holds class and surface form of the entities in the training data; None if they are not known, and then no
+    entity counts as seen or as unseen.
     """
     kinds = [kind for wrong in entities.errors for kind, _, _ in wrong]
-
-    def length(entity: Entity, i: int) -> str:
-        return LENGTHS[min(entity[1] - entity[0], len(LENGTHS)) - 1]
-
-    def surface(entity: Entity, i: int) -> str:
-        start, end, class_name = entity
-        return "seen" if (class_name, surface_form(tokens[i][start:end])) in (seen or ()) else "unseen"
-
     return {
         "kinds": {kind: kinds.count(kind) for kind in KINDS},
         "confusion": confusion(entities, classes),
-        "by_length": scores_of_parts(entities, LENGTHS, length),
-        "by_seen": None if seen is None else scores_of_parts(entities, ("seen", "unseen"), surface),
+        "parts": scores_of_parts(entities, tokens, seen),
     }
 
 
@@ -122,20 +113,18 @@ def confusion(entities: Entities, classes: Sequence[str]) -> list[list[int]]:
 
 
 def scores_of_parts(
-    entities: Entities, parts: Sequence[str], part_of: Callable[[Entity, int], str]
+    entities: Entities, tokens: list[list[str]], seen: set[tuple[str, str]] | None
 ) -> dict[str, dict[str, float]]:
-    """Precision, recall, F1 and support of each part of the entities.
-
-    `part_of` gives the part of an entity from the entity and its sentence's position.
-    """
-    counts = {part: np.zeros(3) for part in parts}
-    for i, (gold, predicted) in enumerate(zip(entities.gold, entities.predicted, strict=True)):
+    """F1 and support of the entities of each surface form and length. The arguments are those of `error_analysis`."""
+    counts = {part: np.zeros(3) for part in (*FORMS, *LENGTHS)}
+    for gold, predicted, words in zip(entities.gold, entities.predicted, tokens, strict=True):
         correct = set(gold) & set(predicted)
         for members, column in ((correct, 0), (set(predicted) - correct, 1), (set(gold) - correct, 2)):
-            for entity in members:
-                counts[part_of(entity, i)][column] += 1
-    names = ("precision", "recall", "f1")
+            for start, end, class_name in members:
+                counts[LENGTHS[min(end - start, len(LENGTHS)) - 1]][column] += 1
+                if seen is not None:
+                    counts[FORMS[(class_name, surface_form(words[start:end])) not in seen]][column] += 1
     return {
-        part: dict(zip(names, map(float, precision_recall_f1(of)), strict=True)) | {"support": int(gold_entities(of))}
+        part: {"f1": float(precision_recall_f1(of)[2]), "support": int(gold_entities(of))}
         for part, of in counts.items()
     }

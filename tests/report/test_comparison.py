@@ -88,7 +88,7 @@ def test_on_chosen_classes_a_report_is_that_of_runs_that_know_no_others(tmp_path
         del expected["runs"][name]["own"]
     assert result == expected and result["classes"] == ["PER", "LOC"]
     text, page = ((tmp_path / "out" / f"report.{kind}").read_text() for kind in ("md", "html"))
-    assert "on PER and LOC. All runs also know ORG." in text and "| ORG |" not in text
+    assert "entities of PER and LOC. All runs also know ORG." in text and "| ORG |" not in text
     assert '"classes":["PER","LOC"]' in page
     assert report_of(tmp_path, *runs, "--classes", *CLASSES) == report_of(tmp_path, *runs)
 

@@ -6,6 +6,7 @@ from ner.report.comparison import experiment_names
 from ner.report.findings import finding, interval_in_points, p_cell, points, verdict
 from ner.report.page import report_markdown
 from ner.report.tables import tables
+from ner.scoring.error_analysis import FORMS, LENGTHS
 
 
 def difference(value: float, low: float | None, high: float | None, *p: float) -> dict:
@@ -35,7 +36,7 @@ def result(**compared: tuple[dict, dict, dict]) -> dict:
     part = {"f1": 0.8, "support": 2}
     errors = {
         "kinds": dict.fromkeys(("type", "boundary", "both", "missed", "spurious"), 1), "confusion": [[1] * 5] * 5,
-        "by_seen": None, "by_length": dict.fromkeys(("1", "2", "3", "4 or more"), part),
+        "parts": dict.fromkeys((*FORMS, *LENGTHS), part),
     }  # fmt: skip
     f1 = {title: {"mean": 0.8, "sd": None} for title in ("micro", "macro", *classes)}
     groups = [{"name": "A", "runs": ["A"], "trained": "", "f1": f1, "difference": {}}]

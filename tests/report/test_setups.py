@@ -110,17 +110,17 @@ def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, cap
         "argument weight_decay": ("0.01", "0.0"),
         "argument optim": ("default", "sgd"),
         "training precision": ("float32", "bfloat16"),
-        "training update steps": ("1212", "606"),
+        "training update_steps": ("1212", "606"),
         "training threads": ("1", "4"),
         "training accelerators": ("none", "H100, H100"),
-        "training git commit": ("4956983", "not recorded"),
-        "version of torch": ("2.13.0", "2.12.1"),
+        "training git_commit": ("4956983", "not recorded"),
+        "training torch": ("2.13.0", "2.12.1"),
         "scoring precision": ("float32", "bfloat16"),
-        "scoring data fingerprint": ("a1", "b2"),
+        "scoring data_fingerprint": ("a1", "b2"),
     }
     opening, rest = capsys.readouterr().out.split("\n\n## Differences", 1)
     assert "Note that the runs differ in more than the experiment: in 10 recorded values (“Other" in opening
-    assert "| recorded | a | b |" in rest and "| version of torch | 2.13.0 | 2.12.1 |" in rest
+    assert "| recorded | a | b |" in rest and "| training torch | 2.13.0 | 2.12.1 |" in rest
 
 
 def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):

@@ -70,23 +70,23 @@ def test_all_tables_count_the_same_entities():
     assert paired + result["kinds"]["missed"] == missed
     assert paired + result["kinds"]["spurious"] == spurious
     assert sum(result["kinds"][k] > 0 for k in KINDS) == 5
-    assert sum(part["support"] for part in result["by_length"].values()) == right + missed
+    assert sum(part["support"] for part in result["parts"].values()) == right + missed
 
 
 def test_seen_and_unseen_surfaces_by_eye():
     gold = [["B-PER", "O", "B-LOC"], ["B-PER", "B-PER", "O"]]
     predicted = [["B-PER", "O", "O"], ["O", "B-PER", "B-LOC"]]
     tokens = [["Ada", "in", "Rome"], ["Ada", "Bo", "Rome"]]
-    result = analysis(gold, predicted, tokens, {("PER", "Ada"), ("LOC", "Oslo")})["by_seen"]
-    assert result["seen"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
-    assert result["unseen"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
-    assert analysis(gold, predicted)["by_seen"] is None
+    result = analysis(gold, predicted, tokens, {("PER", "Ada"), ("LOC", "Oslo")})["parts"]
+    assert result["seen in training"] == {"f1": pytest.approx(2 / 3), "support": 2}
+    assert result["unseen"] == {"f1": 0.5, "support": 2}
 
 
 def test_lengths_by_eye_and_foreign_classes_are_no_entities():
     gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", *["I-PER"] * 5, "B-ORG"]]
     predicted = [["B-PER", "I-PER", "O", "O"], ["B-PER", *["I-PER"] * 5, "O"]]
-    result = analysis(gold, predicted)["by_length"]
-    assert {length: (part["f1"], part["support"]) for length, part in result.items()} == {
-        "1": (0, 1), "2": (1, 1), "3": (0, 0), "4 or more": (1, 1)
+    result = analysis(gold, predicted)["parts"]
+    assert {part: (of["f1"], of["support"]) for part, of in result.items()} == {
+        "seen in training": (0, 0), "unseen": (0, 0),  # not known
+        "1 token": (0, 1), "2 tokens": (1, 1), "3 tokens": (0, 0), "4 or more tokens": (1, 1),
     }  # fmt: skip
