@@ -5,11 +5,10 @@ A difference is only called one if its test shows it. A difference record is one
 
 from typing import Any
 
-from ner.scoring.score_table import TOO_FEW
+from ner.scoring.score_table import EMPTY, interval_text, percent
 from ner.scoring.significance import ALPHA
 
 SHOWN = ("higher", "lower")  # the verdicts that a difference is shown
-EMPTY = "\u2013"  # a table cell without a value, as the F1 of a class without gold entities
 MOST_CLASSES = 8  # that a sentence names
 ONE_SEED = "with one seed each, this is about {} checkpoints, not about the method"
 
@@ -151,12 +150,9 @@ def interval_in_points(d: dict[str, Any]) -> str:
 
 def mean_cell(f1: dict[str, Any]) -> str:
     """Mean F1 in percent and its standard deviation, if there are several seeds."""
-    return f"{100 * f1['mean']:.1f}" + ("" if f1["sd"] is None else f" ± {100 * f1['sd']:.1f}")
+    return percent(f1["mean"]) + ("" if f1["sd"] is None else f" ± {percent(f1['sd'])}")
 
 
 def score_cell(score: float | None, interval: list[float] | None) -> str:
-    """A score in percent with its interval, as in `81.2 (79.4\u201383.0)`; empty without gold entities."""
-    if score is None:
-        return EMPTY
-    between = TOO_FEW if interval is None else "\u2013".join(f"{100 * v:.1f}" for v in interval)
-    return f"{100 * score:.1f} ({between})"
+    """A score in percent with its interval, as in `81.2 (79.4 to 83.0)`; empty without gold entities."""
+    return EMPTY if score is None else f"{percent(score)} ({interval_text(interval)})"

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ner.errors import printable
 from ner.files import write_json, write_text, written_together
-from ner.markdown import escape
+from ner.markdown import templates
 from ner.report.comparison import comparison, entities_by_run
 from ner.report.pictures import difference_picture, run_pictures
 from ner.report.run_reader import Run
@@ -17,12 +16,9 @@ from ner.scoring.error_analysis import KINDS, Entities
 
 TITLE = "Comparison of runs"
 MAX_SENTENCES = 20_000  # of a page, which a browser then opens in a second or two
-TEMPLATES = Environment(  # those of the page escape text from data, and the Markdown's filter `markdown` does
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(["html.j2"]),
-    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-)  # fmt: skip
+TEMPLATES = templates(Path(__file__).parent / "templates")
 TEMPLATES.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
-TEMPLATES.filters |= {"markdown": escape, "printable": printable}
+TEMPLATES.filters["printable"] = printable
 
 
 def write_report(folder: Path, runs: list[Run], classes: list[str]) -> tuple[dict[str, Any], str]:

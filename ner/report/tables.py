@@ -4,7 +4,6 @@ from typing import Any
 
 from ner.files import using_records
 from ner.report.findings import (
-    EMPTY,
     class_names,
     enumeration,
     finding,
@@ -18,7 +17,7 @@ from ner.report.findings import (
 )
 from ner.report.run_reader import Run
 from ner.scoring.error_analysis import FORMS, KINDS, LENGTHS
-from ner.scoring.score_table import is_calibrated
+from ner.scoring.score_table import ABOUT_CONFIDENCE, CONFIDENCE, EMPTY, confidence_cells, percent
 
 # A part of a report: what it is, and its content. `h2`, `p` and `lead` (a paragraph of the finding) have a text, `link`
 # a text and an address, `table` what `table` returns, `picture` what `ner.report.pictures` draws. The template that
@@ -26,7 +25,6 @@ from ner.scoring.score_table import is_calibrated
 Part = tuple[str, Any]
 DIFFERENCE = ("difference", "95 % interval", "verdict", "p", "p (Holm)")  # columns of a table
 OTHER_DIFFERENCES, MOST_LISTED = "Other differences", 5  # the section of those that are too many for a sentence
-LEAST_SCORES = (0.5, 0.8, 0.9, 0.95, 0.99)  # of entities, in the table of confidence
 VERDICTS = (
     "“Not shown” means not significant, which is not the same as equal. “Not after Holm” means that the interval "
     "excludes 0 or p is below 0.05, but p after Holm's correction is not: of many tests, some fall below by chance."
@@ -54,10 +52,8 @@ CONFUSION = (
     "Rows are gold classes, columns are predicted classes. “Other borders” counts the errors of kind “boundary” or "
     "“both”: each is in the row of its gold class and in the column of its predicted class. report.json has all runs."
 )
-CONFIDENCE = (
-    "The score of an entity is the probability that it is right, calibrated on the validation split. The expected "
-    "calibration error (ECE) is in points. Under “≥” are precision and, in brackets, coverage of the entities with at "
-    "least such a score, in percent. All classes of a run count: do not compare runs that know different classes. "
+CONFIDENCE_OF_RUNS = (
+    f"{ABOUT_CONFIDENCE} All classes of a run count: do not compare runs that know different classes. "
     "docs/confidence.md explains this."
 )
 
@@ -178,7 +174,7 @@ def own_score_table(runs: dict[str, Any]) -> Part:
     rows: list[list[Any]] = [
         ["classes", *(len(each["classes"]) for each in own)],
         *([f"{title} F1", *(score_cell(*f1_of(each, title)) for each in own)] for title in ("micro", "macro")),
-        ["token accuracy", *(f"{100 * each['overall']['accuracy']:.2f}" for each in own)],
+        ["token accuracy", *(percent(each["overall"]["accuracy"], 2) for each in own)],
         ["updates", *(r["update_steps"] or EMPTY for r in runs.values())],
     ]
     title = "Each run on all classes that it knows: fewer classes score higher, so do not compare these"
@@ -218,7 +214,7 @@ def error_tables(result: dict[str, Any]) -> list[Part]:
 
 def part_cell(scores: dict[str, Any]) -> str:
     """F1 in percent of a part of the entities, and how many gold entities it has; empty without."""
-    return f"{100 * scores['f1']:.1f} ({scores['support']:,})" if scores["support"] else EMPTY
+    return f"{percent(scores['f1'])} ({scores['support']:,})" if scores["support"] else EMPTY
 
 
 def first_runs(result: dict[str, Any]) -> list[str]:
@@ -244,35 +240,10 @@ def confidence_table(runs: list[Run]) -> list[Part]:
 
     Raises `InputError` where a record is incomplete.
     """
-    head = [
-        "run",
-        "entities",
-        "ECE before",
-        "ECE",
-        "95 % interval",
-        "Brier",
-        *(f"≥ {least:g}" for least in LEAST_SCORES),
-    ]
     rows = []
     for run in runs:
         if record := run.metrics.get("confidence"):
             with using_records(f"{run.name}: {run.split}/metrics.json"):
                 rows.append([run.name, *confidence_cells(record)])
-    title = "How far the scores can be trusted"
-    return [("h2", "Scores of entities"), table(title, head, rows), ("p", CONFIDENCE)] if rows else []
-
-
-def confidence_cells(record: dict[str, Any]) -> list[Any]:
-    """The cells of a run in the table of confidence; no precision where no entity reaches a least score."""
-    after, at = record["after"], {each["threshold"]: each for each in record["thresholds"]}
-    before = f"{100 * record['before']['ece']:.1f}" if is_calibrated(record) else "not calibrated"
-    ece = f"{100 * after['ece']:.1f}"
-    interval = " to ".join(f"{100 * end:.1f}" for end in after["ece_interval"])
-    return [
-        record["entities"], before, ece, interval, f"{after['brier']:.3f}",
-        *(
-            EMPTY if at[least]["precision"] is None
-            else f"{100 * at[least]['precision']:.1f} ({100 * at[least]['coverage']:.1f})"
-            for least in LEAST_SCORES
-        ),
-    ]  # fmt: skip
+    shown = table("How far the scores can be trusted", ["run", *CONFIDENCE], rows)
+    return [("h2", "Scores of entities"), shown, ("p", CONFIDENCE_OF_RUNS)] if rows else []

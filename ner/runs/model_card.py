@@ -5,24 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ner.errors import InputError, printable
 from ner.files import optional_json, using_records, write_text
 from ner.hub_files import is_repo_id, public_name
-from ner.markdown import escape
+from ner.markdown import templates
 from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS, PREDICTIONS
 from ner.runs.predictions import checked_predictions
-from ner.scoring.score_table import interval_text, is_calibrated, language_cells, percent, score_cells
+from ner.scoring.score_table import ABOUT_CONFIDENCE, CONFIDENCE, class_table, confidence_cells, language_table, percent
 
 SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "accuracy": "Token accuracy"}
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined,
-    trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-)  # fmt: skip
+TEMPLATES = templates(Path(__file__).parent / "templates")
 TEMPLATES.filters |= {
-    "md": escape, "public_name": public_name, "percent": percent, "interval": interval_text,
-    "is_calibrated": is_calibrated, "commas": "{:,}".format, "paragraph": lambda text: f"{' '.join(text.split())}\n",
+    "public_name": public_name, "percent": percent, "commas": "{:,}".format,
+    "paragraph": lambda text: f"{' '.join(text.split())}\n",
 }  # fmt: skip
 
 
@@ -48,10 +44,12 @@ def model_card(run: Path) -> str:
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
     with using_records(run):
         few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
+        records = {split: record for split, each in scored.items() if (record := each.get("confidence"))}
         return TEMPLATES.get_template("model_card.md.j2").render(
             name=name, metadata=metadata(name, args, scored), config=config, environment=environment, args=args,
-            split=split, metrics=metrics, scored=scored, few=few, exports=export_rows(run, scored.get("test", {})),
-            score_cells=score_cells, language_cells=language_cells,
+            split=split, metrics=metrics, scored=scored, few=few, exports=export_table(run, scored.get("test", {})),
+            classes=class_table(metrics), languages=language_table(metrics), about_confidence=ABOUT_CONFIDENCE,
+            confidence=[["split", *CONFIDENCE], *([each, *confidence_cells(of)] for each, of in records.items())],
         )  # fmt: skip
 
 
@@ -88,7 +86,7 @@ def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]])
     return data.to_yaml(line_break="\n").strip()
 
 
-def export_rows(run: Path, test: dict[str, Any]) -> list[list[str]]:
+def export_table(run: Path, test: dict[str, Any]) -> list[list[str]]:
     """The table of the exported models and of the run's own weights in float32; empty if no export was scored.
 
     A row has a name, the size in MB, F1 in percent, and the difference to float32 in points. The run's `test` metrics
@@ -104,11 +102,11 @@ def export_rows(run: Path, test: dict[str, Any]) -> list[list[str]]:
     for folder, precision in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
         model, metrics = run / folder / ONNX, optional_json(run / folder / "test" / METRICS)
         if metrics and model.is_file():
-            variants.append((f"`{folder}/`, {precision}", model.stat().st_size, metrics))
-    rows = []
+            variants.append((f"{folder}/, {precision}", model.stat().st_size, metrics))
+    rows = [["variant", "MB", "test F1", "difference in points"]]
     for name, size, metrics in variants:
         if metrics["data_fingerprint"] == baseline["data_fingerprint"]:
             f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))
             difference = "" if metrics is baseline else f"{f1 - own_f1:+.2f}"
             rows.append([name, f"{size / 1e6:.1f}", f"{f1:.2f}", difference])
-    return rows if any(name.startswith("`") for name, *_ in rows) else []
+    return rows if any("/" in name for name, *_ in rows) else []

@@ -1,61 +1,88 @@
-"""The scores of a `metrics.json` as text in percent, and the table of them for a terminal."""
+"""The scores of a `metrics.json` in percent, as the terminal, the model card and reports show them.
+
+A table is a list of rows, of which the first names the columns.
+"""
 
 from typing import Any
 
 from ner.errors import printable
-from ner.scoring.calibration import Calibration
+from ner.scoring.calibration import THRESHOLDS, Calibration
 
+EMPTY = "\u2013"  # a cell without a value, as the F1 of a class without gold entities
 TOO_FEW = "too few"  # in place of an interval: there are too few entities to compute one
-ROW = "{:<8}{:>10}{:>9}{:>8}{:>17}{:>10}{:>9}"  # of the table for a terminal
-LANGUAGE_ROW = ROW + "{:>11}"
+SCORES = ("precision", "recall", "F1", "95 % interval")
+CONFIDENCE = ("entities", "ECE before", "ECE", "95 % interval", "Brier", *(f"≥ {least:g}" for least in THRESHOLDS))
+ABOUT_CONFIDENCE = (
+    "The score of an entity is the probability that it is right, calibrated on the validation split. The expected "
+    "calibration error (ECE) is in points. Under “≥” are precision and, in brackets, coverage (the share of all "
+    "predicted entities) of the entities with at least such a score, in percent."
+)
 
 
-def percent(fraction: float) -> str:
-    """A fraction in percent, with one decimal."""
-    return f"{100 * fraction:.1f}"
+def percent(fraction: float, decimals: int = 1) -> str:
+    """A fraction in percent."""
+    return f"{100 * fraction:.{decimals}f}"
 
 
 def interval_text(interval: list[float] | None) -> str:
-    """An interval in percent, as in `[79.4, 83.0]`; `too few` if there is none."""
-    return TOO_FEW if interval is None else "[{}, {}]".format(*map(percent, interval))
+    """An interval in percent, as in `79.4 to 83.0`; `too few` if there is none."""
+    return TOO_FEW if interval is None else "{} to {}".format(*map(percent, interval))
 
 
-def score_cells(values: dict[str, float], f1_interval: list[float] | None) -> list[str]:
-    """Precision, recall, F1, the interval of F1, and accuracy, in percent; accuracy has two decimals."""
-    precision, recall, f1 = (percent(values[score]) for score in ("precision", "recall", "f1"))
-    return [precision, recall, f1, interval_text(f1_interval), f"{100 * values['accuracy']:.2f}"]
+def score_row(name: str, scores: dict[str, float], intervals: dict[str, Any], more: str, *sizes: int) -> list[str]:
+    """A row of a table: precision, recall, F1 and its interval in percent, then another score, and numbers."""
+    shown = (percent(scores[score]) for score in ("precision", "recall", "f1"))
+    return [name, *shown, interval_text(intervals["f1"]), more, *map("{:,}".format, sizes)]
 
 
-def language_cells(values: dict[str, Any]) -> list[str]:
-    """Precision, recall, F1, the interval of F1, and macro F1 of an entry of `per_language`, in percent."""
-    cells = score_cells(values["overall"], values["intervals"]["overall"]["f1"])
-    return [*cells[:-1], percent(values["overall"]["macro_f1"])]
+def class_table(metrics: dict[str, Any]) -> list[list[str]]:
+    """The scores of each class and of all classes, and macro F1; accuracy has two decimals."""
+    overall, intervals, support = metrics["overall"], metrics["intervals"], 0
+    rows = [["class", *SCORES, "accuracy", "support"]]
+    for name, values in metrics["per_class"].items():
+        if values:
+            limits, accuracy = intervals["per_class"][name], percent(values["accuracy"], 2)
+            rows.append(score_row(name, values, limits, accuracy, values["support"]))
+            support += values["support"]
+        else:
+            rows.append([name, *[EMPTY] * 5, "0"])
+    rows.append(score_row("overall", overall, intervals["overall"], percent(overall["accuracy"], 2), support))
+    macro_f1, macro_interval = percent(overall["macro_f1"]), interval_text(intervals["overall"]["macro_f1"])
+    return [*rows, ["macro F1", "", "", macro_f1, macro_interval, "", ""]]
 
 
-def is_calibrated(confidence: dict[str, Any]) -> bool:
-    """Whether the scores differ from the probabilities under the model."""
-    return Calibration(**confidence["calibration"]) != Calibration()
+def language_table(metrics: dict[str, Any]) -> list[list[str]]:
+    """The scores in each language; empty unless there are several."""
+    rows = [["language", *SCORES, "macro F1", "support", "sentences"]]
+    for language, of in metrics.get("per_language", {}).items():
+        overall, limits = of["overall"], of["intervals"]["overall"]
+        rows.append(score_row(language, overall, limits, percent(overall["macro_f1"]), of["support"], of["sentences"]))
+    return rows if len(rows) > 1 else []
+
+
+def confidence_cells(record: dict[str, Any]) -> list[str]:
+    """The cells of a record of confidence in a table; no precision where no entity reaches a threshold."""
+    after, at = record["after"], {each["threshold"]: each for each in record["thresholds"]}
+    is_calibrated = Calibration(**record["calibration"]) != Calibration()
+    before = percent(record["before"]["ece"]) if is_calibrated else "not calibrated"
+    return [
+        f"{record['entities']:,}", before, percent(after["ece"]), interval_text(after["ece_interval"]),
+        f"{after['brier']:.3f}",
+        *(
+            EMPTY if at[least]["precision"] is None
+            else f"{percent(at[least]['precision'])} ({percent(at[least]['coverage'])})"
+            for least in THRESHOLDS
+        ),
+    ]  # fmt: skip
 
 
 def score_table(metrics: dict[str, Any]) -> str:
-    """The scores of a `metrics.json` as lines for a terminal, in percent, with the 95 % interval of F1."""
-    per_class, overall, intervals = metrics["per_class"], metrics["overall"], metrics["intervals"]
-    present = {name: values for name, values in per_class.items() if values}
-    lines = [ROW.format("class", "precision", "recall", "F1", "95 % interval", "accuracy", "support")]
-    for name, values in present.items():
-        cells = score_cells(values, intervals["per_class"][name]["f1"])
-        lines.append(ROW.format(printable(name), *cells, values["support"]))
-    support = sum(values["support"] for values in present.values())
-    lines.append(ROW.format("overall", *score_cells(overall, intervals["overall"]["f1"]), support))
-    macro_f1, macro_interval = percent(overall["macro_f1"]), interval_text(intervals["overall"]["macro_f1"])
-    lines.append(ROW.format("macro F1", "", "", macro_f1, macro_interval, "", "").rstrip())
-    absent = [printable(name) for name in per_class if name not in present]
-    if absent:
-        lines.append(f"no entity in this split: {', '.join(absent)}")
-    if "per_language" in metrics:
-        titles = ("language", "precision", "recall", "F1", "95 % interval", "macro F1", "support", "sentences")
-        lines += ["", LANGUAGE_ROW.format(*titles)]
-        for language, values in metrics["per_language"].items():
-            sizes = values["support"], values["sentences"]
-            lines.append(LANGUAGE_ROW.format(printable(language), *language_cells(values), *sizes))
-    return "\n".join(lines)
+    """The tables of a `metrics.json` as lines for a terminal."""
+    return "\n\n".join(aligned(rows) for rows in (class_table(metrics), language_table(metrics)) if rows)
+
+
+def aligned(rows: list[list[str]]) -> str:
+    """A table as lines for a terminal."""
+    texts = [list(map(printable, row)) for row in rows]
+    first, *widths = (max(map(len, column)) for column in zip(*texts, strict=True))
+    return "\n".join("  ".join([name.ljust(first), *map(str.rjust, cells, widths)]).rstrip() for name, *cells in texts)

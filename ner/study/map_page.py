@@ -4,9 +4,10 @@ from math import asinh
 from pathlib import Path
 from typing import Any
 
-from ner.report.findings import EMPTY, p_cell
+from ner.report.findings import p_cell
 from ner.report.pictures import heat_map, picture_part
 from ner.report.tables import Part, table
+from ner.scoring.score_table import EMPTY
 from ner.study.class_map import ChangedMentions
 
 MOST_LISTED, MAP_PICTURE = 12, "map.svg"

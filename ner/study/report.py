@@ -12,12 +12,13 @@ from typing import Any
 from scipy.special import stdtrit
 
 from ner.files import optional_json, using_records, write_json, write_text, written_together
-from ner.report.findings import EMPTY, finding, mean_cell, points
+from ner.report.findings import finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
 from ner.report.pictures import line_plot, report_picture
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, difference_table, table
 from ner.runs.files import PREDICTIONS
+from ner.scoring.score_table import EMPTY
 from ner.study.class_map import changed_mentions, class_map, record_parts
 from ner.study.map_page import MAP_PICTURE, map_parts
 from ner.study.plan import Study

@@ -128,11 +128,12 @@ def test_the_evaluate_metric_gives_the_same_scores_at_once_one_by_one_and_in_bat
     assert added.compute() == batches.compute() == result
 
 
-def test_the_table_shows_each_class_and_names_the_absent():
+def test_the_table_shows_each_class_and_lines_up_whatever_the_names():
     counted = counts_of_tags([["B-PER", "O"], ["B-LOC", "O"]], [["B-PER", "B-ORG"], ["O", "O"]])
     text = score_table(scores(counted) | {"intervals": intervals(counted)})
-    assert [line.split()[0] for line in text.splitlines()[1:4]] == ["PER", "LOC", "overall"]
-    assert "no entity in this split: ORG" in text and "language" not in text
+    rows = text.splitlines()
+    assert [line.split()[0] for line in rows] == ["class", "PER", "ORG", "LOC", "overall", "macro"]
+    assert rows[2].split() == ["ORG", *["\N{EN DASH}"] * 5, "0"] and len({len(line) for line in rows[:-1]}) == 1
 
 
 def test_the_table_has_a_row_for_each_language_whose_name_cannot_move_the_cursor():

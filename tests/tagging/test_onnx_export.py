@@ -102,11 +102,11 @@ def test_the_card_shows_what_each_variant_costs(exported_run, copy):
     f1 = {f: 100 * read_json(exported_run / f / "test/metrics.json")["overall"]["f1"] for f in (".", *ONNX_FOLDERS)}
     rows = [row(exported_run, "this run in float32, safetensors", ".", f1["."], None)]
     for folder, precision in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
-        rows.append(row(exported_run, f"`{folder}/`, {precision}", folder, f1[folder], f1["."]))
+        rows.append(row(exported_run, f"{folder}/, {precision}", folder, f1[folder], f1["."]))
     assert "\n".join(rows) + "\n" in model_card(exported_run)
     metrics = read_json(copy / "onnx" / "test" / "metrics.json") | {"data_fingerprint": "of other sentences"}
     (copy / "onnx" / "test" / "metrics.json").write_text(json.dumps(metrics))
-    assert "`onnx/`" not in model_card(copy) and "`onnx_int8/`" in model_card(copy)
+    assert "onnx/, " not in model_card(copy) and "onnx_int8/, " in model_card(copy)
     shutil.rmtree(copy / "onnx_int8" / "test")
     assert "ONNX" not in model_card(copy)
 
@@ -131,7 +131,7 @@ def test_exports_are_not_blamed_for_the_bfloat16_of_the_runs_own_scores(exported
     rows = [
         row(copy, "this run in float32, safetensors", ".", own, None),
         row(copy, "the same in bfloat16", ".", low, own),
-        row(copy, "`onnx/`, float32", "onnx", own, own),
+        row(copy, "onnx/, float32", "onnx", own, own),
     ]
     assert "\n".join(rows) + "\n" in (copy / "README.md").read_text(encoding="utf-8")
 
