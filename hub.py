@@ -19,8 +19,8 @@ from pathlib import Path
 from ner.checkpoint_names import local_checkpoint
 from ner.errors import CommandParser, InputError, run_script
 from ner.files import optional_json, using_records, write_json
-from ner.runs.files import BASELINE, CARD, METRICS, ONNX_FOLDERS, PREDICTIONS, SPLITS
-from ner.runs.manifest import downloaded, files_of, record, require_intact
+from ner.runs.files import BASELINE, CARD, METRICS, ONNX_FOLDERS, SPLITS
+from ner.runs.manifest import downloaded, require_intact, write_manifest
 from ner.runs.model_card import model_card, write_card
 from ner.runs.predictions import require_equal
 from ner.runs.upload import push
@@ -44,9 +44,9 @@ def export(run: Path) -> list[str]:
 
     folders = tuple(f"{folder}/" for folder in ONNX_FOLDERS)
     require_intact(run, unentered=folders)  # an interrupted export may have entered nothing
-    record(run, [])  # takes out what was deleted, before the new export makes its folders again
+    write_manifest(run, folders)  # takes out what was deleted, before the new export makes its folders again
     onnx_export.export(run)
-    record(run, [name for name in files_of(run) if name.startswith(folders)])
+    write_manifest(run, folders)
     if not (run / "test" / METRICS).is_file():
         log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
                  "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
@@ -66,8 +66,7 @@ def export(run: Path) -> list[str]:
         f1, own_f1 = (100 * each.metrics["overall"]["f1"] for each in (exported, own))
         lines.append(f"{folder}: test F1 {f1:.2f}, the run's in float32 {own_f1:.2f}")
     write_card(run)
-    written = [f"{folder}/test/{name}" for folder in ONNX_FOLDERS for name in (METRICS, PREDICTIONS)]
-    record(run, [CARD, BASELINE, *written])
+    write_manifest(run, (CARD, BASELINE, *(f"{folder}/test/" for folder in ONNX_FOLDERS)))
     return lines
 
 

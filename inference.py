@@ -40,13 +40,13 @@ from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, at, printable
 from ner.files import optional_json, read_record, using_records
 from ner.hub_files import fetch_optional, from_cache, public_name
-from ner.runs.files import CARD, METRICS, ONNX_FOLDERS, PREDICTIONS, SCORES
+from ner.runs.files import CARD, METRICS, ONNX_FOLDERS, SCORES
 from ner.runs.folder import is_finished, is_run, require_writable
-from ner.runs.manifest import record as record_files
+from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.html_marks import on_page
-from ner.tagging.output import Record, continued, kept_output, output, record
+from ner.tagging.output import Record, continued, output, record
 from ner.tagging.score import score
 from ner.tagging.tagger import Tagger
 from ner.tagging.text_rows import Row, input_rows, row_count
@@ -108,7 +108,7 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
     require_writable(run)  # now, because scoring takes long
     own = own_args(arguments, location)
     with using_records(f"{location}: args.yaml"):
-        options = data_options(arguments, own)
+        options, is_own = data_options(arguments, own)
     data = options.source.name(split)
     sentences = evaluation_sentences(options, split)
     tagger = load_tagger(location, arguments)
@@ -117,7 +117,7 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
     if is_first():
         place = split
         fingerprint = scored.metrics["data_fingerprint"]
-        if not is_own_record(run, own, arguments, options, tagger, fingerprint):
+        if not is_own_record(run, split, fingerprint, tagger, is_own):
             place = f"{SCORES}/{os.path.basename(real_path(data))}-{split}-{fingerprint[:8]}"
             log.info(
                 "%s is only for the run's own data, whole and tagged as in training; these scores go elsewhere",
@@ -177,50 +177,43 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
         return own
 
 
-def data_options(arguments: Arguments, own: dict[str, Any]) -> DataArguments:
-    """The data options to score with. An option that was not given comes from `own`, the checkpoint's `args.yaml`; if
-    the options name other data, only the languages come from there.
+def data_options(arguments: Arguments, own: dict[str, Any]) -> tuple[DataArguments, bool]:
+    """The data options to score with, and whether they name the run's own data, as a whole.
 
-    Raises `InputError` where other data have no file for the split that is scored.
+    An option that was not given comes from `own`, the checkpoint's `args.yaml`; if the options name other data, only
+    the languages come from there. Without an `args.yaml`, all data are its own. Raises `InputError` where other data
+    have no file for the split that is scored.
     """
     given, split = arguments.given, arguments.inference.split
     named = {"dataset" if name == "train_file" else name for name in DATA & given.keys()}
-    if all(is_same_data_set(getattr(arguments.data, name), own.get(name)) for name in named):
-        return replace(arguments.data, **{name: own[name] for name in (set(READING) - given.keys()) & own.keys()})
-    options = replace(arguments.data, **{name: own[name] for name in ({"languages"} - given.keys()) & own.keys()})
-    if options.source.file_option(split):
-        return options
-    if "dataset" not in named:
-        raise InputError(f"--split: found {split}, and no file for it; expected --{split}_file with it")
-    if os.path.isfile(options.source.folder) and "split_seed" not in given:
-        raise InputError(
-            f"--dataset: found one file, {options.dataset}, which training would divide; to score all of it, name it "
-            f"--{split}_file; to score the part that is held out of training, give --split_seed"
-        )
-    return options
+    is_own = all(is_same_data_set(getattr(arguments.data, name), own.get(name)) for name in named)
+    recorded = ({*READING} if is_own else {"languages"}) & own.keys()
+    options = replace(arguments.data, **{name: own[name] for name in recorded - given.keys()})
+    if not is_own and not options.source.file_option(split):
+        if "dataset" not in named:
+            raise InputError(f"--split: found {split}, and no file for it; expected --{split}_file with it")
+        if os.path.isfile(options.source.folder) and "split_seed" not in given:
+            raise InputError(
+                f"--dataset: found one file, {options.dataset}, which training would divide; to score all of it, name "
+                f"it --{split}_file; to score the part that is held out of training, give --split_seed"
+            )
+    # How they are read must be the same, too. `auto` is recorded as the scheme that it recognised.
+    is_own &= all(getattr(options, name) == own[name] for name in recorded - {*DATA, "tag_scheme"})
+    return options, (is_own or not own) and options.max_eval_sentences is None
 
 
-def is_own_record(
-    run: Path, own: dict[str, Any], arguments: Arguments, options: DataArguments, tagger: Tagger, fingerprint: str
-) -> bool:
+def is_own_record(run: Path, split: str, fingerprint: str, tagger: Tagger, is_own: bool) -> bool:
     """Whether scores belong to `RUN/SPLIT`: those of the run's own data, as a whole, tagged as after training.
 
-    They do if the sentences are those of the run's earlier scores, or of its owner's. Where there are none, the
-    options that say what is read, and the cap, decide. `own` is the run's `args.yaml`.
+    Its own data are the sentences of its earlier scores or, for an export, of its run's. Where there are none, `is_own`
+    says whether the options name them.
     """
-    config, window = tagger.model.config, arguments.model.max_length
-    if tagger.constrained != getattr(config, "constrained_decoding", tagger.constrained):
+    config = tagger.model.config
+    constrained = getattr(config, "constrained_decoding", tagger.constrained)
+    if (tagger.constrained, tagger.window) != (constrained, getattr(config, "trained_window", tagger.window)):
         return False
-    if window not in (None, getattr(config, "trained_window", window)):
-        return False
-    for folder in (run, owner_of(run)):
-        earlier = optional_json(folder / arguments.inference.split / METRICS)
-        if earlier:
-            return bool(earlier.get("data_fingerprint") == fingerprint)
-    return options.max_eval_sentences is None and all(
-        is_same_data_set(getattr(options, name), own[name]) if name in DATA else getattr(options, name) == own[name]
-        for name in {*DATA, *READING} & own.keys() - {"tag_scheme"}  # `auto` is recorded as what it recognised
-    )
+    earlier = optional_json(owner_of(run) / split / METRICS)
+    return earlier.get("data_fingerprint") == fingerprint if earlier else is_own
 
 
 def is_same_data_set(given: str | None, recorded: str | None) -> bool:
@@ -245,8 +238,7 @@ def enter_scores(run: Path, place: str) -> None:
     owner = owner_of(run)
     if is_finished(owner):
         write_card(owner)
-        folder = (run / place).relative_to(owner).as_posix()
-        record_files(owner, [CARD, f"{folder}/{METRICS}", f"{folder}/{PREDICTIONS}"])
+        write_manifest(owner, (CARD, f"{(run / place).relative_to(owner).as_posix()}/"))
 
 
 def is_first() -> bool:
@@ -263,25 +255,24 @@ def tag(arguments: Arguments) -> None:
     size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once
     without_bar = typed or to_terminal or options.text is not None or arguments.training.disable_tqdm or not is_first()
     rows: Iterator[Row] = iter(())
-    lines = page = kept = total = None
+    lines = page = total = None
     skipped = tagged_rows = 0
     with ExitStack() as opened:
         # Of several processes, only the first has the text. It opens the files before it loads the checkpoint, which
         # takes longer.
         if is_first():
-            kept = kept_output(options.output_file, options.continue_output)
+            if options.output_file or not options.html:
+                lines = opened.enter_context(output(options.output_file, options.continue_output))
             total = row_count(*source)
             rows = opened.enter_context(input_rows(*source))
-            if options.output_file or not options.html:
-                lines = opened.enter_context(output(options.output_file, kept))
             if options.html:
                 page = opened.enter_context(output(options.html))
         tagger = load_tagger(checkpoint_of(arguments), arguments)
         name = os.path.basename(options.input_file or "a text")
         show = opened.enter_context(on_page(page, name, public_name(tagger.place), tagger.classes))
         groups = tagged_groups(tagger, rows, size, options.min_score)
-        if kept and lines and options.continue_output:
-            skipped, groups = continued(kept, lines, rows, groups, size, show)
+        if lines and options.continue_output:
+            skipped, groups = continued(lines, rows, groups, size, show)
         bar = opened.enter_context(tqdm(total=total, initial=skipped, unit=" rows", disable=without_bar))
         for records in groups:
             for tagged in records:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 from uuid import uuid4
 
@@ -15,6 +16,8 @@ import yaml
 from jinja2 import TemplateError
 
 from ner.errors import InputError, message_of
+
+WRITING = ".writing-"  # begins the name of what is not whole yet; nobody needs what a killed process leaves of it
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
     is. Half a surrogate pair, which UTF-8 cannot hold, is written as its backslash escape, the form that JSON has for
     it. Raises `OSError`, naming `path`, where the system refuses.
     """
-    unfinished = kept or Path(path).with_name(unfinished_name())
+    unfinished = kept or Path(path).with_name(f"{WRITING}{uuid4().hex}")
     try:
         with open(unfinished, "a" if kept else "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             if os.path.exists(path) and not os.path.islink(path):
@@ -45,11 +48,6 @@ def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
         raise
 
 
-def unfinished_name() -> str:
-    """A new name for what is not whole yet; `ner.runs.folder` knows these names by their beginning."""
-    return f".unfinished-{uuid4().hex}"
-
-
 @contextmanager
 def written_together(folder: Path) -> Iterator[Path]:
     """A new folder to write files into that belong together, such as predictions and their scores.
@@ -59,21 +57,18 @@ def written_together(folder: Path) -> Iterator[Path]:
     `folder`, where the system refuses.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / unfinished_name()
     try:
-        unfinished.mkdir()
-        yield unfinished
-        try:
-            move_files(unfinished, folder)
-        except (KeyboardInterrupt, SystemExit):  # in the middle: the rest too, because half of them would be a mixture
-            move_files(unfinished, folder)
-            raise
+        with TemporaryDirectory(prefix=WRITING, dir=folder, ignore_cleanup_errors=True) as unfinished:
+            yield Path(unfinished)
+            try:
+                move_files(Path(unfinished), folder)
+            except (KeyboardInterrupt, SystemExit):  # the rest too, because half of them would be a mixture
+                move_files(Path(unfinished), folder)
+                raise
     except OSError as error:  # that of a full disk may name no file
         if error.errno:
-            error.filename = str(error.filename or folder).replace(str(unfinished), str(folder))
+            error.filename = re.sub(rf"[\\/]{WRITING}\w+", "", str(error.filename or folder))
         raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def move_files(source: Path, folder: Path) -> None:

@@ -19,7 +19,7 @@ import data
 import report
 from ner.errors import InputError
 from ner.files import whole_file, write_json, write_text, written_together
-from ner.tagging.output import kept_output, output
+from ner.tagging.output import output
 
 
 def mode(path: Path) -> int:
@@ -201,9 +201,9 @@ def test_a_process_that_is_ended_leaves_the_old_file(number, status, left, file,
 
 def test_one_command_at_a_time_writes_an_output_file(tmp_path):
     path = str(tmp_path / "out.jsonl")
-    with output(path, kept_output(path, True)) as file:
+    with output(path, True) as file:
         file.write("first\n")
-        with pytest.raises(InputError, match="another command is writing it"), output(path, kept_output(path, True)):
+        with pytest.raises(InputError, match="another command is writing it"), output(path, True):
             pass
     assert (tmp_path / "out.jsonl").read_text() == "first\n" and os.listdir(tmp_path) == ["out.jsonl"]
 

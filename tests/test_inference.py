@@ -353,7 +353,7 @@ def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_
     with pytest.raises(InputError, match=r"someone/tagger: was trained on 'mine', which its author had"):
         inference.own_args(inference.parse([], ""), "someone/tagger")
     arguments = inference.parse(["--dataset", "sample"], "")
-    options = inference.data_options(arguments, inference.own_args(arguments, "someone/tagger"))
+    options, _ = inference.data_options(arguments, inference.own_args(arguments, "someone/tagger"))
     assert (options.dataset, options.languages) == ("sample", ["it"])
 
 

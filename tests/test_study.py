@@ -112,7 +112,7 @@ import sys
 from pathlib import Path
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 run = Path(options["--output_dir"])
-for place in ("test", "checkpoint-8"):
+for place in ("test", "checkpoint-8", "checkpoint-mine"):
     (run / place).mkdir(parents=True, exist_ok=True)
 with open(run / "words", "a") as file:
     print(*sys.argv[1:], file=file)
@@ -136,7 +136,8 @@ def test_what_failed_goes_on_from_its_checkpoint_and_the_others_are_made(tmp_pat
     assert "1 of 2 runs failed: wrong-1; give the command again" in fails(study.main, *command)
     assert f"wrong-1: {program} failed: error: it failed; see {runs / 'wrong-1.log'}" in caplog.text
     assert [path.name for path in (runs / "records").iterdir()] == ["right-1"]
-    assert not list((runs / "right-1").glob("*.safetensors")) and not (runs / "right-1" / "checkpoint-8").exists()
+    assert not list((runs / "right-1").glob("*.safetensors"))
+    assert [path.name for path in (runs / "right-1").glob("checkpoint-*")] == ["checkpoint-mine"]  # its owner's
     study.main([*command, "--keep_checkpoints"])
     first, second = (runs / "wrong-1" / "words").read_text().splitlines()
     assert second == f"{first} --resume_from_checkpoint true"

@@ -185,6 +185,8 @@ def test_an_interrupted_output_is_continued_to_the_same_bytes(stopped_after, run
         message = fails(inference.main, *to, *options, "--continue", "true")
         assert re.search(f"{kept}:{line}: found a line that this command would not write", message)
     assert kept.read_bytes() == content
+    kept.write_bytes(content.replace(b'"type"', b'"kind"'))
+    assert "found a line that this command would not write" in fails(inference.main, *to, "--continue", "true")
     kept.write_bytes(content + b'{"text": "half')  # as a power cut leaves it
     inference.main([*to, "--continue", "true"])
     assert out.read_bytes() == whole.read_bytes() and not kept.exists()
@@ -196,7 +198,7 @@ def test_the_output_file_is_written_with_care(run, tmp_path, fails):
     (tmp_path / "in.txt.partial").write_text("mine")
     tag = ("--checkpoint", run, "--input_file", tmp_path / "in.txt", "--output_file")
     assert "Is a directory" in fails(inference.main, *tag, tmp_path)
-    assert f"{tmp_path / 'none' / 'out'}: No such file" in fails(inference.main, *tag, tmp_path / "none" / "out")
+    assert f"{tmp_path / 'none'}: No such file" in fails(inference.main, *tag, tmp_path / "none" / "out")
     inference.main([str(a) for a in (*tag, tmp_path / "in.txt", *CPU)])  # in place: read whole before it is replaced
     assert json.loads((tmp_path / "in.txt").read_text())["text"] == "a storm hit Bergen"
     assert (tmp_path / "in.txt.partial").read_text() == "mine"

@@ -24,11 +24,10 @@ from ner.errors import InputError, message_of
 from ner.files import read_record, write_json
 from ner.hub_files import fetch_optional, from_cache
 from ner.labels import classes_of, is_label
-from ner.runs.files import INDEX, ONNX, WEIGHTS
+from ner.runs.files import INDEX, ONNX, TOKENIZER, WEIGHTS
 
 log = logging.getLogger("ner")
 CALIBRATION = "score_calibration"  # what config.json calls the calibration of a trained tagger's scores
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 NEEDS_CODE = "needs its own code, which this project never runs; name a checkpoint that transformers loads by itself"
 NO_SAFETENSORS = (
     "holds no safetensors; expected model.safetensors, or the model.onnx of an export (other forms can run code when "
@@ -82,7 +81,7 @@ def fetch_files(location: str) -> None:
     if os.path.isdir(location) or constants.HF_HUB_OFFLINE:
         return
     remedy = "try again later, or set HF_HUB_OFFLINE=1 to use what is in the cache"
-    found = [name for name in (WEIGHTS, INDEX, *TOKENIZER_FILES) if fetch_optional(location, name, remedy)]
+    found = [name for name in (WEIGHTS, INDEX, *TOKENIZER) if fetch_optional(location, name, remedy)]
     if not {WEIGHTS, INDEX} & set(found):
         raise InputError(f"{location}: {NO_SAFETENSORS}")
 

@@ -9,14 +9,11 @@ ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models;
 BASELINE = "onnx/run_in_float32.json"  # test metrics of the run's own weights in float32, for comparison with exports
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # of a large model: which shard holds which weights
-TOKENIZER_NAMES = (  # what the tokenizers of transformers save
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
-    "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model",
-)  # fmt: skip
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")  # a fast one's
 
 # What is pushed beside the model card, as patterns within the run folder, in which `*` does not match a slash.
 # Of the scores only metrics.json: predictions.jsonl holds the text of the data.
-CHECKPOINT = ("config.json", "args.yaml", *TOKENIZER_NAMES, *(f"{split}/{METRICS}" for split in SPLITS))
+CHECKPOINT = ("config.json", "args.yaml", *TOKENIZER, *(f"{split}/{METRICS}" for split in SPLITS))
 PUSHED = (
     *CHECKPOINT, "environment.json", WEIGHTS, "model-*-of-*.safetensors", INDEX, BASELINE,
     *(f"{folder}/{name}" for folder in ONNX_FOLDERS for name in (*CHECKPOINT, ONNX)),

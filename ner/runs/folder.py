@@ -9,19 +9,18 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from ner.errors import InputError
-from ner.files import optional_json
+from ner.files import WRITING, optional_json
 from ner.runs.files import MANIFEST
 
 LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
 STATE = "trainer_state.json"  # the last file that Trainer writes into a checkpoint
-UNFINISHED = ".unfinished-*"  # what `ner.files` writes before it takes its place
 RUN_ARGUMENTS = {"dataset", "model_checkpoint", "masked_training", "output_dir"}  # in the args.yaml of every run
 NEW = {LOCK, "data"}  # what a folder may hold before its training: the lock, and an audit of `data.py`
 
@@ -67,7 +66,7 @@ def require_trainable(run: Path, resumes: bool) -> None:
                 "another folder, or delete it first"
             )
         return
-    others = sorted({path.name for path in run.glob("*") if not path.match(UNFINISHED)} - NEW)
+    others = sorted({path.name for path in run.glob("*") if not path.name.startswith(WRITING)} - NEW)
     if others:
         raise InputError(
             f"--output_dir: {run} holds {others[0]}, which no run wrote; expected a new folder; name another"
@@ -100,34 +99,31 @@ def locked(run: Path) -> Iterator[None]:
     run.mkdir(parents=True, exist_ok=True)
     busy = f"{run}: another training writes there; wait for its end, or name another --output_dir"
     with acquired(run / LOCK, busy):
-        for path in run.rglob(UNFINISHED):  # what a killed training was writing
+        for path in run.rglob(f"{WRITING}*"):  # what a killed training was writing
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        try:
-            yield
-        finally:
-            if is_finished(run):  # it needs no lock: nobody can train there again
-                remove_lock(run / LOCK)
+        yield
 
 
-def acquired(lock: Path, busy: str) -> AbstractContextManager:
-    """A lock file, acquired until its block ends, or the process, however it ends.
+@contextmanager
+def acquired(lock: Path, busy: str) -> Iterator[None]:
+    """Acquires a lock file until the block ends, or the process, however it ends. A block that ends removes the file.
 
     Raises `InputError` with the message `busy` where another process has it, and `OSError`, naming the file, where the
     system refuses.
     """
     try:
-        return FileLock(lock).acquire(timeout=0)
+        held = FileLock(lock).acquire(timeout=0)
     except Timeout:
         raise InputError(busy) from None
     except OSError as error:  # that of a disk without locks names no file
         error.filename = error.filename or str(lock)
         raise
-
-
-def remove_lock(lock: Path) -> None:
-    """Removes an acquired lock's file."""
-    with suppress(PermissionError):  # on Windows, where the lock removes its file by itself
-        lock.unlink()
+    with held:
+        try:
+            yield
+        finally:  # filelock sees to it that nobody acquires a file that was removed meanwhile
+            with suppress(OSError):  # on Windows, where the lock removes its file by itself
+                lock.unlink()
 
 
 def in_first_process(action: Callable[[], object]) -> None:

@@ -5,7 +5,6 @@ changed.
 """
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +22,7 @@ SCORED = [
     for name in (METRICS, PREDICTIONS)
 ]
 FILES = (*PUSHED, CARD, "trainer_state.json", SURFACES, *SCORED)  # patterns of all that makes a run
-ADDED = (*FOLDERS[1:], f"{SCORES}/")  # what a run's owner may delete again
+ADDED = (*FOLDERS[1:], f"{SCORES}/")  # what a run's owner may delete again, with its whole folder
 MOST = 5  # damaged files that a message names
 
 
@@ -39,16 +38,12 @@ def entry(path: Path) -> dict[str, Any]:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
 
 
-def write_manifest(run: Path) -> None:
-    """Writes the manifest of a run that is complete."""
-    write_json(run / MANIFEST, {"files": {name: entry(run / name) for name in files_of(run)}})
-
-
-def record(run: Path, names: Iterable[str]) -> None:
-    """Enters files that were just written into the manifest of a run, and takes out exports and scores that were
-    deleted; what it says of all others stays."""
-    files = {name: value for name, value in read_manifest(run).items() if not is_deleted(run, name)}
-    files |= {name: entry(run / name) for name in names}
+def write_manifest(run: Path, beginnings: tuple[str, ...] = ()) -> None:
+    """Writes the manifest of a run that is complete. With the beginnings of some names, only the entries of these files
+    are made anew; what it says of all others stays."""
+    files = read_manifest(run) if beginnings else {}
+    files = {name: value for name, value in files.items() if not name.startswith(beginnings)}
+    files |= {name: entry(run / name) for name in files_of(run) if name.startswith(beginnings or "")}
     write_json(run / MANIFEST, {"files": dict(sorted(files.items()))})
 
 
@@ -102,16 +97,12 @@ def fault(run: Path, name: str, expected: dict[str, Any] | None) -> str | None:
     if expected is None:
         return f"{name} is not recorded"
     if not path.is_file():
-        return None if is_deleted(run, name) else f"{name} is missing"
+        is_deleted = name.startswith(ADDED) and not path.parent.exists()
+        return None if is_deleted else f"{name} is missing"
     size = path.stat().st_size
     if size != expected["size"]:
         return f"{name} has {size:,} bytes instead of {expected['size']:,}"
     return None if entry(path) == expected else f"{name} has changed"
-
-
-def is_deleted(run: Path, name: str) -> bool:
-    """Whether a file was deleted with its whole folder by the run's owner, who may."""
-    return name.startswith(ADDED) and not (run / name).parent.exists()
 
 
 def downloaded(repo_id: str) -> Path:

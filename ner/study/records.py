@@ -11,6 +11,7 @@ import yaml
 from ner.files import optional_json, using_records, write_json, write_text
 from ner.hub_files import public_name
 from ner.runs.files import METRICS, SPLITS
+from ner.runs.folder import checkpoints_in
 from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
 from ner.study.plan import Study
@@ -52,8 +53,8 @@ def drop_checkpoints(run: Path) -> None:
     """Removes a run's weights and the states for resuming it, which no report needs, and renews its manifest."""
     for path in run.glob("*.safetensors*"):
         path.unlink()
-    for path in run.glob("checkpoint-*"):
-        shutil.rmtree(path)
+    for checkpoint in checkpoints_in(run):
+        shutil.rmtree(checkpoint)
     write_manifest(run)
 
 

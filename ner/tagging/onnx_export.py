@@ -20,10 +20,9 @@ QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models 
 def export(run: Path) -> None:
     """Writes `onnx/` and `onnx_int8/` into a run folder, each unless it is there.
 
-    Each is a complete checkpoint: config.json, tokenizer, model.onnx and, if the run has it, args.yaml. The model takes
-    input_ids and attention_mask, int64 [row, position], and gives logits, float32 [row, position, label]. Raises
-    `InputError` where the folder holds no run, or a model that is too large for one file or that the exporter cannot
-    export.
+    Each is a complete checkpoint: config.json, tokenizer, model.onnx and args.yaml. The model takes input_ids and
+    attention_mask, int64 [row, position], and gives logits, float32 [row, position, label]. Raises `InputError` for a
+    model that is too large for one file, or that the exporter cannot export.
     """
     unfinished = run / ".onnx-unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
@@ -41,8 +40,7 @@ def export(run: Path) -> None:
         for new in (full, small):
             save_tokenizer(tokenizer, new)
             for name in ("config.json", "args.yaml"):
-                if (run / name).is_file():
-                    shutil.copy(run / name, new)
+                shutil.copy(run / name, new)
         with quiet():
             write_onnx(model, full / ONNX)
             write_int8(full / ONNX, small / ONNX)

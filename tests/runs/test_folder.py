@@ -32,7 +32,7 @@ def write(folder: Path, *names: str) -> Path:
     [
         ([], False),
         ([LOCK, "data/findings.jsonl"], False),
-        ([LOCK, ".unfinished-1"], False),  # killed while it wrote its first file
+        ([LOCK, ".writing-1"], False),  # killed while it wrote its first file
         (["args.yaml"], False),  # a run without a checkpoint begins again, whether it is to be resumed or not
         (["args.yaml", "checkpoint-8/model.safetensors", "config.json"], False),  # and so if its only one is not whole
         (["args.yaml"], True),
@@ -51,6 +51,7 @@ def test_a_new_folder_and_an_unfinished_run_can_be_trained_in(names, resumes, tm
         (["args.yaml", "manifest.json", "checkpoint-8/trainer_state.json"], True, "new run from it: python train.py "),
         (["args.yaml", "checkpoint-8/trainer_state.json"], False, "unfinished run; continue it with --resume_from_ch"),
         (["README.md"], False, "holds README.md, which no run wrote"),
+        ([".unfinished-tagged.jsonl"], False, "holds .unfinished-tagged.jsonl, which no run wrote"),
         (["test/test_en.jsonl", "train/train_en.jsonl"], True, "holds test, which no run wrote"),
         (["checkpoint-8/trainer_state.json"], True, "holds checkpoint-8, which no run wrote"),
         ([], True, "found no run in"),
@@ -81,10 +82,7 @@ def test_a_folder_is_locked_for_one_training_and_until_its_holder_ends(tmp_path)
         holder.kill()
         holder.communicate()
     with locked(tmp_path / "run"):
-        write(tmp_path / "run", "args.yaml")
-    assert (tmp_path / "run" / LOCK).exists()  # unfinished: the next training may be waiting for it
-    with locked(tmp_path / "run"):
-        write(tmp_path / "run", "manifest.json")
+        assert (tmp_path / "run" / LOCK).exists()
     assert not (tmp_path / "run" / LOCK).exists()
 
 

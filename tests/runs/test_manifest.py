@@ -13,7 +13,7 @@ from seqeval.metrics import f1_score
 import hub
 import report
 from ner.errors import InputError
-from ner.runs.manifest import record, require_intact, write_manifest
+from ner.runs.manifest import require_intact, write_manifest
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import cluster_ids, counts_of_tags
 
@@ -102,7 +102,7 @@ def test_entering_new_scores_hides_no_damage(run):
     edit(run / "validation" / "metrics.json", f1=0.1)
     write = run / "test" / "predictions.jsonl"
     write.write_text(write.read_text())
-    record(run, ["test/metrics.json", "test/predictions.jsonl", "README.md"])
+    write_manifest(run, ("test/", "README.md"))
     with pytest.raises(InputError, match=r"it: model.safetensors has 7 bytes .*; validation/metrics.json has"):
         require_intact(run)
 
@@ -115,7 +115,7 @@ def test_scores_that_the_predictions_do_not_give_are_refused(run, tmp_path, fail
     whole = {path: path.read_text() for path in place.iterdir()}
 
     def refused(found: str) -> None:
-        record(run, ["test/metrics.json", "test/predictions.jsonl"])
+        write_manifest(run, ("test/",))
         for main, *argv in ((hub.main, "verify", run), (report.main, run, "--output_dir", tmp_path / "out")):
             assert f"test/metrics.json: found {found}" in fails(main, *argv)
         for path, text in whole.items():
@@ -133,7 +133,7 @@ def test_scores_that_the_predictions_do_not_give_are_refused(run, tmp_path, fail
     (place / "metrics.json").write_text(json.dumps(metrics))
     refused("f1 in de 0.")
     (place / "metrics.json").write_text("{}")
-    record(run, ["test/metrics.json"])
+    write_manifest(run, ("test/",))
     assert "test/metrics.json" in fails(hub.main, "verify", run)
     (place / "metrics.json").write_text(whole[place / "metrics.json"])
     assert not (tmp_path / "out").exists()
@@ -142,6 +142,6 @@ def test_scores_that_the_predictions_do_not_give_are_refused(run, tmp_path, fail
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "onnx/../../secret"])
 def test_a_manifest_of_others_reads_nothing_outside_its_folder(run, name):
     (run.parent / "secret").write_text("mine")
-    record(run, [name])
+    (run / "manifest.json").write_text(json.dumps({"files": {name: {"sha256": "0", "size": 4}}}))
     with pytest.raises(InputError, match="expected the name of a file within the run"):
         require_intact(run)
