@@ -261,7 +261,7 @@ def test_validation_may_number_what_training_names(tmp_path):
 def test_a_run_is_scored_in_the_scheme_of_its_own_data():
     own = {"dataset": "sample", "languages": ["en"], "tag_scheme": "iobes"}
     for more, scheme in (((), "iobes"), (("--dataset", "other"), "auto"), (("--tag_scheme", "io"), "io")):
-        assert inference.data_options(parse(list(more), "test"), own).tag_scheme == scheme
+        assert inference.data_options(parse(list(more), "test"), own)[0].tag_scheme == scheme
 
 
 @pytest.mark.parametrize("more", [(), ("--load_best_model_at_end", "false", "--early_stopping_patience", "1")])
