@@ -181,7 +181,7 @@ def data_options(arguments: Arguments, own: dict[str, Any]) -> tuple[DataArgumen
     """The data options to score with, and whether they name the run's own data, as a whole.
 
     An option that was not given comes from `own`, the checkpoint's `args.yaml`; if the options name other data, only
-    the languages come from there. Without an `args.yaml`, all data are its own. Raises `InputError` where other data
+    the languages come from there. Where that names no data, all data are its own. Raises `InputError` where other data
     have no file for the split that is scored.
     """
     given, split = arguments.given, arguments.inference.split
@@ -199,7 +199,7 @@ def data_options(arguments: Arguments, own: dict[str, Any]) -> tuple[DataArgumen
             )
     # How they are read must be the same, too. `auto` is recorded as the scheme that it recognised.
     is_own &= all(getattr(options, name) == own[name] for name in recorded - {*DATA, "tag_scheme"})
-    return options, (is_own or not own) and options.max_eval_sentences is None
+    return options, (is_own or "dataset" not in own) and options.max_eval_sentences is None
 
 
 def is_own_record(run: Path, split: str, fingerprint: str, tagger: Tagger, is_own: bool) -> bool:

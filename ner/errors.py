@@ -100,7 +100,7 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     pipe has gone, and 128 + N that signal N ended the script. Any other exception is a fault of ours and keeps its
     traceback.
     """
-    first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints
+    first = os.environ.get("RANK", "0") == "0"  # of several processes only one prints wrong input, which all find
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):  # UTF-8 on every system; other bytes of file names are escaped
@@ -129,7 +129,7 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     except (MemoryError, RuntimeError) as error:
         if not is_exhausted(error):
             raise
-        remedy = "lower --per_device_train_batch_size in training, --per_device_eval_batch_size elsewhere"
+        remedy = "lower --per_device_train_batch_size or, in an evaluation or in tagging, --per_device_eval_batch_size"
         status, message = 2, f"error: the memory is exhausted: {message_of(error, 200)}; {remedy} (docs/training.md)"
     except KeyboardInterrupt:
         status, message = 130, "interrupted"

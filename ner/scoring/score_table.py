@@ -13,9 +13,9 @@ TOO_FEW = "too few"  # in place of an interval: there are too few entities to co
 SCORES = ("precision", "recall", "F1", "95 % interval")
 CONFIDENCE = ("entities", "ECE before", "ECE", "95 % interval", "Brier", *(f"≥ {least:g}" for least in THRESHOLDS))
 ABOUT_CONFIDENCE = (
-    "The score of an entity is the probability that it is right, calibrated on the validation split. The expected "
-    "calibration error (ECE) is in points. Under “≥” are precision and, in brackets, coverage (the share of all "
-    "predicted entities) of the entities with at least such a score, in percent."
+    "The score of an entity is the probability that it is right, calibrated on the validation split unless the table "
+    "says otherwise. The expected calibration error (ECE) is in points. Under “≥” are precision and, in brackets, "
+    "coverage (the share of all predicted entities) of the entities with at least such a score, in percent."
 )
 
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 
 from ner.checkpoint_names import resolve_checkpoint
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
-from ner.encoder.encoding import encode, require_embedded, window_size
+from ner.encoder.encoding import LEAST_WINDOW, encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision, in_precision
 from ner.errors import InputError
 from ner.files import using_records
@@ -164,7 +164,7 @@ def own_calibration(config: PreTrainedConfig, location: str) -> Calibration:
     with using_records(f"{location}: config.json"):
         for key, kind in OWN_KEYS.items() if any(hasattr(config, key) for key in OWN_KEYS) else ():
             value = getattr(config, key)
-            if type(value) is not kind and kind is not object:
+            if (type(value) is not kind and kind is not object) or (kind is int and value < LEAST_WINDOW):
                 raise TypeError(f"found {key}: {value!r}")
         recorded = getattr(config, CALIBRATION, None)
         return Calibration() if recorded is None else Calibration(recorded["slope"], recorded["intercept"])
