@@ -7,6 +7,7 @@ predicted and scored) in exactly one of them.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +48,9 @@ class Encoded(Dataset[dict[str, list[int]]]):
     def starts(self) -> np.ndarray:
         """Where each window begins, [window]."""
         return np.cumsum(self.lengths) - self.lengths
+
+    def __iter__(self) -> Iterator[dict[str, list[int]]]:
+        return (self[window] for window in range(len(self)))  # without the one that teaches nothing
 
     def __getitem__(self, index: int) -> dict[str, list[int]]:
         """A window for a data collator. The one after the last is the first without its labels: it teaches nothing."""

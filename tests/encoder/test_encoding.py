@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokeni
 
 from ner.encoder import checkpoints, encoding
 from ner.encoder.case_markers import with_case_markers
-from ner.encoder.encoding import IGNORED, encode, require_embedded, sentence_windows, window_size
+from ner.encoder.encoding import IGNORED, Encoded, encode, require_embedded, sentence_windows, window_size
 from ner.errors import InputError
 
 HARD = ["Lake", "O'Neill", "Größe", "1,000", "\u200b", "\u00ad", "", "a" * 300, "naïve", "!!", "..."]
@@ -147,6 +147,12 @@ def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind,
     assert result.lengths.max() <= window
     assert len(result) > 60 + 30  # half of the sentences are longer than a window
     assert (result.input_ids[np.cumsum(result.lengths) - 1] == tokenizer.sep_token_id).all()
+
+
+def test_windows_are_a_data_set_without_the_row_that_teaches_nothing():
+    inputs = Encoded(np.arange(5), np.array([IGNORED, 1, IGNORED, 2, 0], np.int16), np.array([2, 3]))
+    rows = [{"input_ids": [0, 1], "labels": [IGNORED, 1]}, {"input_ids": [2, 3, 4], "labels": [IGNORED, 2, 0]}]
+    assert list(inputs) == rows and inputs[2] == {"input_ids": [0, 1], "labels": [IGNORED, IGNORED]}
 
 
 def test_blocks_of_sentences_give_the_same_inputs(encoders, monkeypatch):
