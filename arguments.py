@@ -212,6 +212,7 @@ class TrainingArguments(transformers.TrainingArguments):
             "eval_do_concat_batches", "dataloader_in_order",
         )  # fmt: skip
         require(self, lambda name: not name, "no such option: a run is pushed to the main branch", "hub_revision")
+        require(self, lambda name: name in ("end", "every_save"), "end: a run is pushed once", "hub_strategy")
         require(
             self, lambda chosen: not chosen, "false: the run would count as finished where it was stopped; without it, "
             "--resume_from_checkpoint true goes on from the last checkpoint", "enable_jit_checkpoint",

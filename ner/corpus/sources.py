@@ -102,12 +102,8 @@ def named_file(source: Source, split: str) -> Path | None:
 
 def require_dataset(source: Source) -> None:
     """Raises `InputError` unless there is a file or folder of the data set's name, or it can be one on the Hub."""
-    if os.path.exists(source.folder) and not (os.path.isfile(source.folder) or os.path.isdir(source.folder)):
-        raise InputError(
-            f"--dataset: {source.dataset} is a pipe or a device, which can be read only once; expected a file or a "
-            "folder; write its content to a file"
-        )
-    if not os.path.exists(source.folder) and source.dataset != MULTINERD and not source.is_hub_table:
+    is_here = os.path.isfile(source.folder) or os.path.isdir(source.folder)  # unlike a pipe
+    if not is_here and source.dataset != MULTINERD and not source.is_hub_table:
         raise InputError(
             f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
             f"OWNER/NAME{similar(source.folder)}"

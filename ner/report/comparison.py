@@ -236,9 +236,9 @@ def setup_comparison(runs: list[Run]) -> dict[str, Any]:
     arguments = dict.fromkeys(name for run in runs for name in run.args if name not in NOT_COMPARED)
     environments = [run.environment | run.environment.get("packages", {}) for run in runs]
     for file, what, absent, names, records in (
-        ("args.yaml", "argument", "default", arguments, [run.args for run in runs]),  # without transformers' defaults
-        ("environment.json", "training", "not recorded", ENVIRONMENT, environments),
-        (f"{runs[0].split}/metrics.json", "scoring", "not recorded", SCORING, [run.metrics for run in runs]),
+        ("args.yaml", "--{}", "default", arguments, [run.args for run in runs]),  # without transformers' defaults
+        ("environment.json", "{} in training", "not recorded", ENVIRONMENT, environments),
+        (f"{runs[0].split}/metrics.json", "{} in scoring", "not recorded", SCORING, [run.metrics for run in runs]),
     ):
         if not all(records):
             result["unrecorded"].append(file)
@@ -246,7 +246,7 @@ def setup_comparison(runs: list[Run]) -> dict[str, Any]:
         for name in names:
             values = {run.name: text_of(record.get(name), absent) for run, record in zip(runs, records, strict=True)}
             if len(set(values.values())) > 1:
-                result["differing"].append({"what": f"{what} {name}", "values": values})
+                result["differing"].append({"what": what.format(name), "values": values})
     return result
 
 

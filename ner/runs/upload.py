@@ -13,13 +13,12 @@ from huggingface_hub.errors import HTTPError
 
 from ner.errors import InputError, printable
 from ner.files import read_record, write_json, write_text
-from ner.hub_files import LOG_IN, is_repo_id, public_name, refusal
+from ner.hub_files import LOG_IN, is_repo_id, refusal
 from ner.runs.files import BASELINE, CARD, METRICS, PUSHED, WEIGHTS
 from ner.runs.manifest import require_intact, write_manifest
 from ner.runs.model_card import model_card
 
-CONFIGS = ("config.json", "tokenizer_config.json")
-RECORDS = ("args.yaml", "environment.json", METRICS, Path(BASELINE).name, *CONFIGS)  # may name local files
+RECORDS = ("args.yaml", "environment.json", METRICS, Path(BASELINE).name)  # may name local files
 
 
 def require_repo_and_login(repo_id: str, token: str | None) -> None:
@@ -72,7 +71,7 @@ def stage(run: Path, folder: Path) -> None:
         staged = folder / path.relative_to(run)
         staged.parent.mkdir(parents=True, exist_ok=True)
         record = read_record(path) if path.name in RECORDS else {}
-        public = without_local_paths(record, only_names=path.name in CONFIGS)
+        public = without_local_paths(record)
         if public == record:
             try:
                 staged.symlink_to(path.resolve())
@@ -85,20 +84,13 @@ def stage(run: Path, folder: Path) -> None:
     write_manifest(folder)
 
 
-def without_local_paths(value: Any, key: str = "", only_names: bool = False) -> Any:
-    """A record with the last part of each local path in its place; `key` is that of `value` in it.
-
-    With `only_names`, paths are only looked for where data and checkpoints are named: in a tokenizer's configuration, a
-    text that looks like a path may be a token.
-    """
+def without_local_paths(value: Any, key: str = "") -> Any:
+    """A record with the last part of each local path in its place; `key` is that of `value` in it."""
     if isinstance(value, dict):
-        return {k: without_local_paths(v, str(k), only_names) for k, v in value.items()}
+        return {k: without_local_paths(v, str(k)) for k, v in value.items()}
     if isinstance(value, list):
-        return [without_local_paths(v, key, only_names) for v in value]
+        return [without_local_paths(v, key) for v in value]
     if not isinstance(value, str) or not value:
         return value
-    if key.endswith(("dataset", "model_checkpoint", "name_or_path", "_file")):
-        return public_name(value)
     path = os.path.expanduser(value)
-    local = key == "output_dir" or (os.path.isabs(path) and not only_names)
-    return os.path.basename(os.path.abspath(path)) if local else value
+    return os.path.basename(os.path.abspath(path)) if key == "output_dir" or os.path.isabs(path) else value

@@ -94,7 +94,7 @@ def test_many_differences_stay_readable(tmp_path, capsys):
     opening, rest = capsys.readouterr().out.split("\n\n## Differences", 1)
     assert "in more than the experiment: in 30 recorded values (“Other differences”, below)." in opening
     assert max(map(len, opening.split("\n\n"))) < 320
-    assert all(f"| argument option_{i} | {i} | {i + 1} |" in rest for i in range(30))
+    assert all(f"| --option_{i} | {i} | {i + 1} |" in rest for i in range(30))
 
 
 def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, capsys):
@@ -107,20 +107,20 @@ def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, cap
     b = recorded_run(tmp_path / "b", other, scored, **ARGUMENTS | {"weight_decay": 0.0}, optim="sgd")
     result = report_of(tmp_path, a, b)
     assert {d["what"]: (d["values"]["a"], d["values"]["b"]) for d in result["differing"]} == {
-        "argument weight_decay": ("0.01", "0.0"),
-        "argument optim": ("default", "sgd"),
-        "training precision": ("float32", "bfloat16"),
-        "training update_steps": ("1212", "606"),
-        "training threads": ("1", "4"),
-        "training accelerators": ("none", "H100, H100"),
-        "training git_commit": ("4956983", "not recorded"),
-        "training torch": ("2.13.0", "2.12.1"),
-        "scoring precision": ("float32", "bfloat16"),
-        "scoring data_fingerprint": ("a1", "b2"),
+        "--weight_decay": ("0.01", "0.0"),
+        "--optim": ("default", "sgd"),
+        "precision in training": ("float32", "bfloat16"),
+        "update_steps in training": ("1212", "606"),
+        "threads in training": ("1", "4"),
+        "accelerators in training": ("none", "H100, H100"),
+        "git_commit in training": ("4956983", "not recorded"),
+        "torch in training": ("2.13.0", "2.12.1"),
+        "precision in scoring": ("float32", "bfloat16"),
+        "data_fingerprint in scoring": ("a1", "b2"),
     }
     opening, rest = capsys.readouterr().out.split("\n\n## Differences", 1)
     assert "Note that the runs differ in more than the experiment: in 10 recorded values (“Other" in opening
-    assert "| recorded | a | b |" in rest and "| training torch | 2.13.0 | 2.12.1 |" in rest
+    assert "| recorded | a | b |" in rest and "| torch in training | 2.13.0 | 2.12.1 |" in rest
 
 
 def test_what_a_run_has_not_recorded_is_said(tmp_path, capsys):
