@@ -15,8 +15,8 @@ MARKS = {"higher": " ↑", "lower": " ↓", "within ±1": " ="}
 TITLE = "Effect of removing a class (row) on the F1 of each other class (column), in points"
 MAP_TEXT = (
     "Rows are classes that were removed, columns those that were measured. ↑ or ↓ marks an effect that the permutation "
-    "test over the whole map shows; = marks one shown to be within ±1 point, which need not be 0. Anything else is not "
-    "shown, which is not the same as no effect. On the page, a click on a cell shows its numbers. "
+    "test over the whole map shows; = marks any other that is shown to be within ±1 point, which need not be 0. The "
+    "rest is not shown, which is not the same as no effect. On the page, a click on a cell shows its numbers. "
     "docs/study.md explains the method."
 )
 
