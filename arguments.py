@@ -211,6 +211,10 @@ class TrainingArguments(transformers.TrainingArguments):
             self, lambda chosen: chosen, "true: scores need the predictions of all batches, in order",
             "eval_do_concat_batches", "dataloader_in_order",
         )  # fmt: skip
+        require(
+            self, lambda chosen: not chosen, "false: after exhausted memory, the training would begin again with the "
+            "weights that it has then, and the run would record another batch size", "auto_find_batch_size",
+        )  # fmt: skip
         require(self, lambda name: not name, "no such option: a run is pushed to the main branch", "hub_revision")
         require(self, lambda name: name in ("end", "every_save"), "end: a run is pushed once", "hub_strategy")
         require(

@@ -78,6 +78,8 @@ def training_data(options: DataArguments) -> TrainingData:
 
     # Mask, for experiment B: train without the classes that are not selected.
     removed = [name for name in classes if name not in options.selected_categories]
+    if options.masked_training and not removed:
+        log.warning("masking removes nothing: --selected_categories names all classes of the data")
     if options.masking in ("drop_sentences", "drop_others"):
         train = without_sentences(train, removed, others=options.masking == "drop_others")
         rows["left_out"] = rows["kept"] - len(train)
@@ -86,6 +88,8 @@ def training_data(options: DataArguments) -> TrainingData:
         train = train.without_labels(words, unlabelled=options.masking == "ignore")
         rows["masked_words"] = int(words.sum())
     if options.removes_classes:
+        if removed and options.masking == "as_O":
+            log.info("masking: the words of %s become O", " or ".join(removed))
         train, validation = (mask(sentences, options.selected_categories) for sentences in (train, validation))
 
     # Up-sample: repeat sentences with rare classes.
@@ -107,11 +111,13 @@ def training_data(options: DataArguments) -> TrainingData:
 def require_known_classes(options: DataArguments, known: list[str]) -> None:
     """Raises `InputError` if an option that is in use names a class that the data do not have."""
     for option, in_use in (("selected_categories", options.masked_training), ("upsample_categories", options.upsample)):
-        unknown = [name for name in getattr(options, option) if name not in known]
+        names = getattr(options, option)
+        unknown = [name for name in names if name not in known]
         if in_use and unknown:
+            by_default = " (by default)" if names == getattr(DataArguments(), option) else ""
             raise InputError(
-                f"--{option}: found {unknown[0]!r}; expected classes of the data: {', '.join(known)}"
-                f"{nearest(unknown[0], known)}"
+                f"--{option}: found {unknown[0]!r}{by_default}; expected classes of the data, separated by spaces: "
+                f"{' '.join(known)}{nearest(unknown[0], known)}"
             )
 
 

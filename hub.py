@@ -84,6 +84,8 @@ def scored_again(run: Path) -> list[str]:
 
     Returns a line of text for each. Raises `InputError` where a score differs, or the data are others now.
     """
+    import torch
+
     from arguments import READING, DataArguments
     from data import read_split
     from ner.corpus.selection import capped
@@ -91,6 +93,9 @@ def scored_again(run: Path) -> list[str]:
     from ner.tagging.tagger import Tagger
 
     args, lines = optional_json(run / "args.yaml"), []
+    device = optional_json(run / "environment.json").get("device", "cpu")
+    if device != str(torch.accelerator.current_accelerator(check_available=True)):
+        device = "cpu"
     with using_records(run / "args.yaml"):
         options = DataArguments(**{name: args[name] for name in READING if name in args})
     for split in SPLITS:
@@ -109,7 +114,7 @@ def scored_again(run: Path) -> list[str]:
                     f"{place}: was scored on the data {expected}; {options.source.name(split)} has "
                     f"{sentences.fingerprint()} now; expected the same; score it with inference.py"
                 )
-            tagger = Tagger.load(place.parents[1], precision=precision)
+            tagger = Tagger.load(place.parents[1], device=device, precision=precision)
             scored = score(tagger, sentences, options.source, split)
             require_equal(recorded, scored.metrics, FOUR_DIGITS, place, "the model")
             lines.append(f"{place.parent.relative_to(run)}: scored again, with the same scores to four digits")

@@ -36,6 +36,7 @@ from data import evaluation_sentences, training_data
 from ner.checkpoint_names import resolve_checkpoint
 from ner.corpus.selection import without_leaks
 from ner.corpus.sentences import Sentences
+from ner.encoder.checkpoints import quiet
 from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, at, printable
 from ner.files import optional_json, read_record, using_records
@@ -143,7 +144,9 @@ def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
             options = DataArguments(**{name: own[name] for name in names & own.keys()})
         if "dataset" not in own or not os.path.exists(options.source.folder):
             return
-        unseen = without_leaks(sentences, [training_data(options).train])
+        with quiet():
+            train = training_data(options).train
+        unseen = without_leaks(sentences, [train])
     except (InputError, OSError) as error:  # OSError: a file that this user may not read
         log.info("the training data cannot be compared with these sentences: %s", error)
         return
@@ -269,7 +272,8 @@ def tag(arguments: Arguments) -> None:
                 page = opened.enter_context(output(options.html))
         tagger = load_tagger(checkpoint_of(arguments), arguments)
         name = os.path.basename(options.input_file or "a text")
-        show = opened.enter_context(on_page(page, name, public_name(tagger.place), tagger.classes))
+        about = public_name(tagger.place), tagger.classes, tagger.is_calibrated
+        show = opened.enter_context(on_page(page, name, *about))
         groups = tagged_groups(tagger, rows, size, options.min_score)
         if lines and options.continue_output:
             skipped, groups = continued(lines, rows, groups, size, show)

@@ -88,6 +88,8 @@ def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
 
 def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
+    if not any(is_recorded(options.records / run.name, study.split) for run in study.runs):
+        raise InputError(f"{options.records}: found no finished run; make some: python study.py run {options.study}")
     from ner.study.report import front_page  # matplotlib and Jinja take a while to import
 
     print(front_page(study, options.output_dir, options.records), end="")

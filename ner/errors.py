@@ -48,9 +48,10 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` with the known name that is most similar, an empty string where none is similar."""
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """`; did you mean 'x'?` with the known name that is most similar, whatever its case; empty where none is."""
+    in_lower_case = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), in_lower_case, n=1)
+    return f"; did you mean {in_lower_case[close[0]]!r}?" if close else ""
 
 
 def printable(text: str) -> str:
@@ -111,7 +112,8 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     handler.setFormatter(OneLine("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
+    # The other processes write nothing that must be cleaned up, and may wait for a GPU, where no handler is called.
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)) if first else ():  # Windows has no SIGHUP
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, stop)
     status, message = 0, ""

@@ -69,8 +69,7 @@ def test_records_that_a_card_cannot_use(name, keys, value, quick_run, tmp_path):
 
 
 def test_halves_of_characters_in_records_do_not_stop_a_report(tmp_path):
-    rows = ROWS
-    folders = [write_run(tmp_path / name, rows, optim=name) for name in "ab"]
+    folders = [write_run(tmp_path / name, ROWS, optim=name) for name in "ab"]
     (folders[0] / "args.yaml").write_text('optim: "\\ud800"\n')
     (folders[0] / "environment.json").write_text('{"python": "\\ud800", "packages": {"\\ud800": "\\udfff"}}')
     report.main([*map(str, folders), "--output_dir", str(tmp_path / "out")])

@@ -28,8 +28,7 @@ def page_data(folder: Path) -> dict:
 
 
 def test_a_run_and_its_copy_do_not_differ(tmp_path, capsys):
-    rows = ROWS
-    result = report_of(tmp_path, write_run(tmp_path / "a", rows), write_run(tmp_path / "b", rows))
+    result = report_of(tmp_path, write_run(tmp_path / "a", ROWS), write_run(tmp_path / "b", ROWS))
     differences = result["groups"][1]["difference"]
     assert all((d["difference"], d["low"], d["high"], d["p"]) == (0, 0, 0, 1) for d in differences.values())
     assert all(differences[c]["p_holm"] == 1 for c in ("micro", *CLASSES))
@@ -39,9 +38,11 @@ def test_a_run_and_its_copy_do_not_differ(tmp_path, capsys):
 
 
 def test_the_page_of_one_run_offers_no_comparison(tmp_path):
-    run = write_run(tmp_path / "a", ROWS)
-    report_of(tmp_path, run)
-    assert "the first run is right" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    runs = [write_run(tmp_path / name, ROWS) for name in "ab"]
+    for some in (runs[:1], runs):
+        report_of(tmp_path, *some)
+        page_text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert ("the first run is right" in page_text) == (len(some) == 2)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -133,15 +134,13 @@ def test_a_page_has_the_sentences_with_most_errors(tmp_path, monkeypatch):
 
 
 def test_names_are_those_of_the_folders_or_where_they_are(tmp_path):
-    rows = ROWS
-    folders = [write_run(tmp_path / parent / "run", rows) for parent in ("x", "y")]
+    folders = [write_run(tmp_path / parent / "run", ROWS) for parent in ("x", "y")]
     assert list(report_of(tmp_path, *folders)["runs"]) == ["x/run", "y/run"]
-    assert list(report_of(tmp_path, folders[0], write_run(tmp_path / "b", rows))["runs"]) == ["run", "b"]
+    assert list(report_of(tmp_path, folders[0], write_run(tmp_path / "b", ROWS))["runs"]) == ["run", "b"]
 
 
 def test_names_of_folders_and_classes_inject_nothing_and_may_be_no_utf8(tmp_path):
-    rows = ROWS
-    rows = [r | {s: [t.replace("PER", "<b>|x") for t in r[s]] for s in ("gold", "predicted")} for r in rows]
+    rows = [r | {s: [t.replace("PER", "<b>|x") for t in r[s]] for s in ("gold", "predicted")} for r in ROWS]
     names = (b"a\r# Heading", b"![x](data:b", b"c](d\x1b]0;t\x07", b"t\xff", "\u2028e\u202e".encode())
     folders = [write_run(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)), rows) for name in names]
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/out\xff"))

@@ -34,7 +34,7 @@ def test_sizes_lengths_and_tags(splits):
 
 def test_every_class_has_entities_enough(splits):
     train, test = class_counts(splits["train"]), class_counts(splits["test"])
-    assert all(test[c] >= 12 and train[c] >= 50 for c in MULTINERD_CLASSES)
+    assert all(test[c] >= 14 and train[c] >= 55 for c in MULTINERD_CLASSES)
     for frequent in ("PER", "LOC", "ORG"):
         assert all(train[frequent] > 2 * train[c] for c in MULTINERD_CLASSES if c not in ("PER", "LOC", "ORG"))
         assert train[frequent] > 3 * max(train["DIS"], train["ANIM"])
@@ -44,12 +44,12 @@ def test_about_one_sentence_in_ten_has_no_entity(sentences):
     assert 0.08 < sum(all(tag == "O" for _, tag in s) for s in sentences) / len(sentences) < 0.12
 
 
-def test_no_sentence_occurs_twice_and_no_skeleton_more_than_twice(sentences):
+def test_no_sentence_occurs_twice_even_with_classes_in_the_place_of_entities(sentences):
     skeletons = Counter(
         " ".join(t.lower() if tag == "O" else tag[2:] for t, tag in s if tag[0] != "I") for s in sentences
     )
     assert len({" ".join(token for token, _ in s).lower() for s in sentences}) == len(sentences)
-    assert max(skeletons.values()) <= 2
+    assert max(skeletons.values()) == 1
 
 
 def test_the_tokens_are_the_splitters(sentences):

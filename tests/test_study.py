@@ -21,6 +21,7 @@ from benchmarks import time_to_score
 from ner.errors import InputError
 from ner.files import optional_json
 from ner.report.page import html_page
+from ner.report.pictures import line_plot
 from ner.report.tables import table
 from ner.study import running
 from ner.study.class_map import changed_mentions, record_parts
@@ -233,9 +234,8 @@ def test_wrong_studies_are_refused(tmp_path, content, message):
         read_study(write(tmp_path / "s.yaml", **content))
 
 
-@pytest.mark.parametrize("text", ["settings: {a: {}, a: {bf16: true}}", "settings: {b: {a: 1, a: 2}}"])
-def test_a_key_that_is_twice_in_a_study_is_refused(tmp_path, text):
-    (tmp_path / "s.yaml").write_text(text)
+def test_a_key_that_is_twice_in_a_study_is_refused(tmp_path):
+    (tmp_path / "s.yaml").write_text("settings: {b: {a: 1, a: 2}}")
     with pytest.raises(InputError, match="found 'a' twice; expected it once"):
         read_study(tmp_path / "s.yaml")
 
@@ -294,7 +294,9 @@ def test_the_spread_that_a_plan_assumes_is_that_of_the_finished_runs(tmp_path, c
     assert caplog.messages[-1].endswith(f"in points: {shown}")
 
 
-def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path):
+def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("ner.study.report.line_plot", lambda f1, **names: drawn.append(f1) or line_plot(f1, **names))
     curves = {"across": "share", "micro": {0: "a", 1: "b"}}
     datasets = {"one": "x", "two": "y"}
     file = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, datasets=datasets, curves=curves)
@@ -304,6 +306,7 @@ def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path):
     pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", (tmp_path / "out" / "study.md").read_text(encoding="utf-8"))
     assert pictures == ["one-curves.svg", "two-curves.svg"]
     assert all((tmp_path / "out" / picture).is_file() for picture in pictures)
+    assert drawn == [{"micro": [(0, 50), (1, 50)]}] * 4  # in light and in dark colours
     assert "All scores are on the test split." in (tmp_path / "out" / "study.md").read_text(encoding="utf-8")
 
 
@@ -392,7 +395,7 @@ def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path
 
 
 def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_other_runs_is_said(
-    tmp_path, undrawn, caplog
+    tmp_path, undrawn, caplog, fails
 ):
     file, out = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, seeds=2), tmp_path / "out"
     records, rows = out / "records", scored_runs.sentences(random.Random(0))
@@ -405,6 +408,7 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
             for split in ("validation", "test"):
                 write_record(records / name, HALF, split, update_steps=1)
     report = ["report", str(file), "--output_dir", str(out)]
+    assert "records: found no finished run; make some: python study.py run" in fails(study.main, *report[:3], tmp_path)
     study.main(report)
     before = (records / "report.json").read_bytes()
     study.main([*report, "--split", "validation"])
@@ -525,6 +529,9 @@ def test_a_removal_study_shows_which_class_leans_on_which(removal, tmp_path, cap
         for cell in optional_json(tmp_path / "out" / "study.json")["map"]["effects"]
     }
     assert found["A", "B"]["verdict"] == "lower" and ("A", "G") not in found
+    page = (tmp_path / "out" / "study.html").read_text(encoding="utf-8")
+    (loss,) = re.findall(r'<td class="shade below" style="--share: 1.0">\s*<button[^>]*><bdi>(.*)</bdi>', page)
+    assert loss == f"{effect:.1f} ↓"
 
 
 def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, capsys, caplog):
@@ -533,8 +540,10 @@ def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, ca
         (folder / "environment.json").unlink()
     study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
     assert "Too few runs are finished for a map." in capsys.readouterr().out
-    study.main(["plan", str(file), "--records", str(records), "--only", next(records.glob("all-*")).name])
+    two = [folder.name for folder in records.glob("all-*")][:2]
+    study.main(["plan", str(file), "--records", str(records), "--only", *two])
     assert "32 runs: 28 are finished, 4 are not" in caplog.text
+    assert "a finished training took 1 min on average; the others: about 2 min of computing" in caplog.text
 
 
 def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentions_shown(tmp_path):
@@ -566,6 +575,10 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
     assert "<mark>&lt;b&gt;</mark> y z" in page and "<h3>C without A: lower</h3>" in page
     ids = re.findall(' id="(cell[^"]*)"', page)
     assert re.findall('popovertarget="([^"]*)"', page) == ids and len(set(ids)) == 2
+    write_record(records / unrecorded.name, {})
+    write_jsonl(runs / unrecorded.name / "test" / "predictions.jsonl", [line | {"tokens": ["x", "y", "z"]}])
+    with pytest.raises(InputError, match=f"other sentences than those of {whole.name}"):
+        record_parts(planned, "", runs, records)
 
 
 @pytest.mark.parametrize(("has_gpu", "jobs"), [(True, 1), (False, 3)])

@@ -24,7 +24,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     AMX a virtual machine hides, and their products of bfloat16 take twice as long as those of float32.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.version.hip) or torch.cuda.get_device_properties(device).major >= 8
     has = torch.cpu.get_capabilities() if device.type == "cpu" else {}
     return has.get("amx_bf16", False) or (has.get("avx512_bf16", False) and not has.get("avx512_fp16", False))
 
@@ -59,7 +59,8 @@ def choose_precision(asked: str | None, device: torch.device, model_type: str) -
     else:
         fast = broadcast_object_list([multiplies_bfloat16(device)])[0]
         precision, verb = ("bfloat16", "multiplies") if fast else ("float32", "does not multiply")
-        reason = f"the hardware {verb} it faster than float32 (--bf16 true or false overrides)"
+        other = "--fp16 true" if device.type == "cuda" and not fast else "--bf16 true or false"
+        reason = f"the hardware {verb} it faster than float32 ({other} overrides)"
     log.info("bfloat16: %s, %s", "on" if precision == "bfloat16" else "off", reason)
     return precision
 

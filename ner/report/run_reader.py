@@ -10,7 +10,7 @@ from typing import Any
 from ner.errors import InputError, nearest
 from ner.files import optional_json, using_records
 from ner.labels import classes_of, label_names
-from ner.runs.files import METRICS, PREDICTIONS, SURFACES
+from ner.runs.files import METRICS, PREDICTIONS, SCORES, SURFACES
 from ner.runs.predictions import Predictions, checked_predictions
 
 NAMES = ("output_dir", "run_name")  # arguments that only name a run
@@ -46,12 +46,15 @@ def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
 
 
 def read_run(folder: Path, name: str, split: str = "test") -> Run:
-    """The run in a folder, as it was scored on a split, under a name.
+    """The run in a folder, as it was scored on a split, under a name. The folder may also be one of its `scores/`.
 
     Raises `InputError` for a folder without predictions, for a line that is not a prediction, for scores that the
     predictions do not give, and for records that cannot be used.
     """
-    found = checked_predictions(folder / split)
+    place = folder / split
+    if folder.resolve().parent.name == SCORES:
+        place, folder = folder, folder.resolve().parents[1]
+    found = checked_predictions(place)
     used = classes_of({tag for tags in (*found.gold, *found.predicted) for tag in tags})
     labels = optional_json(folder / "config.json").get("id2label", {})
     with using_records(folder / "config.json"):
@@ -59,7 +62,7 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
         "".join(classes).encode()  # whole characters
     if not set(used) <= set(classes):
         raise InputError(
-            f"{folder / split / PREDICTIONS}: found {', '.join(used)}; config.json knows {', '.join(classes)}; score "
+            f"{place / PREDICTIONS}: found {', '.join(used)}; config.json knows {', '.join(classes)}; score "
             "the run again"
         )
     return Run(
@@ -69,7 +72,7 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
         classes=classes,
         args={name: value for name, value in optional_json(folder / "args.yaml").items() if name not in NAMES},
         environment=optional_json(folder / "environment.json"),
-        metrics=optional_json(folder / split / METRICS),
+        metrics=optional_json(place / METRICS),
         seen=training_surfaces(folder / SURFACES),
     )
 
@@ -119,7 +122,7 @@ def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
             i = next(i for i, (a, b) in enumerate(zip_longest(first, sentences)) if a != b)
             raise InputError(
                 f"{runs[0].name} ({len(first)} sentences) and {run.name} ({len(sentences)}) differ in tokens or gold "
-                f"tags: the first is id {i}; score both on one split, with the same max_eval_sentences"
+                f"tags: the first is id {i}; expected runs that were scored on the same sentences, all or equally many"
             )
     return classes
 

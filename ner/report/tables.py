@@ -26,8 +26,8 @@ Part = tuple[str, Any]
 DIFFERENCE = ("difference", "95 % interval", "verdict", "p", "p (Holm)")  # columns of a table
 OTHER_DIFFERENCES, MOST_LISTED = "Other differences", 5  # the section of those that are too many for a sentence
 VERDICTS = (
-    "“Not shown” means not significant, which is not the same as equal. “Not after Holm” means that the interval "
-    "excludes 0 or p is below 0.05, but p after Holm's correction is not: of many tests, some fall below by chance."
+    "“Not shown” means not significant, which is not the same as equal. “Not after Holm” means that p is below 0.05, "
+    "but not after Holm's correction: of many tests, some fall below by chance."
 )
 UNITS = (
     "Differences of F1 and their 95 % intervals are in points. The verdict follows from p after Holm's correction; the "

@@ -10,18 +10,18 @@ PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "toke
 REPOSITORY = Path(__file__).parents[2]
 
 
-def environment() -> dict[str, Any]:
-    """Versions, hardware and git commit of this process."""
+def environment(device: Any) -> dict[str, Any]:
+    """Versions, hardware and git commit of this process, which computes on a `torch.device`."""
     import torch  # here, because it takes seconds to load, and a model card needs none of it
 
-    accelerators = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    accelerator = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "processor": cpu_name(),
         "threads": torch.get_num_threads(),
-        "accelerators": accelerators,
+        "accelerators": [] if device.type == "cpu" else [accelerator],
         "git_commit": git_commit(),
     }
 

@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 
 from ner.checkpoint_names import local_checkpoint
-from ner.corpus.sources import Source, named_file, require_dataset
-from ner.errors import at
+from ner.corpus.sources import Source, named_file, require_dataset, similar
+from ner.errors import InputError, at
 from ner.options import Parser
 
 ARGUMENTS = Path(__file__).parents[2] / "arguments.py"
 
 
 def first_check(words: list[str], checkpoint: str = "") -> None:
-    """Raises `InputError` for an option that does not exist, and for a config file, a data set or a checkpoint that is
-    not there. `checkpoint` is the option that names one. `arguments.parse` checks everything else.
+    """Raises `InputError` for an option that does not exist, and for a config file, a data set, a text or a checkpoint
+    that is not there. `checkpoint` is the option that names one. `arguments.parse` checks everything else.
     """
     parser = Parser(add_help=False)
     parser.defaults = dict.fromkeys(option_names())
@@ -30,6 +30,9 @@ def first_check(words: list[str], checkpoint: str = "") -> None:
         require_dataset(source)
         for split in ("validation", "test"):
             named_file(source, split)
+    text = values.get("input_file", "-")
+    if text != "-" and not os.path.exists(text):
+        raise InputError(f"--input_file: found no file {text!r}; check the path{similar(Path(text))}")
     if values.get(checkpoint) and "resume_from_checkpoint" not in values:  # resuming may do without the encoder
         with at(f"--{checkpoint}"):
             local_checkpoint(values[checkpoint])

@@ -33,7 +33,10 @@ def read_predictions(path: Path) -> Predictions:
     """The content of a `predictions.jsonl`. Raises `InputError`, with the line, for anything else."""
     rows: list[tuple[list[str], list[str], list[str], str]] = []
     if not path.exists():
-        raise InputError(f"{path.parent}: found no {path.name}; expected the scores of a run; score it: inference.py")
+        raise InputError(
+            f"{path.parent}: found no {path.name}; expected the scores of a run; check its name, or score it: "
+            f"python inference.py --checkpoint {path.parents[1]}"
+        )
     try:
         with path.open(encoding="utf-8") as file:
             for line in file:

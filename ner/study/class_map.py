@@ -71,8 +71,8 @@ def removal_table(runs: list[PlannedRun], classes: list[str]) -> np.ndarray:
 def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
     """The map from the records of a study's finished runs; empty where there are too few for one.
 
-    Runs on another processor or in another precision are a stratum of their own. `parts` and `confusion` are there if
-    the parts of every run's errors are recorded.
+    Runs on another processor or GPU, or in another precision, are a stratum of their own. `parts` and `confusion` are
+    there if the parts of every run's errors are recorded.
     """
     runs, classes = finished_runs(study, group, records), study.removable
     whole = [i for i, run in enumerate(runs) if not run.removed]
@@ -82,7 +82,8 @@ def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
         metrics = [optional_json(records / run.name / study.split / METRICS)["per_class"] for run in runs]
         support = {y: metrics[whole[0]][y]["support"] if metrics[whole[0]].get(y) else 0 for y in classes}
         machines = [optional_json(records / run.name / "environment.json") for run in runs]
-        stratum = np.array([f"{each.get('processor')} {each.get('precision')}" for each in machines])
+        hardware = [each.get("accelerators") or each.get("processor") for each in machines]
+        stratum = np.array([f"{on} {each.get('precision')}" for on, each in zip(hardware, machines, strict=True)])
     removed = removal_table(runs, classes)
     values = np.array([[f1_points(each.get(y), support[y]) for y in classes] for each in metrics])
     found = effects(removed, values, stratum)

@@ -81,13 +81,13 @@ def ray_submit(threads: int) -> Callable[..., Future]:
     except ImportError:
         raise InputError("--engine ray: Ray is not installed; pip install ray") from None
     ray.init(ignore_reinit_error=True, runtime_env={"env_vars": {"PYTHONPATH": python_path()}})
-    here = Path.cwd()
+    here, gpus = Path.cwd(), min(1, ray.cluster_resources().get("GPU", 0))  # without any, a run would not see them
 
     def call_here(call: Callable, *args: object) -> object:
         os.chdir(here)  # relative paths are those of this process
         return call(*args)
 
-    return lambda call, *args: ray.remote(num_cpus=threads)(call_here).remote(call, *args).future()
+    return lambda call, *args: ray.remote(num_cpus=threads, num_gpus=gpus)(call_here).remote(call, *args).future()
 
 
 def usual_jobs() -> int:

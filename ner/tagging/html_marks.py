@@ -51,10 +51,10 @@ def marked(text: str, marks: list[Mark], hues: dict[str, int], notes_on_hover: b
 
 
 @contextmanager
-def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str]) -> Iterator[Show]:
+def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str], calibrated: bool) -> Iterator[Show]:
     """Writes a page of tagged text around what is done in the block: a function that adds a record to it.
 
-    Without a file, the function does nothing.
+    Without a file, the function does nothing. The page says whether the scores are calibrated.
     """
     if file is None:
         yield lambda tagged: None
@@ -75,7 +75,8 @@ def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str
 <style>{PAGE_CSS}{MARKS_CSS}</style>
 <main>
 <h1>Entities in {escape(source)}</h1>
-<p>Found by {escape(checkpoint)}. The score of an entity is the probability that it is right.
+<p>Found by {escape(checkpoint)}. The score of an entity is the {"" if calibrated else "uncalibrated "}probability that
+it is right.
 <p><label><input type="checkbox" id="scores"> Show scores</label>
 <ol>
 """)

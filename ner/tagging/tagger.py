@@ -70,6 +70,8 @@ class Tagger:
         location = resolve_checkpoint(str(checkpoint))
         model, tokenizer = load_for_tagging(location)
         calibration = own_calibration(model.config, location)
+        if calibration == Calibration() and getattr(model.config, CALIBRATION, {}) is not None:  # as while it trains
+            log.info("%s: has no calibration, so the scores of entities are the model's own probabilities", location)
         labels, trained = label_set(model.config), getattr(model.config, "constrained_decoding", False)
         constrained = trained if constrained is None else constrained
         if constrained:
@@ -100,6 +102,11 @@ class Tagger:
             constrained=constrained,
             calibration=calibration,
         )
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the scores of entities are calibrated."""
+        return self.calibration != Calibration()
 
     @property
     def classes(self) -> list[str]:

@@ -32,21 +32,22 @@ class LogLines(TrainerCallback):
     """Log lines on standard error; standard output is for results. The F1 of each class is left to the trackers."""
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: Any, **kwargs: Any) -> None:
-        super().on_train_begin(args, state, control, **kwargs)
         log.info("%d updates", state.max_steps)
-        if state.max_steps < FEW_UPDATES / (1 if args.classifier_learning_rate is None else 2):
+        has_one_rate = args.classifier_learning_rate is None
+        if state.max_steps < FEW_UPDATES / (1 if has_one_rate else 2):
+            rate = ", and set --classifier_learning_rate, as in configs/quickstart.yaml" if has_one_rate else ""
             log.warning(
-                "%d updates are few: a new classifier will hardly learn rare classes; train for more epochs, use "
-                "smaller batches, or set a higher --classifier_learning_rate, as in configs/quickstart.yaml",
-                state.max_steps,
+                "%d updates are few: a new classifier will hardly learn rare classes; train for more epochs or use "
+                "smaller batches%s", state.max_steps, rate,
             )  # fmt: skip
+        super().on_train_begin(args, state, control, **kwargs)  # begins the progress bar
 
     def on_log(
         self, args: Any, state: TrainerState, control: Any, logs: dict[str, float] | None = None, **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
             values = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in (logs or {}).items()}
-            names = {k: k.removeprefix("eval_") for k in values if k != "total_flos"}
+            names = {k: k.removeprefix("eval_") for k in values if k != "total_flos" and not k.endswith("_per_second")}
             line = "  ".join(f"{name} {values[k]}" for k, name in names.items() if not name.startswith(CLASS_F1))
             tqdm.write(line, file=sys.stderr)
 

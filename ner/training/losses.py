@@ -48,25 +48,28 @@ def crf_loss(
     et al. 2008).
     """
     words = labels != IGNORED
-    place = (words.cumsum(1) - 1)[words]
-    row = torch.arange(len(labels), device=labels.device)[:, None].expand_as(labels)[words]
+    row, position = words.nonzero(as_tuple=True)  # once, since it makes a GPU wait
+    place = (words.cumsum(1) - 1)[row, position]
     lengths = words.sum(1)  # 0 for the row of `Encoded` that teaches nothing
     logits = outputs["logits"]
     scores = torch.zeros(len(labels), max(1, int(lengths.max())), logits.shape[-1], device=logits.device)
-    scores[row, place] = logits[words].float()
-    gold = labels[words]
+    scores[row, place] = logits[row, position].float()
+    gold = labels[row, position]
     previous = torch.cat([gold.new_zeros(1), gold[:-1]]).where(place > 0, 0)
     opens = (gold > 0) & (gold % 2 == 0) & (previous != gold) & (previous != gold - 1)
     gold = torch.where(opens, gold - 1, gold)
     labelled = gold != UNLABELLED
-    of_gold = of_gold_sequences = scores[row[labelled], place[labelled], gold[labelled]].sum()
-    if not labelled.all():
+    if labelled.all():
+        of_gold = of_gold_sequences = scores[row, place, gold].sum()
+    else:
+        row, place, gold = row[labelled], place[labelled], gold[labelled]
         excluded = torch.zeros_like(scores, dtype=torch.bool)
-        excluded[row[labelled], place[labelled]] = True
-        excluded[row[labelled], place[labelled], gold[labelled]] = False
+        excluded[row, place] = True
+        excluded[row, place, gold] = False
+        of_gold = scores[row, place, gold].sum()
         of_gold_sequences = log_partition(scores.masked_fill(excluded, IMPOSSIBLE), lengths).sum()
     of_sequences = log_partition(scores, lengths).sum() - of_gold_sequences
-    of_words = torch.logsumexp(scores[row[labelled], place[labelled]], 1).sum() - of_gold
+    of_words = torch.logsumexp(scores[row, place], 1).sum() - of_gold
     total = (of_sequences + cross_entropy * of_words) / (1 + cross_entropy)
     return per_word(total, labels, num_items_in_batch)
 
@@ -78,13 +81,14 @@ def log_partition(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     The forward algorithm, for all sentences at once. `I-` continues its own class only. So two sums go from word to
     word: that over all sequences, and for each class that over those that end in an entity of it, which may go on.
     """
-    outside, begin, inside = scores[..., :1], scores[..., 1::2], scores[..., 2::2]
-    of_class = begin[:, 0]
-    of_all = [torch.logsumexp(torch.cat([outside[:, 0], of_class], 1), 1)]
+    # Of each word: a gradient through `scores[:, word]` would be as large as all scores.
+    outside, begin, inside = (part.unbind(1) for part in (scores[..., :1], scores[..., 1::2], scores[..., 2::2]))
+    of_class = begin[0]
+    of_all = [torch.logsumexp(torch.cat([outside[0], of_class], 1), 1)]
     for word in range(1, scores.shape[1]):
         before = of_all[-1][:, None]
-        of_class = torch.logaddexp(begin[:, word] + before, inside[:, word] + of_class)
-        of_all.append(torch.logsumexp(torch.cat([outside[:, word] + before, of_class], 1), 1))
+        of_class = torch.logaddexp(begin[word] + before, inside[word] + of_class)
+        of_all.append(torch.logsumexp(torch.cat([outside[word] + before, of_class], 1), 1))
     last = torch.stack(of_all, 1)[torch.arange(len(lengths), device=lengths.device), lengths - 1]
     return last.where(lengths > 0, 0)
 

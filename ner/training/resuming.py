@@ -14,10 +14,11 @@ from ner.files import read_record, using_records, write_json
 from ner.runs.folder import STATE, checkpoints_in
 
 log = logging.getLogger("ner")
-# What a resumed run may change. The data are compared by their fingerprints.
+# What a resumed run may change. The data are compared by their fingerprints, the batches by the sentences an update.
 MAY_DIFFER = re.compile(
-    "--(dataset|validation_file|test_file|tag_scheme|output_dir|save_total_limit|per_device_eval_batch_size|use_cpu|"
-    "report_to|run_name|log_.*|logging_.*|dataloader_num_workers|dataloader_pin_memory)"
+    "--(dataset|validation_file|test_file|tag_scheme|output_dir|save_total_limit|per_device_train_batch_size|"
+    "gradient_accumulation_steps|per_device_eval_batch_size|use_cpu|report_to|run_name|log_.*|logging_.*|"
+    "dataloader_num_workers|dataloader_pin_memory)"
 )
 
 

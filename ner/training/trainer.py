@@ -172,6 +172,8 @@ def saving(place: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # torch, safetensors and tokenizers each raise other exceptions
+        if is_exhausted(error):
+            raise
         raise InputError(
             f"{place}: cannot be saved: {message_of(error, 200)}; expected free space; make some, "
             "and continue from the last whole checkpoint with --resume_from_checkpoint true"
@@ -218,6 +220,9 @@ def build_trainer(
             "accelerate launch: with FSDP, the model would be saved in parts that nothing here reads; expected "
             "--fsdp_state_dict_type FULL_STATE_DICT"
         )
+    if options.torch_compile and not options.tf32:  # which transformers and accelerate turn on, unasked
+        torch.backends.fp32_precision = "ieee"  # type: ignore[attr-defined]
+        torch.set_float32_matmul_precision("highest")
     trainer.words_a_row = float((validation.labels != IGNORED).sum() / max(1, len(validation)))
     for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
         trainer.remove_callback(callback)

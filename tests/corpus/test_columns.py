@@ -19,15 +19,14 @@ def read(tmp_path, text: str, **columns: str) -> tuple[str, list[tuple[list[str]
 @pytest.mark.parametrize(
     ("rows", "columns", "form"),
     [
-        ("{0} {1}", {}, "columns between spaces: token 1, tag 2 of 2"),
         ("{0}\t{1}", {}, "columns between tabs: token 1, tag 2 of 2"),
         ("{0} NNP  I-NP   {1}", {}, "columns between spaces: token 1, tag 4 of 4"),  # CoNLL-2003
         ("{n}\t{0}\t{1}", {}, "columns between tabs after an index: token 2, tag 3 of 3"),  # MultiNERD
         (
-            "{n}\t{0}\t{1}\t-",
+            "{n}\t{0}\t{1}\tO",
             {"tag_column": "3"},
             "columns between tabs after an index: token 2, tag 3 of 4",
-        ),  # GermEval
+        ),  # GermEval, whose last column has tags too
         ("{1} {0} X", {"token_column": "2", "tag_column": "1"}, "columns between spaces: token 2, tag 1 of 3"),
     ],
 )

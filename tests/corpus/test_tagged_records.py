@@ -48,14 +48,11 @@ TAGS = [tags for _, tags in ROWS]
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("train.jsonl", lines(records("tags", TAGS))),
         ("train.JSONL", lines(records("ner_tags", TAGS, id=1))),
         ("train.jsonl", b"\xef\xbb\xbf" + lines(records("labels", TAGS, text=None))),
         ("train.json", lines(records("labels", TAGS))),
         ("train.JSON", json.dumps(records("tags", TAGS), indent=1).encode()),
-        ("train.json", json.dumps(records("ner_tags", NUMBERS, id=1)).encode()),
         ("train.jsonl", lines(records("labels", NUMBERS))),
-        ("train.parquet", parquet(records("tags", TAGS), names=None)),
         ("Train.PARQUET", parquet(records("labels", NUMBERS), names=None)),
         ("train.parquet", parquet(records("ner_tags", NUMBERS, id="1"))),
         ("train-00000-of-00001.parquet", parquet(records("labels", NUMBERS), "labels")),

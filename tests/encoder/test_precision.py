@@ -93,9 +93,7 @@ def test_the_models_that_fail_in_bfloat16_still_do(kind):
 
 @pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])
 def test_a_gpu_is_asked_for_its_compute_capability(major, has, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device=None: SimpleNamespace(major=major))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", {GPU: SimpleNamespace(major=major)}.get)
     assert precision_module.multiplies_bfloat16(GPU) is has
 
 

@@ -90,7 +90,6 @@ def test_on_chosen_classes_a_report_is_that_of_runs_that_know_no_others(tmp_path
     text, page = ((tmp_path / "out" / f"report.{kind}").read_text() for kind in ("md", "html"))
     assert "entities of PER and LOC. All runs also know ORG." in text and "| ORG |" not in text
     assert '"classes":["PER","LOC"]' in page
-    assert report_of(tmp_path, *runs, "--classes", *CLASSES) == report_of(tmp_path, *runs)
 
 
 def test_a_class_that_a_run_does_not_know_is_refused(tmp_path, rows, fails):

@@ -58,6 +58,33 @@ def test_a_run_has_one_colour_in_all_pictures(tmp_path):
     assert len(files) == 8 and "during training" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
+def test_the_pictures_show_the_numbers_of_the_report(tmp_path, monkeypatch):
+    """A mark is filled where the corrected test shows the difference. What is drawn of the scores is in percent."""
+    drawn = {}
+
+    def shown(plot, series, title, path):
+        drawn[path.name] = series
+        return []
+
+    monkeypatch.setattr("ner.report.pictures.report_picture", shown)
+    for name, rate in (("a", 0.3), ("b", 0.1)):
+        write_run(tmp_path / name, with_noise(sentences(random.Random(0)), rate, 1), CLASSES)
+    (tmp_path / "b" / "test" / "metrics.json").write_text(json.dumps({"confidence": (own := record(500))}))
+    result = report_of(tmp_path, tmp_path / "a", tmp_path / "b")
+    run, differences = result["runs"]["b"], result["groups"][1]["difference"]
+    assert drawn["differences.svg"]["b"] == [
+        (d["difference"], d["low"], d["high"], d.get("p_holm", 1) < 0.05)
+        for d in (differences[title] for title in ("micro", "macro", *CLASSES))
+    ]
+    assert {point.filled for point in drawn["differences.svg"]["b"]} == {False, True}
+    overall, intervals = run["overall"], run["intervals"]
+    f1 = [(overall[score], *intervals["overall"][score]) for score in ("f1", "macro_f1")]
+    f1 += [(run["per_class"][c]["f1"], *intervals["per_class"][c]["f1"]) for c in CLASSES]
+    assert [point[:3] for point in drawn["class_f1.svg"]["b"]] == f1
+    assert drawn["reliability.svg"]["b (3 classes)"] == [(100 * b["score"], 100 * b["precision"]) for b in own["bins"]]
+    assert drawn["risk_coverage.svg"]["b (3 classes)"] == [(100 * x, 100 * y) for x, y in own["risk_coverage"]]
+
+
 def test_an_incomplete_record_is_refused(tmp_path, fails):
     run, whole = write_run(tmp_path / "a", ROWS, CLASSES), record(500)
     for each in (whole | {"thresholds": [{}]}, {"entities": 3}):

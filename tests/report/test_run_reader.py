@@ -1,7 +1,7 @@
 """Files of scored runs that cannot be read or compared: the message names the file and the line."""
 
 import pytest
-from scored_runs import ROWS, write_run
+from scored_runs import ROWS, report_of, write_run
 
 import report
 from ner.report.page import write_report
@@ -22,7 +22,7 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
     foreign = [r | {s: ["B-X" if t != "O" else t for t in r[s]] for s in ("gold", "predicted")} for r in ROWS]
     assert "no class in common" in fails(report.main, first, write_run(tmp_path / "classes", foreign))
     assert "expected each run once" in fails(report.main, first, first)
-    assert "found no predictions.jsonl; expected the scores of a run; score it" in fails(report.main, tmp_path)
+    assert "found no predictions.jsonl; expected the scores of a run; check its name" in fails(report.main, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,18 @@ def test_wrong_records_are_named(tmp_path, name, text, fails):
     (folder / name).write_text(text)
     assert name in fails(report.main, folder, "--output_dir", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_scores_of_other_data_are_compared_with_the_records_of_their_runs(tmp_path):
+    places = []
+    for name in ("a", "b"):
+        run = write_run(tmp_path / name, ROWS, ["PER", "ORG", "LOC", "DIS", "X"], seed=1, learning_rate=len(places))
+        (run / "scores").mkdir()
+        places.append((run / "test").rename(run / "scores" / "other-test-1"))
+    result = report_of(tmp_path, *places)
+    assert [*result["runs"]] == ["a/scores/other-test-1", "b/scores/other-test-1"]
+    assert all("X" in each["own"]["classes"] for each in result["runs"].values())  # of config.json
+    assert [d["what"] for d in result["differing"]] == ["--learning_rate"]
 
 
 def test_a_report_says_which_split_was_scored(tmp_path):

@@ -36,6 +36,7 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess:
         (["train.py", "--dataset", "tests/nothing"], "found no file or folder 'tests/nothing'"),
         (["train.py", "--model_checkpoint", "tests/nothing"], "--model_checkpoint: found no folder 'tests/nothing'"),
         (["inference.py", "--checkpoint=tests"], "--checkpoint: the folder tests holds no config.json"),
+        (["inference.py", "--input_file", "tests/conftst.py"], "--input_file: found no file 'tests/conftst.py'; check"),
         (["data.py", "--test_file", "tests/conftst.py"], "found no file 'tests/conftst.py'; check the path; did"),
         (["study.py", "run", "studies/nothing.yaml"], "studies/nothing.yaml: No such file or directory"),
     ],
@@ -82,7 +83,7 @@ def test_a_recorded_run_passes_and_lines_of_a_file_are_named(tmp_path):
 def test_what_a_command_does_not_read_may_be_absent(tmp_path):
     (tmp_path / "args.yaml").write_text("dataset: /nothing/here\nmodel_checkpoint: /nothing/there\n")
     first_check([str(tmp_path / "args.yaml"), "--text", "Rabies kills bats."], "checkpoint")
-    first_check([str(tmp_path / "args.yaml"), "--input-file", "lines.txt"], "checkpoint")
+    first_check([str(tmp_path / "args.yaml"), "--input-file", "-"], "checkpoint")
     with pytest.raises(InputError, match="--dataset"):
         first_check([str(tmp_path / "args.yaml")], "checkpoint")
     resumed = [str(tmp_path / "args.yaml"), "--dataset", "sample", "--resume_from_checkpoint", "true"]

@@ -37,7 +37,6 @@ def test_numbers_of_classes_without_a_system_have_smaller_sets_too(count):
 def test_replicates_remove_other_sets():
     first, second = ({tuple(block) for block in balanced_triples(LETTERS[:15], r)} for r in (0, 1))
     assert len(first & second) < 5
-    assert balanced_triples(LETTERS[:15])[1] == ["B", "C", "F"]
 
 
 def test_seven_of_fifteen_at_a_time_would_tell_no_effects_apart():
@@ -54,7 +53,8 @@ def test_triples_are_equally_precise_and_need_far_fewer_runs_than_one_class_at_a
     removed = table([b for r in range(2) for b in balanced_triples(classes, r)], classes, 8)
     errors = np.array([fit.standard_errors for fit in fits(removed, ~removed)])
     assert np.nanmin(errors) == pytest.approx(np.nanmax(errors), rel=0.02)
-    assert len(removed) == 78 and 200 < one_at_a_time_runs(np.nanmax(errors), 15) < 240
+    error = np.nanmean(errors)  # docs/study.md has these numbers
+    assert (len(removed), round(error, 2), one_at_a_time_runs(error, 15)) == (78, 0.33, 218)
 
 
 def test_one_at_a_time_runs_are_those_of_the_design_that_removes_one_class_at_a_time():

@@ -107,7 +107,6 @@ def test_a_class_without_support_is_none_and_lowers_nothing_in_the_macro_mean():
 def test_nothing_predicted_and_nothing_there_gives_zeros():
     result = scores(counts_of_tags([["O"], []], [["O"], []]))
     assert result["overall"] == {"precision": 0, "recall": 0, "f1": 0, "accuracy": 1.0, "macro_f1": 0}
-    assert not any(math.isnan(v) for v in result["overall"].values())
 
 
 def test_sides_of_different_length_and_foreign_tags_are_errors():

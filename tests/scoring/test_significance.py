@@ -15,11 +15,6 @@ from ner.scoring.significance import (
 from ner.study.plan import detectable
 
 
-def test_f1_scores_by_eye():
-    # Two classes: one right of two predicted and two gold; and nothing right of one predicted, no gold.
-    assert f1_scores(np.array([[1, 1, 1], [0, 1, 0]])).tolist() == [0.4, 0.5, 0.5, 0.0]
-
-
 def test_the_randomisation_agrees_with_the_exact_sign_test():
     # Each sentence holds one gold entity, which one side finds; F1 then orders the sides by hits, and swapping
     # sides is a fair coin for each sentence that differs: the sign test.

@@ -14,7 +14,7 @@ TEXTS = [f"{ATTACK} in Bergen", "", "w" * 400, "two\n  lines & Bergen"]
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    with open(folder / "page.html", "w", encoding="utf-8") as file, on_page(file, "<b>", "<u>", CLASSES) as add:
+    with open(folder / "page.html", "w", encoding="utf-8") as file, on_page(file, "<b>", "<u>", CLASSES, True) as add:
         for i, text in enumerate(TEXTS):
             place = text.find("Bergen")
             entities = (

@@ -114,6 +114,18 @@ def test_what_does_not_change_the_weights_may_differ(run, corpus, encoders, tmp_
     assert {p.name for p in folder.glob("checkpoint-*")} == {"checkpoint-8"}
 
 
+def test_a_batch_may_be_divided_as_after_exhausted_memory(still, corpus, tmp_path, fails):
+    options = ("--num_train_epochs", 2, "--save_strategy", "steps", "--save_steps", 11, "--eval_strategy", "no",
+               "--load_best_model_at_end", "false")  # fmt: skip
+    train.main(plain_argv(corpus, still, tmp_path / "whole", *options))
+    resumed = interrupted(tmp_path / "whole", tmp_path / "resumed", 11)
+    half = ("--per_device_train_batch_size", 8, *RESUME)
+    message = fails(train.main, *plain_argv(corpus, still, resumed, *options, *half))
+    assert "found sentences an update 8 instead of 16; expected the same" in message
+    train.main(plain_argv(corpus, still, resumed, *options, *half, "--gradient_accumulation_steps", 2))
+    assert differ_by(tmp_path / "whole", resumed) < 1e-3  # with batches of 15, it is 0.1
+
+
 @pytest.mark.parametrize(("before", "now"), [("float32", True), ("bfloat16", False)])
 def test_the_precision_is_that_of_the_interrupted_run(before, now, run, corpus, encoders, tmp_path, monkeypatch):
     more = ("--early_stopping_patience", "1", "--num_train_epochs", "2")
