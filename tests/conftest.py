@@ -170,7 +170,8 @@ def run(masked_run, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def quick_run(corpus, encoders, tmp_path_factory) -> Path:
     """A run of two updates, only to be read."""
-    return trained_runs.barely_trained(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "tagger")
+    run = tmp_path_factory.mktemp("runs") / "tagger"
+    return train.main(trained_runs.argv(corpus, encoders["bert"], run, "--max_steps", 2))
 
 
 @pytest.fixture(scope="session")

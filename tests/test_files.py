@@ -15,7 +15,6 @@ import pytest
 from conftest import ROOT
 from scored_runs import ROWS, sentences, with_noise, write_run
 
-import data
 import report
 from ner.errors import InputError
 from ner.files import whole_file, write_json, write_text, written_together
@@ -53,14 +52,6 @@ def test_half_a_surrogate_pair_is_written_as_its_escape(tmp_path):
         file.write("é\udcff\n")
     assert os.read(pipe, 99) == b"\xc3\xa9\\udcff\n"
     os.close(pipe)
-
-
-def test_folders_that_cannot_be_made(file, tmp_path, fails):
-    run = write_run(tmp_path / "run", ROWS)
-    assert fails(report.main, run, "--output_dir", file / "new") == f"error: {file / 'new'}: Not a directory\n"
-    message = f"error: {file / 'data'}: Not a directory\n"
-    assert fails(data.main, "--dataset", "sample", "--output_dir", file) == message
-    assert file.read_text() == "mine"
 
 
 @pytest.mark.parametrize("permissions", [0o600, 0o755])

@@ -8,11 +8,11 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from conftest import WORDS, row, sentence, write_jsonl
+from conftest import WORDS, row, write_jsonl
 from reading import read
 from safetensors.torch import load_file, save_file
-from seqeval.metrics import classification_report, f1_score
-from trained_runs import CPU, argv, barely_trained, content, predictions, read_json, tagged
+from seqeval.metrics import f1_score
+from trained_runs import CPU, argv, content, predictions, read_json, tagged
 
 import inference
 import train
@@ -47,16 +47,11 @@ def test_scoring_takes_data_and_labels_from_the_run(run, corpus, capsys, caplog)
     metrics, lines = read_json(run / "test" / "metrics.json"), predictions(run / "test")
     gold, predicted = ([line[side] for line in lines] for side in ("gold", "predicted"))
     assert metrics["overall"]["f1"] == f1_score(gold, predicted) > 0.8
-    report = classification_report(gold, predicted, output_dict=True)
-    for name, values in metrics["per_class"].items():
-        assert (values["f1"], values["support"]) == (report[name]["f1-score"], report[name]["support"])
     source = [json.loads(line) for line in (corpus / "test" / "test_en.jsonl").open(encoding="utf-8")]
     assert [line["tokens"] for line in lines] == [line["tokens"] for line in source]
     assert [line["id"] for line in lines] == list(range(len(source)))
     assert {tag[2:] for tags in gold for tag in tags if tag != "O"} <= {"PER", "ORG", "LOC", "DIS", "ANIM"}
-    low, high = metrics["intervals"]["overall"]["f1"]
-    assert low <= metrics["overall"]["f1"] <= high
-    assert metrics["split"] == "test" and metrics["sentences"] == 40 and metrics["invalid_transitions"] >= 0
+    assert metrics["split"] == "test" and metrics["sentences"] == 40
 
 
 @pytest.mark.parametrize("bf16", ["false", "true"])
@@ -78,7 +73,8 @@ def test_scoring_the_validation_split_repeats_what_training_wrote(bf16, corpus, 
 
 
 def test_no_run_has_an_invalid_transition_unless_it_is_asked_for(corpus, encoders, tmp_path, capsys):
-    run = barely_trained(corpus, encoders["distilbert"], tmp_path / "run")
+    few = ("--max_steps", 2, "--learning_rate", "2e-5")  # of which it learns nothing
+    run = train.main(argv(corpus, encoders["distilbert"], tmp_path / "run", *few))
     words = " ".join(predictions(run / "validation")[0]["tokens"])
     found, f1, entities = {}, {}, {}
     assert read_json(run / "config.json")["constrained_decoding"] is True
@@ -263,7 +259,6 @@ def test_a_calibration_is_used_in_the_decoding_that_it_was_fitted_in(masked_run,
         ("score_calibration", {"slope": 1.0}, "KeyError: 'intercept'"),
         ("score_calibration", {"slope": 1.0, "intercept": "0"}, "TypeError"),
         ("score_calibration", {"slope": 1.0, "intercept": float("nan")}, "expected two finite numbers"),
-        ("score_calibration", [1.0, 0.0], "TypeError"),
     ],
 )
 def test_a_checkpoint_of_this_project_needs_its_keys(key, value, found, masked_run, tmp_path, fails):
@@ -300,22 +295,6 @@ def test_a_run_that_is_called_like_an_export_belongs_to_itself(run):
     assert inference.owner_of(run.parent / "onnx") == run.parent / "onnx"
 
 
-def test_long_sentences_keep_every_gold_token(run, tmp_path):
-    rng, rows = random.Random(8), []
-    for _ in range(5):
-        parts = [sentence(rng) for _ in range(60)]
-        rows.append(row([t for tokens, _ in parts for t in tokens], [t for _, tags in parts for t in tags]))
-    rows[0]["tokens"][7:9] = ["\u200b", "a" * 2_000]
-    write_jsonl(tmp_path / "data" / "test" / "test_en.jsonl", rows)
-    shutil.copytree(run, tmp_path / "run")
-    inference.main(["--checkpoint", str(tmp_path / "run"), "--dataset", str(tmp_path / "data"), *CPU])
-    (scored,) = (tmp_path / "run").glob("scores/data-test-*")
-    lines = predictions(scored)
-    assert [line["tokens"] for line in lines] == [r["tokens"] for r in rows]
-    assert all(len(line["gold"]) == len(line["predicted"]) == len(line["tokens"]) for line in lines)
-    assert read_json(scored / "metrics.json")["overall"]["f1"] > 0.75
-
-
 def test_scores_that_are_interrupted_leave_the_earlier_ones(run, tmp_path, monkeypatch):
     copy = shutil.copytree(run, tmp_path / "run")
     (copy / "validation" / "predictions.jsonl").write_text("earlier\n")
@@ -328,23 +307,15 @@ def test_scores_that_are_interrupted_leave_the_earlier_ones(run, tmp_path, monke
     assert content(copy) == before
 
 
-def test_wrong_checkpoints_and_data(run, encoders, corpus, tmp_path, fails):
+def test_wrong_checkpoints_and_data(run, tmp_path, fails):
     def message(*argv):
         return fails(inference.main, *argv, *CPU)
 
     assert "found no folder" in message("--checkpoint", tmp_path / "nothing")
-    assert message("--checkpoint", run, "--text", "a", "--max_length", 9999).startswith("error: --max_length: found")
     assert "--output_dir: found no run" in message("--output_dir", tmp_path / "nothing")
-    assert "expected O, B-CLASS, I-CLASS" in message("--checkpoint", encoders["bert"], "--text", "a")
     assert "not cached" in message("--checkpoint", "someone/some-tagger", "--text", "a")
     write_jsonl(tmp_path / "test" / "test_en.jsonl", [{"tokens": ["a"], "tags": ["B-MISC"]}])
     assert "expected a class in common" in message("--checkpoint", run, "--dataset", tmp_path)
-    (tmp_path / "bad.txt").write_bytes(b"fine\n\xff\n")
-    out = tmp_path / "out.jsonl"
-    assert "bad.txt:2: found bytes" in message(
-        "--checkpoint", run, "--input_file", tmp_path / "bad.txt", "--output_file", out
-    )
-    assert not out.exists() and not list(tmp_path.glob(".unfinished-*"))
 
 
 def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_its_datas_name(tmp_path, monkeypatch):
@@ -357,10 +328,9 @@ def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_
     assert (options.dataset, options.languages) == ("sample", ["it"])
 
 
-@pytest.mark.parametrize("line", ["languages: 5", "languages: [1]", "split_seed: [1]"])
-def test_a_wrong_kind_of_value_in_an_args_yaml_is_one_message(line, run, tmp_path, fails):
+def test_a_wrong_kind_of_value_in_an_args_yaml_is_one_message(run, tmp_path, fails):
     copy = shutil.copytree(run, tmp_path / "run")
-    (copy / "args.yaml").write_text(f"{line}\n")
+    (copy / "args.yaml").write_text("languages: 5\n")
     assert "args.yaml: the records cannot be used: " in fails(inference.main, "--checkpoint", copy, *CPU)
 
 

@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 from conftest import launched
-from interrupted_runs import interrupted
-from trained_runs import CPU, argv, differ_by, read_json
+from trained_runs import CPU, argv, differ_by, interrupted, read_json
 
 import inference
 import train

@@ -8,7 +8,6 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, SIZES
-from safetensors.torch import load_file, save_file
 from trained_runs import argv, differ_by, read_json, weights
 from transformers import AutoConfig, AutoModel, TrainerCallback
 from transformers.trainer_pt_utils import safe_globals
@@ -16,7 +15,7 @@ from transformers.trainer_pt_utils import safe_globals
 import train
 from ner.encoder import precision
 from ner.labels import MULTINERD_CLASSES, label_names
-from ner.training.trainer import StopAtDivergence, build_trainer
+from ner.training.trainer import build_trainer
 
 pytestmark = pytest.mark.slow
 
@@ -70,8 +69,6 @@ def test_the_precision_is_that_of_the_hardware_and_args_yaml_repeats_it_elsewher
         assert environment["precision"] == name and "bfloat16" not in environment
         assert read_json(run / "validation" / "metrics.json")["precision"] == name
     assert f"| precision | {name} |" in (tmp_path / "a" / "README.md").read_text()
-    train.main([str(tmp_path / "a" / "args.yaml"), "--output_dir", str(tmp_path / "c"), "--bf16", str(not has)])
-    assert differ_by(tmp_path / "a", tmp_path / "c") > 0
 
 
 def test_float16_needs_a_gpu(corpus, encoders, tmp_path, fails):
@@ -126,10 +123,12 @@ def plain(corpus, encoders, tmp_path_factory) -> Path:
     return train.main(argv(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "plain", "--max_steps", "2"))
 
 
-@pytest.mark.parametrize("option", ["--label_smoothing_factor 0.1", "--data_seed 7", "--fast_dropout false"])
+@pytest.mark.parametrize(
+    "option", ["--label_smoothing_factor 0.1", "--data_seed 7", "--fast_dropout false", "--word_dropout 0.3"]
+)
 def test_an_option_changes_the_training(option, plain, corpus, encoders, tmp_path):
     run = train.main(argv(corpus, encoders["bert"], tmp_path / "run", "--max_steps", "2", *option.split()))
-    assert differ_by(plain, run) > 0
+    assert differ_by(plain, run) > 1e-3  # the decay of the mask token's embedding alone is less
 
 
 def test_each_way_to_remove_classes_gives_its_run_and_card(corpus, encoders, tmp_path):
@@ -178,11 +177,10 @@ def test_a_finished_run_continues_as_its_refusal_says(upsampled_run, tmp_path, f
         assert (tmp_path / "new" / name).read_bytes() == (upsampled_run / name).read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["qwen3", "llama"])
-def test_a_classifier_of_another_name_starts_anew_for_other_labels(kind, corpus, encoders, tmp_path):
+def test_a_classifier_of_another_name_starts_anew_for_other_labels(corpus, encoders, tmp_path):
     base = shutil.copytree(encoders["bert"], tmp_path / "base")
     size = len(read_json(base / "tokenizer.json")["model"]["vocab"])
-    config = AutoConfig.for_model(kind, vocab_size=size, max_position_embeddings=64, num_key_value_heads=1, **SIZES)
+    config = AutoConfig.for_model("llama", vocab_size=size, max_position_embeddings=64, num_key_value_heads=1, **SIZES)
     AutoModel.from_config(config).save_pretrained(base)
     more = ("--max_steps", "1", "--learning_rate", "0", "--masked_training", "true")
     categories = ("--selected_categories", "PER", "ORG", "LOC", "FOOD", "DIS")
@@ -217,20 +215,6 @@ def test_training_that_diverges_is_one_error(clipping, corpus, encoders, tmp_pat
     message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", *more))
     assert "training diverged: after update" in message and "lower --learning_rate (it was 1e+30)" in message
     assert {p.name for p in (tmp_path / "run").iterdir()} == {"args.yaml"}  # an unfinished run
-
-
-def test_weights_that_are_not_finite_after_training_are_one_error(corpus, encoders, tmp_path, monkeypatch, fails):
-    large = tmp_path / "large"
-    shutil.copytree(encoders["bert"], large)
-    values = load_file(large / "model.safetensors")
-    for name, tensor in values.items():
-        if name.endswith(("key.weight", "query.weight")):
-            tensor.copy_(3e38 * tensor.sign())
-    save_file(values, large / "model.safetensors", metadata={"format": "pt"})
-    monkeypatch.setattr(StopAtDivergence, "on_step_end", lambda *args, **kwargs: None)
-    message = fails(train.main, *argv(corpus, large, tmp_path / "run", "--learning_rate", "0", "--max_steps", "1"))
-    assert f"{tmp_path / 'run'}: found NaN or infinity in" in message
-    assert not (tmp_path / "run" / "README.md").exists()
 
 
 def test_classes_that_are_selected_without_masking_are_warned_of(upsampled_run, caplog, fails):

@@ -1,6 +1,7 @@
 """Quick trainings on the tiny corpus: their options, and what their run folders hold."""
 
 import json
+import shutil
 from pathlib import Path
 
 import architectures
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 import inference
 import train
 from ner.errors import InputError
+from ner.runs.folder import checkpoints_in
 from ner.tagging import onnx_export
 
 CPU = ("--use_cpu", "true", "--bf16", "false")
@@ -24,13 +26,6 @@ def argv(corpus, encoder, run, *more: object) -> list[str]:
     return [str(o) for o in options]
 
 
-def barely_trained(corpus, encoder, run: Path) -> Path:
-    """A whole run after two updates, for tests to which its scores do not matter."""
-    options = ("--dataset", corpus, "--model_checkpoint", encoder, "--output_dir", run, "--max_steps", 2, *CPU)
-    train.main([str(o) for o in options])
-    return run
-
-
 def encoder_run(name: str, corpus: Path, folder: Path) -> Path:
     """A run of an architecture, scored on the test split, and exported if torch can export it."""
     encoder, run = architectures.save(folder / "encoder", name), folder / "run"
@@ -42,6 +37,16 @@ def encoder_run(name: str, corpus: Path, folder: Path) -> Path:
     except InputError as error:
         assert "torch cannot export a model of type" in str(error)
     return run
+
+
+def interrupted(run: Path, folder: Path, steps: int = 99) -> Path:
+    """A copy of a run as a kill leaves it after the update `steps`: its options and its checkpoints."""
+    folder.mkdir()
+    shutil.copy(run / "args.yaml", folder)
+    for checkpoint in checkpoints_in(run):
+        if int(checkpoint.name.split("-")[1]) <= steps:
+            shutil.copytree(checkpoint, folder / checkpoint.name)
+    return folder
 
 
 def weights(run: Path) -> dict:

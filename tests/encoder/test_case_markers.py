@@ -7,8 +7,7 @@ import architectures
 import numpy as np
 import pytest
 from conftest import NAMES, WORDS, row, write_jsonl
-from interrupted_runs import interrupted
-from trained_runs import CPU, argv, differ_by, predictions, read_json, tagged, weights
+from trained_runs import CPU, argv, differ_by, interrupted, predictions, read_json, tagged, weights
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 import inference
@@ -95,12 +94,6 @@ def test_the_markers_are_all_that_changes(encoder):
     assert after.model_max_length == before.model_max_length
 
 
-def test_capitals_are_learned_with_the_markers_only(homonyms, encoder, run, tmp_path):
-    train.main(argv(homonyms, encoder, tmp_path / "without", *OPTIONS, "--case_markers", "false"))
-    marked, plain = (read_json(r / "validation" / "metrics.json") for r in (run, tmp_path / "without"))
-    assert marked["overall"]["f1"] > 0.95 and plain["overall"]["f1"] < 0.8
-
-
 def test_the_checkpoint_carries_its_markers(run, capsys):
     """transformers' pipeline, and an export, tag as the run does, and offsets are those of the text."""
     parts = tokens(AutoTokenizer.from_pretrained(run), "Peru peru")
@@ -115,10 +108,9 @@ def test_the_checkpoint_carries_its_markers(run, capsys):
     assert predictions(run / "onnx" / "test") == predictions(run / "test")
 
 
-@pytest.mark.parametrize("option", ["true", "false"])
-def test_a_checkpoint_with_markers_keeps_them_and_gets_no_second_ones(option, homonyms, run, tmp_path, caplog):
+def test_a_checkpoint_with_markers_keeps_them_and_gets_no_second_ones(homonyms, run, tmp_path, caplog):
     again, name = tmp_path / "again", "bert.embeddings.word_embeddings.weight"
-    more = ("--case_markers", option, "--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1,
+    more = ("--case_markers", "false", "--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1,
             "--load_best_model_at_end", "false")  # fmt: skip
     train.main(argv(homonyms, run, again, *OPTIONS, *more))
     assert "case markers: the checkpoint has them" in caplog.text and "gets none" not in caplog.text
@@ -131,10 +123,9 @@ def test_a_checkpoint_with_markers_keeps_them_and_gets_no_second_ones(option, ho
     assert differ_by(again, tmp_path / "resumed") == 0
 
 
-@pytest.mark.parametrize("letter", ["ǅ", "Ⓐ"])
-def test_a_title_case_digraph_or_a_circled_letter_is_no_capital(letter, encoder):
+def test_a_title_case_digraph_or_a_circled_letter_is_no_capital(encoder):
     tokenizer, _ = with_markers(encoder)
-    assert not set(MARKERS) & set(tokens(tokenizer, f"{letter}a a{letter} {letter}"))
+    assert not set(MARKERS) & set(tokens(tokenizer, "ǅa aǅ ǅ Ⓐa aⒶ Ⓐ"))
 
 
 def test_a_marker_in_a_sentence_is_text(encoder):
@@ -156,13 +147,9 @@ def test_the_embedding_grows_by_the_rows_that_it_lacks(encoder, tmp_path):
 
 
 def test_a_run_of_a_cased_encoder_records_no_markers(corpus, encoders, tmp_path):
-    more = ("--case_markers", "true", "--max_steps", 2, "--save_strategy", "steps", "--save_steps", 1,
-            "--load_best_model_at_end", "false")  # fmt: skip
+    more = ("--case_markers", "true", "--max_steps", 2)
     run = train.main(argv(corpus, encoders["roberta"], tmp_path / "run", *more))
     assert read_record(run / "args.yaml")["case_markers"] is False
-    resumed = interrupted(run, tmp_path / "resumed", 1)
-    train.main(argv(corpus, encoders["roberta"], resumed, *more, "--resume_from_checkpoint", "true"))
-    assert differ_by(run, resumed) == 0
 
 
 def test_an_uncased_tokenizer_of_another_kind_gets_markers_too(tmp_path):

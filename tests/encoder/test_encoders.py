@@ -12,8 +12,7 @@ import pytest
 import transformers
 from architectures import ARCHITECTURES, params
 from conftest import ROOT, write_corpus
-from interrupted_runs import interrupted
-from trained_runs import CPU, ENCODER_OPTIONS, differ_by, encoder_run, predictions
+from trained_runs import CPU, ENCODER_OPTIONS, differ_by, encoder_run, interrupted, predictions
 
 import inference
 import train

@@ -44,11 +44,9 @@ def test_bfloat16_is_chosen_where_the_hardware_multiplies_it(has, monkeypatch, c
     ("given", "precision"),
     [
         ({"bf16": True, "mixed_precision": "bf16"}, "bfloat16"),
-        ({"bf16": False}, "float32"),
         ({"bf16": False, "mixed_precision": "bf16"}, "float32"),  # accelerate's setting, and the command line's
         ({"fp16": True, "mixed_precision": "fp16"}, "float16"),
         ({"mixed_precision": "fp16"}, "float16"),
-        ({"mixed_precision": "bf16"}, "bfloat16"),
     ],
 )
 def test_what_was_asked_for_comes_before_the_hardware(given, precision, monkeypatch):

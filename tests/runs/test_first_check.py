@@ -32,9 +32,6 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess:
     ("words", "message"),
     [
         (["train.py", "--learnin_rate", "3"], "unknown option --learnin_rate; did you mean 'learning_rate'?"),
-        (["train.py", "confgs/x.yaml"], "confgs/x.yaml: no such file"),
-        (["train.py", "--dataset", "tests/nothing"], "found no file or folder 'tests/nothing'"),
-        (["train.py", "--model_checkpoint", "tests/nothing"], "--model_checkpoint: found no folder 'tests/nothing'"),
         (["inference.py", "--checkpoint=tests"], "--checkpoint: the folder tests holds no config.json"),
         (["inference.py", "--input_file", "tests/conftst.py"], "--input_file: found no file 'tests/conftst.py'; check"),
         (["data.py", "--test_file", "tests/conftst.py"], "found no file 'tests/conftst.py'; check the path; did"),
@@ -63,21 +60,14 @@ def test_every_option_of_the_parser_is_known():
     assert {word[2:].replace("-", "_") for word in words} - {"help"} <= option_names()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
-def test_configs_pass(path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    first_check([str(path), "--seed", "-1", "--no_bf16", "--text", "--to be tagged"], "model_checkpoint")
+def test_a_config_file_and_odd_values_pass():
+    config = str(ROOT / "configs" / "recommended.yaml")
+    first_check([config, "--seed", "-1", "--no_bf16", "--text", "--to be tagged"], "model_checkpoint")
 
 
-def test_a_recorded_run_passes_and_lines_of_a_file_are_named(tmp_path):
+def test_a_recorded_run_passes(tmp_path):
     (tmp_path / "args.yaml").write_text(yaml.safe_dump(recorded(parse(["--dataset", "sample"], None))))
     first_check([str(tmp_path / "args.yaml")], "model_checkpoint")
-    (tmp_path / "a.yaml").write_text("seed: 1\nsead: 2\n")
-    with pytest.raises(InputError, match=r"a.yaml:2: unknown option --sead; did you mean 'seed'\?"):
-        first_check([str(tmp_path / "a.yaml")])
-    (tmp_path / "a.yaml").write_text("? [seed]\n: 1\n")
-    with pytest.raises(InputError, match=r"a.yaml:1: found a list or a mapping; expected `field: value`"):
-        first_check([str(tmp_path / "a.yaml")])
 
 
 def test_what_a_command_does_not_read_may_be_absent(tmp_path):

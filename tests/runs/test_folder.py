@@ -52,7 +52,6 @@ def test_a_new_folder_and_an_unfinished_run_can_be_trained_in(names, resumes, tm
         (["args.yaml", "checkpoint-8/trainer_state.json"], False, "unfinished run; continue it with --resume_from_ch"),
         (["README.md"], False, "holds README.md, which no run wrote"),
         ([".unfinished-tagged.jsonl"], False, "holds .unfinished-tagged.jsonl, which no run wrote"),
-        (["test/test_en.jsonl", "train/train_en.jsonl"], True, "holds test, which no run wrote"),
         (["checkpoint-8/trainer_state.json"], True, "holds checkpoint-8, which no run wrote"),
         ([], True, "found no run in"),
     ],

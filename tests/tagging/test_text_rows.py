@@ -40,29 +40,25 @@ TEXT = "one\ntwo\u2028\nthree\n"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("command", "out", "message"),
+    ("command", "out"),
     [
-        ("COPY in", TEXT, ""),
-        ("PYTHONIOENCODING=ascii COPY - < in", TEXT, ""),
-        ("COPY in /dev/stdout >> log; cat log", f"before\n{TEXT}", ""),
-        ("COPY in >(cat); wait", TEXT, ""),
-        ("mkfifo pipe; cat pipe & COPY in pipe; wait", TEXT, ""),
-        ("COPY in /dev/null; [ -c /dev/null ]", "", ""),
-        ("COPY in out; cat out", TEXT, ""),
-        ("ln -s out link; COPY in link; [ -L link ] && cat out", TEXT, ""),
-        ("COPY in > /dev/full", "", "standard output: No space left on device"),
-        ("COPY in .", "", ".: Is a directory"),
-        ("COPY none", "", "none: No such file or directory"),
+        ("COPY in", TEXT),
+        ("PYTHONIOENCODING=ascii COPY - < in", TEXT),
+        ("COPY in /dev/stdout >> log; cat log", f"before\n{TEXT}"),
+        ("COPY in >(cat); wait", TEXT),
+        ("mkfifo pipe; cat pipe & COPY in pipe; wait", TEXT),
+        ("COPY in /dev/null; [ -c /dev/null ]", ""),
+        ("COPY in out; cat out", TEXT),
+        ("ln -s out link; COPY in link; [ -L link ] && cat out", TEXT),
     ],
 )
-def test_files_pipes_and_standard_streams(command, out, message, tmp_path):
+def test_files_pipes_and_standard_streams(command, out, tmp_path):
     (tmp_path / "in").write_text("one\r\ntwo\u2028\nthree", encoding="utf-8")
     (tmp_path / "log").write_text("before\n")
     environment = os.environ | {"SCRIPT": COPY, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
     command = f'COPY() {{ "$PYTHON" -c "$SCRIPT" "$@"; }}; {command}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", env=environment, cwd=tmp_path)
-    assert (done.stdout, done.stderr) == (out, f"error: {message}\n" if message else "")
-    assert done.returncode == (2 if message else 0)
+    assert (done.returncode, done.stdout, done.stderr) == (0, out, "")
 
 
 @pytest.mark.slow

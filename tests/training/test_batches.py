@@ -6,22 +6,13 @@ import numpy as np
 import pytest
 import torch
 from architectures import save
-from trained_runs import argv, differ_by, read_json, weights
+from trained_runs import argv, read_json
 from transformers import AutoTokenizer
 
 import train
 from ner.encoder.checkpoints import load_for_training
 from ner.errors import InputError
 from ner.training.batches import BatchesOfLikeLength, require_mask, with_hidden_words
-
-
-@pytest.mark.slow
-def test_gradient_accumulation_agrees_with_one_large_batch(corpus, still, tmp_path):
-    for batch, steps in ((16, 1), (4, 4)):
-        sizes = ("--per_device_train_batch_size", batch, "--gradient_accumulation_steps", steps)
-        more = ("--train_sampling_strategy", "sequential", "--max_steps", 5, "--optim", "sgd")
-        train.main(argv(corpus, still, tmp_path / str(steps), *sizes, *more))
-    assert differ_by(tmp_path / "1", tmp_path / "4") < 1e-6
 
 
 @pytest.mark.slow
@@ -68,13 +59,3 @@ def test_a_mask_token_that_cannot_hide_words_is_refused(encoders):
         message = f"--word_dropout: found the id {tokenizer.mask_token_id} .* below {rows}, .*; pass --word_dropout 0"
         with pytest.raises(InputError, match=message):
             require_mask(tokenizer, model)
-
-
-@pytest.mark.slow
-def test_the_mask_token_is_trained_where_words_are_hidden_behind_it(corpus, encoders, tmp_path):
-    for share in (0, 0.3):
-        train.main(argv(corpus, encoders["bert"], tmp_path / str(share), "--word_dropout", share, "--max_steps", 11))
-    mask = AutoTokenizer.from_pretrained(encoders["bert"]).mask_token_id
-    name = "bert.embeddings.word_embeddings.weight"
-    without, with_ = (weights(tmp_path / share)[name][mask] for share in ("0", "0.3"))
-    assert (with_ - without).abs().max() > 0.01

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from trained_runs import argv, differ_by, read_json
 
 import train
 from ner.encoder.encoding import IGNORED, UNLABELLED
@@ -59,9 +58,6 @@ def test_a_gold_entity_that_begins_with_inside_counts_as_one_that_begins():
     for found, meant in pairs:
         losses = [crf_loss({"logits": scores}, torch.tensor([ids])) for ids in (found, meant)]
         assert losses[0] == losses[1]
-    assert crf_loss({"logits": scores}, torch.tensor([[0, 2, 2, 4]])) != crf_loss(
-        {"logits": scores}, torch.tensor([[0, 1, 1, 3]])
-    )
 
 
 PARTLY = torch.tensor([[IGNORED, UNLABELLED, 1, 2], [3, IGNORED, UNLABELLED, 4], [IGNORED, 1, UNLABELLED, UNLABELLED]])
@@ -119,14 +115,6 @@ def test_a_batch_without_words_has_no_loss_but_a_gradient(loss_of, words):
     loss = loss_of({"logits": scores}, torch.full((2, 4), IGNORED), words)
     loss.backward()
     assert loss == 0 and not scores.grad.any()
-
-
-@pytest.mark.slow
-def test_a_training_learns_with_the_crf_loss(corpus, encoders, tmp_path):
-    for crf in ("true", "false"):
-        train.main(argv(corpus, encoders["bert"], tmp_path / crf, "--num_train_epochs", 3, "--crf_loss", crf))
-    assert read_json(tmp_path / "true" / "validation" / "metrics.json")["overall"]["f1"] > 0.5
-    assert differ_by(tmp_path / "true", tmp_path / "false") > 0.01
 
 
 def test_the_crf_loss_is_only_for_constrained_decoding(fails):

@@ -5,8 +5,8 @@ import inspect
 import shutil
 import textwrap
 from pathlib import Path
+from unittest.mock import Mock
 
-import interrupted_runs
 import pytest
 import torch
 from datasets import Dataset
@@ -66,11 +66,9 @@ def test_trainer_reads_the_precision_that_is_set_after_its_options_are_made(prec
     ("options", "message"),
     [
         (("--lr_scheduler_kwargs", '{"speed": 1}'), "unexpected keyword argument 'speed'"),
-        (("--optim", "galore_adamw"), "galore"),
         (("--use_liger_kernel", "true"), "liger-kernel"),
         (("--torch_compile_backend", "none_such"), "NONE_SUCH"),
         (("--activation_checkpointing", "true", "--activation_checkpointing_kwargs", '{"speed": 1}'), "speed"),
-        (("--accelerator_config", '{"speed": 1}'), "speed"),
     ],
 )
 def test_an_option_that_a_library_refuses_is_one_message(options, message, corpus, encoders, tmp_path, fails):
@@ -79,11 +77,10 @@ def test_an_option_that_a_library_refuses_is_one_message(options, message, corpu
     assert not list(tmp_path.glob("run/checkpoint-*"))
 
 
-@pytest.mark.parametrize("name", ["neptune", "none_such"])
-def test_a_tracker_that_is_not_installed_is_one_message(name):
+def test_a_tracker_that_is_not_installed_is_one_message():
     trainer.require_trackers(TrainingArguments(report_to="none").report_to)
-    with pytest.raises(InputError, match=f"--report_to: found {name}, which is not installed"):
-        trainer.require_trackers(TrainingArguments(report_to=name).report_to)
+    with pytest.raises(InputError, match="--report_to: found none_such, which is not installed"):
+        trainer.require_trackers(TrainingArguments(report_to="none_such").report_to)
 
 
 @pytest.mark.slow
@@ -121,33 +118,25 @@ def test_the_last_evaluation_is_made_only_where_it_chooses(best, save, epochs, c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [16, 32])
-def test_exhausted_memory_is_not_taken_for_a_refused_option(size, corpus, encoders, tmp_path, monkeypatch, fails):
-    """Batches of 16 are those of training, batches of 32 those of evaluation."""
-
-    def loss(outputs, labels, num_items_in_batch=None, *, label_smoothing):
-        if len(labels) == size:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
-        return outputs["logits"].sum()
-
-    monkeypatch.setattr(trainer, "mean_loss", loss)
+def test_exhausted_memory_is_not_taken_for_a_refused_option(corpus, encoders, tmp_path, monkeypatch, fails):
+    full = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+    monkeypatch.setattr(trainer, "mean_loss", Mock(side_effect=full))
     message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run"))
     assert message.startswith("error: the memory is exhausted: DefaultCPUAllocator: can't allocate memory")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batches", [0, 1])
-def test_an_error_after_the_first_batch_keeps_its_traceback(batches, corpus, encoders, tmp_path, monkeypatch):
+def test_an_error_after_the_first_batch_keeps_its_traceback(corpus, encoders, tmp_path, monkeypatch):
     calls = []
 
     def loss(outputs, labels, num_items_in_batch=None, *, label_smoothing):
         calls.append(labels)
-        if len(calls) > batches:
+        if len(calls) > 1:
             raise RuntimeError("no loss")
         return outputs["logits"].sum()
 
     monkeypatch.setattr(trainer, "mean_loss", loss)
-    with pytest.raises(RuntimeError if batches else InputError, match="no loss"):
+    with pytest.raises(RuntimeError, match="no loss"):
         train.main(argv(corpus, encoders["bert"], tmp_path / "run"))
 
 
@@ -160,6 +149,7 @@ def test_the_best_checkpoint_of_an_encoder_with_old_names_is_loaded_whole(corpus
         old[name.replace("LayerNorm.bias", "LayerNorm.beta")] = values
     assert any(name.endswith("gamma") for name in old)
     save_file(old, encoder / "model.safetensors", metadata={"format": "pt"})
-    run = train.main(interrupted_runs.argv(corpus, encoder, tmp_path / "run", "--bf16", "false"))
+    worst = ("--num_train_epochs", "2", "--metric_for_best_model", "loss", "--greater_is_better", "true")
+    run = train.main(argv(corpus, encoder, tmp_path / "run", *worst))
     best = Path(read_json(run / "trainer_state.json")["best_model_checkpoint"])
     assert best.name == "checkpoint-8" and differ_by(run, best) == 0

@@ -41,11 +41,6 @@ def embedding(run: Path) -> torch.Tensor:
     return weights(run)["roberta.embeddings.word_embeddings.weight"]
 
 
-def state_of_optimizer(run: Path) -> list[torch.Size]:
-    last = max(run.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    return [moments["exp_avg"].shape for moments in torch.load(last / "optimizer.pt")["state"].values()]
-
-
 def test_scores_and_trained_weights_are_those_of_training_the_whole_embedding(pair, encoders):
     used, whole = map(weights, pair)
     before = AutoModelForTokenClassification.from_pretrained(encoders["roberta"]).get_input_embeddings().weight
@@ -60,12 +55,6 @@ def test_scores_and_trained_weights_are_those_of_training_the_whole_embedding(pa
     same = ("overall", "per_class", "invalid_transitions")
     scores = [read_json(run / "validation" / "metrics.json") for run in pair]
     assert [scores[0][key] for key in same] == [scores[1][key] for key in same] and scores[0]["overall"]["f1"] > 0.5
-
-
-def test_only_used_rows_are_in_the_state_of_the_optimizer(pair, encoders):
-    rows, columns = embedding(pair[0]).shape
-    used, whole = map(state_of_optimizer, pair)
-    assert (rows, columns) in whole and (rows, columns) not in used
 
 
 def test_every_checkpoint_is_whole_and_loads_anywhere(pair):
