@@ -215,6 +215,10 @@ class TrainingArguments(transformers.TrainingArguments):
             self, lambda chosen: not chosen, "false: after exhausted memory, the training would begin again with the "
             "weights that it has then, and the run would record another batch size", "auto_find_batch_size",
         )  # fmt: skip
+        require(
+            self, lambda chosen: not chosen, "no such option: it does nothing here, or breaks a run on a shared disk",
+            "bf16_full_eval", "fp16_full_eval", "do_predict", "save_on_each_node",
+        )  # fmt: skip
         require(self, lambda name: not name, "no such option: a run is pushed to the main branch", "hub_revision")
         require(self, lambda name: name in ("end", "every_save"), "end: a run is pushed once", "hub_strategy")
         require(
@@ -227,7 +231,7 @@ class TrainingArguments(transformers.TrainingArguments):
             self.disable_tqdm: bool | None = not sys.stderr.isatty()
         import torch  # here, because the help does without it
 
-        if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
+        if self.bf16 and not torch.accelerator.is_available():
             self.use_cpu = True  # what would happen anyway, but transformers refuses bfloat16 without this option
         super().__post_init__()
         if self.load_best_model_at_end and self.save_strategy == "steps" and self.save_steps != self.eval_steps:

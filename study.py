@@ -24,7 +24,7 @@ from pathlib import Path
 from ner.errors import CommandParser, InputError, run_script
 from ner.runs.files import SPLITS
 from ner.study.plan import PlannedRun, Study, read_study, what_runs_find
-from ner.study.records import is_recorded, observed_spread, of_other_data, recorded_scores
+from ner.study.records import is_recorded, observed_spread, of_other_options, recorded_scores
 from ner.study.running import duration, ending_scripts, make, ray_submit, usual_jobs
 
 log = logging.getLogger("ner")
@@ -44,8 +44,10 @@ def plan(study: Study, options: argparse.Namespace) -> None:
         seconds = statistics.mean(known)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),
                  duration(seconds * len(missing)))  # fmt: skip
-    for line in what_runs_find(study, observed_spread(study, options.records) or study.spread):
-        log.info("%s", line)
+    for group in study.groups:
+        own = replace(study, runs=[run for run in study.runs if run.group == group])
+        for line in what_runs_find(own, observed_spread(own, options.records) or study.spread):
+            log.info("%s%s", f"{group}: " if group else "", line)
 
 
 def run(study: Study, options: argparse.Namespace) -> None:
@@ -62,7 +64,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
         for done, task in enumerate(as_completed(tasks), 1):
             each, error = tasks[task], task.exception()
             error = getattr(error, "cause", error)  # Ray's exceptions wrap those of the run
-            if isinstance(error, InputError):
+            if isinstance(error, InputError | OSError):  # OSError: as on a full disk
                 failed.append(each.name)
                 log.error("%s", error)
             elif error:
@@ -89,7 +91,10 @@ def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
 def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
     if not any(is_recorded(options.records / run.name, study.split) for run in study.runs):
-        raise InputError(f"{options.records}: found no finished run; make some: python study.py run {options.study}")
+        raise InputError(
+            f"{options.records}: found no finished run that was scored on {study.split}; make some: "
+            f"python study.py run {options.study}"
+        )
     from ner.study.report import front_page  # matplotlib and Jinja take a while to import
 
     print(front_page(study, options.output_dir, options.records), end="")
@@ -121,9 +126,9 @@ def main(argv: list[str]) -> None:
     study = read_study(options.study, options.datasets, options.encoders)
     options.output_dir = options.output_dir or Path("runs") / study.name
     options.records = options.records or options.output_dir / "records"
-    if options.command != "report" or options.datasets or options.encoders:  # records may have the name of a copy
-        for line in of_other_data(study, options.records):
-            log.warning("%s", line)
+    places = options.command != "report" or options.datasets or options.encoders
+    for line in of_other_options(study, options.records, bool(places)):
+        log.warning("%s", line)
     if options.command == "report" and options.split not in (None, study.split):
         if study.removable:
             raise InputError(f"--split: found {options.split}; a map is that of the study's split, {study.split}")

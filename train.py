@@ -109,6 +109,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     in_first_process(lambda: require_trainable(run, resumes))
     require_trackers(options.report_to)
     repository = push_target(arguments)
+    token, options.hub_token = options.hub_token, None  # some trackers upload the options
     checkpoint = checkpoint_to_resume(run, options.resume_from_checkpoint)
     if checkpoint:
         set_precision(options, asked_precision(options) or recorded_precision(checkpoint))
@@ -151,7 +152,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, named)
         log.info("scores of the validation split:")
         try:
-            address = push(run, repository, options.hub_private_repo, options.hub_token) if repository else None
+            address = push(run, repository, options.hub_private_repo, token) if repository else None
         finally:  # last, since the reader of a pipe may be gone
             print(score_table(scored.metrics), flush=True)
         if address:

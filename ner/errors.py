@@ -57,9 +57,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def printable(text: str) -> str:
     """The text with U+FFFD in place of what `str.isprintable` refuses: control characters, line ends, no-break spaces.
 
-    Tabs stay.
+    Tabs stay, and joiners, which Persian words and emoji have.
     """
-    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+    return "".join(c if c.isprintable() or c in "\t\u200c\u200d" else "\ufffd" for c in text)
 
 
 def message_of(error: BaseException, limit: int | None = None) -> str:

@@ -47,6 +47,8 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
     place = f"{repo_id} ({repo_type} on the Hub)"
     try:
         return Path(hf_hub_download(repo_id, filename, repo_type=repo_type))
+    except errors.GatedRepoError as error:  # the server says where to ask for access
+        raise InputError(f"{place}: {refusal(error)}") from None
     except errors.RepositoryNotFoundError:
         raise InputError(f"{place}: no such repository, or no access; check the name, or {LOG_IN}") from None
     except errors.RemoteEntryNotFoundError:

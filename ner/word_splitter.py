@@ -6,13 +6,14 @@ It splits as MultiNERD's tokens are split, in English and Italian:
   belong to them. A hyphen or an apostrophe between digits does not: 2|-|1.
 - An English contraction or possessive ending is a word (do|n't, Anna|'s), and so is a Romance elision (l'|eau).
 - The s of a decade is a word: 1990|s.
-- Each CJK character is a word.
+- Each CJK character is a word, and so is each Thai, Lao, Burmese or Khmer letter with its marks.
 """
 
 import re
 from unicodedata import category
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+CJK += "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # and Thai, Lao, Burmese and Khmer, which have no spaces either
 # Combining marks, and characters without width, belong to the word around them. `\w` has no marks, which are vowels in
 # many scripts.
 MARKS = "".join(c for c in map(chr, (*range(0x300, 0x1E00), *range(0xA66F, 0xABEE))) if category(c)[0] == "M")
@@ -46,7 +47,7 @@ WORD = re.compile(
             r"\d+(?:[.,:]\d+)+(?!\w)",  # 1,000 and 2.5
             rf"{PART}(?:(?!{ENDING}|(?<=\d)[^&]\d){JOINER}{PART})*",
             r"(?<=\d0)s",
-            rf"[{CJK}]",
+            rf"[{CJK}][{INSIDE}]*",
             rf"{ENDING}(?!{APOSTROPHE})",
             r"°[CF](?!\w)",
             r"([^\w\s\",()\[\]])\1*",  # punctuation, the same character repeated: ``, ..., --

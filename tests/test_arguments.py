@@ -206,7 +206,7 @@ def test_bfloat16_needs_no_words_about_the_cpu_where_there_is_no_gpu(device, tmp
     (tmp_path / "args.yaml").write_text("bf16: true\n")
     monkeypatch.setattr("torch.accelerator.is_available", lambda: device)
     monkeypatch.setattr("transformers.training_args.is_torch_bf16_gpu_available", lambda: device)
-    for argv in ([tmp_path / "args.yaml"], ["--bf16", "true"], ["--bf16_full_eval", "true"]):
+    for argv in ([tmp_path / "args.yaml"], ["--bf16", "true"]):
         a = parsed(*argv)
         assert a.training.use_cpu is not device and "use_cpu" not in recorded(a)
 

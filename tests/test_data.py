@@ -335,7 +335,7 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
     assert "e.g. train row 2 (en): ANIM Jaguar" in printed
     of_train = [(f["fault"][:10], f["row"], f["shown"]) for f in findings(tmp_path / "run") if f["split"] == "train"]
     assert of_train == [
-        *(("repeated: ", row, f"as row {row - 4}") for row in range(4, 8)),
+        *(("repeated: ", row, f"as row {row - 4}: {' '.join(rows[row - 4]['tokens'])}") for row in range(4, 8)),
         *(("unbalanced", row, "ORG Acme )") for row in (0, 4)),
         *(("same text,", row, "ANIM Jaguar (ORG 4, ANIM 2)") for row in (2, 6)),
     ]

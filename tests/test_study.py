@@ -260,7 +260,7 @@ def test_scripts_find_the_modules_of_the_study_and_a_log_that_is_no_utf8_is_show
     program.write_text(r"import own_module, ner, sys; sys.stderr.buffer.write(b'error: caf\xe9\n'); sys.exit(2)")
     file = write(tmp_path / "s.yaml", program=str(program), settings={"a": {}})
     assert "1 of 1 runs failed: a-1" in fails(study.main, "run", file, "--output_dir", tmp_path / "runs")
-    assert "failed: error: caf\ufffd; see" in caplog.text
+    assert "failed (status 2): error: caf\ufffd; see" in caplog.text
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
@@ -313,7 +313,10 @@ def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path, monkey
 def test_choosing_the_best_of_equals_flatters_it_by_as_much_as_new_seeds_are_worse():
     def scores(f1: dict[str, dict[int, float]], *more: str) -> dict[str, dict[int, dict]]:
         names = ("micro", "A", *more)
-        return {setting: {n: {"f1": dict.fromkeys(names, v)} for n, v in its.items()} for setting, its in f1.items()}
+        return {
+            setting: {n: {"f1": dict.fromkeys(names, v), "data": more} for n, v in its.items()}
+            for setting, its in f1.items()
+        }
 
     alone = chosen(scores({"a": {1: 0.5}, "b": {1: 0.6}}))
     assert alone == "The best is b: 60.0. No other setting has the same two or more seeds to test the choice on."
@@ -325,7 +328,10 @@ def test_choosing_the_best_of_equals_flatters_it_by_as_much_as_new_seeds_are_wor
     # A seed that only others have is not left out, and a setting that lacks a seed is no rival.
     assert chosen(scores(f1 | {"c": {1: 0.6}, "d": {4: 0.5, 5: 0.5}})) == text
     assert chosen(scores({"a": {1: 0.5, 2: 0.6}})).startswith("The best is a: 55.0. No other setting")
-    assert "know different classes" in chosen(scores(f1) | scores({"c": {1: 0.9}}, "B"))
+    other = scores({"c": {1: 0.9}}, "B")
+    other["c"][1]["data"] = ()
+    for others in (other, {"c": {1: scores(f1)["a"][1] | {"data": "of another corpus"}}}):
+        assert "know different classes, or were scored on other data" in chosen(scores(f1) | others)
 
 
 def test_groups_of_one_setting_have_names_of_their_own_and_are_chosen_together(tmp_path):
@@ -340,11 +346,16 @@ def test_groups_of_one_setting_have_names_of_their_own_and_are_chosen_together(t
         for seeds in ((1, 2), (3, 4)):
             runs = [f"{setting}-{seed}" for seed in seeds]
             groups.append({"runs": runs, "f1": dict.fromkeys(("micro", "macro"), f1), "difference": difference})
-    parts = comparison_parts({"groups": groups, "support": {}}, tmp_path, "validation")
+    differing = [{"what": what} for what in ("--bf16", "precision in training", "update_steps in training")]
+    result = {"groups": groups, "support": {}, "differing": differing}
+    parts = comparison_parts(result, tmp_path, "validation")
     means, *differences = [content for kind, content in parts if kind == "table"]
     assert [row[0] for row in means["rows"]] == ["a-1", "a-3", "b-1", "b-3"]
     assert [each["title"] for each in differences] == [f"{name} against a-1" for name in ("a-3", "b-1", "b-3")]
-    assert any(kind == "p" and text.startswith("The best is a: 65.0 (") for kind, text in parts)
+    texts = [content for kind, content in parts if kind == "p"]
+    assert any(text.startswith("The best is a: 65.0 (") for text in texts)
+    assert "Note that these runs also differ in precision in training." in texts
+    assert "Runs of a and b differ in more than their seed, so they are divided." in texts
 
 
 def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp_path, capsys, caplog):
@@ -372,7 +383,8 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
     assert "1 of 4 settings have no finished run and are left out." in lines
     assert "![F1 in percent, mean over seeds, by share](curves.svg)" in lines
     assert "share</text>" in (tmp_path / "out" / "curves.svg").read_text(encoding="utf-8")
-    assert "The settings know different classes, so none is named the best: fewer classes score higher." in lines
+    assert "The settings know different classes, or were scored on other data, so none is named the best." in lines
+    assert "The baseline, never, has no finished run: another is in its place." in lines
     assert [r.message.split(": ")[1] for r in caplog.records if r.levelname == "WARNING"] == [
         "no run has an F1 of mistyped, so it is not drawn; expected micro or a class",
         "4 of 8 runs are not finished, and left out",
@@ -406,9 +418,9 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
         shutil.copytree(whole / "test", run / "test")
         if name[-1] == "1":
             for split in ("validation", "test"):
-                write_record(records / name, HALF, split, update_steps=1)
+                write_record(records / name, HALF | {"sentences": len(rows) - (split != "test")}, split, update_steps=1)
     report = ["report", str(file), "--output_dir", str(out)]
-    assert "records: found no finished run; make some: python study.py run" in fails(study.main, *report[:3], tmp_path)
+    assert "records: found no finished run that was scored on test; make" in fails(study.main, *report[:3], tmp_path)
     study.main(report)
     before = (records / "report.json").read_bytes()
     study.main([*report, "--split", "validation"])
@@ -421,6 +433,10 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
     study.main(report)
     assert (records / "report.json").read_bytes() == before
     assert "the comparison on record is not that of all finished runs, whose predictions are not all" in caplog.text
+    shutil.rmtree(records / "a-1")
+    write_record(records / "a-1", HALF | {"sentences": len(rows), "overall": {"f1": 0.6}}, update_steps=1)  # made again
+    study.main(report)
+    assert "report.json: the comparison on record is of other sentences or other runs: it is not shown" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -539,7 +555,7 @@ def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, ca
     for folder in records.glob("all-*"):
         (folder / "environment.json").unlink()
     study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
-    assert "Too few runs are finished for a map." in capsys.readouterr().out
+    assert "Too few runs are finished for a map, or no class has 250 mentions" in capsys.readouterr().out
     two = [folder.name for folder in records.glob("all-*")][:2]
     study.main(["plan", str(file), "--records", str(records), "--only", *two])
     assert "32 runs: 28 are finished, 4 are not" in caplog.text

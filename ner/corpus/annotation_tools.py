@@ -32,12 +32,15 @@ def annotation_tool(path: Path) -> str | None:
     match record:
         case {"tokens": [str(), *_]}:
             return None
-        case {"data": dict(), "annotations": list()}:
+        case {"annotator": _, "annotation_id": _}:
+            raise InputError(f"{path}: is Label Studio's JSON-MIN; expected its JSON export; export it again as JSON")
+        case {"data": dict(), "annotations": list()} | {"data": dict(), "completions": list()}:  # until version 1
             return "Label Studio"
         case {"text": str(), "spans": list()} | {"text": str(), "answer": str()}:
             return "Prodigy"
         case {"text": str()} | {"data": str()}:
-            return "doccano" if any(isinstance(record.get(key), list) for key in DOCCANO_SPANS) else None
+            found = [item for key in DOCCANO_SPANS if isinstance(of := record.get(key), list) for item in of or [None]]
+            return "doccano" if found and not any(isinstance(item, str) for item in found) else None
     return None
 
 
@@ -82,7 +85,9 @@ def span_table(path: Path, tool: str, misaligned: str = "error") -> pa.Table:
             text, items, lang = found
             if not isinstance(text, str):
                 raise ValueError("found no text")
-            spans = [span for item in items or [] for span in spans_of(item)]
+            pairs = [(span, item) for item in items or [] for span in spans_of(item)]
+            spans = [span for span, _ in pairs]
+            quotes = [item.get("text") if isinstance(item, dict) else None for _, item in pairs]
             lang = str(lang) if lang else ""
             "".join((text, lang, *(name for _, _, name in spans))).encode()  # fails at half a surrogate pair
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -92,7 +97,8 @@ def span_table(path: Path, tool: str, misaligned: str = "error") -> pa.Table:
             ) from None
         words, total = word_offsets(text), total + len(spans)
         units = from_utf16(text, spans) if max(text, default="") > "\uffff" else spans
-        readings.append([bio_tags(text, words, each) for each in ([spans] if units == spans else [spans, units])])
+        both = [spans] if units == spans else [spans, units]
+        readings.append([reading(text, words, each, quotes) for each in both])
         rows.append({"line": [line], "tokens": [text[start:end] for start, end in words], "lang": lang or None})
     for note, count in notes.items():
         log.info("%s: %s: %d", path, note, count)
@@ -102,6 +108,20 @@ def span_table(path: Path, tool: str, misaligned: str = "error") -> pa.Table:
         misfits += [f"{path}:{row['line'][0]}: {description}" for description in wrong]
     report_misfits(misfits, total, misaligned)
     return pa.Table.from_pylist([row for row in rows if row["tokens"]], COLUMNS)
+
+
+def reading(text: str, words: list[tuple[int, int]], spans: list[Span], quotes: list[Any]) -> Reading:
+    """The tags of a text's words, and the spans that do not fit or are not what the tool `quotes` beside them, if it
+    does."""
+    fitting, others = [], []
+    for (start, end, name), quote in zip(spans, quotes, strict=True):
+        covered = text[max(start, 0) : max(end, 0)]
+        if isinstance(quote, str) and covered.split() != quote.replace("\\n", " ").split():
+            others.append(f"{covered[:60]!r} ({start} to {end}, {name}) is {quote[:60]!r} in the export")
+        else:
+            fitting.append((start, end, name))
+    tags, misfits = bio_tags(text, words, fitting)
+    return tags, others + misfits
 
 
 def in_units(path: Path, tool: str, readings: list[list[Reading]]) -> bool:
@@ -158,7 +178,7 @@ def prodigy(record: Any, notes: Counter[str]) -> Found | None:
 
 def label_studio(record: Any, notes: Counter[str]) -> Found | None:
     """The text in `data` and the spans of an annotation. Raises `ValueError` for labels of images or HTML."""
-    annotations = [a for a in record["annotations"] if not a.get("was_cancelled")]
+    annotations = [a for a in record.get("annotations", record.get("completions")) if not a.get("was_cancelled")]
     if not annotations:
         notes["tasks left out because no annotation was submitted"] += 1
         return None

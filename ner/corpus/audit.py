@@ -19,7 +19,7 @@ QUANTILES = (0, 25, 50, 75, 95, 99, 100)
 EXAMPLES = 3
 REPEATED = "repeated: same tokens and tags"
 UNBALANCED, AMBIGUOUS = "unbalanced brackets or quotes", "same text, several classes"
-PAIRS = {"(": ")", "[": "]", "{": "}"}
+PAIRS = dict(zip("([{（［【《〈「『", ")]}）］】》〉」』", strict=True))  # noqa: RUF001
 QUOTES = (*'"«»“”„', "``", "''")  # which opens and which closes depends on the language: they are counted
 RECALL, Z = 0.8, 1.96  # the recall at which the Wilson interval is shown, and the normal quantile of 95 %
 
@@ -118,8 +118,9 @@ def findings(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
     for split, sentences in splits.items():
         ids = sentence_ids(sentences)
         first = np.unique(ids, return_index=True)[1][ids]  # the row [sentence] where each sentence occurs first
-        for i in np.flatnonzero(first != np.arange(len(ids))).tolist():
-            result.append(Finding(REPEATED, split, lang, i, f"as row {first[i]}"))
+        repeats = np.flatnonzero(first != np.arange(len(ids)))
+        for i, words in zip(repeats.tolist(), sentences.select(repeats).token_lists(), strict=True):
+            result.append(Finding(REPEATED, split, lang, i, f"as row {first[i]}: {surface_form(words):.200}"))
         for i, surface, name in entity_surfaces(sentences):
             classes_by_surface.setdefault(surface, Counter())[name] += 1
             if unbalanced(surface):

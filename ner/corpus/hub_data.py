@@ -49,6 +49,7 @@ def loaded(dataset: str, config: str | None) -> Any:
         raise InputError(f"--dataset: {dataset} numbers its labels in another order; use {MULTINERD}")
     import datasets  # takes a second
     from datasets.exceptions import DatasetsError
+    from datasets.packaged_modules.cache.cache import Cache
     from datasets.packaged_modules.parquet.parquet import Parquet
     from huggingface_hub.errors import HTTPError
 
@@ -64,11 +65,27 @@ def loaded(dataset: str, config: str | None) -> Any:
             if "script" not in str(error):
                 raise
             log.info("%s: is a script, which is not run; reading the Hub's conversion to Parquet, %s", place, CONVERTED)
-            builder = datasets.load_dataset_builder(dataset, config, revision=CONVERTED)
-        if isinstance(builder, Parquet):
+            builder = datasets.load_dataset_builder("parquet", data_files=converted_files(dataset, config))
+        if isinstance(builder, Parquet | Cache):  # the cache has an earlier load, which the Hub now fails to repeat
             builder.download_and_prepare()
             return builder.as_dataset()
     except (DatasetsError, HTTPError, OSError, RuntimeError, ValueError, pa.ArrowException) as error:
         found = message_of(error, 400).rstrip(".")
         raise InputError(f"{place}: {found}; check the name and --dataset_config, or {LOG_IN}") from None
     raise InputError(f"{place}: found files of the kind {builder.name}; expected Parquet; {by_hand}")
+
+
+def converted_files(dataset: str, config: str | None) -> dict[str, list[str]]:
+    """The files of each split of a config in the Hub's conversion to Parquet. Raises `ValueError` unless there is one
+    config, or one of that name."""
+    from huggingface_hub import HfApi
+
+    found: dict[str, dict[str, list[str]]] = {}
+    for entry in HfApi().list_repo_tree(dataset, recursive=True, revision=CONVERTED, repo_type="dataset"):
+        if entry.path.endswith(".parquet"):
+            own_config, split, _ = entry.path.split("/")
+            place = f"hf://datasets/{dataset}@{CONVERTED}/{entry.path}"
+            found.setdefault(own_config, {}).setdefault(split, []).append(place)
+    if config not in found and (config or len(found) != 1):
+        raise ValueError(f"found the configs {', '.join(sorted(found))}")
+    return found[config or next(iter(found))]

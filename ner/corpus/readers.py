@@ -39,7 +39,7 @@ def read_file(path: Path, source: Source) -> tuple[str, pa.Table]:
     is_json = suffix in (".jsonl", ".json")
     if is_json and not source.names_columns and (table := multinerd_table(path, source)) is not None:
         return "JSON with tokens and ner_tags", table
-    tool = annotation_tool(path) if is_json else "spaCy" if suffix == ".spacy" else None
+    tool = "spaCy" if suffix == ".spacy" else annotation_tool(path) if is_json and not source.names_columns else None
     if tool and source.names_columns:
         raise InputError(f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out")
     if tool:
@@ -103,8 +103,8 @@ def read_divided(source: Source) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     held_out = ["validation"] if has_split(source, "test") else ["validation", "test"]
     inside = [path for pattern in ("*", "*/*") for path in sorted(source.folder.glob(pattern))]
     if others := [path.name for path in inside if split_of(path) in held_out]:
-        log.warning("%s: not read, because their names say another language: %s; to read them, name them with "
-                    "--validation_file and --test_file", source.folder, ", ".join(others))  # fmt: skip
+        log.warning("%s: not read, because of the language in their names or because they are in a folder within: %s; "
+                    "to read them: --validation_file and --test_file", source.folder, ", ".join(others))  # fmt: skip
     return divided(read_whole(source, "train"), held_out, source.split_seed)
 
 

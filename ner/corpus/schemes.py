@@ -4,11 +4,12 @@
 
     BIO     B-LOC I-LOC B-LOC       also called IOB2
     IOB1    I-LOC I-LOC B-LOC       B- only where an entity follows another one of its class
-    IOBES   B-LOC E-LOC S-LOC       E- is the last token of several, S- a single one
+    IOBES   B-LOC E-LOC S-LOC       E- is the last token of several, S- a single one; BMES has M- for I-
     BILOU   B-LOC L-LOC U-LOC       the same with L- and U-
     IO      I-LOC I-LOC I-LOC       or LOC LOC LOC: one entity, since nothing shows the border
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from ner.corpus.sentences import Sentences
 
+MARKED = re.compile(r"[BI]\W.+|.+[\W_][BI]", re.IGNORECASE)  # B:PER and PER-B, of schemes that are not known here
 SCHEMES = {"bio": "BI", "iob1": "BI", "iobes": "BIES", "bilou": "BILU", "io": "I"}  # with their prefixes
 
 
@@ -29,9 +31,9 @@ def prefix_and_class(tag: str, scheme: str) -> tuple[str, str]:
     if tag == "O":
         return "O", ""
     if tag[1:2] in ("-", "_"):
-        known = tag[0] in "BIESLU" and tag[1] == "-" and len(tag) > 2
-        return (tag[0], tag[2:]) if known else ("", "")
-    return ("I", tag) if scheme == "io" and tag else ("", "")
+        known = tag[0] in "BIESLUM" and tag[1] == "-" and len(tag) > 2
+        return (tag[0].replace("M", "I"), tag[2:]) if known else ("", "")
+    return ("I", tag) if scheme == "io" and tag and not MARKED.fullmatch(tag) else ("", "")
 
 
 @dataclass(frozen=True)

@@ -133,18 +133,22 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
     """
     others: list[str] = []
     for pattern in ("*", "*/*"):
-        candidates = [path for path in sorted(folder.glob(pattern)) if split_of(path) == split]
+        inside = [path for path in sorted(folder.glob(pattern)) if split_of(path)]
+        candidates = [path for path in inside if split_of(path) == split]
         others += [path.name for path in candidates]
         paths = [path for path in candidates if language_of(path) == "-".join(words_of(language))]
         if not paths and alone:
             paths = [path for path in candidates if not language_of(path)]
-        if len(paths) > 1 and {path.suffix.lower() for path in paths} != {".parquet"}:
+        # The shards of a Parquet file have the same name apart from numbers.
+        if len({(path.parent, re.sub(r"\d+(?=.*\.parquet$)", "", path.name.lower())) for path in paths}) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in paths)
             raise InputError(
                 f"{folder}: found several files for the {split} split: {names}; expected one; name it: --{split}_file"
             )
         if paths:
             return paths
+        if inside:  # another corpus may be in the folders within
+            break
     others = others or [path.name for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES]
     beside = f", but {', '.join(others[:5])}" if others else ""
     example = " or ".join(f"{word}_{language}.jsonl" for word in sorted(SPLIT_WORDS[split]))

@@ -97,7 +97,10 @@ def locked(run: Path) -> Iterator[None]:
     Raises `InputError` where another process has locked it.
     """
     run.mkdir(parents=True, exist_ok=True)
-    busy = f"{run}: another training writes there; wait for its end, or name another --output_dir"
+    busy = (
+        f"{run}: another training writes there; wait for its end, or name another --output_dir; if there is none, as "
+        f"after a crash on a disk without locks, delete {run / LOCK}"
+    )
     with acquired(run / LOCK, busy):
         for path in run.rglob(f"{WRITING}*"):  # what a killed training was writing
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -37,7 +37,8 @@ class TextLoader(yaml.BaseLoader):
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run: where it is below the study's folder, `[DATASET/][ENCODER/]SETTING-SEED`, and its words for `train.py`.
+    """A run: where it is below the study's folder, `[DATASET/][ENCODER/]SETTING-SEED`, its options, and these as words
+    for `train.py`.
 
     `removed` has the classes that a run of a removal study takes out of its training data.
     """
@@ -45,6 +46,7 @@ class PlannedRun:
     group: str
     setting: str
     seed: int
+    options: dict[str, Any]
     words: list[str]
     removed: list[str]
 
@@ -122,6 +124,9 @@ def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list
         for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
             if option in options and (key == "seeds" or key in content):
                 raise InputError(f"{place}: found {option}; expected {key}, a key of the study, in its place")
+        is_masked = {"masked_training", "config"} & {*common, *options}
+        if "selected_categories" in options and place != "common" and not is_masked:
+            raise InputError(f"{place}: found selected_categories; expected masked_training: true with it")
     if removal and "seeds" in content:
         raise InputError("found removal and seeds; expected no seeds: each run of a map has one of its own")
     for dataset, encoder in product(*places):
@@ -130,8 +135,8 @@ def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list
         where = {name: value for name, value in where.items() if value}  # else those of the config file
         of_seeds = [(seed, *setting, list[str]()) for seed, setting in product(texts, settings.items())]
         for seed, setting, options, removed in [*of_seeds, *removals(removal)]:
-            words = words_of(common | (options or {}) | where | {"seed": seed})
-            runs.append(PlannedRun(group, setting, int(seed), words, removed))
+            all_options = common | (options or {}) | where | {"seed": seed}
+            runs.append(PlannedRun(group, setting, int(seed), all_options, words_of(all_options), removed))
     comparisons = mapping(content, "comparisons") or ({"report": list(settings)} if settings else {})
     curves = mapping(content, "curves")
     across = str(curves.pop("across", ""))
@@ -242,7 +247,7 @@ def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
             tests = {y: others * (1 if y == "micro" else len(spread.keys() - {"micro"})) for y in spread}
             least = ", ".join(f"{y} {detectable(sd, seeds, tests[y]):.1f}" for y, sd in spread.items())
             about = f"{name}: with {seeds} seeds each, differences from {settings[0]} that are detected in 4 of 5 tries"
-            lines.append(f"{about}, in points: {least}")
+            lines.append(f"{about}, corrected for {max(tests.values())} tests, in points: {least}")
     if study.removable:
         classes = study.removable
         removed = np.array([[y in run.removed for y in classes] for run in study.runs if run.group == study.groups[0]])
@@ -251,7 +256,7 @@ def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
         errors = np.array([fit.standard_errors for fit in of_classes])
         if (known := int((~np.isnan(errors)).sum())) < pairs:
             lines.append(f"map: these runs cannot tell {pairs - known} of {pairs} effects from others; add replicates "
-                         "or unmasked runs")  # fmt: skip
+                         "or unmasked runs, before the first run: most runs get other seeds then")  # fmt: skip
         if not known:
             return lines
         error = float(np.nanmean(errors))

@@ -3,18 +3,22 @@
 import shutil
 import statistics
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ner.files import optional_json, using_records, write_json, write_text
+from ner.files import PlainLoader, optional_json, using_records, write_json, write_text
 from ner.hub_files import public_name
 from ner.runs.files import METRICS, SPLITS
 from ner.runs.folder import checkpoints_in
 from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
-from ner.study.plan import Study
+from ner.study.plan import Study, listed
+
+PLACES = ("dataset", "model_checkpoint")
+RECORDED_ANEW = ("output_dir", "tag_scheme", "case_markers")  # what a run may record otherwise than it was given
 
 
 def is_recorded(folder: Path, split: str) -> bool:
@@ -33,20 +37,30 @@ def record(run: Path, folder: Path) -> None:
     write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
 
 
-def of_other_data(study: Study, records: Path) -> list[str]:
-    """A line for each data set or encoder that finished runs record in the place of the one that the study names."""
+def of_other_options(study: Study, records: Path, places: bool) -> list[str]:
+    """A line for each option that finished runs record with another value than the study or its config file has; for
+    data sets and encoders, whose records may have the name of a copy, only if `places`."""
     found: Counter[tuple[str, str, str]] = Counter()
+    ignored = {*RECORDED_ANEW, *(() if places else PLACES)}
     for run in study.runs:
         args = optional_json(records / run.name / "args.yaml")
-        for name in ("dataset", "model_checkpoint"):
-            planned = run.words[run.words.index(f"--{name}") + 1] if f"--{name}" in run.words else ""
-            if planned and args.get(name) and Path(public_name(planned)).name != Path(str(args[name])).name:
-                found[name, str(args[name]), planned] += 1
+        options = (optional_json(Path(run.options["config"])) if "config" in run.options else {}) | run.options
+        for name in options.keys() & args.keys() - ignored if run.removed or not study.removable else ():
+            planned, recorded = ([str(value) for value in listed(of[name])] for of in (options, args))
+            if None not in (options[name], args[name]) and list(map(meant, planned)) != list(map(meant, recorded)):
+                found[name, " ".join(recorded), " ".join(planned)] += 1
     return [
         f"{records}: {count} finished runs have --{name} {recorded}, not {planned}, and are not made again; for new "
         "runs, name another --output_dir, and another --records if you give one"
         for (name, recorded, planned), count in found.items()
     ]
+
+
+def meant(text: str) -> Any:
+    """What a value of an option means, however it is written; of a path, its last part."""
+    with suppress(yaml.YAMLError):
+        return yaml.load(text, PlainLoader) if "/" not in text else Path(public_name(text)).name
+    return text
 
 
 def drop_checkpoints(run: Path) -> None:
@@ -59,15 +73,15 @@ def drop_checkpoints(run: Path) -> None:
 
 
 def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
-    """The F1 of a recorded run, `micro` and that of each class, as fractions; its updates, and the seconds it took.
-
-    The seconds are None where the record lacks them.
+    """The F1 of a recorded run, `micro` and that of each class, as fractions; the fingerprint of the `data` that were
+    scored, its updates, and the seconds it took. What a record lacks is None.
     """
     with using_records(folder):
         metrics, environment = optional_json(folder / split / METRICS), optional_json(folder / "environment.json")
         classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}
         return {
             "f1": {"micro": metrics["overall"]["f1"]} | classes,
+            "data": metrics.get("data_fingerprint"),
             "updates": environment["update_steps"],
             "seconds": environment.get("train_seconds"),
         }

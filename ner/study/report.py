@@ -11,15 +11,17 @@ from typing import Any
 
 from scipy.special import stdtrit
 
+from ner.errors import InputError
 from ner.files import optional_json, using_records, write_json, write_text, written_together
-from ner.report.findings import finding, mean_cell, points
+from ner.report.findings import enumeration, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
 from ner.report.pictures import line_plot, report_picture
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, difference_table, table
-from ner.runs.files import PREDICTIONS
+from ner.runs.files import METRICS, PREDICTIONS
+from ner.runs.upload import without_local_paths
 from ner.scoring.score_table import EMPTY
-from ner.study.class_map import changed_mentions, class_map, record_parts
+from ner.study.class_map import LEAST_MENTIONS, changed_mentions, class_map, record_parts
 from ner.study.map_page import MAP_PICTURE, map_parts
 from ner.study.plan import Study
 from ner.study.records import is_recorded, pooled_sd, recorded_scores
@@ -40,19 +42,35 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
     if len(made) < len(runs):
         log.warning("%s: %d of %d runs are not finished, and left out", f"{group}/{name}".lstrip("/"),
                     len(runs) - len(made), len(runs))  # fmt: skip
-    place = records / group / f"{name}.json"
+    place, micro = records / group / f"{name}.json", {}
+    for run in made:
+        micro[Path(run.name).name] = recorded_scores(records / run.name, study.split)["f1"]["micro"]
     folders = [output_dir / run.name for run in made]
     if folders and all((folder / study.split / PREDICTIONS).is_file() for folder in folders):
-        read = read_runs(folders, study.split)
-        if study.program != "train.py":  # its options are not in args.yaml
-            read = [replace(run, args=run.args | {"setting": of.setting}) for run, of in zip(read, made, strict=True)]
-        result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
-        write_json(place, {key: result[key] for key in RECORDED})
+        # Another machine has the data elsewhere, and not all options of another program are in args.yaml.
+        read = [
+            replace(run, args=without_local_paths(run.args) | {"setting": of.setting} if run.args else {})
+            for run, of in zip(read_runs(folders, study.split), made, strict=True)
+        ]
+        try:
+            classes = compared_classes(read, None)
+        except InputError as error:
+            log.warning("%s: nothing is compared: %s", name, error)
+            return {}
+        result, _ = write_report(output_dir / group / name, read, classes)
+        write_json(place, {key: result[key] for key in RECORDED} | {"micro": micro})
     recorded = optional_json(place)
     compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
+    scored = optional_json(records / made[0].name / study.split / METRICS) if made else {}
     if made and not recorded:
         log.warning("%s: no comparison is on record, and the predictions are not all here, so nothing is tested", place)
-    elif compared_runs != {Path(run.name).name for run in made}:
+    elif (
+        not compared_runs <= micro.keys() or recorded.get("sentences") != scored.get("sentences")
+        or any(micro[run] != f1 for run, f1 in recorded.get("micro", {}).items())
+    ):  # fmt: skip
+        log.warning("%s: the comparison on record is of other sentences or other runs: it is not shown", place)
+        return {}
+    elif compared_runs < micro.keys():
         log.warning("%s: the comparison on record is not that of all finished runs, whose predictions are not all here",
                     place)  # fmt: skip
     return recorded
@@ -74,7 +92,8 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
                 mentions = changed_mentions(study, group, output_dir, records)
                 parts += map_parts(result, mentions, new / picture_name(group, MAP_PICTURE))
             else:
-                parts.append(("p", "Too few runs are finished for a map."))
+                least = f"no class has {LEAST_MENTIONS} mentions in the {study.split} split"
+                parts.append(("p", f"Too few runs are finished for a map, or {least}."))
         for group in study.groups if study.curves else ():
             parts += curve_parts(study, group, records, new)
         for group, name in product(study.groups, study.comparisons):
@@ -85,9 +104,14 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
                 )
             if shown:
                 parts += [("h2", f"{group}: {name}" if group else name), *shown]
+                baseline = study.comparisons[name][0]
+                if not any(is_recorded(records / run.name, study.split) for run in study.runs_of(group, baseline)):
+                    parts.append(("p", f"The baseline, {baseline}, has no finished run: another is in its place."))
             page = f"{group}/{name}/report.html".lstrip("/")
             if result and (output_dir / page).is_file():
                 parts.append(("link", {"text": "The whole report", "href": page}))
+        if (tested := sum(bool(result) and "groups" in result for result in content.values())) > 1:
+            parts.insert(2, ("p", f"Holm's correction is made within each of the {tested} comparisons, not over all."))
         text = report_markdown(parts, "Study")
         write_text(new / "study.md", text)
         # On the page, the table is a heat map already, and its cells open.
@@ -105,19 +129,25 @@ def picture_name(group: str, name: str) -> str:
 def curve_parts(study: Study, group: str, records: Path, folder: Path) -> list[Part]:
     """The study's curves as a picture: a line through the mean F1 of the settings that have finished runs.
 
-    A run that does not know a class has an F1 of 0 in it. Warns of a score that no run has.
+    A run that does not know a class has an F1 of 0 in it. Warns of a score that no run has, and does not draw micro F1
+    of runs that know different classes.
     """
     lines: dict[str, list[tuple[float, float]]] = {}
     names: set[str] = set()  # of the scores that runs have
     for title, settings in study.curves.items():
         lines[title] = []
+        known: set[frozenset[str]] = set()
         for place, setting in settings.items():
             folders = [records / run.name for run in study.runs_of(group, setting)]
             f1 = [recorded_scores(each, study.split)["f1"] for each in folders if is_recorded(each, study.split)]
             names.update(*f1)
+            known.update(map(frozenset, f1))
             lines[title] += [(place, 100 * statistics.mean(each.get(title, 0.0) for each in f1))] if f1 else []
         if lines[title] and title not in names:
             log.warning("curves: no run has an F1 of %s, so it is not drawn; expected micro or a class", title)
+            del lines[title]
+        elif title == "micro" and len(known) > 1:
+            log.warning("curves: the runs of micro know different classes, so it is not drawn: fewer score higher")
             del lines[title]
     title = f"F1 in percent, mean over seeds, by {study.across}"
     plot = partial(line_plot, across=study.across, up="F1 in percent")
@@ -148,6 +178,11 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
         rows.append([group["name"], updates_cell(runs.values()), time, *cells])
     parts: list[Part] = [("p", text) for text in finding(result | {"groups": groups})]
     parts.append(table("Mean and standard deviation over seeds, in percent", head, rows))
+    differing = [d["what"] for d in result["differing"] if d["what"].endswith((" in training", " in scoring"))]
+    if others := [what for what in differing if not what.startswith("update_steps")]:
+        parts.append(("p", f"Note that these runs also differ in {enumeration(others)}."))
+    if apart := sorted({setting for setting in settings if settings.count(setting) > 1}):
+        parts.append(("p", f"Runs of {enumeration(apart)} differ in more than their seed, so they are divided."))
     if split == "validation":
         parts.append(("p", chosen(found)))
     return [*parts, *(difference_table(groups[0], other, support) for other in groups[1:])]
@@ -184,9 +219,9 @@ def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part
     return [*parts, ("p", chosen(found))] if study.split == "validation" else parts
 
 
-def known_classes(found: dict[str, dict[int, dict[str, Any]]]) -> set[frozenset[str]]:
-    """The sets of classes that runs know: their scores by setting and seed."""
-    return {frozenset(run["f1"]) for runs in found.values() for run in runs.values()}
+def known_classes(found: dict[str, dict[int, dict[str, Any]]]) -> set[tuple[frozenset[str], str | None]]:
+    """The sets of classes that runs know, each with the data that were scored, from scores by setting and seed."""
+    return {(frozenset(run["f1"]), run["data"]) for runs in found.values() for run in runs.values()}
 
 
 def f1_cell(f1: Iterable[float]) -> str:
@@ -208,7 +243,7 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     seed left out, with its mean on the others.
     """
     if len(known_classes(found)) > 1:
-        return "The settings know different classes, so none is named the best: fewer classes score higher."
+        return "The settings know different classes, or were scored on other data, so none is named the best."
     f1 = {setting: {seed: run["f1"]["micro"] for seed, run in runs.items()} for setting, runs in found.items()}
     best = max(f1, key=lambda name: statistics.mean(f1[name].values()))
     seeds, top = f1[best], 100 * statistics.mean(f1[best].values())
@@ -224,5 +259,6 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     return (
         f"The best is {best}: {top:.1f} (95 % interval over seeds {top - half:.1f} to {top + half:.1f}). With each of "
         f"its seeds left out in turn, the best of the {len(rivals)} settings with these seeds is "
-        f"{points(statistics.mean(gains))} points worse on that seed than on the seeds that chose it."
+        f"{points(statistics.mean(gains))} points worse on that seed than on the seeds that chose it. Choosing on "
+        "these sentences flatters it too; only others show how much."
     )

@@ -6,14 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
 from ner.errors import InputError
 from ner.runs.folder import is_finished
 from ner.study.plan import PlannedRun, Study
-from ner.study.records import drop_checkpoints, record, recorded_scores
+from ner.study.records import drop_checkpoints, is_recorded, record, recorded_scores
 
+SCORING = ("--per_device_eval_batch_size", "--use_cpu")  # options of a run that its scoring takes too
 ROOT = Path(__file__).parents[2]
 STARTING = Lock()  # held while a script is started
 RUNNING: list[subprocess.Popen] = []  # the scripts that were started
@@ -25,15 +27,21 @@ def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, kee
     Raises `InputError` if a script fails.
     """
     place, folder = output_dir / planned.name, records / planned.name
+    if is_recorded(folder, study.split):
+        return "was recorded meanwhile"
     place.parent.mkdir(parents=True, exist_ok=True)
     if not is_finished(place):
         resumed = ["--resume_from_checkpoint", "true"] if list(place.glob("checkpoint-*/trainer_state.json")) else []
         script(study, study.program, *planned.words, "--output_dir", str(place), *resumed, log_of=place)
     if not (place / study.split / "metrics.json").is_file():
-        script(study, "inference.py", "--checkpoint", str(place), "--split", study.split, log_of=place)
-    record(place, folder)
+        if not list(place.glob("*.safetensors")):
+            raise InputError(f"{place}: its weights were removed before it was scored on the {study.split} split; "
+                             "delete the folder to train it again, with --keep_checkpoints to score both")  # fmt: skip
+        own = [word for pair in pairwise(planned.words) if pair[0] in SCORING for word in pair]
+        script(study, "inference.py", "--checkpoint", str(place), "--split", study.split, *own, log_of=place)
     if not keep_checkpoints:
-        drop_checkpoints(place)
+        drop_checkpoints(place)  # before the record: a run that has one is not looked at again
+    record(place, folder)
     scores = recorded_scores(folder, study.split)
     after = f", after {duration(scores['seconds'])} of training" if scores["seconds"] is not None else ""
     return f"has F1 {100 * scores['f1']['micro']:.1f} on {study.split}{after}"
@@ -48,9 +56,9 @@ def script(study: Study, name: str, *words: str, log_of: Path) -> None:
         with STARTING:  # else one that is being started would not be ended
             process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
             RUNNING.append(process)
-        if process.wait():
+        if status := process.wait():
             last = path.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
-            raise InputError(f"{log_of.name}: {name} failed: {last}; see {path}")
+            raise InputError(f"{log_of.name}: {name} failed (status {status}): {last}; see {path}")
 
 
 def python_path() -> str:

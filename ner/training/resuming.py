@@ -76,7 +76,10 @@ def require_whole(folder: Path) -> None:
         names += [f"rng_state_{i}.pth" for i in range(processes)] if processes > 1 else ["rng_state.pth"]
     for name in names:
         if not (folder / name).is_file():
-            raise InputError(f"{folder}: has no {name}; expected a whole checkpoint; resume from another")
+            raise InputError(
+                f"{folder}: has no {name}; expected a whole checkpoint; resume from another or, if there is none, as "
+                "after --save_only_model true, delete the run and begin again"
+            )
 
 
 def record_of(folder: Path) -> dict[str, Any]:

@@ -79,8 +79,9 @@ def label_studio(length=len, field="text") -> str:
     for text, spans in texts_and_spans(length):
         regions = [
             {"id": "r", "from_name": "label", "to_name": "text", "type": "labels", "origin": "manual",
-             "value": {"start": a, "end": b, "text": "?", "labels": [name]}}
+             "value": {"start": a, "end": b, "text": quote, "labels": [name]}}
             for a, b, name in spans
+            for quote in [text[a:b] if length is len else text.encode("utf-16-le")[2 * a : 2 * b].decode("utf-16-le")]
         ]  # fmt: skip
         regions += [{"from_id": "r", "to_id": "r", "type": "relation"}, {"id": "c", "type": "choices", "value": {}}]
         done = {"id": 1, "completed_by": 1, "was_cancelled": False, "ground_truth": False, "result": regions}

@@ -77,6 +77,11 @@ def test_a_scheme_and_back_is_the_identity(tmp_path, scheme, seed):
         assert any(expected)
 
 
+def test_m_is_the_middle_of_an_entity_in_bmes(tmp_path):
+    result = read(folder_of(tmp_path, train=[["B-PER", "M-PER", "E-PER", "S-PER", "O"]]), ["en"], "train")
+    assert result.tag_lists() == [["B-PER", "I-PER", "I-PER", "B-PER", "O"]]
+
+
 def test_neighbours_of_one_class_are_one_entity_where_nothing_shows_the_border(tmp_path, caplog):
     for scheme, said in (("io", "IOB1 or IO"), ("bare", "IO")):
         bio = random_bio(0)
@@ -134,7 +139,7 @@ def test_the_option_decides_where_the_tags_do_not(tmp_path):
         (["O", "b-per"], "b-per", "B- or I-"),
         (["O", "B_PER"], "B_PER", "B- or I-"),
         (["NN", "VB"], "NN", "B- or I-"),  # without O, they are no entities
-        (["B-PER", "M-PER", "E-PER", "S-PER", "S-PER"], "M-PER", "B- or I- or E- or S-"),
+        (["O", "PER-B", "PER-I"], "PER-B", "B- or I-"),
         (["B-PER", "O", "B-PER", "O", "B-PER", "E-PER"], "E-PER", "B- or I-"),  # one slip makes no IOBES
         (["S-PER", "O", "S-PER", "U-PER"], "U-PER", "B- or I- or E- or S-"),
     ],

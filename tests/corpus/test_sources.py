@@ -109,7 +109,7 @@ def test_files_that_are_replaced_by_parts_of_training_are_named(tmp_path, caplog
     folder = make(tmp_path, "train.conll", "dev_set.conll", "test_de.conll")
     (tmp_path / "train.conll").write_text("Oslo B-LOC\n\n" * 20)
     assert read_divided(Source(folder))[1]["validation"] == 2
-    assert "not read, because their names say another language: dev_set.conll, test_de.conll; to read" in caplog.text
+    assert "in a folder within: dev_set.conll, test_de.conll; to read them: --validation_file" in caplog.text
     caplog.clear()
     read_divided(Source(f"{folder}/train.conll"))
     assert "not read" not in caplog.text

@@ -156,9 +156,24 @@ def test_the_hub_gives_configs_and_conversions_and_is_divided(hub, caplog):
     assert data.division == {"seed": 42, "by": "sentences", "train": 24, "validation": 3, "test": 3}
 
     hub.repos["datasets", "someone/ner-script"] = {"ner-script.py": b"raise SystemExit('this is never run')"}
-    hub.repos["converted", "someone/ner-script"] = {"default/train/0000.parquet": small}
-    assert training_data(DataArguments(dataset="someone/ner-script")).rows["read"] == 24
+    hub.repos["converted", "someone/ner-script"] = {"a/train/0000.parquet": small}
+    for config in (None, "a"):  # the second time, the library has it in its cache
+        hub_data.loaded.cache_clear()
+        assert training_data(DataArguments(dataset="someone/ner-script", dataset_config=config)).rows["read"] == 24
     assert "is a script, which is not run; reading the Hub's conversion to Parquet" in caplog.text
+    hub.repos["converted", "someone/ner-script"]["b/train/0000.parquet"] = small
+    hub_data.loaded.cache_clear()
+    with pytest.raises(InputError, match=r"someone/ner-script .*: found the configs a, b; check the name and --"):
+        training_data(DataArguments(dataset="someone/ner-script"))
+
+
+def test_what_was_loaded_from_the_hub_is_there_while_it_fails(hub, caplog):
+    hub.repos["datasets", "someone/ner-kept"] = corpus(30, 10)
+    first = training_data(DataArguments(dataset="someone/ner-kept"))
+    hub_data.loaded.cache_clear()
+    hub.failing = "ner-kept"
+    assert training_data(DataArguments(dataset="someone/ner-kept")).train_fingerprint == first.train_fingerprint
+    hub.failing = None
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess:
     ("words", "message"),
     [
         (["train.py", "--learnin_rate", "3"], "unknown option --learnin_rate; did you mean 'learning_rate'?"),
+        (["train.py", "confgs/x.yaml"], "confgs/x.yaml: no such file"),
+        (["train.py", "--dataset", "tests/nothing"], "found no file or folder 'tests/nothing'"),
         (["inference.py", "--checkpoint=tests"], "--checkpoint: the folder tests holds no config.json"),
         (["inference.py", "--input_file", "tests/conftst.py"], "--input_file: found no file 'tests/conftst.py'; check"),
         (["data.py", "--test_file", "tests/conftst.py"], "found no file 'tests/conftst.py'; check the path; did"),
