@@ -149,7 +149,7 @@ class ModelArguments:
 class TrainingArguments(transformers.TrainingArguments):
     """transformers' training arguments with the defaults of the original experiment."""
 
-    _argument_group_name = "training (every field of transformers.TrainingArguments)"
+    _argument_group_name = "training (and most other fields of transformers.TrainingArguments)"
 
     output_dir: str = option("runs/distilbert_default", "The run folder.")
     learning_rate: float = option(2e-5, "The peak learning rate.")

@@ -89,7 +89,7 @@ def training_data(options: DataArguments) -> TrainingData:
         rows["masked_words"] = int(words.sum())
     if options.removes_classes:
         if removed and options.masking == "as_O":
-            log.info("masking: the words of %s become O", " or ".join(removed))
+            log.info("masking: the words of %s become O", ", ".join(removed))
         train, validation = (mask(sentences, options.selected_categories) for sentences in (train, validation))
 
     # Up-sample: repeat sentences with rare classes.

@@ -44,10 +44,13 @@ def plan(study: Study, options: argparse.Namespace) -> None:
         seconds = statistics.mean(known)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),
                  duration(seconds * len(missing)))  # fmt: skip
+    lines: dict[tuple[str, ...], str] = {}  # and the first group that they are about
     for group in study.groups:
         own = replace(study, runs=[run for run in study.runs if run.group == group])
-        for line in what_runs_find(own, observed_spread(own, options.records) or study.spread):
-            log.info("%s%s", f"{group}: " if group else "", line)
+        lines.setdefault(tuple(what_runs_find(own, observed_spread(own, options.records) or study.spread)), group)
+    for of_group, group in lines.items():
+        for line in of_group:
+            log.info("%s%s", f"{group}: " if len(lines) > 1 else "", line)
 
 
 def run(study: Study, options: argparse.Namespace) -> None:
@@ -91,9 +94,10 @@ def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
 def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
     if not any(is_recorded(options.records / run.name, study.split) for run in study.runs):
+        how = f"with split: {study.split} in {options.study}, make some" if options.split else "make some"
         raise InputError(
-            f"{options.records}: found no finished run that was scored on {study.split}; make some: "
-            f"python study.py run {options.study}"
+            f"{options.records}: found no finished run that was scored on {study.split}; {how} (study.py run), or name "
+            "the folders of those that you have: --output_dir, --records"
         )
     from ner.study.report import front_page  # matplotlib and Jinja take a while to import
 

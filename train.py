@@ -36,7 +36,7 @@ from transformers import (
     set_seed,
 )
 
-from arguments import Arguments, DataArguments, TrainingArguments, parse, recorded
+from arguments import Arguments, DataArguments, parse, recorded
 from data import training_data
 from metrics import ner_metric
 from ner.corpus.audit import entity_surfaces
@@ -45,14 +45,7 @@ from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import has_case_markers, is_cased, loses_capitals, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
-from ner.encoder.precision import (
-    FLOAT32_ONLY,
-    asked_precision,
-    choose_precision,
-    keep_freed_memory,
-    set_precision,
-    use_one_gpu,
-)
+from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, set_precision, use_one_gpu
 from ner.errors import InputError, at
 from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
@@ -194,16 +187,10 @@ def facts_of(arguments: Arguments, data: TrainingData) -> dict[str, Any]:
     """What must be the same in a run that is resumed."""
     options = {f"--{name}": value for name, value in recorded(arguments).items()}
     return options | {
-        "sentences an update": sentences_an_update(arguments.training),
         "processes": arguments.training.world_size,
         "training data": data.train_fingerprint,
         "validation data": data.validation_fingerprint,
     }
-
-
-def sentences_an_update(options: TrainingArguments) -> int:
-    """How many sentences an update sees, in all processes."""
-    return options.train_batch_size * options.gradient_accumulation_steps * options.world_size
 
 
 def load_model(
@@ -234,12 +221,8 @@ def load_model(
     model.config.constrained_decoding = chosen.constrained_decoding is not False
     model.config.trained_window = window_size(tokenizer, model, chosen.max_length)  # the run is scored with it too
     precision = choose_precision(asked_precision(options), options.device, model.config.model_type)
-    if precision == "float16" and (options.device.type == "cpu" or model.config.model_type in FLOAT32_ONLY):
-        raise InputError(
-            f"--fp16: found float16 for a model of type {model.config.model_type} on a device of type "
-            f"{options.device.type}; expected a GPU, and a model whose code in transformers can compute in it; leave "
-            "the option out, or resume where the run began"
-        )
+    if precision == "float16" and options.device.type == "cpu":
+        raise InputError("--fp16: found no GPU; expected one; leave the option out, or resume where the run began")
     set_precision(options, precision)
     remark_on_rate(model.config, options.learning_rate)
     return model, tokenizer
@@ -280,9 +263,9 @@ def epoch_scores(data: TrainingData) -> Callable[[EvalPrediction], dict[str, flo
 def train(trainer: TaggingTrainer, checkpoint: Path | None) -> float:
     """Trains, and returns the seconds that it took."""
     options = trainer.args
+    batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
     order = options.train_sampling_strategy.replace("_", " ")
-    log.info("order of the rows: %s; %d sentences an update, over %d process(es)", order, sentences_an_update(options),
-             options.world_size)  # fmt: skip
+    log.info("order of the rows: %s; %d sentences an update, over %d process(es)", order, batch, options.world_size)
     with fast_dropout(trainer.model) if options.fast_dropout and options.device.type == "cpu" else nullcontext():
         result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return result.metrics["train_runtime"]

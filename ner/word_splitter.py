@@ -47,7 +47,7 @@ WORD = re.compile(
             r"\d+(?:[.,:]\d+)+(?!\w)",  # 1,000 and 2.5
             rf"{PART}(?:(?!{ENDING}|(?<=\d)[^&]\d){JOINER}{PART})*",
             r"(?<=\d0)s",
-            rf"[{CJK}][{INSIDE}]*",
+            rf"[{CJK}][{MARKS}]*",
             rf"{ENDING}(?!{APOSTROPHE})",
             r"°[CF](?!\w)",
             r"([^\w\s\",()\[\]])\1*",  # punctuation, the same character repeated: ``, ..., --

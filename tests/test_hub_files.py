@@ -59,7 +59,7 @@ def test_an_args_yaml_that_cannot_be_asked_for_is_no_reason_for_other_data(how, 
     [
         (401, {}, "the Hub gives no access (status 401); log in with `hf auth login`, or set HF_TOKEN"),
         (403, {}, "the Hub gives no access (status 403); log in with `hf auth login`, or set HF_TOKEN"),
-        (401, {"X-Error-Code": "GatedRepo"}, "no such repository, or no access; check the name, or log in with"),
+        (401, {"X-Error-Code": "GatedRepo"}, "the Hub gives no access (status 401); log in with `hf auth login`"),
         (429, {}, "too many requests to the Hub (status 429); wait a few minutes, or log in to be allowed more"),
         (503, {}, "the Hub answers with status 503"),
         (200, {}, "another server answers in place of the Hub; log in to your network, or check its proxy"),

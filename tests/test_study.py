@@ -55,6 +55,7 @@ def scripts(monkeypatch) -> list[tuple[str, str]]:
 
     def script(planned: object, name: str, *words: str, log_of: Path) -> None:
         calls.append((name, log_of.name))
+        assert name != "inference.py" or "--use_cpu=True" in words
         mains[name](list(words))
 
     monkeypatch.setattr(running, "script", script)
@@ -135,7 +136,7 @@ def test_what_failed_goes_on_from_its_checkpoint_and_the_others_are_made(tmp_pat
     file = write(tmp_path / "s.yaml", program=str(program), settings={"wrong": {"fails": "once"}, "right": {}})
     command = ["run", str(file), "--output_dir", str(runs), "--jobs", "2"]
     assert "1 of 2 runs failed: wrong-1; give the command again" in fails(study.main, *command)
-    assert f"wrong-1: {program} failed: error: it failed; see {runs / 'wrong-1.log'}" in caplog.text
+    assert f"wrong-1: {program} failed (status 1): error: it failed; see {runs / 'wrong-1.log'}" in caplog.text
     assert [path.name for path in (runs / "records").iterdir()] == ["right-1"]
     assert not list((runs / "right-1").glob("*.safetensors"))
     assert [path.name for path in (runs / "right-1").glob("checkpoint-*")] == ["checkpoint-mine"]  # its owner's
@@ -144,6 +145,10 @@ def test_what_failed_goes_on_from_its_checkpoint_and_the_others_are_made(tmp_pat
     assert second == f"{first} --resume_from_checkpoint true"
     assert len((runs / "right-1" / "words").read_text().splitlines()) == 1
     assert (runs / "wrong-1" / "model.safetensors").exists() and (runs / "records" / "wrong-1").is_dir()
+    shutil.rmtree(runs / "records" / "right-1")
+    shutil.rmtree(runs / "right-1" / "test")
+    fails(study.main, *command)
+    assert "right-1: its weights were removed before it was scored on the test split" in caplog.text
 
 
 @pytest.mark.slow
@@ -227,6 +232,7 @@ def test_one_value_is_a_list_of_one(tmp_path):
         ({"removal": {"classes": "PER"}}, "removal: classes: found 'PER'; expected a list of different classes"),
         ({"settings": {"a": {"optim_args": {"x": 1}}}}, "the option optim_args: found .*; expected its JSON in quotes"),
         ({"settings": {"a": {}}, "comparisons": {"A/B": ["a"]}}, "found the comparison 'A/B'; expected a name without"),
+        ({"settings": {"a": {"selected_categories": ["PER"]}}}, "settings: a: found selected_categories; expected"),
     ],
 )
 def test_wrong_studies_are_refused(tmp_path, content, message):
@@ -240,16 +246,19 @@ def test_a_key_that_is_twice_in_a_study_is_refused(tmp_path):
         read_study(tmp_path / "s.yaml")
 
 
-def test_finished_runs_on_other_data_are_said(tmp_path, caplog):
-    file = write(tmp_path / "s.yaml", settings={"a": {}}, encoders="x/enc")
+def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, caplog):
+    (tmp_path / "c.yml").write_text("num_train_epochs: 5\n")
+    setting = {"config": str(tmp_path / "c.yml"), "learning_rate": "3e-4"}
+    file = write(tmp_path / "s.yaml", settings={"a": setting}, encoders="x/enc")
     folder = tmp_path / "out" / "records" / "a-1"
     write_record(folder, HALF, update_steps=1)
-    write(folder / "args.yaml", dataset="first", model_checkpoint="enc")
+    write(folder / "args.yaml", dataset="first", model_checkpoint="enc", num_train_epochs=3.0, learning_rate=3e-4)
     for data, said in (("some/first", False), ("second", True)):
         caplog.clear()
         study.main(["plan", str(file), "--datasets", data, "--output_dir", str(tmp_path / "out")])
         assert ("1 finished runs have --dataset first, not second" in caplog.text) == said
-        assert "model_checkpoint" not in caplog.text
+        assert "model_checkpoint" not in caplog.text and "learning_rate" not in caplog.text
+        assert "1 finished runs have --num_train_epochs 3.0, not 5, and are not made again" in caplog.text
 
 
 def test_scripts_find_the_modules_of_the_study_and_a_log_that_is_no_utf8_is_shown(tmp_path, fails, caplog, monkeypatch):

@@ -212,6 +212,6 @@ def test_long_rows_are_tagged_a_few_at_a_time(run, tmp_path, capsys, monkeypatch
 def test_a_page_shows_a_class_that_the_checkpoint_does_not_know():
     """Of an output that another checkpoint began: comparing its last lines finds that out."""
     page = io.StringIO()
-    with on_page(page, "a", "b", ["PER"], True) as add:
+    with on_page(page, "a", "b", ["PER"], calibrated=False) as add:
         add({"text": "Oslo", "entities": [{"type": "LOC", "start": 0, "end": 4, "score": 0.5}]})
-    assert "Oslo <small>LOC</small>" in page.getvalue()
+    assert "Oslo <small>LOC</small>" in page.getvalue() and "is the uncalibrated probability" in page.getvalue()

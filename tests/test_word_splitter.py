@@ -35,6 +35,7 @@ def words(text: str) -> list[str]:
         ("De'Andre, un's, all's well", "De'Andre|,|un|'s|,|all|'s|well"),
         ("R&B and AT&T... 20% ``so''", "R&B|and|AT&T|...|20|%|``|so|''"),
         ("北京大学 in 2010年", "北|京|大|学|in|2010|年"),
+        ("北京\u200b大学", "北|京|\u200b|大|学"),
         ("Stevens–Johnson naïve Gro\u0308ße Ber\u00adlin", "Stevens–Johnson|naïve|Gro\u0308ße|Ber\u00adlin"),
         ("भारत की राजधानी, กรุงเทพมหานคร שָׁלוֹם", "भारत|की|राजधानी|,|ก|รุ|ง|เ|ท|พ|ม|ห|า|น|ค|ร|שָׁלוֹם"),
         ("vitamin C. ", "vitamin|C|."),

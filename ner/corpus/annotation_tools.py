@@ -34,7 +34,7 @@ def annotation_tool(path: Path) -> str | None:
             return None
         case {"annotator": _, "annotation_id": _}:
             raise InputError(f"{path}: is Label Studio's JSON-MIN; expected its JSON export; export it again as JSON")
-        case {"data": dict(), "annotations": list()} | {"data": dict(), "completions": list()}:  # until version 1
+        case {"data": dict(), "annotations": list()}:
             return "Label Studio"
         case {"text": str(), "spans": list()} | {"text": str(), "answer": str()}:
             return "Prodigy"
@@ -116,12 +116,17 @@ def reading(text: str, words: list[tuple[int, int]], spans: list[Span], quotes: 
     fitting, others = [], []
     for (start, end, name), quote in zip(spans, quotes, strict=True):
         covered = text[max(start, 0) : max(end, 0)]
-        if isinstance(quote, str) and covered.split() != quote.replace("\\n", " ").split():
-            others.append(f"{covered[:60]!r} ({start} to {end}, {name}) is {quote[:60]!r} in the export")
+        if isinstance(quote, str) and quote and words_in(covered) != words_in(quote):
+            others.append(f"{covered[:60]!r} ({start} to {end}, {name}) is {quote!r:.60} in the export")
         else:
             fitting.append((start, end, name))
     tags, misfits = bio_tags(text, words, fitting)
     return tags, others + misfits
+
+
+def words_in(quoted: str) -> list[str]:
+    """The words of a text that Label Studio quotes, with a backslash and `n` for each line end."""
+    return quoted.replace("\\n", " ").split()
 
 
 def in_units(path: Path, tool: str, readings: list[list[Reading]]) -> bool:
@@ -178,7 +183,7 @@ def prodigy(record: Any, notes: Counter[str]) -> Found | None:
 
 def label_studio(record: Any, notes: Counter[str]) -> Found | None:
     """The text in `data` and the spans of an annotation. Raises `ValueError` for labels of images or HTML."""
-    annotations = [a for a in record.get("annotations", record.get("completions")) if not a.get("was_cancelled")]
+    annotations = [a for a in record["annotations"] if not a.get("was_cancelled")]
     if not annotations:
         notes["tasks left out because no annotation was submitted"] += 1
         return None

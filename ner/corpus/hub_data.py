@@ -82,10 +82,11 @@ def converted_files(dataset: str, config: str | None) -> dict[str, list[str]]:
 
     found: dict[str, dict[str, list[str]]] = {}
     for entry in HfApi().list_repo_tree(dataset, recursive=True, revision=CONVERTED, repo_type="dataset"):
-        if entry.path.endswith(".parquet"):
-            own_config, split, _ = entry.path.split("/")
+        parts = entry.path.split("/")
+        if entry.path.endswith(".parquet") and len(parts) == 3:
+            own_config, split = parts[0], parts[1].removeprefix("partial-")  # of large data sets, a part is converted
             place = f"hf://datasets/{dataset}@{CONVERTED}/{entry.path}"
             found.setdefault(own_config, {}).setdefault(split, []).append(place)
     if config not in found and (config or len(found) != 1):
-        raise ValueError(f"found the configs {', '.join(sorted(found))}")
+        raise ValueError(f"found the configs {', '.join(sorted(found)) or '(none)'}")
     return found[config or next(iter(found))]

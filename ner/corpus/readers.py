@@ -103,8 +103,8 @@ def read_divided(source: Source) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     held_out = ["validation"] if has_split(source, "test") else ["validation", "test"]
     inside = [path for pattern in ("*", "*/*") for path in sorted(source.folder.glob(pattern))]
     if others := [path.name for path in inside if split_of(path) in held_out]:
-        log.warning("%s: not read, because of the language in their names or because they are in a folder within: %s; "
-                    "to read them: --validation_file and --test_file", source.folder, ", ".join(others))  # fmt: skip
+        log.warning("%s: not read, because their names say another language: %s; to read them, name them with "
+                    "--validation_file and --test_file", source.folder, ", ".join(others))  # fmt: skip
     return divided(read_whole(source, "train"), held_out, source.split_seed)
 
 

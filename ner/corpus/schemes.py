@@ -33,7 +33,7 @@ def prefix_and_class(tag: str, scheme: str) -> tuple[str, str]:
     if tag[1:2] in ("-", "_"):
         known = tag[0] in "BIESLUM" and tag[1] == "-" and len(tag) > 2
         return (tag[0].replace("M", "I"), tag[2:]) if known else ("", "")
-    return ("I", tag) if scheme == "io" and tag and not MARKED.fullmatch(tag) else ("", "")
+    return ("I", tag) if scheme == "io" and tag else ("", "")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def scheme_of(splits: Sequence[Sentences]) -> str:
     """
     tags = {tag for sentences in splits for tag in sentences.names}
     prefixes = {scheme: {prefix_and_class(tag, scheme)[0] for tag in tags} for scheme in ("bio", "io")}
-    if prefixes["bio"] <= {"O", ""} and prefixes["io"] >= {"O", "I"}:
+    are_marked = all(MARKED.fullmatch(tag.strip()) for tag in tags - {"O"})
+    if prefixes["bio"] <= {"O", ""} and prefixes["io"] >= {"O", "I"} and not are_marked:
         return "io"
     counts = {
         s: sum(int(misfits(sentences, s).sum()) for sentences in splits) for s in ("bio", "iob1", "iobes", "bilou")

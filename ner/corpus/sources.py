@@ -19,6 +19,8 @@ SPLIT_WORDS = {  # in the names of files, and of splits on the Hub
     "test": {"test", "testb"},
 }
 WORDS = set().union(*SPLIT_WORDS.values())
+# In what the shards of a Parquet file differ: numbers, and a hash that `datasets` once added.
+SHARD = re.compile(r"\d+(-[0-9a-f]{16})?(?=.*\.parquet$)")
 SUFFIXES = {".jsonl", ".json", ".parquet", ".spacy", ".tsv", ".conll", ".txt", ".bio", ".iob", ".iob2"}
 
 
@@ -104,9 +106,11 @@ def require_dataset(source: Source) -> None:
     """Raises `InputError` unless there is a file or folder of the data set's name, or it can be one on the Hub."""
     is_here = os.path.isfile(source.folder) or os.path.isdir(source.folder)  # unlike a pipe
     if not is_here and source.dataset != MULTINERD and not source.is_hub_table:
+        is_pipe = os.path.exists(source.folder)
+        like = "; a pipe can be read only once: write it to a file" if is_pipe else similar(source.folder)
         raise InputError(
             f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
-            f"OWNER/NAME{similar(source.folder)}"
+            f"OWNER/NAME{like}"
         )
 
 
@@ -133,22 +137,18 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
     """
     others: list[str] = []
     for pattern in ("*", "*/*"):
-        inside = [path for path in sorted(folder.glob(pattern)) if split_of(path)]
-        candidates = [path for path in inside if split_of(path) == split]
+        candidates = [path for path in sorted(folder.glob(pattern)) if split_of(path) == split]
         others += [path.name for path in candidates]
         paths = [path for path in candidates if language_of(path) == "-".join(words_of(language))]
         if not paths and alone:
             paths = [path for path in candidates if not language_of(path)]
-        # The shards of a Parquet file have the same name apart from numbers.
-        if len({(path.parent, re.sub(r"\d+(?=.*\.parquet$)", "", path.name.lower())) for path in paths}) > 1:
+        if len({(path.parent, SHARD.sub("", path.name.lower())) for path in paths}) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in paths)
             raise InputError(
                 f"{folder}: found several files for the {split} split: {names}; expected one; name it: --{split}_file"
             )
         if paths:
             return paths
-        if inside:  # another corpus may be in the folders within
-            break
     others = others or [path.name for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES]
     beside = f", but {', '.join(others[:5])}" if others else ""
     example = " or ".join(f"{word}_{language}.jsonl" for word in sorted(SPLIT_WORDS[split]))

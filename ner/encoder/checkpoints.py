@@ -42,7 +42,7 @@ transformers_logging.disable_progress_bar()  # of loading weights, and of the Hu
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hides the warnings of libraries, about which a person can do nothing."""
+    """Hides log lines up to warnings, and Python's warnings, about which a person can do nothing."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -59,8 +59,7 @@ def choose_precision(asked: str | None, device: torch.device, model_type: str) -
     else:
         fast = broadcast_object_list([multiplies_bfloat16(device)])[0]
         precision, verb = ("bfloat16", "multiplies") if fast else ("float32", "does not multiply")
-        other = "--fp16 true" if device.type == "cuda" and not fast else "--bf16 true or false"
-        reason = f"the hardware {verb} it faster than float32 ({other} overrides)"
+        reason = f"the hardware {verb} it faster than float32 (--bf16 true or false overrides)"
     log.info("bfloat16: %s, %s", "on" if precision == "bfloat16" else "off", reason)
     return precision
 

@@ -52,8 +52,9 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
     predictions do not give, and for records that cannot be used.
     """
     place = folder / split
-    if folder.resolve().parent.name == SCORES:
-        place, folder = folder, folder.resolve().parents[1]
+    if folder.resolve().parent.name == SCORES and (folder / PREDICTIONS).is_file():
+        place, split = folder, optional_json(folder / METRICS).get("split", split)
+        folder = folder.resolve().parents[1]
     found = checked_predictions(place)
     used = classes_of({tag for tags in (*found.gold, *found.predicted) for tag in tags})
     labels = optional_json(folder / "config.json").get("id2label", {})

@@ -31,7 +31,7 @@ def first_check(words: list[str], checkpoint: str = "") -> None:
         for split in ("validation", "test"):
             named_file(source, split)
     text = values.get("input_file", "-")
-    if text != "-" and not os.path.exists(text):
+    if text not in ("-", "") and not os.path.exists(text):
         raise InputError(f"--input_file: found no file {text!r}; check the path{similar(Path(text))}")
     if values.get(checkpoint) and "resume_from_checkpoint" not in values:  # resuming may do without the encoder
         with at(f"--{checkpoint}"):

@@ -235,22 +235,23 @@ def listed(value: Any) -> list[Any]:
 
 
 def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
-    """A line for each comparison and for a map: which differences the runs will find in four of five tries.
+    """A line for each comparison and for a map: which differences the runs of a group will find in four of five tries.
 
     `spread` is the standard deviation of each score over seeds, in points. A comparison without it has no line.
     """
     lines = []
     for name, settings in study.comparisons.items() if spread else ():
-        seeds = min(len(study.runs_of(group, setting)) for group in study.groups for setting in settings)
+        seeds = min(sum(run.setting == setting for run in study.runs) for setting in settings)
         if seeds > 1 and len(settings) > 1:
             others = len(settings) - 1  # the report corrects micro F1 for these, and the classes for all their tests
             tests = {y: others * (1 if y == "micro" else len(spread.keys() - {"micro"})) for y in spread}
             least = ", ".join(f"{y} {detectable(sd, seeds, tests[y]):.1f}" for y, sd in spread.items())
             about = f"{name}: with {seeds} seeds each, differences from {settings[0]} that are detected in 4 of 5 tries"
-            lines.append(f"{about}, corrected for {max(tests.values())} tests, in points: {least}")
+            most = max(tests.values())
+            lines.append(f"{about}{f', corrected for up to {most} tests' if most > 1 else ''}, in points: {least}")
     if study.removable:
         classes = study.removable
-        removed = np.array([[y in run.removed for y in classes] for run in study.runs if run.group == study.groups[0]])
+        removed = np.array([[y in run.removed for y in classes] for run in study.runs])
         pairs = len(classes) * (len(classes) - 1)
         of_classes = [fit for fit in fits(removed, ~removed) if fit.degrees_of_freedom]
         errors = np.array([fit.standard_errors for fit in of_classes])

@@ -4,12 +4,13 @@ import shutil
 import statistics
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ner.files import PlainLoader, optional_json, using_records, write_json, write_text
+from ner.files import PlainLoader, optional_json, read_as, using_records, write_json, write_text
 from ner.hub_files import public_name
 from ner.runs.files import METRICS, SPLITS
 from ner.runs.folder import checkpoints_in
@@ -44,7 +45,9 @@ def of_other_options(study: Study, records: Path, places: bool) -> list[str]:
     ignored = {*RECORDED_ANEW, *(() if places else PLACES)}
     for run in study.runs:
         args = optional_json(records / run.name / "args.yaml")
-        options = (optional_json(Path(run.options["config"])) if "config" in run.options else {}) | run.options
+        config = Path(run.options.get("config", ""))
+        given = read_as(config, partial(yaml.load, Loader=PlainLoader)) if args and config.is_file() else None
+        options = (given or {}) | run.options
         for name in options.keys() & args.keys() - ignored if run.removed or not study.removable else ():
             planned, recorded = ([str(value) for value in listed(of[name])] for of in (options, args))
             if None not in (options[name], args[name]) and list(map(meant, planned)) != list(map(meant, recorded)):
@@ -58,7 +61,7 @@ def of_other_options(study: Study, records: Path, places: bool) -> list[str]:
 
 def meant(text: str) -> Any:
     """What a value of an option means, however it is written; of a path, its last part."""
-    with suppress(yaml.YAMLError):
+    with suppress(yaml.YAMLError, ValueError):  # ValueError: as of an impossible date
         return yaml.load(text, PlainLoader) if "/" not in text else Path(public_name(text)).name
     return text
 

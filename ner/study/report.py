@@ -55,7 +55,7 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
         try:
             classes = compared_classes(read, None)
         except InputError as error:
-            log.warning("%s: nothing is compared: %s", name, error)
+            log.warning("%s: nothing is compared: %s", f"{group}/{name}".lstrip("/"), error)
             return {}
         result, _ = write_report(output_dir / group / name, read, classes)
         write_json(place, {key: result[key] for key in RECORDED} | {"micro": micro})
@@ -259,6 +259,6 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     return (
         f"The best is {best}: {top:.1f} (95 % interval over seeds {top - half:.1f} to {top + half:.1f}). With each of "
         f"its seeds left out in turn, the best of the {len(rivals)} settings with these seeds is "
-        f"{points(statistics.mean(gains))} points worse on that seed than on the seeds that chose it. Choosing on "
-        "these sentences flatters it too; only others show how much."
+        f"{points(statistics.mean(gains))} points worse on that seed than on the seeds that chose it. The choice also "
+        "fits these sentences; only other sentences show by how much."
     )

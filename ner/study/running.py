@@ -6,16 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
 from ner.errors import InputError
+from ner.files import optional_json
 from ner.runs.folder import is_finished
 from ner.study.plan import PlannedRun, Study
 from ner.study.records import drop_checkpoints, is_recorded, record, recorded_scores
 
-SCORING = ("--per_device_eval_batch_size", "--use_cpu")  # options of a run that its scoring takes too
+SCORING = ("per_device_eval_batch_size", "use_cpu")  # options of a run that its scoring takes too
 ROOT = Path(__file__).parents[2]
 STARTING = Lock()  # held while a script is started
 RUNNING: list[subprocess.Popen] = []  # the scripts that were started
@@ -37,7 +37,8 @@ def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, kee
         if not list(place.glob("*.safetensors")):
             raise InputError(f"{place}: its weights were removed before it was scored on the {study.split} split; "
                              "delete the folder to train it again, with --keep_checkpoints to score both")  # fmt: skip
-        own = [word for pair in pairwise(planned.words) if pair[0] in SCORING for word in pair]
+        args = optional_json(place / "args.yaml")
+        own = [f"--{name}={args[name]}" for name in SCORING if name in args]
         script(study, "inference.py", "--checkpoint", str(place), "--split", study.split, *own, log_of=place)
     if not keep_checkpoints:
         drop_checkpoints(place)  # before the record: a run that has one is not looked at again

@@ -35,7 +35,7 @@ class LogLines(TrainerCallback):
         log.info("%d updates", state.max_steps)
         has_one_rate = args.classifier_learning_rate is None
         if state.max_steps < FEW_UPDATES / (1 if has_one_rate else 2):
-            rate = ", and set --classifier_learning_rate, as in configs/quickstart.yaml" if has_one_rate else ""
+            rate = ", or set a higher --classifier_learning_rate, as in configs/quickstart.yaml" if has_one_rate else ""
             log.warning(
                 "%d updates are few: a new classifier will hardly learn rare classes; train for more epochs or use "
                 "smaller batches%s", state.max_steps, rate,

@@ -81,7 +81,7 @@ def log_partition(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     The forward algorithm, for all sentences at once. `I-` continues its own class only. So two sums go from word to
     word: that over all sequences, and for each class that over those that end in an entity of it, which may go on.
     """
-    # Of each word: a gradient through `scores[:, word]` would be as large as all scores.
+    # `unbind`, because the gradient of each `scores[:, word]` would be as large as all scores.
     outside, begin, inside = (part.unbind(1) for part in (scores[..., :1], scores[..., 1::2], scores[..., 2::2]))
     of_class = begin[0]
     of_all = [torch.logsumexp(torch.cat([outside[0], of_class], 1), 1)]

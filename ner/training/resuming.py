@@ -77,8 +77,8 @@ def require_whole(folder: Path) -> None:
     for name in names:
         if not (folder / name).is_file():
             raise InputError(
-                f"{folder}: has no {name}; expected a whole checkpoint; resume from another or, if there is none, as "
-                "after --save_only_model true, delete the run and begin again"
+                f"{folder}: has no {name}; expected a whole checkpoint, as are those without --save_only_model; resume "
+                "from another, or delete the run and begin again"
             )
 
 
@@ -95,9 +95,16 @@ def recorded_precision(folder: Path) -> str:
     return "bfloat16" if facts.get("--bf16") else "float16" if facts.get("--fp16") else "float32"
 
 
+def sentences_an_update(facts: dict[str, Any]) -> int:
+    """How many sentences an update sees, in all processes."""
+    steps = facts.get("--gradient_accumulation_steps", 1)
+    return int(facts["--per_device_train_batch_size"] * steps * facts["processes"])
+
+
 def require_same(folder: Path, facts: dict[str, Any]) -> None:
     """Raises `InputError` if facts differ from those of the run that is resumed; it names each with both values."""
     before = record_of(folder)["facts"]
+    before, facts = (of | {"sentences an update": sentences_an_update(of)} for of in (before, facts))
     changed = [
         f"{name} {facts.get(name)} instead of {before.get(name)}"
         for name in before | facts

@@ -220,9 +220,6 @@ def build_trainer(
             "accelerate launch: with FSDP, the model would be saved in parts that nothing here reads; expected "
             "--fsdp_state_dict_type FULL_STATE_DICT"
         )
-    if options.torch_compile and not options.tf32:  # which transformers and accelerate turn on, unasked
-        torch.backends.fp32_precision = "ieee"  # type: ignore[attr-defined]
-        torch.set_float32_matmul_precision("highest")
     trainer.words_a_row = float((validation.labels != IGNORED).sum() / max(1, len(validation)))
     for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
         trainer.remove_callback(callback)

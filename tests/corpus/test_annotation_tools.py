@@ -221,6 +221,26 @@ def test_label_studio_without_plain_text(tmp_path, changes, message):
         read(tmp_path, json.dumps([task]))
 
 
+@pytest.mark.parametrize(
+    ("start", "quote", "fits"), [(0, "北京", True), (1, "北京", False), (1, "", True), (4, "a\\nb", True)]
+)
+def test_a_span_is_the_text_that_the_export_quotes(tmp_path, start, quote, fits):
+    """Where each character is a word, no other check sees an offset that is wrong."""
+    value = {"start": start, "end": start + (3 if start == 4 else 2), "text": quote, "labels": ["LOC"]}
+    task = {"data": {"text": "北京很大a\nb"}, "annotations": [{"result": [{"type": "labels", "value": value}]}]}
+    if fits:
+        assert read(tmp_path, json.dumps([task]))[0][1].count("B-LOC") == 1
+    else:
+        with pytest.raises(InputError, match=r"1 of 1 spans .*: '京很' \(1 to 3, LOC\) is '北京' in the export; "):
+            read(tmp_path, json.dumps([task]))
+
+
+def test_json_min_is_refused(tmp_path):
+    (tmp_path / "train.json").write_text('[{"text": "a", "label": [], "annotator": 1, "annotation_id": 2}]')
+    with pytest.raises(InputError, match="is Label Studio's JSON-MIN; expected its JSON export"):
+        annotation_tool(tmp_path / "train.json")
+
+
 def random_text(rng: random.Random) -> str:
     return "".join(rng.choices("aBé09 .,'-\n 北😀\u00ad", k=rng.randint(0, 25)))
 

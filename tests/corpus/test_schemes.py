@@ -77,6 +77,11 @@ def test_a_scheme_and_back_is_the_identity(tmp_path, scheme, seed):
         assert any(expected)
 
 
+def test_a_class_may_end_as_a_prefix_would(tmp_path):
+    result = read(folder_of(tmp_path, train=[["GROUP_A", "O", "GROUP_B", "Hepatitis-B"]]), ["en"], "train")
+    assert result.tag_lists() == [["B-GROUP_A", "O", "B-GROUP_B", "B-Hepatitis-B"]]
+
+
 def test_m_is_the_middle_of_an_entity_in_bmes(tmp_path):
     result = read(folder_of(tmp_path, train=[["B-PER", "M-PER", "E-PER", "S-PER", "O"]]), ["en"], "train")
     assert result.tag_lists() == [["B-PER", "I-PER", "I-PER", "B-PER", "O"]]

@@ -66,6 +66,11 @@ def test_a_language_in_the_name_is_the_one_that_is_wanted(tmp_path):
 def test_several_files_are_one_split_only_as_parts_of_parquet(tmp_path):
     parts = [f"data/train-0000{i}-of-00002.parquet" for i in (0, 1)]
     assert found(Source(make(tmp_path / "a", *parts)), "train") == parts
+    hashed = [f"data/train-0000{i}-of-00002-6ef3991c06080e1{i}.parquet" for i in (0, 1)]
+    assert found(Source(make(tmp_path / "d", *hashed)), "train") == hashed
+    for others in (["train.parquet", "train-small.parquet"], ["de/train-0.parquet", "fr/train-0.parquet"]):
+        with pytest.raises(InputError, match="several files"):
+            split_files(Source(make(tmp_path / others[1][:2], *others)), "train")
     folder = make(tmp_path / "b", "train.conll", "train.jsonl", "old/train.txt")
     with pytest.raises(InputError, match=r"several files for the train split: train.conll, train.jsonl; .*_file"):
         split_files(Source(folder), "train")
@@ -109,7 +114,7 @@ def test_files_that_are_replaced_by_parts_of_training_are_named(tmp_path, caplog
     folder = make(tmp_path, "train.conll", "dev_set.conll", "test_de.conll")
     (tmp_path / "train.conll").write_text("Oslo B-LOC\n\n" * 20)
     assert read_divided(Source(folder))[1]["validation"] == 2
-    assert "in a folder within: dev_set.conll, test_de.conll; to read them: --validation_file" in caplog.text
+    assert "not read, because their names say another language: dev_set.conll, test_de.conll; to read" in caplog.text
     caplog.clear()
     read_divided(Source(f"{folder}/train.conll"))
     assert "not read" not in caplog.text

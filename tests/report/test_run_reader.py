@@ -68,6 +68,10 @@ def test_scores_of_other_data_are_compared_with_the_records_of_their_runs(tmp_pa
     assert [*result["runs"]] == ["a/scores/other-test-1", "b/scores/other-test-1"]
     assert all("X" in each["own"]["classes"] for each in result["runs"].values())  # of config.json
     assert [d["what"] for d in result["differing"]] == ["--learning_rate"]
+    (places[0] / "metrics.json").write_text('{"split": "validation"}')
+    assert report_of(tmp_path, places[0])["split"] == "validation"
+    plain = [write_run(tmp_path / "scores" / name, ROWS) for name in ("a", "b")]  # runs in a folder of that name
+    assert [*report_of(tmp_path, *plain)["runs"]] == ["a", "b"]
 
 
 def test_a_report_says_which_split_was_scored(tmp_path):
