@@ -212,13 +212,14 @@ class TrainingArguments(transformers.TrainingArguments):
             "eval_do_concat_batches", "dataloader_in_order",
         )  # fmt: skip
         require(
-            self, lambda chosen: not chosen, "false: after exhausted memory, the training would begin again with the "
-            "weights that it has then, and the run would record another batch size", "auto_find_batch_size",
+            self, lambda chosen: not chosen, "false: after exhausted memory, training would restart from the weights "
+            "reached so far, and the run would record the wrong batch size", "auto_find_batch_size",
         )  # fmt: skip
         require(
-            self, lambda chosen: not chosen, "no such option: it does nothing here, or breaks a run on a shared disk",
-            "bf16_full_eval", "fp16_full_eval", "do_predict", "save_on_each_node",
+            self, lambda chosen: not chosen, "no such option: it does nothing here",
+            "bf16_full_eval", "fp16_full_eval", "do_predict",
         )  # fmt: skip
+        require(self, lambda on: not on, "no such option: it breaks a run on a shared disk", "save_on_each_node")
         require(self, lambda name: not name, "no such option: a run is pushed to the main branch", "hub_revision")
         require(self, lambda name: name in ("end", "every_save"), "end: a run is pushed once", "hub_strategy")
         require(

@@ -94,10 +94,10 @@ def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
 def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
     if not any(is_recorded(options.records / run.name, study.split) for run in study.runs):
-        how = f"with split: {study.split} in {options.study}, make some" if options.split else "make some"
+        first = f"set split: {study.split} in {options.study}, and " if options.split else ""
         raise InputError(
-            f"{options.records}: found no finished run that was scored on {study.split}; {how} (study.py run), or name "
-            "the folders of those that you have: --output_dir, --records"
+            f"{options.records}: found no finished run that was scored on {study.split}; {first}make some with "
+            "study.py run, or name the folders of your finished runs: --output_dir, --records"
         )
     from ner.study.report import front_page  # matplotlib and Jinja take a while to import
 

@@ -222,7 +222,7 @@ def load_model(
     model.config.trained_window = window_size(tokenizer, model, chosen.max_length)  # the run is scored with it too
     precision = choose_precision(asked_precision(options), options.device, model.config.model_type)
     if precision == "float16" and options.device.type == "cpu":
-        raise InputError("--fp16: found no GPU; expected one; leave the option out, or resume where the run began")
+        raise InputError("--fp16: found no GPU; expected one; leave the option out, or resume the run on a GPU")
     set_precision(options, precision)
     remark_on_rate(model.config, options.learning_rate)
     return model, tokenizer
@@ -265,7 +265,7 @@ def train(trainer: TaggingTrainer, checkpoint: Path | None) -> float:
     options = trainer.args
     batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
     order = options.train_sampling_strategy.replace("_", " ")
-    log.info("order of the rows: %s; %d sentences an update, over %d process(es)", order, batch, options.world_size)
+    log.info("order of the rows: %s; %d sentences per update, over %d process(es)", order, batch, options.world_size)
     with fast_dropout(trainer.model) if options.fast_dropout and options.device.type == "cpu" else nullcontext():
         result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return result.metrics["train_runtime"]

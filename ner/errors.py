@@ -48,7 +48,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` with the known name that is most similar, whatever its case; empty where none is."""
+    """`; did you mean 'x'?` with the known name that is most similar, ignoring case; empty if none is similar."""
     in_lower_case = {each.lower(): each for each in known}
     close = get_close_matches(name.lower(), in_lower_case, n=1)
     return f"; did you mean {in_lower_case[close[0]]!r}?" if close else ""
@@ -112,7 +112,7 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     handler.setFormatter(OneLine("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ner").setLevel(logging.INFO if first else logging.ERROR)
-    # The other processes write nothing that must be cleaned up, and may wait for a GPU, where no handler is called.
+    # Only in the first process: the others leave nothing to clean up, and no handler runs while they wait for a GPU.
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)) if first else ():  # Windows has no SIGHUP
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, stop)

@@ -73,7 +73,7 @@ def written_together(folder: Path) -> Iterator[Path]:
 
 def move_files(source: Path, folder: Path) -> None:
     """Moves all files of a folder into another one, where they replace those of the same name."""
-    for path in sorted(source.iterdir(), reverse=True):  # predictions before their metrics, which say that all is there
+    for path in sorted(source.iterdir(), reverse=True):  # predictions before metrics, which mark them as complete
         path.replace(folder / path.name)
 
 

@@ -12,13 +12,14 @@ It splits as MultiNERD's tokens are split, in English and Italian:
 import re
 from unicodedata import category
 
-CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-CJK += "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # and Thai, Lao, Burmese and Khmer, which have no spaces either
+UNSPACED = (  # Japanese and Chinese; Thai and Lao; Burmese; Khmer: no spaces between words
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+)
 # Combining marks, and characters without width, belong to the word around them. `\w` has no marks, which are vowels in
 # many scripts.
 MARKS = "".join(c for c in map(chr, (*range(0x300, 0x1E00), *range(0xA66F, 0xABEE))) if category(c)[0] == "M")
 INSIDE = MARKS + "\u00ad\u200b-\u200d\u2060\ufeff"
-LETTERS = rf"[{INSIDE}]*[^\W{CJK}]+(?:[{INSIDE}][^\W{CJK}]*)*"  # or digits
+LETTERS = rf"[{INSIDE}]*[^\W{UNSPACED}]+(?:[{INSIDE}][^\W{UNSPACED}]*)*"  # or digits
 APOSTROPHE = "['\u2019]"
 QUOTES = "'\"\u2018\u2019\u201c\u201d"
 JOINER = r"[-\u2010\u2011\u2013'\u2019&\u00b7]"  # hyphens, apostrophes, ampersand and middle dot
@@ -38,7 +39,7 @@ ABBREVIATIONS = (
 WORD = re.compile(
     "|".join(
         (
-            rf"[^\W\d{CJK}]{{2,}}+(?=[\s,])",  # most words, to save time
+            rf"[^\W\d{UNSPACED}]{{2,}}+(?=[\s,])",  # most words, to save time
             NOT,
             rf"(?<!\w)(?i:{ELIDED})(?!{ENDING}){APOSTROPHE}(?=\w)",
             rf"(?<![\w{QUOTES}])(?i:{ELIDED})(?!{ENDING}){APOSTROPHE}",  # after a quote, it may be the closing one
@@ -47,7 +48,7 @@ WORD = re.compile(
             r"\d+(?:[.,:]\d+)+(?!\w)",  # 1,000 and 2.5
             rf"{PART}(?:(?!{ENDING}|(?<=\d)[^&]\d){JOINER}{PART})*",
             r"(?<=\d0)s",
-            rf"[{CJK}][{MARKS}]*",
+            rf"[{UNSPACED}][{MARKS}]*",
             rf"{ENDING}(?!{APOSTROPHE})",
             r"°[CF](?!\w)",
             r"([^\w\s\",()\[\]])\1*",  # punctuation, the same character repeated: ``, ..., --

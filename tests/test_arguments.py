@@ -107,7 +107,7 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--dataloader_in_order false", "--dataloader_in_order: found False; expected true: scores need"),
         ("--hub_revision dev", "--hub_revision: found 'dev'; expected no such option"),
         ("--auto_find_batch_size true", "--auto_find_batch_size: found True; expected false: after exhausted memory, "),
-        ("--save_on_each_node true", "--save_on_each_node: found True; expected no such option: it does nothing here"),
+        ("--save_on_each_node true", "--save_on_each_node: found True; expected no such option: it breaks a run"),
         ("--hub_strategy checkpoint", "--hub_strategy: found 'checkpoint'; expected end: a run is pushed once"),
         ("--enable_jit_checkpoint true", "--enable_jit_checkpoint: found True; expected false: the run would count"),
         (f"--early_stopping_patience 1 {NO_EVALUATION}", "--early_stopping_patience: found --eval_strategy no"),

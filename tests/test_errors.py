@@ -16,7 +16,7 @@ from ner.corpus.audit import Finding, audit
 from ner.errors import is_exhausted, nearest, printable
 
 
-def test_names_are_like_in_any_case_and_joiners_stay():
+def test_similar_names_are_found_in_any_case_and_joiners_stay():
     assert nearest("per", ["PER", "LOC"]) == "; did you mean 'PER'?" and nearest("xyz", ["PER"]) == ""
     assert printable("a\u200cb\u200dc\u202e") == "a\u200cb\u200dc\ufffd"
 

@@ -256,9 +256,9 @@ def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, capl
     for data, said in (("some/first", False), ("second", True)):
         caplog.clear()
         study.main(["plan", str(file), "--datasets", data, "--output_dir", str(tmp_path / "out")])
-        assert ("1 finished runs have --dataset first, not second" in caplog.text) == said
+        assert ("--dataset is first instead of second in finished runs (1)" in caplog.text) == said
         assert "model_checkpoint" not in caplog.text and "learning_rate" not in caplog.text
-        assert "1 finished runs have --num_train_epochs 3.0, not 5, and are not made again" in caplog.text
+        assert "--num_train_epochs is 3.0 instead of 5 in finished runs (1), which are not made again" in caplog.text
 
 
 def test_scripts_find_the_modules_of_the_study_and_a_log_that_is_no_utf8_is_shown(tmp_path, fails, caplog, monkeypatch):
@@ -364,7 +364,7 @@ def test_groups_of_one_setting_have_names_of_their_own_and_are_chosen_together(t
     texts = [content for kind, content in parts if kind == "p"]
     assert any(text.startswith("The best is a: 65.0 (") for text in texts)
     assert "Note that these runs also differ in precision in training." in texts
-    assert "Runs of a and b differ in more than their seed, so they are divided." in texts
+    assert "The runs of a and b differ in more than the seed: each has several rows." in texts
 
 
 def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp_path, capsys, caplog):
@@ -393,7 +393,7 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
     assert "![F1 in percent, mean over seeds, by share](curves.svg)" in lines
     assert "share</text>" in (tmp_path / "out" / "curves.svg").read_text(encoding="utf-8")
     assert "The settings know different classes, or were scored on other data, so none is named the best." in lines
-    assert "The baseline, never, has no finished run: another is in its place." in lines
+    assert "The baseline, never, has no finished run; another setting replaces it." in lines
     assert [r.message.split(": ")[1] for r in caplog.records if r.levelname == "WARNING"] == [
         "no run has an F1 of mistyped, so it is not drawn; expected micro or a class",
         "4 of 8 runs are not finished, and left out",

@@ -39,8 +39,8 @@ def annotation_tool(path: Path) -> str | None:
         case {"text": str(), "spans": list()} | {"text": str(), "answer": str()}:
             return "Prodigy"
         case {"text": str()} | {"data": str()}:
-            found = [item for key in DOCCANO_SPANS if isinstance(of := record.get(key), list) for item in of or [None]]
-            return "doccano" if found and not any(isinstance(item, str) for item in found) else None
+            fields = [field for key in DOCCANO_SPANS if isinstance(field := record.get(key), list)]
+            return "doccano" if fields and not any(isinstance(item, str) for of in fields for item in of) else None
     return None
 
 
@@ -111,8 +111,7 @@ def span_table(path: Path, tool: str, misaligned: str = "error") -> pa.Table:
 
 
 def reading(text: str, words: list[tuple[int, int]], spans: list[Span], quotes: list[Any]) -> Reading:
-    """The tags of a text's words, and the spans that do not fit or are not what the tool `quotes` beside them, if it
-    does."""
+    """The tags of a text's words, and a description of each span that does not fit, or whose text is not its quote."""
     fitting, others = [], []
     for (start, end, name), quote in zip(spans, quotes, strict=True):
         covered = text[max(start, 0) : max(end, 0)]

@@ -84,7 +84,7 @@ def converted_files(dataset: str, config: str | None) -> dict[str, list[str]]:
     for entry in HfApi().list_repo_tree(dataset, recursive=True, revision=CONVERTED, repo_type="dataset"):
         parts = entry.path.split("/")
         if entry.path.endswith(".parquet") and len(parts) == 3:
-            own_config, split = parts[0], parts[1].removeprefix("partial-")  # of large data sets, a part is converted
+            own_config, split = parts[0], parts[1].removeprefix("partial-")  # large data sets are converted in part
             place = f"hf://datasets/{dataset}@{CONVERTED}/{entry.path}"
             found.setdefault(own_config, {}).setdefault(split, []).append(place)
     if config not in found and (config or len(found) != 1):

@@ -19,7 +19,7 @@ SPLIT_WORDS = {  # in the names of files, and of splits on the Hub
     "test": {"test", "testb"},
 }
 WORDS = set().union(*SPLIT_WORDS.values())
-# In what the shards of a Parquet file differ: numbers, and a hash that `datasets` once added.
+# What differs between the names of shards of a Parquet file: numbers, and a hash that `datasets` once added.
 SHARD = re.compile(r"\d+(-[0-9a-f]{16})?(?=.*\.parquet$)")
 SUFFIXES = {".jsonl", ".json", ".parquet", ".spacy", ".tsv", ".conll", ".txt", ".bio", ".iob", ".iob2"}
 

@@ -73,9 +73,9 @@ def loading(location: str) -> Iterator[None]:
 
 
 def lacking(location: str, message: str) -> str:
-    """What a checkpoint lacks; offline, a file may only be absent from the Hub's cache."""
+    """The message that a file is missing; offline, it may only be missing from the Hub's cache."""
     if constants.HF_HUB_OFFLINE and not os.path.isdir(location):
-        return "some of its files are not in the cache of the Hub, and HF_HUB_OFFLINE is set; unset it once to get them"
+        return "some of its files are not cached, and HF_HUB_OFFLINE is set; unset it once to download them"
     return message
 
 

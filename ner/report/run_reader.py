@@ -46,7 +46,7 @@ def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
 
 
 def read_run(folder: Path, name: str, split: str = "test") -> Run:
-    """The run in a folder, as it was scored on a split, under a name. The folder may also be one of its `scores/`.
+    """The run in a folder, as it was scored on a split, under a name. The folder may also be one in a run's `scores/`.
 
     Raises `InputError` for a folder without predictions, for a line that is not a prediction, for scores that the
     predictions do not give, and for records that cannot be used.
@@ -123,7 +123,7 @@ def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
             i = next(i for i, (a, b) in enumerate(zip_longest(first, sentences)) if a != b)
             raise InputError(
                 f"{runs[0].name} ({len(first)} sentences) and {run.name} ({len(sentences)}) differ in tokens or gold "
-                f"tags: the first is id {i}; expected runs that were scored on the same sentences, all or equally many"
+                f"tags: the first is id {i}; score both on the same data, with the same --max_eval_sentences"
             )
     return classes
 

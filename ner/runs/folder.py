@@ -98,7 +98,7 @@ def locked(run: Path) -> Iterator[None]:
     """
     run.mkdir(parents=True, exist_ok=True)
     busy = (
-        f"{run}: another training writes there; wait for its end, or name another --output_dir; if there is none, as "
+        f"{run}: another training writes there; wait for its end, or name another --output_dir; if none is running, as "
         f"after a crash on a disk without locks, delete {run / LOCK}"
     )
     with acquired(run / LOCK, busy):

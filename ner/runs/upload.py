@@ -85,7 +85,7 @@ def stage(run: Path, folder: Path) -> None:
 
 
 def without_local_paths(value: Any, key: str = "") -> Any:
-    """A record with the last part of each local path in its place; `key` is that of `value` in it."""
+    """A record with only the last part of each absolute path, and of `output_dir`; `key` is that of `value`."""
     if isinstance(value, dict):
         return {k: without_local_paths(v, str(k)) for k, v in value.items()}
     if isinstance(value, list):

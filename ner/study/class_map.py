@@ -82,8 +82,7 @@ def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
         metrics = [optional_json(records / run.name / study.split / METRICS)["per_class"] for run in runs]
         support = {y: metrics[whole[0]][y]["support"] if metrics[whole[0]].get(y) else 0 for y in classes}
         machines = [optional_json(records / run.name / "environment.json") for run in runs]
-        hardware = [each.get("accelerators") or each.get("processor") for each in machines]
-        stratum = np.array([f"{on} {each.get('precision')}" for on, each in zip(hardware, machines, strict=True)])
+        stratum = np.array([f"{m.get('accelerators') or m.get('processor')} {m.get('precision')}" for m in machines])
     removed = removal_table(runs, classes)
     values = np.array([[f1_points(each.get(y), support[y]) for y in classes] for each in metrics])
     found = effects(removed, values, stratum)

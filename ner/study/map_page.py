@@ -81,5 +81,5 @@ def p_equation(p: float) -> str:
 
 
 def signed(value: float, decimals: int = 1) -> str:
-    """A number with its sign, which stays where it rounds to 0."""
+    """A number with its sign, which stays even if the number rounds to 0."""
     return f"{round(value, 9) + 0.0:+.{decimals}f}"  # what is below is an error of floating-point numbers

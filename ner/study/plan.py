@@ -257,7 +257,7 @@ def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
         errors = np.array([fit.standard_errors for fit in of_classes])
         if (known := int((~np.isnan(errors)).sum())) < pairs:
             lines.append(f"map: these runs cannot tell {pairs - known} of {pairs} effects from others; add replicates "
-                         "or unmasked runs, before the first run: most runs get other seeds then")  # fmt: skip
+                         "or unmasked runs before the first run, because most runs then get other seeds")  # fmt: skip
         if not known:
             return lines
         error = float(np.nanmean(errors))

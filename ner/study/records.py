@@ -53,8 +53,8 @@ def of_other_options(study: Study, records: Path, places: bool) -> list[str]:
             if None not in (options[name], args[name]) and list(map(meant, planned)) != list(map(meant, recorded)):
                 found[name, " ".join(recorded), " ".join(planned)] += 1
     return [
-        f"{records}: {count} finished runs have --{name} {recorded}, not {planned}, and are not made again; for new "
-        "runs, name another --output_dir, and another --records if you give one"
+        f"{records}: --{name} is {recorded} instead of {planned} in finished runs ({count}), which are not made again; "
+        "for new runs, name another --output_dir, and another --records if you give one"
         for (name, recorded, planned), count in found.items()
     ]
 

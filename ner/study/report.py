@@ -42,9 +42,8 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
     if len(made) < len(runs):
         log.warning("%s: %d of %d runs are not finished, and left out", f"{group}/{name}".lstrip("/"),
                     len(runs) - len(made), len(runs))  # fmt: skip
-    place, micro = records / group / f"{name}.json", {}
-    for run in made:
-        micro[Path(run.name).name] = recorded_scores(records / run.name, study.split)["f1"]["micro"]
+    place = records / group / f"{name}.json"
+    micro = {Path(run.name).name: recorded_scores(records / run.name, study.split)["f1"]["micro"] for run in made}
     folders = [output_dir / run.name for run in made]
     if folders and all((folder / study.split / PREDICTIONS).is_file() for folder in folders):
         # Another machine has the data elsewhere, and not all options of another program are in args.yaml.
@@ -106,12 +105,12 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
                 parts += [("h2", f"{group}: {name}" if group else name), *shown]
                 baseline = study.comparisons[name][0]
                 if not any(is_recorded(records / run.name, study.split) for run in study.runs_of(group, baseline)):
-                    parts.append(("p", f"The baseline, {baseline}, has no finished run: another is in its place."))
+                    parts.append(("p", f"The baseline, {baseline}, has no finished run; another setting replaces it."))
             page = f"{group}/{name}/report.html".lstrip("/")
             if result and (output_dir / page).is_file():
                 parts.append(("link", {"text": "The whole report", "href": page}))
         if (tested := sum(bool(result) and "groups" in result for result in content.values())) > 1:
-            parts.insert(2, ("p", f"Holm's correction is made within each of the {tested} comparisons, not over all."))
+            parts.insert(2, ("p", f"Holm's correction is applied within each of the {tested} comparisons only."))
         text = report_markdown(parts, "Study")
         write_text(new / "study.md", text)
         # On the page, the table is a heat map already, and its cells open.
@@ -147,7 +146,7 @@ def curve_parts(study: Study, group: str, records: Path, folder: Path) -> list[P
             log.warning("curves: no run has an F1 of %s, so it is not drawn; expected micro or a class", title)
             del lines[title]
         elif title == "micro" and len(known) > 1:
-            log.warning("curves: the runs of micro know different classes, so it is not drawn: fewer score higher")
+            log.warning("curves: the runs know different classes, so micro F1 is not drawn: fewer classes score higher")
             del lines[title]
     title = f"F1 in percent, mean over seeds, by {study.across}"
     plot = partial(line_plot, across=study.across, up="F1 in percent")
@@ -182,7 +181,7 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     if others := [what for what in differing if not what.startswith("update_steps")]:
         parts.append(("p", f"Note that these runs also differ in {enumeration(others)}."))
     if apart := sorted({setting for setting in settings if settings.count(setting) > 1}):
-        parts.append(("p", f"Runs of {enumeration(apart)} differ in more than their seed, so they are divided."))
+        parts.append(("p", f"The runs of {enumeration(apart)} differ in more than the seed: each has several rows."))
     if split == "validation":
         parts.append(("p", chosen(found)))
     return [*parts, *(difference_table(groups[0], other, support) for other in groups[1:])]
@@ -203,7 +202,7 @@ def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part
     first, mean = next(iter(found)), {setting: statistics.mean(f1.values()) for setting, f1 in micro.items()}
     sd, rows = pooled_sd([list(f1.values()) for f1 in micro.values()]), []
     _, *classes = dict.fromkeys(title for runs in found.values() for run in runs.values() for title in run["f1"])
-    known = {setting: known_classes({setting: runs}) for setting, runs in found.items()}
+    known = {setting: classes_and_data({setting: runs}) for setting, runs in found.items()}
     for setting, runs in found.items():
         error = "" if sd is None else f" ± {100 * sd * (1 / len(runs) + 1 / len(found[first])) ** 0.5:.1f}"
         is_comparable = setting != first and known[setting] == known[first]
@@ -219,8 +218,8 @@ def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part
     return [*parts, ("p", chosen(found))] if study.split == "validation" else parts
 
 
-def known_classes(found: dict[str, dict[int, dict[str, Any]]]) -> set[tuple[frozenset[str], str | None]]:
-    """The sets of classes that runs know, each with the data that were scored, from scores by setting and seed."""
+def classes_and_data(found: dict[str, dict[int, dict[str, Any]]]) -> set[tuple[frozenset[str], str | None]]:
+    """The combinations of known classes and scored data among runs, from their scores by setting and seed."""
     return {(frozenset(run["f1"]), run["data"]) for runs in found.values() for run in runs.values()}
 
 
@@ -242,7 +241,7 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     left out in turn: of the settings with all of these seeds, the one that is best on the others is compared, on the
     seed left out, with its mean on the others.
     """
-    if len(known_classes(found)) > 1:
+    if len(classes_and_data(found)) > 1:
         return "The settings know different classes, or were scored on other data, so none is named the best."
     f1 = {setting: {seed: run["f1"]["micro"] for seed, run in runs.items()} for setting, runs in found.items()}
     best = max(f1, key=lambda name: statistics.mean(f1[name].values()))
@@ -259,6 +258,6 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     return (
         f"The best is {best}: {top:.1f} (95 % interval over seeds {top - half:.1f} to {top + half:.1f}). With each of "
         f"its seeds left out in turn, the best of the {len(rivals)} settings with these seeds is "
-        f"{points(statistics.mean(gains))} points worse on that seed than on the seeds that chose it. The choice also "
-        "fits these sentences; only other sentences show by how much."
+        f"{points(statistics.mean(gains))} points worse on that seed than on the seeds that chose it. The choice is "
+        "also fitted to these sentences; only other sentences would show by how much."
     )

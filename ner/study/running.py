@@ -36,7 +36,7 @@ def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, kee
     if not (place / study.split / "metrics.json").is_file():
         if not list(place.glob("*.safetensors")):
             raise InputError(f"{place}: its weights were removed before it was scored on the {study.split} split; "
-                             "delete the folder to train it again, with --keep_checkpoints to score both")  # fmt: skip
+                             "delete the folder to train it again; --keep_checkpoints keeps the weights")  # fmt: skip
         args = optional_json(place / "args.yaml")
         own = [f"--{name}={args[name]}" for name in SCORING if name in args]
         script(study, "inference.py", "--checkpoint", str(place), "--split", study.split, *own, log_of=place)
@@ -90,7 +90,7 @@ def ray_submit(threads: int) -> Callable[..., Future]:
     except ImportError:
         raise InputError("--engine ray: Ray is not installed; pip install ray") from None
     ray.init(ignore_reinit_error=True, runtime_env={"env_vars": {"PYTHONPATH": python_path()}})
-    here, gpus = Path.cwd(), min(1, ray.cluster_resources().get("GPU", 0))  # without any, a run would not see them
+    here, gpus = Path.cwd(), min(1, ray.cluster_resources().get("GPU", 0))  # Ray hides GPUs that a run does not ask for
 
     def call_here(call: Callable, *args: object) -> object:
         os.chdir(here)  # relative paths are those of this process

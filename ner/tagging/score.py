@@ -71,7 +71,7 @@ def score(
     calibration = fitted(probabilities, right) if calibrate else tagger.calibration
     if calibrate and calibration == Calibration():
         log.warning(
-            "the scores of entities are not calibrated: of those found in the %s sentences, %d are right and %d wrong; "
+            "entity scores are not calibrated: of the entities found in the %s sentences, %d are right and %d wrong; "
             "at least %d of each are needed", split, right.sum(), (~right).sum(), LEAST,
         )  # fmt: skip
     cluster = cluster_ids(s.token_lists())

@@ -14,7 +14,7 @@ from ner.files import read_record, using_records, write_json
 from ner.runs.folder import STATE, checkpoints_in
 
 log = logging.getLogger("ner")
-# What a resumed run may change. The data are compared by their fingerprints, the batches by the sentences an update.
+# What a resumed run may change. The data are compared by their fingerprints, the batches by the sentences per update.
 MAY_DIFFER = re.compile(
     "--(dataset|validation_file|test_file|tag_scheme|output_dir|save_total_limit|per_device_train_batch_size|"
     "gradient_accumulation_steps|per_device_eval_batch_size|use_cpu|report_to|run_name|log_.*|logging_.*|"
@@ -77,7 +77,7 @@ def require_whole(folder: Path) -> None:
     for name in names:
         if not (folder / name).is_file():
             raise InputError(
-                f"{folder}: has no {name}; expected a whole checkpoint, as are those without --save_only_model; resume "
+                f"{folder}: has no {name}; expected a whole checkpoint, which --save_only_model does not write; resume "
                 "from another, or delete the run and begin again"
             )
 
@@ -95,7 +95,7 @@ def recorded_precision(folder: Path) -> str:
     return "bfloat16" if facts.get("--bf16") else "float16" if facts.get("--fp16") else "float32"
 
 
-def sentences_an_update(facts: dict[str, Any]) -> int:
+def sentences_per_update(facts: dict[str, Any]) -> int:
     """How many sentences an update sees, in all processes."""
     steps = facts.get("--gradient_accumulation_steps", 1)
     return int(facts["--per_device_train_batch_size"] * steps * facts["processes"])
@@ -104,7 +104,7 @@ def sentences_an_update(facts: dict[str, Any]) -> int:
 def require_same(folder: Path, facts: dict[str, Any]) -> None:
     """Raises `InputError` if facts differ from those of the run that is resumed; it names each with both values."""
     before = record_of(folder)["facts"]
-    before, facts = (of | {"sentences an update": sentences_an_update(of)} for of in (before, facts))
+    before, facts = (of | {"sentences per update": sentences_per_update(of)} for of in (before, facts))
     changed = [
         f"{name} {facts.get(name)} instead of {before.get(name)}"
         for name in before | facts

@@ -169,10 +169,8 @@ def saving(place: Path) -> Iterator[None]:
     """Turns whatever stops a file from being written, such as a full disk, into an `InputError`."""
     try:
         yield
-    except InputError:
-        raise
     except Exception as error:  # torch, safetensors and tokenizers each raise other exceptions
-        if is_exhausted(error):
+        if isinstance(error, InputError) or is_exhausted(error):
             raise
         raise InputError(
             f"{place}: cannot be saved: {message_of(error, 200)}; expected free space; make some, "

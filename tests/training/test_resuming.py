@@ -121,10 +121,10 @@ def test_a_batch_may_be_divided_as_after_exhausted_memory(still, corpus, tmp_pat
     train.main(plain_argv(corpus, still, tmp_path / "whole", *options))
     resumed = interrupted(tmp_path / "whole", tmp_path / "resumed", 11)
     half = ("--per_device_train_batch_size", 8, *RESUME)
-    with pytest.raises(InputError, match="found processes 2 instead of 1, sentences an update 32 instead of 16"):
+    with pytest.raises(InputError, match="found processes 2 instead of 1, sentences per update 32 instead of 16"):
         require_same(resumed / "checkpoint-11", record_of(resumed / "checkpoint-11")["facts"] | {"processes": 2})
     message = fails(train.main, *plain_argv(corpus, still, resumed, *options, *half))
-    assert "found sentences an update 8 instead of 16; expected the same" in message
+    assert "found sentences per update 8 instead of 16; expected the same" in message
     train.main(plain_argv(corpus, still, resumed, *options, *half, "--gradient_accumulation_steps", 2))
     assert differ_by(tmp_path / "whole", resumed) < 1e-3  # with batches of 15, it is 0.1
 
