@@ -49,6 +49,7 @@ WORD = re.compile(
             rf"{PART}(?:(?!{ENDING}|(?<=\d)[^&]\d){JOINER}{PART})*",
             r"(?<=\d0)s",
             rf"[{UNSPACED}][{MARKS}]*",
+            rf"[{INSIDE}]+",  # without a letter: all at once, because LETTERS looks through all of them
             rf"{ENDING}(?!{APOSTROPHE})",
             r"°[CF](?!\w)",
             r"([^\w\s\",()\[\]])\1*",  # punctuation, the same character repeated: ``, ..., --

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from html import unescape
 from pathlib import Path
 
+import pandas
 import pytest
 from conftest import WORDS
 from trained_runs import CPU, predictions, tagged
@@ -69,7 +70,10 @@ def test_three_lines_of_python_tag_as_the_command_does(run, capsys):
     with pytest.raises(TypeError, match="expected a list of texts"):
         Tagger.load(run).tag(lines[0])
     expected = [tagged(capsys, "--checkpoint", run, "--text", line)[0]["entities"] if line else [] for line in lines]
-    found = Tagger.load(run, precision="float32").tag(lines)
+    tagger = Tagger.load(run, precision="float32")
+    found = tagger.tag(lines)
+    assert tagger.tag(pandas.Series(lines, index=range(len(lines), 0, -1))) == found
+    assert len(tagger.tag([f"\ud83d {lines[0]}"])) == 1  # half an emoji
     assert [[asdict(entity) for entity in entities] for entities in found] == expected
     assert found[0][0] == Entity("LOC", "Lake Inari", 12, 22, expected[0][0]["score"])
 

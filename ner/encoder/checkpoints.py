@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,19 +38,20 @@ NO_TOKENIZER = (
     "holds no usable tokenizer.json; expected a fast tokenizer's files; write them with transformers: "
     "AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER), for which some need `pip install sentencepiece`"
 )
+QUIET = threading.RLock()  # what `quiet` sets belongs to the process, and a second thread would restore the first one's
 transformers_logging.disable_progress_bar()  # of loading weights, and of the Hub's client
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hides log lines up to warnings, and Python's warnings, about which a person can do nothing."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(action="ignore"):
+    with QUIET, warnings.catch_warnings(action="ignore"):
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
             yield
-    finally:
-        logging.disable(before)
+        finally:
+            logging.disable(before)
 
 
 @contextmanager

@@ -105,8 +105,8 @@ def continued(
             if not is_same:
                 raise InputError(
                     f"{file.name}:{number + 1}: found a line that this command would not write; expected the same "
-                    "input, checkpoint and options as before the interruption; go on with those, or delete the file to "
-                    "begin again"
+                    "input, checkpoint, options, number of processes and kind of machine as before the interruption; "
+                    "go on with those, or delete the file to begin again"
                 )
     file.truncate(place)
     log.info("%s: going on after %d rows; the last %d are tagged again", file.name, whole, whole - skipped)

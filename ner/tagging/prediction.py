@@ -44,6 +44,7 @@ class Batching:
     positions: int
     at_once: int
     pairs: int
+    threads: int  # of torch, which a call that runs at the same time changes for a while
 
 
 def batching_for(batch_size: int, device: torch.device) -> Batching:
@@ -53,10 +54,11 @@ def batching_for(batch_size: int, device: torch.device) -> Batching:
     faster with a batch each than with one batch together, whose steps are short. Because of Python's lock, this only
     helps with a few batches: up to four share the threads evenly.
     """
+    threads = torch.get_num_threads()
     if device.type == "cpu":
-        at_once = max(n for n in (1, 2, 3, 4) if torch.get_num_threads() % n == 0)
-        return Batching(32 * batch_size, at_once, PAIRS * batch_size)
-    return Batching(512 * batch_size, 1, PAIRS * batch_size)
+        at_once = max(n for n in (1, 2, 3, 4) if threads % n == 0)
+        return Batching(32 * batch_size, at_once, PAIRS * batch_size, threads)
+    return Batching(512 * batch_size, 1, PAIRS * batch_size, threads)
 
 
 def word_logits(
@@ -89,9 +91,9 @@ def word_logits(
         result[indices], done[indices] = logits(input_ids, real.astype(np.int64))[asked], True
         return len(rows)
 
-    longest, threads = int(encoded.lengths.max(initial=1)), torch.get_num_threads()
+    longest = int(encoded.lengths.max(initial=1))
     at_once = batching.at_once if batching.at_once * longest**2 <= batching.pairs else 1
-    share = max(1, threads // at_once)
+    share = max(1, batching.threads // at_once)
     windows = batches(by_length, encoded.lengths, batching.positions, batching.pairs // at_once)
     try:
         with (
@@ -101,7 +103,7 @@ def word_logits(
             for count in pool.map(tag, windows):
                 bar.update(count)
     finally:
-        torch.set_num_threads(threads)  # some of torch's libraries keep one number for all threads
+        torch.set_num_threads(batching.threads)  # some of torch's libraries keep one number for all threads
     if processes.num_processes > 1:
         for indices, others in gather_object([(np.flatnonzero(done), result[done])]):
             result[indices] = others

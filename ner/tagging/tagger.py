@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +87,8 @@ class Tagger:
         batching = batching_for(batch_size, device)
         if exported:
             logits, precision = onnx_logits(Path(location) / ONNX, batching.at_once)
+            if precision == "int8":  # one scale for the activations of all windows of a batch: each by itself
+                batching = replace(batching, positions=1)
         else:
             chosen = choose_precision(precision, device, model.config.model_type)
             precision = "bfloat16" if chosen == "bfloat16" else "float32"  # in float16, weights may overflow
@@ -148,8 +150,10 @@ class Tagger:
         """The entities of each text, in order. Raises `InputError` where the model gives no finite scores."""
         if isinstance(texts, str):  # whose characters would be the texts
             raise TypeError(f"found the text {texts!r:.60}; expected a list of texts")
+        texts = list(texts)  # pandas would take the number of a text for a label of its index
         places = [(i, start, end) for i, text in enumerate(texts) for start, end in word_offsets(text)]
-        words = pa.array([texts[i][start:end] for i, start, end in places], type=pa.string())
+        pieces = [texts[i][start:end].encode("utf-8", "replace") for i, start, end in places]  # `?` for half an emoji
+        words = pa.array(pieces, type=pa.string())
         lengths = np.bincount([i for i, _, _ in places], minlength=len(texts))
         _, _, entities, probabilities = self.tag_words(words, lengths)
         classes = self.classes

@@ -84,6 +84,9 @@ def csv_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str,
     line = 1  # where a row begins, which may have several
     try:
         names = next(rows, [])
+        if len(names) == 1 and re.search("[;\t|]", names[0]):
+            raise InputError(f"{path}:1: found one column, {names[0]!r:.60}; expected commas between columns, or in a "
+                             ".tsv tabs; write the table again")  # fmt: skip
         require_columns(f"{path}:1", names, text_column)
         line += rows.line_num
         for fields in rows:
@@ -132,7 +135,9 @@ def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[
                 number += 1
                 values = json.loads(json.dumps(row, default=plain), parse_constant=finite)
                 yield f"{path}:{number}", values | {text_column: row[text_column]}
-    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:  # OverflowError: a date
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError) as error:  # such as a date, or its zone
         raise InputError(
             f"{path}: cannot be read after row {number}: {message_of(error, 200)}; write it again"
         ) from None

@@ -22,6 +22,7 @@ from ner.scoring.intervals import scores_and_intervals
 from ner.scoring.scores import cluster_ids, counts_of_tags
 from ner.tagging import onnx_export
 from ner.tagging.prediction import torch_logits
+from ner.tagging.tagger import Tagger
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +78,12 @@ def test_the_exports_score_as_the_run_does(exported_run):
     full_size, small_size = ((exported_run / f / "model.onnx").stat().st_size for f in ONNX_FOLDERS)
     assert small_size < full_size
     assert not list(exported_run.glob(".*"))
+
+
+def test_int8_tags_a_line_alone_as_among_others(exported_run):
+    tagger = Tagger.load(exported_run / "onnx_int8")
+    texts = ["Ada Moss sailed to Bergen", "a storm", "Bergen", "the storm that hit Oslo killed the bats of Ada Moss"]
+    assert tagger.tag(texts) == [tagger.tag([text])[0] for text in texts]
 
 
 def test_int8_holds_every_layer_but_the_first_ones_projection_back(exported_run):

@@ -32,7 +32,7 @@ def logits_by_id(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarra
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_each_word_has_its_own_label_and_probability(positions, at_once):
     inputs = encoded()
-    predicted = word_logits(logits_by_id, LABELS, TOKENIZER, inputs, Batching(positions, at_once, 10**9), False)
+    predicted = word_logits(logits_by_id, LABELS, TOKENIZER, inputs, Batching(positions, at_once, 10**9, 1), False)
     assert np.array_equal(predicted.argmax(axis=1), inputs.input_ids[inputs.labels != IGNORED] % LABELS)
     assert np.allclose(np.exp(predicted).max(axis=1), 0.6)
 
@@ -56,7 +56,8 @@ def test_windows_whose_pairs_are_too_many_are_tagged_one_batch_at_a_time():
         time.sleep(0.01)  # else one thread may do the work of two
         return logits_by_id(input_ids, attention_mask)
 
-    word_logits(logits, LABELS, TOKENIZER, encoded(60), Batching(10_000, 2, pairs=600), False)  # two of 30 have 1,800
+    batching = Batching(10_000, 2, pairs=600, threads=1)  # two windows of 30 have 1,800
+    word_logits(logits, LABELS, TOKENIZER, encoded(60), batching, False)
     assert len(threads) == 1
 
 
@@ -67,24 +68,24 @@ def test_two_batches_are_tagged_at_once():
         together.wait()
         return logits_by_id(input_ids, attention_mask)
 
-    word_logits(logits, LABELS, TOKENIZER, encoded(2), Batching(1, 2, 10**9), False)
+    word_logits(logits, LABELS, TOKENIZER, encoded(2), Batching(1, 2, 10**9, 1), False)
 
 
 def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads(monkeypatch):
     numbers = []
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)  # as while another thread tags
     monkeypatch.setattr(torch, "set_num_threads", numbers.append)
 
     def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         raise ValueError("no such label")
 
     with pytest.raises(ValueError, match="no such label"):
-        word_logits(logits, LABELS, TOKENIZER, encoded(), Batching(1, 2, 10**9), False)
+        word_logits(logits, LABELS, TOKENIZER, encoded(), Batching(1, 2, 10**9, threads=4), False)
     assert numbers[0] == 2 and numbers[-1] == 4
 
 
 @pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (2, 2), (6, 3), (7, 1), (16, 4)])
 def test_batches_at_once_share_a_processors_threads_evenly(threads, at_once, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    assert batching_for(32, torch.device("cpu")) == Batching(1024, at_once, 32 * 512**2)
-    assert batching_for(32, torch.device("cuda")) == Batching(512 * 32, 1, 32 * 512**2)
+    assert batching_for(32, torch.device("cpu")) == Batching(1024, at_once, 32 * 512**2, threads)
+    assert batching_for(32, torch.device("cuda")) == Batching(512 * 32, 1, 32 * 512**2, threads)
