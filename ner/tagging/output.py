@@ -79,8 +79,8 @@ def continued(
     """Skips the rows that a continued output has already, shows their records, and cuts off the rest of it.
 
     Returns how many rows these are, and the groups of `size` records of the other rows. Only whole groups are skipped,
-    because a score may depend in its last digit on the rows that are tagged together. Nor is the last one: it is tagged
-    again, to see whether checkpoint and options are the same. Raises `InputError` where a record differs now.
+    because scores may depend a little on the rows that are tagged together. Nor is the last one: it is tagged again,
+    to see whether checkpoint and options are the same. Raises `InputError` where a record differs now.
     """
     first: list[Record] = []  # of the other groups
     place = 0
@@ -116,7 +116,7 @@ def continued(
 def compared(tagged: Record, is_tagged: bool) -> Record:
     """What must be the same in a record of before and of now; its entities only if the row is tagged again.
 
-    Scores are not compared: their last digit may depend on the machine.
+    Scores are not compared: they may depend a little on the machine.
     """
     return tagged | {"entities": [(e["type"], e["start"], e["end"]) for e in tagged["entities"] if is_tagged]}
 

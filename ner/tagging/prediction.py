@@ -3,8 +3,10 @@
 Scoring, tagging and the recorded validation scores use it. While it trains, transformers' Trainer predicts by itself.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,8 @@ from ner.encoder.encoding import IGNORED, Encoded
 
 # input_ids and attention_mask, int64 [row, position] -> float32 [row, position, label]
 Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
+TAGGING = threading.RLock()
+BEFORE: list[int] = []  # torch's number of threads before the calls of `word_logits` that run now, once for each
 PAIRS = 512**2  # pairs of positions for each sentence of a batch: as many as a window of 512 has
 
 
@@ -33,6 +37,25 @@ def torch_logits(model: PreTrainedModel) -> Logits:
     return logits
 
 
+def torch_threads() -> int:
+    """Torch's number of threads, whatever the calls of `word_logits` that run now have made of it."""
+    with TAGGING:
+        return BEFORE[0] if BEFORE else torch.get_num_threads()
+
+
+@contextmanager
+def kept_threads() -> Iterator[int]:
+    """Gives `torch_threads()`, and sets it again at the end: some of torch's libraries keep one number for all."""
+    with TAGGING:
+        BEFORE.append(threads := torch_threads())
+    try:
+        yield threads
+    finally:
+        with TAGGING:
+            BEFORE.pop()
+            torch.set_num_threads(threads)
+
+
 @dataclass(frozen=True)
 class Batching:
     """How windows are tagged: up to `positions` a batch, padding included, and `at_once` batches at a time.
@@ -44,7 +67,6 @@ class Batching:
     positions: int
     at_once: int
     pairs: int
-    threads: int  # of torch, which a call that runs at the same time changes for a while
 
 
 def batching_for(batch_size: int, device: torch.device) -> Batching:
@@ -54,11 +76,10 @@ def batching_for(batch_size: int, device: torch.device) -> Batching:
     faster with a batch each than with one batch together, whose steps are short. Because of Python's lock, this only
     helps with a few batches: up to four share the threads evenly.
     """
-    threads = torch.get_num_threads()
     if device.type == "cpu":
-        at_once = max(n for n in (1, 2, 3, 4) if threads % n == 0)
-        return Batching(32 * batch_size, at_once, PAIRS * batch_size, threads)
-    return Batching(512 * batch_size, 1, PAIRS * batch_size, threads)
+        at_once = max(n for n in (1, 2, 3, 4) if torch_threads() % n == 0)
+        return Batching(32 * batch_size, at_once, PAIRS * batch_size)
+    return Batching(512 * batch_size, 1, PAIRS * batch_size)
 
 
 def word_logits(
@@ -93,17 +114,14 @@ def word_logits(
 
     longest = int(encoded.lengths.max(initial=1))
     at_once = batching.at_once if batching.at_once * longest**2 <= batching.pairs else 1
-    share = max(1, batching.threads // at_once)
     windows = batches(by_length, encoded.lengths, batching.positions, batching.pairs // at_once)
-    try:
-        with (
-            tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar,
-            ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(share,)) as pool,
-        ):
-            for count in pool.map(tag, windows):
-                bar.update(count)
-    finally:
-        torch.set_num_threads(batching.threads)  # some of torch's libraries keep one number for all threads
+    with (
+        kept_threads() as threads,
+        tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar,
+        ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(max(1, threads // at_once),)) as pool,
+    ):
+        for count in pool.map(tag, windows):
+            bar.update(count)
     if processes.num_processes > 1:
         for indices, others in gather_object([(np.flatnonzero(done), result[done])]):
             result[indices] = others

@@ -84,9 +84,9 @@ def csv_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str,
     line = 1  # where a row begins, which may have several
     try:
         names = next(rows, [])
-        if len(names) == 1 and re.search("[;\t|]", names[0]):
-            raise InputError(f"{path}:1: found one column, {names[0]!r:.60}; expected commas between columns, or in a "
-                             ".tsv tabs; write the table again")  # fmt: skip
+        if len(names) == 1 and names[0] != text_column and re.search("[;\t|]", names[0]):
+            raise InputError(f"{path}:1: found one column, {names[0]!r:.60}; expected commas between columns, or tabs "
+                             "in a .tsv; write the table again")  # fmt: skip
         require_columns(f"{path}:1", names, text_column)
         line += rows.line_num
         for fields in rows:

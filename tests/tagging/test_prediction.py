@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ner.encoder.encoding import IGNORED, Encoded
-from ner.tagging.prediction import Batching, batches, batching_for, word_logits
+from ner.tagging.prediction import Batching, batches, batching_for, kept_threads, torch_threads, word_logits
 
 TOKENIZER = SimpleNamespace(pad_token_id=0)
 LABELS = 5
@@ -32,7 +32,7 @@ def logits_by_id(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarra
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_each_word_has_its_own_label_and_probability(positions, at_once):
     inputs = encoded()
-    predicted = word_logits(logits_by_id, LABELS, TOKENIZER, inputs, Batching(positions, at_once, 10**9, 1), False)
+    predicted = word_logits(logits_by_id, LABELS, TOKENIZER, inputs, Batching(positions, at_once, 10**9), False)
     assert np.array_equal(predicted.argmax(axis=1), inputs.input_ids[inputs.labels != IGNORED] % LABELS)
     assert np.allclose(np.exp(predicted).max(axis=1), 0.6)
 
@@ -56,7 +56,7 @@ def test_windows_whose_pairs_are_too_many_are_tagged_one_batch_at_a_time():
         time.sleep(0.01)  # else one thread may do the work of two
         return logits_by_id(input_ids, attention_mask)
 
-    batching = Batching(10_000, 2, pairs=600, threads=1)  # two windows of 30 have 1,800
+    batching = Batching(10_000, 2, pairs=600)  # two windows of 30 have 1,800
     word_logits(logits, LABELS, TOKENIZER, encoded(60), batching, False)
     assert len(threads) == 1
 
@@ -68,24 +68,38 @@ def test_two_batches_are_tagged_at_once():
         together.wait()
         return logits_by_id(input_ids, attention_mask)
 
-    word_logits(logits, LABELS, TOKENIZER, encoded(2), Batching(1, 2, 10**9, 1), False)
+    word_logits(logits, LABELS, TOKENIZER, encoded(2), Batching(1, 2, 10**9), False)
 
 
 def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads(monkeypatch):
     numbers = []
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)  # as while another thread tags
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     monkeypatch.setattr(torch, "set_num_threads", numbers.append)
 
     def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         raise ValueError("no such label")
 
     with pytest.raises(ValueError, match="no such label"):
-        word_logits(logits, LABELS, TOKENIZER, encoded(), Batching(1, 2, 10**9, threads=4), False)
+        word_logits(logits, LABELS, TOKENIZER, encoded(), Batching(1, 2, 10**9), False)
     assert numbers[0] == 2 and numbers[-1] == 4
 
 
 @pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (2, 2), (6, 3), (7, 1), (16, 4)])
 def test_batches_at_once_share_a_processors_threads_evenly(threads, at_once, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    assert batching_for(32, torch.device("cpu")) == Batching(1024, at_once, 32 * 512**2, threads)
-    assert batching_for(32, torch.device("cuda")) == Batching(512 * 32, 1, 32 * 512**2, threads)
+    assert batching_for(32, torch.device("cpu")) == Batching(1024, at_once, 32 * 512**2)
+    assert batching_for(32, torch.device("cuda")) == Batching(512 * 32, 1, 32 * 512**2)
+
+
+def test_a_number_of_threads_set_after_loading_stays_and_other_calls_do_not_count(monkeypatch):
+    numbers = []
+    monkeypatch.setattr(torch, "set_num_threads", numbers.append)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    batching = batching_for(32, torch.device("cpu"))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    word_logits(logits_by_id, LABELS, TOKENIZER, encoded(), batching, False)
+    assert set(numbers) == {1}
+    with kept_threads():  # as while another thread tags, and has changed the number
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+        assert torch_threads() == 1
+    assert torch_threads() == 3
