@@ -25,7 +25,10 @@ Reading = tuple[list[str], list[str]]  # the tags of a text's words, and a descr
 
 
 def annotation_tool(path: Path) -> str | None:
-    """The tool that wrote a JSON or JSONL file, judged by its first record: a key of `TOOLS`, or None."""
+    """The tool that wrote a JSON or JSONL file, judged by its first record: a key of `TOOLS`, or None.
+
+    Raises `InputError` for Label Studio's JSON-MIN.
+    """
     record: Any = None
     with suppress(InputError):  # not JSON, which is for the reader of the file to report
         _, record = next(records(path), (0, None))

@@ -77,7 +77,7 @@ def drop_checkpoints(run: Path) -> None:
 
 def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
     """The F1 of a recorded run, `micro` and that of each class, as fractions; the fingerprint of the `data` that were
-    scored, its updates, and the seconds it took. What a record lacks is None.
+    scored, the number of their `sentences`, its updates, and the seconds it took. What a record lacks is None.
     """
     with using_records(folder):
         metrics, environment = optional_json(folder / split / METRICS), optional_json(folder / "environment.json")
@@ -85,6 +85,7 @@ def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
         return {
             "f1": {"micro": metrics["overall"]["f1"]} | classes,
             "data": metrics.get("data_fingerprint"),
+            "sentences": metrics.get("sentences"),
             "updates": environment["update_steps"],
             "seconds": environment.get("train_seconds"),
         }

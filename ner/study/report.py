@@ -18,7 +18,7 @@ from ner.report.page import html_page, report_markdown, write_report
 from ner.report.pictures import line_plot, report_picture
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, difference_table, table
-from ner.runs.files import METRICS, PREDICTIONS
+from ner.runs.files import PREDICTIONS
 from ner.runs.upload import without_local_paths
 from ner.scoring.score_table import EMPTY
 from ner.study.class_map import LEAST_MENTIONS, changed_mentions, class_map, record_parts
@@ -43,7 +43,7 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
         log.warning("%s: %d of %d runs are not finished, and left out", f"{group}/{name}".lstrip("/"),
                     len(runs) - len(made), len(runs))  # fmt: skip
     place = records / group / f"{name}.json"
-    micro = {Path(run.name).name: recorded_scores(records / run.name, study.split)["f1"]["micro"] for run in made}
+    scores = {Path(run.name).name: recorded_scores(records / run.name, study.split) for run in made}
     folders = [output_dir / run.name for run in made]
     if folders and all((folder / study.split / PREDICTIONS).is_file() for folder in folders):
         # Another machine has the data elsewhere, and not all options of another program are in args.yaml.
@@ -57,19 +57,20 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
             log.warning("%s: nothing is compared: %s", f"{group}/{name}".lstrip("/"), error)
             return {}
         result, _ = write_report(output_dir / group / name, read, classes)
+        micro = {run: each["f1"]["micro"] for run, each in scores.items()}
         write_json(place, {key: result[key] for key in RECORDED} | {"micro": micro})
     recorded = optional_json(place)
     compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
-    scored = optional_json(records / made[0].name / study.split / METRICS) if made else {}
     if made and not recorded:
         log.warning("%s: no comparison is on record, and the predictions are not all here, so nothing is tested", place)
     elif (
-        not compared_runs <= micro.keys() or recorded.get("sentences") != scored.get("sentences")
-        or any(micro[run] != f1 for run, f1 in recorded.get("micro", {}).items())
+        not compared_runs <= scores.keys()
+        or any(scores[run]["sentences"] != recorded.get("sentences") for run in compared_runs)
+        or any(scores[run]["f1"]["micro"] != f1 for run, f1 in recorded.get("micro", {}).items())
     ):  # fmt: skip
         log.warning("%s: the comparison on record is of other sentences or other runs: it is not shown", place)
         return {}
-    elif compared_runs < micro.keys():
+    elif compared_runs < scores.keys():
         log.warning("%s: the comparison on record is not that of all finished runs, whose predictions are not all here",
                     place)  # fmt: skip
     return recorded
@@ -177,8 +178,8 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
         rows.append([group["name"], updates_cell(runs.values()), time, *cells])
     parts: list[Part] = [("p", text) for text in finding(result | {"groups": groups})]
     parts.append(table("Mean and standard deviation over seeds, in percent", head, rows))
-    differing = [d["what"] for d in result["differing"] if d["what"].endswith((" in training", " in scoring"))]
-    if others := [what for what in differing if not what.startswith("update_steps")]:
+    differing = [d["what"] for d in result["differing"] if not d["what"].startswith(("--", "argument "))]
+    if others := [what for what in differing if "update" not in what]:  # of which the table has a column
         parts.append(("p", f"Note that these runs also differ in {enumeration(others)}."))
     if apart := sorted({setting for setting in settings if settings.count(setting) > 1}):
         parts.append(("p", f"The runs of {enumeration(apart)} differ in more than the seed: each has several rows."))
