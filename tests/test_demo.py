@@ -16,7 +16,7 @@ from importlib.util import find_spec
 import pytest
 import trained_runs
 from conftest import ROOT
-from scored_runs import CLASSES, sentences, with_noise, write_run
+from scored_runs import CLASSES, ROWS, sentences, with_noise, write_run
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -99,12 +99,13 @@ def test_wrong_sentences_have_gold_beside_predicted(tmp_path):
 
 
 def test_refusals(fails, tmp_path, monkeypatch):
-    run = write_run(tmp_path / "run", [{"tokens": ["a"], "gold": ["O"], "predicted": []}], CLASSES)
+    run = write_run(tmp_path / "run", ROWS, CLASSES)
+    (run / "test" / "predictions.jsonl").write_text('{"tokens": ["a"')
     assert "runs/nowhere: found no config.json; expected the folder of a finished run" in fails(
         demo.main, run, "runs/nowhere"
     )
     monkeypatch.setattr(demo, "find_spec", lambda name: True)
-    assert "predictions.jsonl:1: found no predictions" in fails(demo.main, run)
+    assert "predictions.jsonl: cannot be read: " in fails(demo.main, run)
     monkeypatch.setattr(demo, "find_spec", lambda name: None)
     assert "pip install -r requirements-demo.txt" in fails(demo.main, run)
 

@@ -58,8 +58,7 @@ def test_records_that_a_card_cannot_use(name, keys, value, quick_run, tmp_path):
         place = place[key]
     place[keys[-1]] = value
     (folder / name).write_text(json.dumps(record))
-    place = f"{re.escape(str(folder))}(/{name})?"
-    with pytest.raises(InputError, match=f"^{place}: (the records cannot be used: |found f1 None, but predictions)"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(folder))}: the records cannot be used: "):
         model_card(folder)
 
 

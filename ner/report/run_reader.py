@@ -11,7 +11,7 @@ from ner.errors import InputError, nearest
 from ner.files import optional_json, using_records
 from ner.labels import classes_of, label_names
 from ner.runs.files import METRICS, PREDICTIONS, SCORES, SURFACES
-from ner.runs.predictions import Predictions, checked_predictions
+from ner.runs.predictions import Predictions, read_predictions
 
 NAMES = ("output_dir", "run_name")  # arguments that only name a run
 
@@ -48,14 +48,13 @@ def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
 def read_run(folder: Path, name: str, split: str = "test") -> Run:
     """The run in a folder, as it was scored on a split, under a name. The folder may also be one in a run's `scores/`.
 
-    Raises `InputError` for a folder without predictions, for a line that is not a prediction, for scores that the
-    predictions do not give, and for records that cannot be used.
+    Raises `InputError` for a folder without predictions, and for records that cannot be used.
     """
     place = folder / split
     if folder.resolve().parent.name == SCORES and (folder / PREDICTIONS).is_file():
         place, split = folder, optional_json(folder / METRICS).get("split", split)
         folder = folder.resolve().parents[1]
-    found = checked_predictions(place)
+    found = read_predictions(place / PREDICTIONS)
     used = classes_of({tag for tags in (*found.gold, *found.predicted) for tag in tags})
     labels = optional_json(folder / "config.json").get("id2label", {})
     with using_records(folder / "config.json"):

@@ -10,8 +10,7 @@ from ner.errors import InputError, printable
 from ner.files import optional_json, using_records, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import templates
-from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS, PREDICTIONS
-from ner.runs.predictions import checked_predictions
+from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS
 from ner.scoring.score_table import ABOUT_CONFIDENCE, CONFIDENCE, class_table, confidence_cells, language_table, percent
 
 SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "accuracy": "Token accuracy"}
@@ -31,16 +30,13 @@ def model_card(run: Path) -> str:
     """The card's Markdown: metadata with a `model-index`, scores with intervals, training, use, limits, licence.
 
     The scores are those of the test split, or of validation where test was not scored. Raises `InputError` where the
-    folder holds no finished run, or predictions that do not give its scores.
+    folder holds no finished run.
     """
     config, environment = optional_json(run / "config.json"), optional_json(run / "environment.json")
     args = optional_json(run / "args.yaml")
     scored = {split: found for split in ("test", "validation") if (found := optional_json(run / split / METRICS))}
     if not (config and environment and args and scored):
         raise InputError(f"{run}: lacks a config.json, environment.json, args.yaml or scores; expected a finished run")
-    for place in (run / split for split in scored):
-        if (place / PREDICTIONS).is_file():  # not in a repository of the Hub; `verify` finds other losses
-            checked_predictions(place)
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
     with using_records(run):
         few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
