@@ -40,7 +40,7 @@ from ner.encoder.checkpoints import quiet
 from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, at, printable
 from ner.files import optional_json, read_record, using_records
-from ner.hub_files import fetch_optional, from_cache, public_name
+from ner.hub_files import fetch_optional, public_name
 from ner.runs.files import CARD, METRICS, ONNX_FOLDERS, SCORES
 from ner.runs.folder import is_finished, is_run, require_writable
 from ner.runs.manifest import write_manifest
@@ -169,7 +169,7 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
             raise
         log.info("%s", error)
         return {}
-    with from_cache("model", checkpoint), using_records(checkpoint):
+    with using_records(checkpoint):
         own = read_record(args_yaml) if args_yaml else {}
         data = own.get("dataset", "sample")
         if not DATA & arguments.given.keys() and data != "sample" and "/" not in data:

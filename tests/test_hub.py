@@ -193,7 +193,7 @@ def test_weights_that_are_no_safetensors_are_refused(run, loopback_hub, fails):
 
 def test_missing_repositories_and_files(loopback_hub, run, fails):
     loopback_hub.repos["models", "someone/empty"] = {}
-    assert "no such repository" in fails(inference.main, "--checkpoint", "someone/nothing", "--text", "a")
+    assert "Repository Not Found for url" in fails(inference.main, "--checkpoint", "someone/nothing", "--text", "a")
     assert "has no file config.json" in fails(inference.main, "--checkpoint", "someone/empty", "--text", "a")
     assert "exist on the Hub" in fails(inference.main, "--checkpoint", run, "--dataset", "someone/no-data")
     assert "expected OWNER/NAME" in fails(hub.main, "push", run, "--repo_id", "a b")

@@ -313,7 +313,7 @@ def test_wrong_checkpoints_and_data(run, tmp_path, fails):
 
     assert "found no folder" in message("--checkpoint", tmp_path / "nothing")
     assert "--output_dir: found no run" in message("--output_dir", tmp_path / "nothing")
-    assert "not cached" in message("--checkpoint", "someone/some-tagger", "--text", "a")
+    assert "offline mode is enabled" in message("--checkpoint", "someone/some-tagger", "--text", "a")
     write_jsonl(tmp_path / "test" / "test_en.jsonl", [{"tokens": ["a"], "tags": ["B-MISC"]}])
     assert "expected a class in common" in message("--checkpoint", run, "--dataset", tmp_path)
 

@@ -25,7 +25,7 @@ from ner.corpus.sentences import Sentences
 from ner.corpus.sources import MULTINERD, Source, named_file, only_language, split_files, split_of
 from ner.corpus.tagged_records import multinerd_table, parquet_table, record_table
 from ner.errors import InputError
-from ner.hub_files import MissingFileError, from_cache
+from ner.hub_files import MissingFileError
 
 log = logging.getLogger("ner")
 # Rows of Babelscape's English files; copies with twice as many rows exist.
@@ -69,10 +69,9 @@ def read_raw(source: Source, split: str) -> RawSplit:
     Warns if English MultiNERD has another number of sentences. Raises `InputError` with file and line for whatever is
     wrong, `MissingFileError` if there is no file for the split.
     """
-    with from_cache("dataset", source.dataset):
-        if is_divided(source) and (split == "train" or not has_split(source, split)):
-            return read_divided(source)[0][split]
-        raw = read_whole(source, split)
+    if is_divided(source) and (split == "train" or not has_split(source, split)):
+        return read_divided(source)[0][split]
+    raw = read_whole(source, split)
     size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]
     if source.name(split) == MULTINERD and list(source.languages) == ["en"] and size != expected:
         log.warning("%s: read %d sentences; MultiNERD's English has %d", split, size, expected)

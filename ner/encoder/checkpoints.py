@@ -23,7 +23,7 @@ from transformers.utils import logging as transformers_logging
 from ner.checkpoint_names import resolve_checkpoint
 from ner.errors import InputError, message_of
 from ner.files import read_record, write_json
-from ner.hub_files import fetch_optional, from_cache
+from ner.hub_files import fetch_optional
 from ner.labels import classes_of, is_label
 from ner.runs.files import INDEX, ONNX, TOKENIZER, WEIGHTS
 
@@ -57,21 +57,20 @@ def quiet() -> Iterator[None]:
 @contextmanager
 def loading(location: str) -> Iterator[None]:
     """Around transformers' reading of a checkpoint, whose files can contain anything: each error is an `InputError`."""
-    with from_cache("model", location):
-        try:
-            with quiet():
-                yield
-        except Exception as error:
-            message = message_of(error)
-            if "trust_remote_code" in message:
-                message = NEEDS_CODE
-            elif "file named model.safetensors" in message:
-                message = lacking(location, NO_SAFETENSORS)
-            elif "tiktoken" in message:  # transformers' last resort for a sentencepiece file
-                message = lacking(location, NO_TOKENIZER)
-            else:
-                message = f"cannot be loaded: {message}"
-            raise InputError(f"{location}: {message}") from error
+    try:
+        with quiet():
+            yield
+    except Exception as error:
+        message = message_of(error)
+        if "trust_remote_code" in message:
+            message = NEEDS_CODE
+        elif "file named model.safetensors" in message:
+            message = lacking(location, NO_SAFETENSORS)
+        elif "tiktoken" in message:  # transformers' last resort for a sentencepiece file
+            message = lacking(location, NO_TOKENIZER)
+        else:
+            message = f"cannot be loaded: {message}"
+        raise InputError(f"{location}: {message}") from error
 
 
 def lacking(location: str, message: str) -> str:

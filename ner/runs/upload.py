@@ -11,9 +11,9 @@ import yaml
 from huggingface_hub import HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
-from ner.errors import InputError, printable
+from ner.errors import InputError, message_of, printable
 from ner.files import read_record, write_json, write_text
-from ner.hub_files import LOG_IN, is_repo_id, refusal
+from ner.hub_files import LOG_IN, is_repo_id
 from ner.runs.files import BASELINE, CARD, METRICS, PUSHED, WEIGHTS
 from ner.runs.manifest import require_intact, write_manifest
 from ner.runs.model_card import model_card
@@ -51,7 +51,7 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
         except (HTTPError, OSError, RuntimeError, ValueError) as error:
             again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}{' --private' if private else ''}"
             raise InputError(
-                f"{repo_id}: not pushed: {refusal(error)}; the run in {run} is whole; try again: {again}"
+                f"{repo_id}: not pushed: {message_of(error, 500)}; the run in {run} is whole; try again: {again}"
             ) from error
     return repository
 
