@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -22,22 +21,17 @@ WRITING = ".writing-"  # begins the name of what is not whole yet; nobody needs 
 
 @contextmanager
 def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
-    """A UTF-8 file to write, which takes the place and the permissions of `path` when the block ends without an error.
+    """A UTF-8 file to write, which takes the place of `path` when the block ends without an error.
 
     Until then it has another name, in the same folder. After an error it is removed; but with the name `kept`, it stays
-    unless it is empty, and the next block of that name appends to it. A link is replaced, and its target stays as it
-    is. Half a surrogate pair, which UTF-8 cannot hold, is written as its backslash escape, the form that JSON has for
-    it. Raises `OSError`, naming `path`, where the system refuses.
+    unless it is empty, and the next block of that name appends to it. Half a surrogate pair, which UTF-8 cannot hold,
+    is written as its backslash escape, the form that JSON has for it. Raises `OSError`, naming `path`, where the system
+    refuses.
     """
     unfinished = kept or Path(path).with_name(f"{WRITING}{uuid4().hex}")
     try:
         with open(unfinished, "a" if kept else "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            if os.path.exists(path) and not os.path.islink(path):
-                with suppress(PermissionError):  # a disk without permissions, such as one of Windows in WSL
-                    shutil.copymode(path, unfinished)
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(unfinished, path)
     except BaseException as error:
         with suppress(OSError):
@@ -52,29 +46,13 @@ def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
 def written_together(folder: Path) -> Iterator[Path]:
     """A new folder to write files into that belong together, such as predictions and their scores.
 
-    When the block ends without an error, they take their places in `folder`, which is made where it is absent. An
-    error or an interrupt leaves all the earlier files, or all the new ones. Raises `OSError`, naming a file's place in
-    `folder`, where the system refuses.
+    When the block ends without an error, they take their places in `folder`, which is made where it is absent.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with TemporaryDirectory(prefix=WRITING, dir=folder, ignore_cleanup_errors=True) as unfinished:
-            yield Path(unfinished)
-            try:
-                move_files(Path(unfinished), folder)
-            except (KeyboardInterrupt, SystemExit):  # the rest too, because half of them would be a mixture
-                move_files(Path(unfinished), folder)
-                raise
-    except OSError as error:  # that of a full disk may name no file
-        if error.errno:
-            error.filename = re.sub(rf"[\\/]{WRITING}\w+", "", str(error.filename or folder))
-        raise
-
-
-def move_files(source: Path, folder: Path) -> None:
-    """Moves all files of a folder into another one, where they replace those of the same name."""
-    for path in sorted(source.iterdir(), reverse=True):  # predictions before metrics, which mark them as complete
-        path.replace(folder / path.name)
+    with TemporaryDirectory(prefix=WRITING, dir=folder) as unfinished:
+        yield Path(unfinished)
+        for path in sorted(Path(unfinished).iterdir(), reverse=True):  # predictions before metrics, which mark the end
+            path.replace(folder / path.name)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,7 +7,6 @@ without a manifest holds an unfinished run.
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ner.errors import InputError
-from ner.files import WRITING, optional_json
+from ner.files import optional_json
 from ner.runs.files import MANIFEST
 
 LOCK = ".lock"
@@ -66,7 +65,7 @@ def require_trainable(run: Path, resumes: bool) -> None:
                 "another folder, or delete it first"
             )
         return
-    others = sorted({path.name for path in run.glob("*") if not path.name.startswith(WRITING)} - NEW)
+    others = sorted({path.name for path in run.glob("*")} - NEW)
     if others:
         raise InputError(
             f"--output_dir: {run} holds {others[0]}, which no run wrote; expected a new folder; name another"
@@ -102,8 +101,6 @@ def locked(run: Path) -> Iterator[None]:
         f"after a crash on a disk without locks, delete {run / LOCK}"
     )
     with acquired(run / LOCK, busy):
-        for path in run.rglob(f"{WRITING}*"):  # what a killed training was writing
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield
 
 

@@ -32,7 +32,6 @@ def write(folder: Path, *names: str) -> Path:
     [
         ([], False),
         ([LOCK, "data/findings.jsonl"], False),
-        ([LOCK, ".writing-1"], False),  # killed while it wrote its first file
         (["args.yaml"], False),  # a run without a checkpoint begins again, whether it is to be resumed or not
         (["args.yaml", "checkpoint-8/model.safetensors", "config.json"], False),  # and so if its only one is not whole
         (["args.yaml"], True),
