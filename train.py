@@ -61,14 +61,7 @@ from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import class_metrics
 from ner.training.learning_rate import remark_on_rate
-from ner.training.resuming import (
-    RunRecord,
-    checkpoint_to_resume,
-    find_best_again,
-    record_of,
-    recorded_precision,
-    require_same,
-)
+from ner.training.resuming import RunRecord, checkpoint_to_resume, find_best_again, record_of, require_same
 from ner.training.speed import fast_dropout
 from ner.training.trainer import TaggingTrainer, build_trainer, require_trackers, saving
 
@@ -104,8 +97,6 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     repository = push_target(arguments)
     token, options.hub_token = options.hub_token, None  # some trackers upload the options
     checkpoint = checkpoint_to_resume(run, options.resume_from_checkpoint)
-    if checkpoint:
-        set_precision(options, asked_precision(options) or recorded_precision(checkpoint))
 
     data = training_data(arguments.data)
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it

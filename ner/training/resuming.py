@@ -1,4 +1,4 @@
-"""Resuming: from which checkpoint a run continues, whether it is whole, and whether it belongs to the same training."""
+"""Resuming: from which checkpoint a run continues, and whether it belongs to the same training."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from ner.errors import InputError
-from ner.files import read_record, using_records, write_json
+from ner.files import read_record, write_json
 from ner.runs.folder import STATE, checkpoints_in
 
 log = logging.getLogger("ner")
@@ -38,61 +38,38 @@ class RunRecord(TrainerCallback, ExportableState):
 
 
 def checkpoint_to_resume(run: Path, wanted: str | None) -> Path | None:
-    """The checkpoint that a training starts from: one of the run folder's, or None for a training from the beginning.
+    """The last whole checkpoint of a run folder if `wanted`, which is `--resume_from_checkpoint`, is `true`; None for a
+    training from the beginning, also where there is no such checkpoint yet.
 
-    `wanted` is `--resume_from_checkpoint`: `true` means the last whole checkpoint, if there is one. Raises `InputError`
-    where the named checkpoint is not whole or not one of the run folder, and where `true` finds only checkpoints that
-    have lost a file since they were saved, rather than silently beginning again.
+    Raises `InputError` for a checkpoint without the optimizer's state.
     """
     if wanted is None or wanted.lower() == "false":
         return None
     if wanted.lower() != "true":
-        folder = Path(wanted)
-        if folder.resolve().parent != run.resolve():
-            raise InputError(f"--resume_from_checkpoint: found {wanted}; expected true, or a checkpoint-N in {run}")
-        require_whole(folder)
-        return folder
-    for folder in reversed(checkpoints_in(run)):
-        try:
-            require_whole(folder)
-        except InputError as error:
-            log.warning("skipped: %s", error)
-        else:
-            log.info("resuming from %s", folder)
-            return folder
-    for folder in checkpoints_in(run):
-        if (folder / STATE).is_file():
-            require_whole(folder)
-    log.info("%s: no whole checkpoint yet, so the training begins again", run)
-    return None
+        raise InputError(f"--resume_from_checkpoint: found {wanted}; expected true, for the last checkpoint in {run}")
+    whole = [folder for folder in checkpoints_in(run) if (folder / STATE).is_file()]  # others were not saved completely
+    if not whole:
+        log.info("%s: no whole checkpoint yet, so the training begins again", run)
+        return None
+    require_files(whole[-1], "model.safetensors", "optimizer.pt")
+    log.info("resuming from %s", whole[-1])
+    return whole[-1]
 
 
-def require_whole(folder: Path) -> None:
-    """Raises `InputError` where a folder lacks a file of a checkpoint: a training was killed in the middle of saving or
-    removing it."""
-    names = [STATE, "model.safetensors", "config.json", "tokenizer.json", "optimizer.pt", "scheduler.pt"]
-    if (folder / STATE).is_file():
-        processes = record_of(folder)["facts"]["processes"]
-        names += [f"rng_state_{i}.pth" for i in range(processes)] if processes > 1 else ["rng_state.pth"]
+def require_files(folder: Path, *names: str) -> None:
+    """Raises `InputError` where a checkpoint lacks one of some files."""
     for name in names:
         if not (folder / name).is_file():
             raise InputError(
-                f"{folder}: has no {name}; expected a whole checkpoint, which --save_only_model does not write; resume "
-                "from another, or delete the run and begin again"
+                f"{folder}: has no {name}; expected a whole checkpoint, which --save_only_model does not write; delete "
+                "it to resume from an earlier one, or delete the run and begin again"
             )
 
 
 def record_of(folder: Path) -> dict[str, Any]:
-    """What `RunRecord` kept in a checkpoint. Raises `InputError` where there is nothing."""
-    with using_records(folder / STATE):
-        record: dict[str, Any] = read_record(folder / STATE)["stateful_callbacks"][RunRecord.__name__]["args"]
-        return {"facts": record["facts"], "seconds": record["seconds"]}
-
-
-def recorded_precision(folder: Path) -> str:
-    """The precision of a checkpoint's run: the hardware may have changed since."""
-    facts = record_of(folder)["facts"]
-    return "bfloat16" if facts.get("--bf16") else "float16" if facts.get("--fp16") else "float32"
+    """What `RunRecord` kept in a checkpoint."""
+    record: dict[str, Any] = read_record(folder / STATE)["stateful_callbacks"][RunRecord.__name__]["args"]
+    return record
 
 
 def sentences_per_update(facts: dict[str, Any]) -> int:
@@ -120,11 +97,11 @@ def require_same(folder: Path, facts: dict[str, Any]) -> None:
 def find_best_again(folder: Path, is_needed: bool) -> None:
     """Corrects where a checkpoint's record says that the run's best checkpoint is, since the run may have been moved.
 
-    Raises `InputError` where the best checkpoint is needed, and gone or not whole.
+    Raises `InputError` where the best checkpoint is needed, and gone.
     """
     state = read_record(folder / STATE)
     if state["best_model_checkpoint"]:
         best = folder.parent / Path(state["best_model_checkpoint"]).name
         if is_needed:
-            require_whole(best)
-        write_json(folder / STATE, state | {"best_model_checkpoint": str(best) if best.is_dir() else None})
+            require_files(best, "model.safetensors")
+        write_json(folder / STATE, state | {"best_model_checkpoint": str(best)})
