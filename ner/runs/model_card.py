@@ -43,7 +43,7 @@ def model_card(run: Path) -> str:
         records = {split: record for split, each in scored.items() if (record := each.get("confidence"))}
         return TEMPLATES.get_template("model_card.md.j2").render(
             name=name, metadata=metadata(name, args, scored), config=config, environment=environment, args=args,
-            split=split, metrics=metrics, scored=scored, few=few, exports=export_table(run, scored.get("test", {})),
+            split=split, metrics=metrics, scored=scored, few=few, exports=export_table(run),
             classes=class_table(metrics), languages=language_table(metrics), about_confidence=ABOUT_CONFIDENCE,
             confidence=[["split", *CONFIDENCE], *([each, *confidence_cells(of)] for each, of in records.items())],
         )  # fmt: skip
@@ -82,27 +82,23 @@ def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]])
     return data.to_yaml(line_break="\n").strip()
 
 
-def export_table(run: Path, test: dict[str, Any]) -> list[list[str]]:
-    """The table of the exported models and of the run's own weights in float32; empty if no export was scored.
+def export_table(run: Path) -> list[list[str]]:
+    """The table of the run's own weights in float32 and of the exported models; empty if no export was scored.
 
-    A row has a name, the size in MB, F1 in percent, and the difference to float32 in points. The run's `test` metrics
-    have a row too if they were computed in bfloat16. Scores of other sentences are left out.
+    A row has a name, the size in MB, F1 in percent, and the difference to float32 in points. Scores of other sentences
+    are left out.
     """
     baseline = optional_json(run / BASELINE)
     if not baseline:
         return []
-    size = sum(path.stat().st_size for path in run.glob("model*.safetensors"))
-    variants = [("this run in float32, safetensors", size, baseline)]
-    if test.get("precision") == "bfloat16":
-        variants.append(("the same in bfloat16", size, test))
+    variants = [("this run in float32, safetensors", "model*.safetensors", BASELINE)]
     for folder, precision in zip(ONNX_FOLDERS, ("float32", "int8"), strict=True):
-        model, metrics = run / folder / ONNX, optional_json(run / folder / "test" / METRICS)
-        if metrics and model.is_file():
-            variants.append((f"{folder}/, {precision}", model.stat().st_size, metrics))
+        variants.append((f"{folder}/, {precision}", f"{folder}/{ONNX}", f"{folder}/test/{METRICS}"))
     rows = [["variant", "MB", "test F1", "difference in points"]]
-    for name, size, metrics in variants:
-        if metrics["data_fingerprint"] == baseline["data_fingerprint"]:
+    for name, weights, place in variants:
+        metrics = optional_json(run / place)
+        if metrics.get("data_fingerprint") == baseline["data_fingerprint"]:
+            size = sum(path.stat().st_size for path in run.glob(weights))
             f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))
-            difference = "" if metrics is baseline else f"{f1 - own_f1:+.2f}"
-            rows.append([name, f"{size / 1e6:.1f}", f"{f1:.2f}", difference])
-    return rows if any("/" in name for name, *_ in rows) else []
+            rows.append([name, f"{size / 1e6:.1f}", f"{f1:.2f}", f"{f1 - own_f1:+.2f}"])
+    return rows

@@ -1,7 +1,6 @@
 """Pushing a run folder to the Hub: a short list of files, and no local path in any of them."""
 
 import os
-import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,13 +11,11 @@ from huggingface_hub import HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
 from ner.errors import InputError, message_of, printable
-from ner.files import read_record, write_json, write_text
+from ner.files import read_record, write_text
 from ner.hub_files import LOG_IN, is_repo_id
-from ner.runs.files import BASELINE, CARD, METRICS, PUSHED, WEIGHTS
+from ner.runs.files import CARD, PUSHED, WEIGHTS
 from ner.runs.manifest import require_intact, write_manifest
 from ner.runs.model_card import model_card
-
-RECORDS = ("args.yaml", "environment.json", METRICS, Path(BASELINE).name)  # may name local files
 
 
 def require_repo_and_login(repo_id: str, token: str | None) -> None:
@@ -49,18 +46,18 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
                 repo_id=repository.repo_id, folder_path=folder, commit_message=message, delete_patterns=list(PUSHED)
             )
         except (HTTPError, OSError, RuntimeError, ValueError) as error:
-            again = f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}{' --private' if private else ''}"
             raise InputError(
-                f"{repo_id}: not pushed: {message_of(error, 500)}; the run in {run} is whole; try again: {again}"
+                f"{repo_id}: not pushed: {message_of(error, 500)}; the run in {run} is whole; try again: "
+                f"python hub.py push {run} --repo_id {repo_id}"
             ) from error
     return repository
 
 
 def stage(run: Path, folder: Path) -> None:
-    """Puts what is pushed into a folder: a new model card, records without local paths, links to all other files, and
-    the manifest of these.
+    """Puts what is pushed into a folder: a new model card, arguments without local paths, copies of all other files,
+    and the manifest of these.
 
-    Raises `InputError` for a run without weights, for a link that leads out of it, and for records that cannot be used.
+    Raises `InputError` for a run without weights, and for a link that leads out of it.
     """
     if not list(run.glob("model*.safetensors")):
         raise InputError(f"{run}: found no weights; expected {WEIGHTS}; a study keeps them with --keep_checkpoints")
@@ -70,17 +67,11 @@ def stage(run: Path, folder: Path) -> None:
             raise InputError(f"{path}: leads out of the run folder, to {path.resolve()}; put a copy there to push it")
         staged = folder / path.relative_to(run)
         staged.parent.mkdir(parents=True, exist_ok=True)
-        record = read_record(path) if path.name in RECORDS else {}
-        public = without_local_paths(record)
-        if public == record:
-            try:
-                staged.symlink_to(path.resolve())
-            except OSError:  # as on Windows, where making a link needs a right that few have
-                shutil.copyfile(path, staged)
-        elif path.suffix == ".yaml":
-            write_text(staged, yaml.safe_dump(public, sort_keys=False, allow_unicode=True))
+        if path.name == "args.yaml":
+            args = without_local_paths(read_record(path))
+            write_text(staged, yaml.safe_dump(args, sort_keys=False, allow_unicode=True))
         else:
-            write_json(staged, public)
+            shutil.copyfile(path, staged)
     write_manifest(folder)
 
 
