@@ -167,11 +167,9 @@ def test_each_way_to_remove_classes_gives_its_run_and_card(corpus, encoders, tmp
         assert differ_by(tmp_path / "default", tmp_path / f"none_{masking}") == 0
 
 
-def test_a_finished_run_continues_as_its_refusal_says(upsampled_run, tmp_path, fails):
-    refusal = fails(train.main, upsampled_run / "args.yaml", "--output_dir", upsampled_run)
-    command = refusal.split(": python train.py ")[1].split()
-    assert command[-1] == "NEW"
-    train.main([*command[:-1], str(tmp_path / "new"), "--num_train_epochs", "1", "--learning_rate", "0"])
+def test_a_new_run_starts_from_a_finished_one(upsampled_run, tmp_path):
+    start = (upsampled_run / "args.yaml", "--model_checkpoint", upsampled_run, "--output_dir", tmp_path / "new")
+    train.main([*map(str, start), "--num_train_epochs", "1", "--learning_rate", "0"])
     assert differ_by(upsampled_run, tmp_path / "new") == 0
     for name in ("validation/predictions.jsonl", "config.json", "tokenizer.json"):
         assert (tmp_path / "new" / name).read_bytes() == (upsampled_run / name).read_bytes()

@@ -6,7 +6,6 @@ without a manifest holds an unfinished run.
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -51,12 +50,9 @@ def require_trainable(run: Path, resumes: bool) -> None:
     """Raises `InputError` unless the folder is new, or holds an unfinished run that can begin again or be resumed."""
     require_writable(run)
     if is_finished(run):
-        own = run.as_posix()
         raise InputError(
             f"--output_dir: {run} holds a finished run, which training never changes; expected a new folder; name "
-            "another, or delete it first; for more epochs, start a new run from it: "
-            f"python train.py {shlex.quote(f'{own}/args.yaml')} --model_checkpoint {shlex.quote(own)} "
-            "--output_dir NEW"
+            f"another, or delete it first; for more epochs, start a new run from it: --model_checkpoint {run}"
         )
     if is_run(run):
         if not resumes and any((checkpoint / STATE).is_file() for checkpoint in checkpoints_in(run)):
@@ -96,10 +92,7 @@ def locked(run: Path) -> Iterator[None]:
     Raises `InputError` where another process has locked it.
     """
     run.mkdir(parents=True, exist_ok=True)
-    busy = (
-        f"{run}: another training writes there; wait for its end, or name another --output_dir; if none is running, as "
-        f"after a crash on a disk without locks, delete {run / LOCK}"
-    )
+    busy = f"{run}: another training writes there; wait for its end, or name another --output_dir"
     with acquired(run / LOCK, busy):
         yield
 
@@ -108,16 +101,12 @@ def locked(run: Path) -> Iterator[None]:
 def acquired(lock: Path, busy: str) -> Iterator[None]:
     """Acquires a lock file until the block ends, or the process, however it ends. A block that ends removes the file.
 
-    Raises `InputError` with the message `busy` where another process has it, and `OSError`, naming the file, where the
-    system refuses.
+    Raises `InputError` with the message `busy` where another process has it.
     """
     try:
         held = FileLock(lock).acquire(timeout=0)
     except Timeout:
         raise InputError(busy) from None
-    except OSError as error:  # that of a disk without locks names no file
-        error.filename = error.filename or str(lock)
-        raise
     with held:
         try:
             yield

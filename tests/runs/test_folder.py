@@ -1,7 +1,5 @@
 """Where a training may write: a new folder, or an unfinished run; and only one training at a time."""
 
-import errno
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +12,6 @@ from trained_runs import argv
 import train
 from ner.errors import InputError
 from ner.runs.folder import LOCK, locked, require_trainable, training_in
-from ner.training.trainer import build_trainer
 
 ARGS = {"dataset": "sample", "model_checkpoint": "encoder", "masked_training": False, "output_dir": "run"}
 
@@ -47,7 +44,11 @@ def test_a_new_folder_and_an_unfinished_run_can_be_trained_in(names, resumes, tm
     ("names", "resumes", "message"),
     [
         (["args.yaml", "manifest.json"], False, "holds a finished run, which training never changes"),
-        (["args.yaml", "manifest.json", "checkpoint-8/trainer_state.json"], True, "new run from it: python train.py "),
+        (
+            ["args.yaml", "manifest.json", "checkpoint-8/trainer_state.json"],
+            True,
+            "new run from it: --model_checkpoint ",
+        ),
         (["args.yaml", "checkpoint-8/trainer_state.json"], False, "unfinished run; continue it with --resume_from_ch"),
         (["README.md"], False, "holds README.md, which no run wrote"),
         ([".unfinished-tagged.jsonl"], False, "holds .unfinished-tagged.jsonl, which no run wrote"),
@@ -91,18 +92,6 @@ def test_a_folder_that_only_the_first_machine_has_is_refused(tmp_path, monkeypat
 
 
 @pytest.mark.slow
-def test_a_run_that_was_finished_meanwhile_is_not_changed(corpus, encoders, tmp_path):
-    def slow(*parts, **named):
-        write(tmp_path / "run", "args.yaml", "manifest.json")
-        return build_trainer(*parts, **named)
-
-    with pytest.raises(InputError, match="holds a finished run"):
-        train.main(argv(corpus, encoders["bert"], tmp_path / "run"), slow)
-    assert yaml.safe_load((tmp_path / "run" / "args.yaml").read_text()) == ARGS
-    assert not (tmp_path / "run" / LOCK).exists()
-
-
-@pytest.mark.slow
 def test_of_several_processes_all_learn_of_a_refusal(corpus, encoders, tmp_path, in_two_processes):
     with locked(tmp_path / "run"):
         done = in_two_processes("train.py", *argv(corpus, encoders["bert"], tmp_path / "run"))
@@ -115,16 +104,6 @@ def test_scores_of_a_training_that_was_given_up_are_not_those_of_the_next(corpus
     train.main(argv(corpus, encoders["bert"], run, "--max_steps", "2"))
     assert not (run / "test").exists() and not (run / "scores").exists()
     assert f"{run / 'test'} is removed: its scores are from an abandoned training" in caplog.text
-
-
-def test_a_disk_without_locks_is_an_error_that_names_a_file(tmp_path, monkeypatch):
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(OSError, match="No locks") as error, locked(tmp_path / "run"):
-        pass
-    assert error.value.filename == str(tmp_path / "run" / LOCK)
 
 
 def test_a_drive_that_is_not_there_is_refused(tmp_path, monkeypatch):
