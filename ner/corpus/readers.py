@@ -43,7 +43,7 @@ def read_file(path: Path, source: Source) -> tuple[str, pa.Table]:
     if tool and source.names_columns:
         raise InputError(f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out")
     if tool:
-        table = docbin_table(path, source.misaligned) if tool == "spaCy" else span_table(path, tool, source.misaligned)
+        table = docbin_table(path) if tool == "spaCy" else span_table(path, tool, source.misaligned)
         return f"texts with spans from {tool}", table
     if is_json:
         return record_table(path, "JSON", records(path), source)
