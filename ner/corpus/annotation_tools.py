@@ -3,6 +3,7 @@
 A record is a sentence, and its words come from the word splitter.
 """
 
+import io
 import json
 import logging
 from collections import Counter
@@ -24,7 +25,7 @@ Found = tuple[Any, Any, Any]  # a record's text, its spans as the tool writes th
 
 def annotation_tool(path: Path) -> str | None:
     """The tool that wrote a JSON or JSONL file, judged by its first record: a key of `TOOLS`, or None."""
-    _, record = next(records(path), (0, None))
+    _, record = next(records(path), (0, {}))
     match record:
         case {"tokens": [str(), *_]}:
             return None
@@ -38,27 +39,20 @@ def annotation_tool(path: Path) -> str | None:
     return None
 
 
-def records(path: Path) -> Iterator[tuple[int, Any]]:
-    """The elements of a JSON list with their numbers, or the values of JSON lines with their lines."""
-    text = checked_content(path).decode()
-    is_list = text.lstrip().startswith("[")
-    for number, line in enumerate([text] if is_list else text.split("\n"), 1):
+def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects in a JSON list with their numbers, or those of JSON lines with their lines."""
+    content = checked_content(path)
+    is_list = content.lstrip().startswith(b"[")
+    for number, line in enumerate([content] if is_list else io.BytesIO(content), 1):
         if line.strip():
             try:
-                content = json.loads(line, object_pairs_hook=unique_keys)
-            except (ValueError, RecursionError) as error:
-                raise InputError(
-                    f"{path}:{number}: cannot be read as JSON: {message_of(error, 200)}; correct the line, or get the "
-                    "file again"
-                ) from None
-            yield from enumerate(content, 1) if is_list else [(number, content)]
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. Raises `ValueError` for a key that is there twice."""
-    if twice := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
-        raise ValueError(f"the key {twice[0]!r} is there twice in an object")
-    return dict(pairs)
+                found = json.loads(line)
+            except ValueError as error:
+                raise InputError(f"{path}:{number}: cannot be read as JSON: {error}; correct the line") from None
+            for place, record in enumerate(found, 1) if is_list else [(number, found)]:
+                if not isinstance(record, dict):
+                    raise InputError(f"{path}:{place}: found no JSON object; expected a record; fix it")
+                yield place, record
 
 
 def span_table(path: Path, tool: str, misaligned: str = "error") -> pa.Table:

@@ -1,15 +1,14 @@
 """Loads a data set other than MultiNERD from the Hub with the library `datasets`: Parquet files, and no code."""
 
 import logging
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from ner.corpus.sources import MULTINERD, SPLIT_WORDS, Source
-from ner.corpus.tagged_records import record_table, rows_of
+from ner.corpus.sources import SPLIT_WORDS, Source
+from ner.corpus.tagged_records import record_table
 from ner.errors import InputError, message_of
 from ner.hub_files import LOG_IN, MissingFileError
 
@@ -34,8 +33,9 @@ def hub_table(source: Source, split: str) -> tuple[str, pa.Table]:
             f"{source.dataset} (dataset on the Hub): has no {split} split, but {', '.join(own_names)}"
         )
     data = loaded(source.dataset, source.dataset_config)[own_names[split]]
-    place, rows = Path(source.dataset, own_names[split]), rows_of(data.with_format("arrow")[:])
-    return record_table(place, "Parquet on the Hub", rows, source, data.features.to_dict())
+    place, table = Path(source.dataset, own_names[split]), data.with_format("arrow")[:]
+    keys, rows = table.column_names, range(1, len(table) + 1)
+    return record_table(place, "Parquet on the Hub", table, source, keys, rows, data.features.to_dict())
 
 
 @cache
@@ -45,8 +45,6 @@ def loaded(dataset: str, config: str | None) -> Any:
     Raises `InputError` where there is no such data set, no access, other files than Parquet, or several configs of
     which none is named.
     """
-    if dataset == "tner/multinerd":
-        raise InputError(f"--dataset: {dataset} numbers its labels in another order; use {MULTINERD}")
     import datasets  # takes a second
     from datasets.exceptions import DatasetsError
     from datasets.packaged_modules.cache.cache import Cache
@@ -56,8 +54,6 @@ def loaded(dataset: str, config: str | None) -> Any:
     place = f"{dataset} (dataset on the Hub)"
     by_hand = f"download it with `hf download {dataset} --repo-type dataset --local-dir FOLDER`, and name its files"
     log.info("%s: found no file or folder of that name; loading the data set from the Hub", dataset)
-    if not sys.stderr.isatty():
-        datasets.disable_progress_bars()
     try:
         try:
             builder = datasets.load_dataset_builder(dataset, config)
@@ -84,9 +80,8 @@ def converted_files(dataset: str, config: str | None) -> dict[str, list[str]]:
     for entry in HfApi().list_repo_tree(dataset, recursive=True, revision=CONVERTED, repo_type="dataset"):
         parts = entry.path.split("/")
         if entry.path.endswith(".parquet") and len(parts) == 3:
-            own_config, split = parts[0], parts[1].removeprefix("partial-")  # large data sets are converted in part
             place = f"hf://datasets/{dataset}@{CONVERTED}/{entry.path}"
-            found.setdefault(own_config, {}).setdefault(split, []).append(place)
+            found.setdefault(parts[0], {}).setdefault(parts[1], []).append(place)
     if config not in found and (config or len(found) != 1):
         raise ValueError(f"found the configs {', '.join(sorted(found)) or '(none)'}")
     return found[config or next(iter(found))]

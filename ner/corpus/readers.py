@@ -15,15 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ner.corpus.annotation_tools import annotation_tool, records, span_table
+from ner.corpus.annotation_tools import annotation_tool, span_table
 from ner.corpus.columns import column_table
 from ner.corpus.division import divided
 from ner.corpus.docbin import docbin_table
-from ner.corpus.number_names import NAMES_REMEDY
 from ner.corpus.rows import MULTINERD_LABELS, RawSplit
 from ner.corpus.sentences import Sentences
 from ner.corpus.sources import MULTINERD, Source, named_file, only_language, split_files, split_of
-from ner.corpus.tagged_records import multinerd_table, parquet_table, record_table
+from ner.corpus.tagged_records import NAMES_REMEDY, json_table, parquet_table
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
 
@@ -36,20 +35,16 @@ CONLL_TAGS = 8  # the largest number of CoNLL-2003's four classes; MultiNERD's r
 def read_file(path: Path, source: Source) -> tuple[str, pa.Table]:
     """How a file is read, and its sentences as its reader makes them. Raises `InputError` as that does."""
     suffix = path.suffix.lower()
-    is_json = suffix in (".jsonl", ".json")
-    if is_json and not source.names_columns and (table := multinerd_table(path, source)) is not None:
-        return "JSON with tokens and ner_tags", table
-    tool = "spaCy" if suffix == ".spacy" else annotation_tool(path) if is_json and not source.names_columns else None
-    if tool and source.names_columns:
-        raise InputError(f"--token_column, --tag_column: {path} has texts with spans, and no columns; leave them out")
-    if tool:
-        table = docbin_table(path) if tool == "spaCy" else span_table(path, tool, source.misaligned)
-        return f"texts with spans from {tool}", table
-    if is_json:
-        return record_table(path, "JSON", records(path), source)
+    if suffix == ".spacy":
+        return "texts with spans from spaCy", docbin_table(path)
     if suffix == ".parquet":
         return parquet_table(path, source)
-    return column_table(path, source.token_column, source.tag_column)
+    if suffix not in (".jsonl", ".json"):
+        return column_table(path, source.token_column, source.tag_column)
+    tool = None if source.token_column or source.tag_column else annotation_tool(path)
+    if tool:
+        return f"texts with spans from {tool}", span_table(path, tool, source.misaligned)
+    return json_table(path, source)
 
 
 def files_of(source: Source, split: str) -> Iterator[tuple[Path, str, str, pa.Table]]:

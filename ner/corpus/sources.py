@@ -57,11 +57,6 @@ class Source:
         return self.folder.parent if os.path.isfile(self.folder) else self.folder
 
     @property
-    def names_columns(self) -> bool:
-        """Whether an option names the column of the tokens or of the tags."""
-        return self.token_column is not None or self.tag_column is not None
-
-    @property
     def is_hub_table(self) -> bool:
         """Whether the library `datasets` loads it: an id on the Hub other than MultiNERD's."""
         if self.dataset == MULTINERD or os.path.exists(self.folder) or not is_repo_id(self.dataset):
