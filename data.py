@@ -111,12 +111,10 @@ def training_data(options: DataArguments) -> TrainingData:
 def require_known_classes(options: DataArguments, known: list[str]) -> None:
     """Raises `InputError` if an option that is in use names a class that the data do not have."""
     for option, in_use in (("selected_categories", options.masked_training), ("upsample_categories", options.upsample)):
-        names = getattr(options, option)
-        unknown = [name for name in names if name not in known]
+        unknown = [name for name in getattr(options, option) if name not in known]
         if in_use and unknown:
-            by_default = " (by default)" if names == getattr(DataArguments(), option) else ""
             raise InputError(
-                f"--{option}: found {unknown[0]!r}{by_default}; expected classes of the data, separated by spaces: "
+                f"--{option}: found {unknown[0]!r}; expected classes of the data, separated by spaces: "
                 f"{' '.join(known)}{nearest(unknown[0], known)}"
             )
 

@@ -21,7 +21,7 @@ from ner.corpus.division import divided
 from ner.corpus.docbin import docbin_table
 from ner.corpus.rows import MULTINERD_LABELS, RawSplit
 from ner.corpus.sentences import Sentences
-from ner.corpus.sources import MULTINERD, Source, named_file, only_language, split_files, split_of
+from ner.corpus.sources import MULTINERD, Source, named_file, only_language, split_files
 from ner.corpus.tagged_records import NAMES_REMEDY, json_table, parquet_table
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
@@ -95,10 +95,6 @@ def has_split(source: Source, split: str) -> bool:
 def read_divided(source: Source) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """The training split of a data set, divided into the splits that the data set lacks, and what is recorded of it."""
     held_out = ["validation"] if has_split(source, "test") else ["validation", "test"]
-    inside = [path for pattern in ("*", "*/*") for path in sorted(source.folder.glob(pattern))]
-    if others := [path.name for path in inside if split_of(path) in held_out]:
-        log.warning("%s: not read, because their names say another language: %s; to read them, name them with "
-                    "--validation_file and --test_file", source.folder, ", ".join(others))  # fmt: skip
     return divided(read_whole(source, "train"), held_out, source.split_seed)
 
 
@@ -106,20 +102,14 @@ def read_whole(source: Source, split: str) -> RawSplit:
     """A split as its files have it. Raises `InputError` as `read_raw` does."""
     tables: list[pa.Table] = []
     files: list[tuple[Path, str]] = []
-    kinds: set[pa.DataType] = set()  # of the tags: names or MultiNERD's numbers
     for path, language, form, table in files_of(source, split):
         if not len(table):
             raise InputError(f"{path}: found no sentence; expected at least one; is the file complete?")
-        kinds.add(table["tags"].type.value_type)
-        if len(kinds) > 1:
-            raise InputError(
-                f"{path}:{table['line'][0][0]}: found both numbers and label names as tags of one split; expected one "
-                "of them"
-            )
         table = table.set_column(3, "lang", table["lang"].fill_null(language))
         tables.append(table.append_column("file", pa.repeat(len(files), len(table))))
         files.append((path, form))
-    whole, is_numbered = pa.concat_tables(tables), kinds != {pa.string()}
+    whole = pa.concat_tables(tables)
+    is_numbered = whole["tags"].type.value_type != pa.string()  # they were MultiNERD's numbers
     lengths, counts = (pc.list_value_length(whole[name]).to_numpy().astype(np.int64) for name in ("tokens", "tags"))
     if len(unequal := np.flatnonzero(lengths != counts)):
         i = unequal[0]

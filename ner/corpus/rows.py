@@ -69,14 +69,13 @@ def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
     """
     if any(split.numbered for split in splits):
         log.info("tags: found numbers without label names beside the data; read as MultiNERD's")
-    named = [split.sentences for split in splits if not split.numbered]
-    scheme = scheme_of(named) if wanted == "auto" else wanted
+    scheme = scheme_of([split.sentences for split in splits if not split.numbered]) if wanted == "auto" else wanted
     wrong = [(split, np.flatnonzero(misfits(split.sentences, scheme))) for split in splits if not split.numbered]
     if count := sum(len(tokens) for _, tokens in wrong):
         first = next(split.place(int(tokens[0])) for split, tokens in wrong if len(tokens))
         log.warning(
-            "tag scheme: %d of %d tags do not fit %s, the first in %s; if another scheme is meant, name it with "
-            "--tag_scheme", count, sum(map(entity_tags, named)), scheme.upper(), first,
+            "tag scheme: %d tags do not fit %s, the first in %s; if another scheme is meant, name it with --tag_scheme",
+            count, scheme.upper(), first,
         )  # fmt: skip
     return scheme
 
@@ -84,7 +83,7 @@ def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
 def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = None) -> Sentences:
     """The sentences of a split in BIO, with the label set of `known_classes`, or of the classes that were found.
 
-    Logs what was read: files, form, scheme, tags that were rewritten, sentences, classes. Raises `InputError`, with
+    Logs what was read: files, form, scheme, sentences, classes. Raises `InputError`, with
     file and line, for a tag that the scheme does not have or whose class is unknown.
     """
     raw = split.sentences
@@ -99,33 +98,15 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
             f"{', '.join(known_classes or ['some CLASS'])}; fix the line, or name the tags' scheme (--tag_scheme) or "
             "their column (--tag_column); the training split must contain every class"
         )
-    ids, names = bio_ids(tags, scheme), label_names(classes)
-    as_found = {name: i for i, name in enumerate(names)}
-    rewritten = np.array([as_found.get(tag.strip(), -1) for tag in raw.names])[raw.tags] != ids
     log.info(
         "%s: %s; %s; %d sentences, %d tokens; %d classes: %s",
-        split.split, described(split.files), scheme_line(raw, scheme, int(rewritten.sum())), len(raw), len(raw.words),
-        len(found), " ".join(found),
+        split.split, described(split.files), "BIO" if scheme == "bio" else f"{scheme.upper()}, rewritten to BIO",
+        len(raw), len(raw.words), len(found), " ".join(found),
     )  # fmt: skip
-    return Sentences(raw.words, ids, raw.lengths, raw.langs, names)
+    return Sentences(raw.words, bio_ids(tags, scheme), raw.lengths, raw.langs, label_names(classes))
 
 
 def described(files: Sequence[tuple[Path, str]]) -> str:
     """The names of a split's files and their forms; of many files, the first."""
     shown = [f"{path.name}, {form}" for path, form in files[:3]]
     return " and ".join(shown) + (f" and {len(files) - 3} more files" if len(files) > 3 else "")
-
-
-def scheme_line(raw: Sentences, scheme: str, rewritten: int) -> str:
-    """The scheme of tags, and what became of them."""
-    if scheme == "bio":
-        return "BIO"
-    without_b = not any(tag.strip().startswith("B-") for tag in raw.names)
-    name = "IOB1 or IO" if scheme == "iob1" and without_b else scheme.upper()
-    merged = ", in which neighbouring tokens of one class are one entity" if name.endswith("IO") else ""
-    return f"{name}{merged}, {rewritten} of {entity_tags(raw)} tags rewritten to BIO"
-
-
-def entity_tags(sentences: Sentences) -> int:
-    """The number of tags that are not `O`."""
-    return int(np.array([tag.strip() != "O" for tag in sentences.names])[sentences.tags].sum())

@@ -12,7 +12,6 @@ from ner.hub_files import MissingFileError, fetch, is_repo_id
 SAMPLE = Path(__file__).parents[2] / "sample"
 MULTINERD = "Babelscape/multinerd"
 MULTINERD_FILES = {"train": "train/train_{}.jsonl", "validation": "val/val_{}.jsonl", "test": "test/test_{}.jsonl"}
-MULTINERD_LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
 SPLIT_WORDS = {  # in the names of files, and of splits on the Hub
     "train": {"train"},
     "validation": {"dev", "valid", "validation", "val", "testa"},
@@ -81,9 +80,6 @@ def split_files(source: Source, split: str) -> list[tuple[Path, str]]:
         return [(folder, only_language(source, folder))]
     if os.path.isdir(folder):
         return [(path, code) for code in languages for path in files_in(folder, split, code, len(languages) == 1)]
-    for code in languages:
-        if code not in MULTINERD_LANGUAGES:
-            raise InputError(f"--languages: found {code!r}; MultiNERD has {' '.join(MULTINERD_LANGUAGES)}")
     remedy = "name --dataset sample, or a local file or folder, to continue without it"
     return [(fetch(MULTINERD, MULTINERD_FILES[split].format(code), "dataset", remedy), code) for code in languages]
 
@@ -101,11 +97,9 @@ def require_dataset(source: Source) -> None:
     """Raises `InputError` unless there is a file or folder of the data set's name, or it can be one on the Hub."""
     is_here = os.path.isfile(source.folder) or os.path.isdir(source.folder)  # unlike a pipe
     if not is_here and source.dataset != MULTINERD and not source.is_hub_table:
-        is_pipe = os.path.exists(source.folder)
-        like = "; a pipe can be read only once: write it to a file" if is_pipe else similar(source.folder)
         raise InputError(
             f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
-            f"OWNER/NAME{like}"
+            f"OWNER/NAME{similar(source.folder)}"
         )
 
 
@@ -144,13 +138,11 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
             )
         if paths:
             return paths
-    others = others or [path.name for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES]
     beside = f", but {', '.join(others[:5])}" if others else ""
-    example = " or ".join(f"{word}_{language}.jsonl" for word in sorted(SPLIT_WORDS[split]))
     raise MissingFileError(
         f"{folder}: found no file for the {split} split in the language {language}{beside}; expected a name such as "
-        f"{example}, or with another of the endings {' '.join(sorted(SUFFIXES))}; check --dataset and --languages, or "
-        f"name the file: --{split}_file"
+        f"{split}_{language}.jsonl, or with another of the endings {' '.join(sorted(SUFFIXES))}; check --dataset and "
+        f"--languages, or name the file: --{split}_file"
     )
 
 

@@ -1,13 +1,10 @@
 """Where the files of a split are, by their usual names and by options."""
 
-import os
-
 import pytest
-from conftest import row, write_jsonl
 
 from arguments import DataArguments
-from ner.corpus.readers import has_split, read_divided
-from ner.corpus.sources import SPLIT_WORDS, Source, require_dataset, split_files
+from ner.corpus.readers import has_split
+from ner.corpus.sources import SPLIT_WORDS, Source, split_files
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
 
@@ -95,26 +92,3 @@ def test_options_name_files(tmp_path):
         DataArguments(dataset=folder, train_file=a)
     with pytest.raises(InputError, match=r"--languages: found en it, and .*a.conll has no language in its name"):
         split_files(Source(a, ["en", "it"]), "train")
-
-
-def test_languages_of_multinerd_are_its_own(tmp_path):
-    with pytest.raises(InputError, match="--languages: found 'sv'; MultiNERD has de en es fr it nl pl pt ru zh"):
-        split_files(Source("Babelscape/multinerd", ["sv"]), "train")
-    write_jsonl(tmp_path / "train_sv.jsonl", [row(["Rabies"], ["B-DIS"], "sv")])
-    assert found(Source(str(tmp_path), DataArguments(languages=["sv"]).languages), "train") == ["train_sv.jsonl"]
-
-
-def test_a_pipe_is_no_data_set_and_not_multinerd(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match=r"--dataset: found no file or folder .*pipe"):
-        require_dataset(Source(str(tmp_path / "pipe")))
-
-
-def test_files_that_are_replaced_by_parts_of_training_are_named(tmp_path, caplog):
-    folder = make(tmp_path, "train.conll", "dev_set.conll", "test_de.conll")
-    (tmp_path / "train.conll").write_text("Oslo B-LOC\n\n" * 20)
-    assert read_divided(Source(folder))[1]["validation"] == 2
-    assert "not read, because their names say another language: dev_set.conll, test_de.conll; to read" in caplog.text
-    caplog.clear()
-    read_divided(Source(f"{folder}/train.conll"))
-    assert "not read" not in caplog.text
