@@ -83,8 +83,8 @@ def common_scheme(splits: Sequence[RawSplit], wanted: str = "auto") -> str:
 def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = None) -> Sentences:
     """The sentences of a split in BIO, with the label set of `known_classes`, or of the classes that were found.
 
-    Logs what was read: files, form, scheme, sentences, classes. Raises `InputError`, with
-    file and line, for a tag that the scheme does not have or whose class is unknown.
+    Logs what was read: files, form, scheme, sentences, classes. Raises `InputError`, with file and line, for a tag that
+    the scheme does not have or whose class is unknown.
     """
     raw = split.sentences
     found = classes_of(label_names(classes_in(raw, scheme)))
@@ -98,15 +98,10 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
             f"{', '.join(known_classes or ['some CLASS'])}; fix the line, or name the tags' scheme (--tag_scheme) or "
             "their column (--tag_column); the training split must contain every class"
         )
+    files = " and ".join(f"{path.name}, {form}" for path, form in split.files)
     log.info(
         "%s: %s; %s; %d sentences, %d tokens; %d classes: %s",
-        split.split, described(split.files), "BIO" if scheme == "bio" else f"{scheme.upper()}, rewritten to BIO",
+        split.split, files, "BIO" if scheme == "bio" else f"{scheme.upper()}, rewritten to BIO",
         len(raw), len(raw.words), len(found), " ".join(found),
     )  # fmt: skip
     return Sentences(raw.words, bio_ids(tags, scheme), raw.lengths, raw.langs, label_names(classes))
-
-
-def described(files: Sequence[tuple[Path, str]]) -> str:
-    """The names of a split's files and their forms; of many files, the first."""
-    shown = [f"{path.name}, {form}" for path, form in files[:3]]
-    return " and ".join(shown) + (f" and {len(files) - 3} more files" if len(files) > 3 else "")

@@ -9,6 +9,7 @@
     IO      I-LOC I-LOC I-LOC       or LOC LOC LOC: one entity, since nothing shows the border
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from ner.corpus.sentences import Sentences
 
+MARKED = re.compile(r"[BI]\W.+|.+[\W_][BI]", re.IGNORECASE)  # B:PER and PER-B, of schemes that are not known here
 SCHEMES = {"bio": "BI", "iob1": "BI", "iobes": "BIES", "bilou": "BILU", "io": "I"}  # with their prefixes
 
 
@@ -88,7 +90,8 @@ def scheme_of(splits: Sequence[Sentences]) -> str:
     """
     tags = {tag for sentences in splits for tag in sentences.names}
     prefixes = {scheme: {prefix_and_class(tag, scheme)[0] for tag in tags} for scheme in ("bio", "io")}
-    if prefixes["bio"] <= {"O", ""} and prefixes["io"] >= {"O", "I"}:
+    are_marked = all(MARKED.fullmatch(tag.strip()) for tag in tags - {"O"})
+    if prefixes["bio"] <= {"O", ""} and prefixes["io"] >= {"O", "I"} and not are_marked:
         return "io"
     counts = {
         s: sum(int(misfits(sentences, s).sum()) for sentences in splits) for s in ("bio", "iob1", "iobes", "bilou")

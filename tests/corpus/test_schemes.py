@@ -144,6 +144,7 @@ def test_the_option_decides_where_the_tags_do_not(tmp_path):
         (["O", "b-per"], "b-per", "B- or I-"),
         (["O", "B_PER"], "B_PER", "B- or I-"),
         (["NN", "VB"], "NN", "B- or I-"),  # without O, they are no entities
+        (["O", "PER-B", "PER-I"], "PER-B", "B- or I-"),
         (["B-PER", "O", "B-PER", "O", "B-PER", "E-PER"], "E-PER", "B- or I-"),  # one slip makes no IOBES
         (["S-PER", "O", "S-PER", "U-PER"], "U-PER", "B- or I- or E- or S-"),
     ],
