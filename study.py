@@ -25,7 +25,7 @@ from ner.errors import CommandParser, InputError, run_script
 from ner.runs.files import SPLITS
 from ner.study.plan import PlannedRun, Study, read_study, what_runs_find
 from ner.study.records import is_recorded, observed_spread, of_other_options, recorded_scores
-from ner.study.running import duration, ending_scripts, make, ray_submit, usual_jobs
+from ner.study.running import RUNNING, duration, make, ray_submit, usual_jobs
 
 log = logging.getLogger("ner")
 
@@ -44,13 +44,10 @@ def plan(study: Study, options: argparse.Namespace) -> None:
         seconds = statistics.mean(known)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),
                  duration(seconds * len(missing)))  # fmt: skip
-    lines: dict[tuple[str, ...], str] = {}  # and the first group that they are about
     for group in study.groups:
         own = replace(study, runs=[run for run in study.runs if run.group == group])
-        lines.setdefault(tuple(what_runs_find(own, observed_spread(own, options.records) or study.spread)), group)
-    for of_group, group in lines.items():
-        for line in of_group:
-            log.info("%s%s", f"{group}: " if len(lines) > 1 else "", line)
+        for line in what_runs_find(own, observed_spread(own, options.records) or study.spread):
+            log.info("%s%s", f"{group}: " if group else "", line)
 
 
 def run(study: Study, options: argparse.Namespace) -> None:
@@ -58,12 +55,13 @@ def run(study: Study, options: argparse.Namespace) -> None:
     missing, failed, begun = missing_runs(study, options), [], time.monotonic()
     from ner.study.class_map import record_parts
 
-    with ThreadPoolExecutor(options.jobs or usual_jobs()) as pool, ending_scripts(pool):
-        submit = pool.submit if options.engine == "local" else ray_submit(study.threads)
-        tasks = {
-            submit(make, study, each, options.output_dir, options.records, options.keep_checkpoints): each
-            for each in missing
-        }
+    pool = ThreadPoolExecutor(options.jobs or usual_jobs())
+    submit = pool.submit if options.engine == "local" else ray_submit(study.threads)
+    tasks = {
+        submit(make, study, each, options.output_dir, options.records, options.keep_checkpoints): each
+        for each in missing
+    }
+    try:
         for done, task in enumerate(as_completed(tasks), 1):
             each, error = tasks[task], task.exception()
             error = getattr(error, "cause", error)  # Ray's exceptions wrap those of the run
@@ -77,12 +75,19 @@ def run(study: Study, options: argparse.Namespace) -> None:
             left = (time.monotonic() - begun) / done * (len(missing) - done)
             log.info("%d of %d: %s %s%s", done, len(missing), each.name, "failed" if error else task.result(),
                      f"; about {duration(left)} left" if done < len(missing) else "")  # fmt: skip
+    except BaseException:  # an interrupt ends the scripts, and no others are started
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in RUNNING:
+            process.terminate()
+        raise
     if failed:
         raise InputError(f"{len(failed)} of {len(missing)} runs failed: {', '.join(failed)}; give the command again")
 
 
 def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
-    """The runs that have no record yet, of those that `--only` names, or of all."""
+    """The runs that have no record yet, of those that `--only` names, or of all. Warns of records of other options."""
+    for line in of_other_options(study, options.records):
+        log.warning("%s", line)
     names = [run.name for run in study.runs]
     for name in options.only:
         if name not in names:
@@ -94,10 +99,9 @@ def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
 def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
     if not any(is_recorded(options.records / run.name, study.split) for run in study.runs):
-        first = f"set split: {study.split} in {options.study}, and " if options.split else ""
         raise InputError(
-            f"{options.records}: found no finished run that was scored on {study.split}; {first}make some with "
-            "study.py run, or name the folders of your finished runs: --output_dir, --records"
+            f"{options.records}: found no finished run that was scored on {study.split}; make some with study.py run, "
+            "or name the folders of your finished runs: --output_dir, --records"
         )
     from ner.study.report import front_page  # matplotlib and Jinja take a while to import
 
@@ -130,16 +134,11 @@ def main(argv: list[str]) -> None:
     study = read_study(options.study, options.datasets, options.encoders)
     options.output_dir = options.output_dir or Path("runs") / study.name
     options.records = options.records or options.output_dir / "records"
-    places = options.command != "report" or options.datasets or options.encoders
-    for line in of_other_options(study, options.records, bool(places)):
-        log.warning("%s", line)
     if options.command == "report" and options.split not in (None, study.split):
         if study.removable:
             raise InputError(f"--split: found {options.split}; a map is that of the study's split, {study.split}")
         own = {f"{name}_{options.split}": settings for name, settings in study.comparisons.items()}
         study = replace(study, split=options.split, comparisons=own)  # beside those on the study's split
-    if options.command != "report" and options.jobs is not None and options.jobs < 1:
-        raise InputError(f"--jobs: found {options.jobs}; expected at least 1")
     options.carry_out(study, options)
 
 

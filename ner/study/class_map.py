@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ner.errors import InputError
 from ner.files import optional_json, using_records, write_json
 from ner.runs.files import METRICS, PREDICTIONS
 from ner.runs.predictions import read_predictions
@@ -36,8 +35,7 @@ ChangedMentions = dict[tuple[str, str], list[dict[str, str]]]  # by removed and 
 def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> None:
     """Records the parts of the errors of each run that is recorded, and whose predictions are available.
 
-    The gold entities of all classes are those of a run that removed none. Raises `InputError` if another run was scored
-    on other sentences.
+    The gold entities of all classes are those of a run that removed none.
     """
     scored = [run for run in finished_runs(study, group, records) if predictions(study, run, output_dir).is_file()]
     missing = [run for run in scored if not (records / run.name / PARTS).is_file()]
@@ -47,8 +45,6 @@ def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> N
         gold = entities_of(of_whole.gold, study.removable)
         for run in missing:
             own = read_predictions(predictions(study, run, output_dir))
-            if own.tokens != of_whole.tokens:
-                raise InputError(f"{predictions(study, run, output_dir)}: other sentences than those of {whole.name}")
             predicted = entities_of(own.predicted, study.removable)
             write_json(records / run.name / PARTS, error_parts(gold, predicted, study.removable))
 
@@ -96,8 +92,6 @@ def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
         by_part = effects_on_parts(removed, parts, support, stratum)
         rho, rho_p = rank_correlation(confusion_rates([parts[i] for i in whole], support), found.effect)
         confusion = {"rank_correlation": rho, "p": rho_p}
-    else:
-        log.warning("%d of %d runs have no %s, so the map has no parts of errors", parts.count({}), len(parts), PARTS)
     cells = [
         {
             "removed": classes[i], "measured": classes[j], "effect": found.effect[i, j], "low": low[i, j],

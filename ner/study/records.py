@@ -3,7 +3,6 @@
 import shutil
 import statistics
 from collections import Counter
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
 from ner.study.plan import Study, listed
 
-PLACES = ("dataset", "model_checkpoint")
 RECORDED_ANEW = ("output_dir", "tag_scheme", "case_markers")  # what a run may record otherwise than it was given
 
 
@@ -38,17 +36,15 @@ def record(run: Path, folder: Path) -> None:
     write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
 
 
-def of_other_options(study: Study, records: Path, places: bool) -> list[str]:
-    """A line for each option that finished runs record with another value than the study or its config file has; for
-    data sets and encoders, whose records may have the name of a copy, only if `places`."""
+def of_other_options(study: Study, records: Path) -> list[str]:
+    """A line for each option that finished runs record with another value than the study or its config file has."""
     found: Counter[tuple[str, str, str]] = Counter()
-    ignored = {*RECORDED_ANEW, *(() if places else PLACES)}
     for run in study.runs:
         args = optional_json(records / run.name / "args.yaml")
         config = Path(run.options.get("config", ""))
         given = read_as(config, partial(yaml.load, Loader=PlainLoader)) if args and config.is_file() else None
         options = (given or {}) | run.options
-        for name in options.keys() & args.keys() - ignored if run.removed or not study.removable else ():
+        for name in options.keys() & args.keys() - {*RECORDED_ANEW} if run.removed or not study.removable else ():
             planned, recorded = ([str(value) for value in listed(of[name])] for of in (options, args))
             if None not in (options[name], args[name]) and list(map(meant, planned)) != list(map(meant, recorded)):
                 found[name, " ".join(recorded), " ".join(planned)] += 1
@@ -61,9 +57,7 @@ def of_other_options(study: Study, records: Path, places: bool) -> list[str]:
 
 def meant(text: str) -> Any:
     """What a value of an option means, however it is written; of a path, its last part."""
-    with suppress(yaml.YAMLError, ValueError):  # ValueError: as of an impossible date
-        return yaml.load(text, PlainLoader) if "/" not in text else Path(public_name(text)).name
-    return text
+    return yaml.load(text, PlainLoader) if "/" not in text else Path(public_name(text)).name
 
 
 def drop_checkpoints(run: Path) -> None:

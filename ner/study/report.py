@@ -11,7 +11,6 @@ from typing import Any
 
 from scipy.special import stdtrit
 
-from ner.errors import InputError
 from ner.files import optional_json, using_records, write_json, write_text, written_together
 from ner.report.findings import enumeration, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
@@ -51,28 +50,16 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
             replace(run, args=without_local_paths(run.args) | {"setting": of.setting} if run.args else {})
             for run, of in zip(read_runs(folders, study.split), made, strict=True)
         ]
-        try:
-            classes = compared_classes(read, None)
-        except InputError as error:
-            log.warning("%s: nothing is compared: %s", f"{group}/{name}".lstrip("/"), error)
-            return {}
-        result, _ = write_report(output_dir / group / name, read, classes)
-        micro = {run: each["f1"]["micro"] for run, each in scores.items()}
-        write_json(place, {key: result[key] for key in RECORDED} | {"micro": micro})
+        result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
+        of_runs = {"micro": {run: each["f1"]["micro"] for run, each in scores.items()}}
+        write_json(place, {key: result[key] for key in RECORDED} | of_runs)
     recorded = optional_json(place)
     compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
-    if made and not recorded:
-        log.warning("%s: no comparison is on record, and the predictions are not all here, so nothing is tested", place)
-    elif (
-        not compared_runs <= scores.keys()
-        or any(scores[run]["sentences"] != recorded.get("sentences") for run in compared_runs)
-        or any(scores[run]["f1"]["micro"] != f1 for run, f1 in recorded.get("micro", {}).items())
-    ):  # fmt: skip
-        log.warning("%s: the comparison on record is of other sentences or other runs: it is not shown", place)
+    micro = recorded.get("micro", {})
+    if compared_runs != scores.keys() or any(scores[run]["f1"]["micro"] != f1 for run, f1 in micro.items()):
+        log.warning("%s: found no comparison of the finished runs, whose predictions are not all here, so nothing is "
+                    "tested", place)  # fmt: skip
         return {}
-    elif compared_runs < scores.keys():
-        log.warning("%s: the comparison on record is not that of all finished runs, whose predictions are not all here",
-                    place)  # fmt: skip
     return recorded
 
 
@@ -81,7 +68,8 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
 
     Where there is no comparison, study.md and study.html have the scores of the finished runs.
     """
-    parts: list[Part] = [("lead", study.question), ("p", f"All scores are on the {study.split} split.")]
+    about = f"All scores are on the {study.split} split. p is corrected within each comparison or map only."
+    parts: list[Part] = [("lead", study.question), ("p", about)]
     content: dict[str, Any] = {}
     with written_together(output_dir) as new:
         for group in study.groups if study.removable else ():
@@ -104,14 +92,9 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
                 )
             if shown:
                 parts += [("h2", f"{group}: {name}" if group else name), *shown]
-                baseline = study.comparisons[name][0]
-                if not any(is_recorded(records / run.name, study.split) for run in study.runs_of(group, baseline)):
-                    parts.append(("p", f"The baseline, {baseline}, has no finished run; another setting replaces it."))
             page = f"{group}/{name}/report.html".lstrip("/")
             if result and (output_dir / page).is_file():
                 parts.append(("link", {"text": "The whole report", "href": page}))
-        if (tested := sum(bool(result) and "groups" in result for result in content.values())) > 1:
-            parts.insert(2, ("p", f"Holm's correction is applied within each of the {tested} comparisons only."))
         text = report_markdown(parts, "Study")
         write_text(new / "study.md", text)
         # On the page, the table is a heat map already, and its cells open.
@@ -129,24 +112,18 @@ def picture_name(group: str, name: str) -> str:
 def curve_parts(study: Study, group: str, records: Path, folder: Path) -> list[Part]:
     """The study's curves as a picture: a line through the mean F1 of the settings that have finished runs.
 
-    A run that does not know a class has an F1 of 0 in it. Warns of a score that no run has, and does not draw micro F1
-    of runs that know different classes.
+    A run that does not know a class has an F1 of 0 in it. Micro F1 of runs that know different classes is not drawn.
     """
     lines: dict[str, list[tuple[float, float]]] = {}
-    names: set[str] = set()  # of the scores that runs have
     for title, settings in study.curves.items():
         lines[title] = []
         known: set[frozenset[str]] = set()
         for place, setting in settings.items():
             folders = [records / run.name for run in study.runs_of(group, setting)]
             f1 = [recorded_scores(each, study.split)["f1"] for each in folders if is_recorded(each, study.split)]
-            names.update(*f1)
             known.update(map(frozenset, f1))
             lines[title] += [(place, 100 * statistics.mean(each.get(title, 0.0) for each in f1))] if f1 else []
-        if lines[title] and title not in names:
-            log.warning("curves: no run has an F1 of %s, so it is not drawn; expected micro or a class", title)
-            del lines[title]
-        elif title == "micro" and len(known) > 1:
+        if title == "micro" and len(known) > 1:
             log.warning("curves: the runs know different classes, so micro F1 is not drawn: fewer classes score higher")
             del lines[title]
     title = f"F1 in percent, mean over seeds, by {study.across}"
@@ -159,18 +136,14 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     """The finding, the scores of the settings, and how each differs from the first. On the validation split, which is
     for choosing, also the best setting.
     """
-    settings = [str(group["runs"][0]).rpartition("-")[0] for group in result["groups"]]
-    groups = [  # several have one setting if its runs differ in more than the seed, as in the precision of the hardware
-        group | {"name": setting if settings.count(setting) == 1 else str(group["runs"][0])}
-        for group, setting in zip(result["groups"], settings, strict=True)
-    ]
+    groups = [group | {"name": group["runs"][0].rpartition("-")[0]} for group in result["groups"]]  # the setting
     support = {c: n for c, n in result["support"].items() if n}
     head = ["F1 on the shared classes", "updates", "seconds", "micro", "macro", *support, "own classes"]
     rows: list[list[Any]] = []
     found: dict[str, dict[int, dict[str, Any]]] = {}  # by setting and seed
-    for group, setting in zip(groups, settings, strict=True):
+    for group in groups:
         runs = {int(run.rpartition("-")[2]): recorded_scores(records / run, split) for run in group["runs"]}
-        found.setdefault(setting, {}).update(runs)
+        found.setdefault(group["name"], {}).update(runs)
         own = [run["f1"]["micro"] for run in runs.values()]
         seconds = [run["seconds"] for run in runs.values()]
         time = EMPTY if None in seconds else f"{statistics.mean(seconds):,.0f}"
@@ -181,8 +154,6 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     differing = [d["what"] for d in result["differing"] if not d["what"].startswith(("--", "argument "))]
     if others := [what for what in differing if "update" not in what]:  # of which the table has a column
         parts.append(("p", f"Note that these runs also differ in {enumeration(others)}."))
-    if apart := sorted({setting for setting in settings if settings.count(setting) > 1}):
-        parts.append(("p", f"The runs of {enumeration(apart)} differ in more than the seed: each has several rows."))
     if split == "validation":
         parts.append(("p", chosen(found)))
     return [*parts, *(difference_table(groups[0], other, support) for other in groups[1:])]
@@ -214,8 +185,6 @@ def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part
     title = "F1 of each run on its own classes, in percent: mean ± standard deviation over seeds. Nothing is tested"
     head = ["setting", "seeds", "updates", "micro", f"difference from {first} ± standard error", *classes]
     parts = [table(title, head, rows)]
-    if len(found) < (settings := len(study.comparisons[name])):
-        parts.append(("p", f"{settings - len(found)} of {settings} settings have no finished run and are left out."))
     return [*parts, ("p", chosen(found))] if study.split == "validation" else parts
 
 

@@ -3,21 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from threading import Lock
 
 from ner.errors import InputError
 from ner.files import optional_json
 from ner.runs.folder import is_finished
 from ner.study.plan import PlannedRun, Study
-from ner.study.records import drop_checkpoints, is_recorded, record, recorded_scores
+from ner.study.records import drop_checkpoints, record, recorded_scores
 
 SCORING = ("per_device_eval_batch_size", "use_cpu")  # options of a run that its scoring takes too
 ROOT = Path(__file__).parents[2]
-STARTING = Lock()  # held while a script is started
 RUNNING: list[subprocess.Popen] = []  # the scripts that were started
 
 
@@ -27,16 +24,11 @@ def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, kee
     Raises `InputError` if a script fails.
     """
     place, folder = output_dir / planned.name, records / planned.name
-    if is_recorded(folder, study.split):
-        return "was recorded meanwhile"
     place.parent.mkdir(parents=True, exist_ok=True)
     if not is_finished(place):
         resumed = ["--resume_from_checkpoint", "true"] if list(place.glob("checkpoint-*/trainer_state.json")) else []
         script(study, study.program, *planned.words, "--output_dir", str(place), *resumed, log_of=place)
     if not (place / study.split / "metrics.json").is_file():
-        if not list(place.glob("*.safetensors")):
-            raise InputError(f"{place}: its weights were removed before it was scored on the {study.split} split; "
-                             "delete the folder to train it again; --keep_checkpoints keeps the weights")  # fmt: skip
         args = optional_json(place / "args.yaml")
         own = [f"--{name}={args[name]}" for name in SCORING if name in args]
         script(study, "inference.py", "--checkpoint", str(place), "--split", study.split, *own, log_of=place)
@@ -54,9 +46,8 @@ def script(study: Study, name: str, *words: str, log_of: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": str(study.threads), "PYTHONPATH": python_path()}
     with path.open("a", encoding="utf-8") as file:
         command = [sys.executable, str(ROOT / name), *words]
-        with STARTING:  # else one that is being started would not be ended
-            process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
-            RUNNING.append(process)
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+        RUNNING.append(process)
         if status := process.wait():
             last = path.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
             raise InputError(f"{log_of.name}: {name} failed (status {status}): {last}; see {path}")
@@ -65,19 +56,6 @@ def script(study: Study, name: str, *words: str, log_of: Path) -> None:
 def python_path() -> str:
     """Where Python looks for modules: first in this repository, then where it did before."""
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-
-
-@contextmanager
-def ending_scripts(pool: ThreadPoolExecutor) -> Iterator[None]:
-    """If the block is interrupted, ends the scripts that run, and starts no others."""
-    try:
-        yield
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        with STARTING:
-            for process in RUNNING:
-                process.terminate()
-        raise
 
 
 def ray_submit(threads: int) -> Callable[..., Future]:
