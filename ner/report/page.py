@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ner.errors import printable
 from ner.files import write_json, write_text, written_together
 from ner.markdown import templates
@@ -15,7 +13,6 @@ from ner.report.tables import Part, confidence_table, opening, tables
 from ner.scoring.error_analysis import KINDS, Entities
 
 TITLE = "Comparison of runs"
-MAX_SENTENCES = 20_000  # of a page, which a browser then opens in a second or two
 TEMPLATES = templates(Path(__file__).parent / "templates")
 TEMPLATES.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
 TEMPLATES.filters["printable"] = printable
@@ -51,22 +48,17 @@ def html_page(parts: list[Part], title: str, data: dict[str, Any] | None = None)
 
 
 def sentence_data(runs: list[Run], classes: list[str], entities: list[Entities]) -> dict[str, Any]:
-    """The sentences with the `entities` of each run, for the page, where report.js says what is in a sentence.
-
-    If there are very many, they are those with the most errors over all runs, and ties are broken at random.
-    """
-    count = len(runs[0].tokens)
-    wrong = np.array([sum(len(each.errors[i]) for each in entities) for i in range(count)])
-    order = np.lexsort([np.random.default_rng(0).random(count), -wrong])
-    sentences = []
-    for i in np.sort(order[:MAX_SENTENCES]).tolist():
+    """The sentences with an error, for the page, first those where the runs differ, with the `entities` of each run."""
+    sentences: list[list[Any]] = []
+    for i, (tokens, lang) in enumerate(zip(runs[0].tokens, runs[0].langs, strict=True)):
         predicted, errors = [each.predicted[i] for each in entities], [each.errors[i] for each in entities]
-        sentences.append([runs[0].tokens[i], entities[0].gold[i], predicted, errors, i, runs[0].langs[i]])
+        if any(errors):
+            sentences.append([tokens, entities[0].gold[i], predicted, errors, i, lang])
+    sentences.sort(key=lambda sentence: all(each == sentence[2][0] for each in sentence[2]))
     return {
         "runs": [run.name for run in runs],
         "classes": classes,
         "kinds": list(KINDS),
         "sentences": sentences,
-        "of": count,
         "split": runs[0].split,
     }

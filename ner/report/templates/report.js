@@ -31,63 +31,52 @@ const touch = (some, others) => some.some(([start, end]) => others.some(([from, 
 function firstIsRight(sentence, entities) {
   return !sentence[3][0].some((error) => touch(entitiesOf(error), entities));
 }
-const wrongOf = (sentence, run) => (run < 0 ? sentence[3].flat() : sentence[3][run]);
-const differing = data.sentences.map(([, , predicted]) => predicted.some((each) => `${each}` !== `${predicted[0]}`));
 const field = (name) => at("filter").elements.namedItem(name);
 let chosen = [], page = 0;
 function select() {
-  const [kind, words, order, wanted] = ["kind", "words", "order", "class"].map((name) => field(name).value);
+  const [kind, words, wanted] = ["kind", "words", "class"].map((name) => field(name).value);
   const run = data.runs.indexOf(field("run").value), first = field("first")?.checked;
-  const runs = run < 0 ? data.runs.map((_, r) => r) : [run];
-  const ofClass = (entities) => !wanted || entities.some((e) => e[2] === wanted);
-  chosen = data.sentences.map((_, i) => i).filter((i) => {
-    const sentence = data.sentences[i];
-    if (words && !sentence[0].join(" ").toLowerCase().includes(words.toLowerCase())) return false;
-    if (kind === "" && !first) return !wanted || [sentence[1], ...runs.map((r) => sentence[2][r])].some(ofClass);
-    return runs.some((r) => sentence[3][r].some((error) => {
+  chosen = data.sentences.filter((sentence) => {
+    const [tokens, , , wrong] = sentence;
+    if (!tokens.join(" ").toLowerCase().includes(words.toLowerCase())) return false;
+    return (run < 0 ? wrong.flat() : wrong[run]).some((error) => {
       const entities = entitiesOf(error);
-      return ["", "some", error[0]].includes(kind) && ofClass(entities) && (!first || firstIsRight(sentence, entities));
-    }));
+      return (!kind || error[0] === kind) && (!wanted || entities.some((e) => e[2] === wanted)) &&
+        (!first || firstIsRight(sentence, entities));
+    });
   });
-  const errors = (i) => wrongOf(data.sentences[i], run).length;
-  if (order === "") chosen.sort((a, b) => differing[b] - differing[a]);
-  if (order === "errors") chosen.sort((a, b) => errors(b) - errors(a));
   page = 0;
   draw();
 }
 
-// The tokens with a mark around each entity, and one around each missed entity, which may reach beyond others.
-const label = ([, , className], kind) => element("small", {}, name(className + (kind ? `, ${kind}` : "")));
-function line(tokens, entities, kinds, clean, missed = []) {
-  const result = element("bdi"), covering = (list, i) => list.findIndex(([start, end]) => start <= i && i < end);
-  let outer = result, inner = result, last = [-1, -1];
-  tokens.forEach((token, i) => {
-    const e = covering(entities, i), m = covering(missed, i), space = i ? " " : "";
-    const kind = e < 0 ? "" : kinds[entities[e][0]];
-    if (e === last[0] && m === last[1]) inner.append(space, token);
+// The tokens with a mark around each entity: [start, end, class, look, kind of error]. Those that overlap an earlier one
+// follow the sentence.
+function line(tokens, entities) {
+  const result = element("bdi"), words = (start, end) => tokens.slice(start, end).join(" "), covered = [];
+  const mark = ([start, end, className, look, kind]) => element("mark", { class: look }, words(start, end), " ",
+    element("small", {}, name(className + (kind ? `, ${kind}` : ""))));
+  let done = 0;
+  for (const entity of [...entities].sort(([a], [b]) => a - b)) {
+    if (entity[0] < done) covered.push(entity);
     else {
-      (e === last[0] ? outer : result).append(space);
-      if (e !== last[0]) outer = e < 0 ? result : result.appendChild(element("mark", { class: kind ? "wrong" : clean }));
-      inner = m < 0 ? outer : outer.appendChild(element("mark", { class: "missed" }));
-      inner.append(token);
+      result.append(words(done, entity[0]), " ", mark(entity), " ");
+      done = entity[1];
     }
-    if (m >= 0 && missed[m][1] === i + 1) inner.append(" ", label(missed[m], "missed"));
-    if (e >= 0 && entities[e][1] === i + 1) outer.append(" ", label(entities[e], kind));
-    last = [e, m];
-  });
+  }
+  result.append(words(done), ...covered.flatMap((entity) => [" ", mark(entity)]));
   return result;
 }
 const side = (title, content) => element("div", { class: "side" }, name(title), content);
-function article(i) {
-  const [tokens, gold, predicted, wrong, id, lang] = data.sentences[i];
+function article([tokens, gold, predicted, wrong, id, lang]) {
   const runs = data.runs.map((run, r) => {
-    const kinds = {}, missed = []; // kinds: of the wrong entities, by their first token
-    for (const [kind, g, p] of wrong[r]) { if (p) kinds[p[0]] = kind; else missed.push(g); }
-    return side(run, line(tokens, predicted[r], kinds, "right", missed));
+    const kind = (entity) => wrong[r].find(([, , p]) => `${p}` === `${entity}`)?.[0];
+    const found = predicted[r].map((entity) => [...entity, kind(entity) ? "wrong" : "right", kind(entity)]);
+    const missed = wrong[r].filter(([, , p]) => !p).map(([, g]) => [...g, "missed", "missed"]);
+    return side(run, line(tokens, [...found, ...missed]));
   });
-  const about = [`id ${id}`, lang, differing[i] ? "the runs differ" : ""].filter(Boolean).join(", ");
-  const heading = element("h3", {}, element("a", { href: `#s${id}` }, name(about)));
-  return element("article", { id: `s${id}` }, heading, side("gold", line(tokens, gold, {}, "gold")), ...runs);
+  const about = element("a", { href: `#s${id}` }, name([`id ${id}`, lang].filter(Boolean).join(", ")));
+  const marked = gold.map((entity) => [...entity, "gold"]);
+  return element("article", { id: `s${id}` }, element("h3", {}, about), side("gold", line(tokens, marked)), ...runs);
 }
 
 function draw() {
@@ -105,18 +94,18 @@ function turn(by) {
 
 // The address has the filter, as in #class=DIS&kind=missed, or a sentence, as in #s12.
 function follow() {
-  const address = location.hash.slice(1), found = data.sentences.findIndex((sentence) => `s${sentence[4]}` === address);
-  if (found < 0 && !address.includes("=")) return; // a heading
+  const address = location.hash.slice(1), found = data.sentences.find((sentence) => `s${sentence[4]}` === address);
+  if (!found && !address.includes("=")) return; // a heading
   if (!chosen.includes(found)) {
     at("filter").reset();
-    for (const [name, value] of new URLSearchParams(found < 0 ? address : "")) {
+    for (const [name, value] of new URLSearchParams(found ? "" : address)) {
       const control = field(name);
       if (control?.type === "checkbox") control.checked = true;
       else if (control) control.value = value;
     }
     select();
   }
-  if (found < 0) return;
+  if (!found) return;
   page = Math.floor(chosen.indexOf(found) / PAGE);
   draw();
   at(address).classList.add("here");
