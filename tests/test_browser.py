@@ -62,14 +62,8 @@ def page(browser):
     """The page as somebody sees it who has just opened it."""
     size(browser, 1280)
     colours(browser, "light")
-    opened(browser, "")
+    browser.get(browser.address)
     return browser
-
-
-def opened(browser, fragment: str) -> None:
-    """Loads the page anew with something after the #."""
-    browser.get("about:blank")
-    browser.get(browser.address + fragment)
 
 
 def all_of(page, selector: str):
@@ -133,13 +127,9 @@ def test_sentences_are_filtered_by_class_and_by_kind_of_error(page):
     assert count(page).startswith("1 of ")
 
 
-def ids(page) -> list[int]:
-    return [int(article.get_attribute("id")[1:]) for article in all_of(page, "article")]
-
-
 LINES = """
 return [...document.querySelectorAll('article')].map((article) => [
-  Number(article.id.slice(1)),
+  Number(article.querySelector('h3').innerText.match(/\\d+/)[0]),
   [...article.querySelectorAll('.side > :last-child')].slice(1).map((line) => line.innerText)]);
 """
 
@@ -150,40 +140,6 @@ def test_sentences_open_with_those_where_the_runs_differ(page):
         shown += [(len(set(lines)) == 1, number) for number, lines in page.execute_script(LINES)]
         one(page, "#next").click()
     assert len(shown) == int(count(page).split()[0]) and shown == sorted(shown)
-
-
-def test_a_sentence_has_an_address(page):
-    place = "const a = document.getElementById('s119'); return a && a.getBoundingClientRect().top"
-    assert page.execute_script(place) is None
-    opened(page, "#s119")
-    assert 0 <= page.execute_script(place) < 900 and "here" in one(page, "#s119").get_attribute("class")
-    assert [link.get_attribute("href") for link in all_of(page, "article h3 a")] == [
-        f"{page.address}#s{i}" for i in ids(page)
-    ]
-    one(page, "[name=words]").send_keys("w8.")  # a filter that excludes the sentence
-    assert ids(page) == [8]
-    page.execute_script("location.hash = '#s119'")
-    page.execute_async_script("setTimeout(arguments[0])")
-    assert 0 <= page.execute_script(place) < 900 and count(page).split()[0] == count(page).split()[2]
-
-
-def test_the_filter_is_in_the_address(page):
-    choose(page, "run", "<b>bad")
-    choose(page, "kind", "missed")
-    choose(page, "class", "ORG")
-    one(page, "[name=words]").send_keys('w&"<')
-    one(page, "[name=first]").click()
-    address = page.current_url
-    fragment = unquote(address.partition("#")[2])
-    assert fragment == 'run=<b>bad&class=ORG&kind=missed&words=w&"<&first=on'
-    opened(page, "#" + address.partition("#")[2].replace("w%26%22%3C", "w"))
-    assert [control.get_property("value") for control in all_of(page, "#filter [name]")] == [
-        "<b>bad", "ORG", "missed", "w", "on",
-    ]  # fmt: skip
-    assert one(page, "[name=first]").is_selected() and all("ORG, missed" in a.text for a in all_of(page, "article"))
-    for odd in ("#length=1&item=2&=3&kind=none", "#%", "#s9999", "#s"):
-        opened(page, odd)
-        assert ids(page) and not [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def test_each_table_can_be_downloaded_as_csv(page):
@@ -345,13 +301,6 @@ def test_pictures_and_marks_suit_the_colours(page, scheme):
     assert ground == f"rgb{tuple(bytes.fromhex(PALETTES['' if scheme == 'light' else '-dark'][4][1:]))}"
     marks = ("right", "wrong", "missed")  # told apart by their lines, whatever the colours
     assert [style(page, f"mark.{m}", "borderBottomStyle") for m in marks] == ["solid", "dashed", "dotted"]
-
-
-def test_the_filter_works_where_the_address_cannot_be_set(page):
-    page.execute_script("history.replaceState = () => { throw new DOMException('refused', 'SecurityError'); }")
-    one(page, "[name=words]").send_keys("w8.")
-    assert count(page).startswith("1 of ")
-    page.get_log("browser")  # the refusal, which is not the next test's
 
 
 def test_long_names_stay_in_their_cells(page):

@@ -74,9 +74,9 @@ function article([tokens, gold, predicted, wrong, id, lang]) {
     const missed = wrong[r].filter(([, , p]) => !p).map(([, g]) => [...g, "missed", "missed"]);
     return side(run, line(tokens, [...found, ...missed]));
   });
-  const about = element("a", { href: `#s${id}` }, name([`id ${id}`, lang].filter(Boolean).join(", ")));
+  const about = name([`id ${id}`, lang].filter(Boolean).join(", "));
   const marked = gold.map((entity) => [...entity, "gold"]);
-  return element("article", { id: `s${id}` }, element("h3", {}, about), side("gold", line(tokens, marked)), ...runs);
+  return element("article", {}, element("h3", {}, about), side("gold", line(tokens, marked)), ...runs);
 }
 
 function draw() {
@@ -92,33 +92,8 @@ function turn(by) {
   if (at("list").getBoundingClientRect().top < 0) at("browse").scrollIntoView();
 }
 
-// The address has the filter, as in #class=DIS&kind=missed, or a sentence, as in #s12.
-function follow() {
-  const address = location.hash.slice(1), found = data.sentences.find((sentence) => `s${sentence[4]}` === address);
-  if (!found && !address.includes("=")) return; // a heading
-  if (!chosen.includes(found)) {
-    at("filter").reset();
-    for (const [name, value] of new URLSearchParams(found ? "" : address)) {
-      const control = field(name);
-      if (control?.type === "checkbox") control.checked = true;
-      else if (control) control.value = value;
-    }
-    select();
-  }
-  if (!found) return;
-  page = Math.floor(chosen.indexOf(found) / PAGE);
-  draw();
-  at(address).classList.add("here");
-  at(address).scrollIntoView();
-}
 at("previous").addEventListener("click", () => turn(-1));
 at("next").addEventListener("click", () => turn(1));
-at("filter").addEventListener("input", () => {
-  const set = [...new FormData(at("filter"))].filter(([, value]) => value);
-  select(); // first: some viewers, such as JupyterLab's, refuse the address
-  history.replaceState(null, "", `#${new URLSearchParams(set)}`);
-});
+at("filter").addEventListener("input", select);
 at("filter").addEventListener("submit", (event) => event.preventDefault());
-addEventListener("hashchange", follow);
 select();
-follow();
