@@ -265,22 +265,6 @@ def test_print_has_whole_tables_and_no_controls(page):
     assert not any(one(page, selector).is_displayed() for selector in ("#filter", "#list", ".pager", "nav"))
     assert style(page, "body", "backgroundColor") == "rgb(255, 255, 255)"
     assert shown_pictures(page) == ["light"]
-    # No word of a head is broken, but a name that is wider than a column may be.
-    broken = page.execute_script("""
-        const broken = [];
-        for (const text of document.querySelectorAll("thead bdi")) {
-          for (const { 0: word, index } of text.textContent.matchAll(/[^ ]+/g)) {
-            const range = document.createRange();
-            range.setStart(text.firstChild, index);
-            range.setEnd(text.firstChild, index + word.length);
-            if (range.getClientRects().length > 1) broken.push(word);
-          }
-        }
-        return [...new Set(broken)];
-    """)
-    assert broken in ([], [THIRD])
-    heights = [figure.size["height"] for figure in all_of(page, "figure")]
-    assert max(heights) < 1010 / 2  # a picture that does not fit leaves less than half a page empty
     pages = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"]).count(b"/Type /Page\n")
     assert 2 <= pages <= 12
 
