@@ -10,7 +10,7 @@ from ner.scoring.significance import ALPHA
 
 SHOWN = ("higher", "lower")  # the verdicts that a difference is shown
 MOST_CLASSES = 8  # that a sentence names
-ONE_SEED = "with one seed each, this is about {} checkpoints, not about the method"
+ONE_SEED = ", but with one seed each, this is about two checkpoints, not about the method"
 
 
 def verdict(d: dict[str, Any]) -> str:
@@ -27,21 +27,15 @@ def verdict(d: dict[str, Any]) -> str:
 
 
 def finding(result: dict[str, Any]) -> list[str]:
-    """The sentences for a reader in a hurry: a headline if there are several comparisons, then one for each."""
+    """The sentences for a reader in a hurry: one for each comparison with the first experiment."""
     first, *others = result["groups"]
     if not others:
         return [f"Micro F1 of {with_seeds(first)} is {mean_cell(first['f1']['micro'])}; nothing is compared with it."]
-    several, sentences = len(others) > 1, []
+    sentences = []
     for k, other in enumerate(others):
         languages = {lang: of["differences"][k] for lang, of in result.get("by_language", {}).items()}
-        note = "" if several or not one_seed(first, other) else f", but {ONE_SEED.format('two')}"
-        sentences.append(comparison_sentence(first, other, languages, note))
-    return [headline(first, others), *sentences] if several else sentences
-
-
-def one_seed(first: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether a comparison is about two checkpoints: each experiment has one run."""
-    return len(first["runs"]) == len(other["runs"]) == 1
+        sentences.append(comparison_sentence(first, other, languages))
+    return sentences
 
 
 def with_seeds(group: dict[str, Any]) -> str:
@@ -50,28 +44,14 @@ def with_seeds(group: dict[str, Any]) -> str:
     return f"{group['name']} ({seeds} seeds)" if seeds > 1 else group["name"]
 
 
-def headline(first: dict[str, Any], others: list[dict[str, Any]]) -> str:
-    """For which of several experiments micro F1 is higher, lower, or not shown to differ."""
-    words = {"higher": "higher for", "lower": "lower for", "": "not tested for"}
-    outcomes: dict[str, list[str]] = {}
-    for other in others:
-        outcome = words.get(verdict(other["difference"]["micro"]), "no difference shown for")
-        outcomes.setdefault(outcome, []).append(other["name"])
-    listed = "; ".join(f"{outcome} {enumeration(names)}" for outcome, names in outcomes.items())
-    note = f" ({ONE_SEED.format('single')})" if any(one_seed(first, other) for other in others) else ""
-    return f"Micro F1 against {first['name']}{note}: {listed}."
-
-
 def comparison_sentence(
-    first: dict[str, Any], other: dict[str, Any], languages: dict[str, dict[str, Any] | None], note: str
+    first: dict[str, Any], other: dict[str, Any], languages: dict[str, dict[str, Any] | None]
 ) -> str:
-    """What the comparison of an experiment with the first one shows in micro F1, and in which classes and languages.
-
-    The `note` follows the difference of micro F1.
-    """
+    """What the comparison of an experiment with the first one shows in micro F1, and in which classes and languages."""
     micro, name = other["difference"]["micro"], other["name"]
     classes = {c: d for c, d in other["difference"].items() if c not in ("micro", "macro")}
     way, about = verdict(micro), difference_text(micro)
+    note = ONE_SEED if len(first["runs"]) == len(other["runs"]) == 1 else ""
     if way in SHOWN:
         text = f"{with_seeds(other)} is {way} than {with_seeds(first)} in micro F1 ({about}){note}"
     elif way:
@@ -120,13 +100,10 @@ def difference_text(d: dict[str, Any]) -> str:
 
 
 def p_cell(p: float | None) -> str:
-    """p with three decimals, or as many as show on which side of 0.05 it is; empty if there is none."""
+    """p with three decimals; empty if there is none."""
     if p is None:
         return ""
-    if p < 0.001:
-        return "< 0.001"
-    texts = (f"{p:.{decimals}f}" for decimals in range(3, 18))
-    return next(text for text in texts if (float(text) < ALPHA) == (p < ALPHA))
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def points(fraction: float, decimals: int = 1, sign: str = "") -> str:
