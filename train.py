@@ -39,7 +39,6 @@ from transformers import (
 from arguments import Arguments, DataArguments, parse, recorded
 from data import training_data
 from metrics import ner_metric
-from ner.corpus.audit import entity_surfaces
 from ner.corpus.selection import TrainingData, require_entities
 from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import has_case_markers, is_cased, loses_capitals, with_case_markers
@@ -51,7 +50,7 @@ from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
 from ner.options import described
 from ner.runs.environment import environment
-from ner.runs.files import SCORES, SURFACES
+from ner.runs.files import SCORES
 from ner.runs.folder import in_first_process, require_trainable, training_in
 from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
@@ -292,8 +291,6 @@ def write_results(
     trainer.state.save_to_json(str(run / "trainer_state.json"))
     config = read_record(run / "config.json")
     write_json(run / "config.json", config | {CALIBRATION: asdict(scored.calibration)})
-    surfaces = sorted({f"{class_}\t{surface}\n" for _, surface, class_ in entity_surfaces(data.train)})
-    write_text(run / SURFACES, "".join(surfaces))
     options = arguments.training
     about = {
         "processes": options.world_size, "device": options.device.type, "seed": options.seed,

@@ -63,10 +63,7 @@ def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) ->
         "clusters": int(cluster.max() + 1),
         "groups": [{"name": name, "runs": each, "trained": text} | record for name, each, text, record in named],
         "runs": {run.name: run_record(run, c, cluster) for run, c in zip(runs, counts, strict=True)},
-        "errors": {
-            run.name: error_analysis(each, classes, run.tokens, run.seen)
-            for run, each in zip(runs, entities, strict=True)
-        },
+        "errors": {run.name: error_analysis(each, classes) for run, each in zip(runs, entities, strict=True)},
     }
     if len(set(runs[0].langs)) > 1:
         result["by_language"] = language_records(runs, counts, cluster, experiments)

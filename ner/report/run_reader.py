@@ -10,7 +10,7 @@ from typing import Any
 from ner.errors import InputError, nearest
 from ner.files import optional_json, using_records
 from ner.labels import classes_of, label_names
-from ner.runs.files import METRICS, PREDICTIONS, SCORES, SURFACES
+from ner.runs.files import METRICS, PREDICTIONS, SCORES
 from ner.runs.predictions import Predictions, read_predictions
 
 NAMES = ("output_dir", "run_name")  # arguments that only name a run
@@ -26,7 +26,6 @@ class Run(Predictions):
     args: dict[str, Any]
     environment: dict[str, Any]
     metrics: dict[str, Any]  # of the split, empty if there is no metrics.json
-    seen: set[tuple[str, str]] | None  # class and surface form of each training entity, None if not recorded
 
 
 def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
@@ -73,16 +72,7 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
         args={name: value for name, value in optional_json(folder / "args.yaml").items() if name not in NAMES},
         environment=optional_json(folder / "environment.json"),
         metrics=optional_json(place / METRICS),
-        seen=training_surfaces(folder / SURFACES),
     )
-
-
-def training_surfaces(path: Path) -> set[tuple[str, str]] | None:
-    """Class and surface form of each entity in the training data; None if there is no such file."""
-    if not path.is_file():
-        return None
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return {(class_name, surface) for class_name, _, surface in (line.partition("\t") for line in lines if line)}
 
 
 def shared_classes(runs: list[Run]) -> list[str]:

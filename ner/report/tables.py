@@ -16,7 +16,7 @@ from ner.report.findings import (
     with_seeds,
 )
 from ner.report.run_reader import Run
-from ner.scoring.error_analysis import FORMS, KINDS, LENGTHS
+from ner.scoring.error_analysis import KINDS
 from ner.scoring.score_table import ABOUT_CONFIDENCE, CONFIDENCE, EMPTY, confidence_cells, percent
 
 # A part of a report: what it is, and its content. `h2`, `p` and `lead` (a paragraph of the finding) have a text, `link`
@@ -200,21 +200,13 @@ def language_tables(result: dict[str, Any]) -> list[Part]:
 
 
 def error_tables(result: dict[str, Any]) -> list[Part]:
-    """Errors by kind, F1 by surface form and by length with a column for each run, and confusion."""
+    """Errors by kind with a column for each run, and confusion."""
     errors = result["errors"]
-    runs, per_run = list(errors), list(errors.values())
-    kinds = [[kind, *(e["kinds"][kind] for e in per_run)] for kind in KINDS]
-    parts = [[part, *(part_cell(e["parts"][part]) for e in per_run)] for part in (*FORMS, *LENGTHS)]
+    kinds = [[kind, *(e["kinds"][kind] for e in errors.values())] for kind in KINDS]
     return [
-        ("h2", "Where the errors are"), table("Errors by kind", ["kind", *runs], kinds),
-        table("F1 by surface form and by length (gold entities)", ["entities", *runs], parts), ("p", KINDS_OF_ERROR),
+        ("h2", "Where the errors are"), table("Errors by kind", ["kind", *errors], kinds), ("p", KINDS_OF_ERROR),
         ("h2", "Confusion"), *confusion_tables(result), ("p", CONFUSION),
     ]  # fmt: skip
-
-
-def part_cell(scores: dict[str, Any]) -> str:
-    """F1 in percent of a part of the entities, and how many gold entities it has; empty without."""
-    return f"{percent(scores['f1'])} ({scores['support']:,})" if scores["support"] else EMPTY
 
 
 def first_runs(result: dict[str, Any]) -> list[str]:

@@ -1,6 +1,5 @@
 """The names of the files of a run folder."""
 
-SURFACES = "training_surfaces.tsv"  # class TAB surface of each distinct training entity; `report.py` reads it
 SPLITS = ("validation", "test")  # those that are scored
 METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"  # of a scored split
 SCORES = "scores"  # holds a folder like a split's for each score of other data, or of part of a split

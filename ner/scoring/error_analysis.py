@@ -1,4 +1,4 @@
-"""Where the errors of a run are: kinds of error, confusion, and F1 by length and by whether the training data has it.
+"""Where the errors of a run are: kinds of error, and confusion.
 
 A predicted entity is correct if a gold entity has its borders and its class. The other predicted entities are paired
 with the remaining gold entities, those with the largest overlap first. There are five kinds of error:
@@ -16,13 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import flat_ids, spans, surface_form
-from ner.scoring.scores import gold_entities, precision_recall_f1
+from ner.labels import flat_ids, spans
 
 Entity = tuple[int, int, str]  # half-open token range within the sentence, and class
 Error = tuple[str, Entity | None, Entity | None]  # kind, gold entity, predicted entity
 KINDS = ("type", "boundary", "both", "missed", "spurious")
-FORMS, LENGTHS = ("seen in training", "unseen"), ("1 token", "2 tokens", "3 tokens", "4 or more tokens")
 
 
 @dataclass(frozen=True)
@@ -73,20 +71,10 @@ def overlap(a: Entity, b: Entity) -> int:
     return min(a[1], b[1]) - max(a[0], b[0])
 
 
-def error_analysis(
-    entities: Entities, classes: Sequence[str], tokens: list[list[str]], seen: set[tuple[str, str]] | None
-) -> dict[str, Any]:
-    """Kinds of error, confusion, and F1 by length and by surface form, in the sentences with some `tokens`.
-
-    `seen` holds class and surface form of the entities in the training data; None if they are not known, and then no
-    entity counts as seen or as unseen.
-    """
+def error_analysis(entities: Entities, classes: Sequence[str]) -> dict[str, Any]:
+    """Kinds of error, and confusion."""
     kinds = [kind for wrong in entities.errors for kind, _, _ in wrong]
-    return {
-        "kinds": {kind: kinds.count(kind) for kind in KINDS},
-        "confusion": confusion(entities, classes),
-        "parts": scores_of_parts(entities, tokens, seen),
-    }
+    return {"kinds": {kind: kinds.count(kind) for kind in KINDS}, "confusion": confusion(entities, classes)}
 
 
 def confusion(entities: Entities, classes: Sequence[str]) -> list[list[int]]:
@@ -110,21 +98,3 @@ def confusion(entities: Entities, classes: Sequence[str]) -> list[list[int]]:
             if p:
                 table[size + (kind == "spurious"), index[p[2]]] += 1
     return table.tolist()
-
-
-def scores_of_parts(
-    entities: Entities, tokens: list[list[str]], seen: set[tuple[str, str]] | None
-) -> dict[str, dict[str, float]]:
-    """F1 and support of the entities of each surface form and length. The arguments are those of `error_analysis`."""
-    counts = {part: np.zeros(3) for part in (*FORMS, *LENGTHS)}
-    for gold, predicted, words in zip(entities.gold, entities.predicted, tokens, strict=True):
-        correct = set(gold) & set(predicted)
-        for members, column in ((correct, 0), (set(predicted) - correct, 1), (set(gold) - correct, 2)):
-            for start, end, class_name in members:
-                counts[LENGTHS[min(end - start, len(LENGTHS)) - 1]][column] += 1
-                if seen is not None:
-                    counts[FORMS[(class_name, surface_form(words[start:end])) not in seen]][column] += 1
-    return {
-        part: {"f1": float(precision_recall_f1(of)[2]), "support": int(gold_entities(of))}
-        for part, of in counts.items()
-    }

@@ -6,7 +6,6 @@ from ner.report.comparison import experiment_names
 from ner.report.findings import finding, interval_in_points, points, verdict
 from ner.report.page import report_markdown
 from ner.report.tables import tables
-from ner.scoring.error_analysis import FORMS, LENGTHS
 
 
 def difference(value: float, low: float | None, high: float | None, *p: float) -> dict:
@@ -33,11 +32,8 @@ def result(**compared: tuple[dict, dict, dict]) -> dict:
     per_class = {"PER": {"f1": 0.8}, "DIS": {"f1": 1.0}, "MYTH": None}
     run = {"overall": scores, "per_class": per_class, "intervals": intervals}
     run["own"] = {"classes": classes} | run
-    part = {"f1": 0.8, "support": 2}
-    errors = {
-        "kinds": dict.fromkeys(("type", "boundary", "both", "missed", "spurious"), 1), "confusion": [[1] * 5] * 5,
-        "parts": dict.fromkeys((*FORMS, *LENGTHS), part),
-    }  # fmt: skip
+    kinds = dict.fromkeys(("type", "boundary", "both", "missed", "spurious"), 1)
+    errors = {"kinds": kinds, "confusion": [[1] * 5] * 5}
     f1 = {title: {"mean": 0.8, "sd": None} for title in ("micro", "macro", *classes)}
     groups = [{"name": "A", "runs": ["A"], "trained": "", "f1": f1, "difference": {}}]
     for name, (micro, per, dis) in compared.items():

@@ -19,7 +19,7 @@ def run(tmp_path) -> Path:
     folder = tmp_path / "run"
     scores = [f"{place}/{name}" for place in SCORED for name in ("metrics.json", "predictions.jsonl")]
     for name in ("config.json", "environment.json", "trainer_state.json", "tokenizer.json", "model.safetensors",
-                 "training_surfaces.tsv", "README.md", "onnx/model.onnx", "args.yaml", *scores):  # fmt: skip
+                 "README.md", "onnx/model.onnx", "args.yaml", *scores):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f'{{"name": "{name}"}}')
     write_manifest(folder)
@@ -28,7 +28,7 @@ def run(tmp_path) -> Path:
 
 def test_one_changed_bit_is_found_in_every_file(run):
     rng, names = random.Random(0), [str(p.relative_to(run)) for p in sorted(run.rglob("*")) if p.is_file()]
-    assert len(names) == 2 * len(SCORED) + 10
+    assert len(names) == 2 * len(SCORED) + 9
     for name in names:
         whole = (run / name).read_bytes()
         at = rng.randrange(len(whole))
@@ -55,10 +55,10 @@ def test_what_others_put_there_and_what_an_owner_deletes_as_a_whole_is_no_damage
     (run / "checkpoint-8").mkdir()
     for name in ("checkpoint-8/config.json", "notes.txt", "onnx/notes.txt"):
         (run / name).write_text("{}")
-    assert require_intact(run) == 17
+    assert require_intact(run) == 16
     shutil.rmtree(run / "onnx")
     shutil.rmtree(run / "scores")
-    assert require_intact(run) == 12
+    assert require_intact(run) == 11
     shutil.rmtree(run / "test")
     with pytest.raises(InputError, match=r"test/metrics.json is missing; test/predictions.jsonl is missing"):
         require_intact(run)

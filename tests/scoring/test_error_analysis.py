@@ -2,8 +2,6 @@
 
 import random
 
-import pytest
-
 from ner.labels import label_names
 from ner.scoring.error_analysis import KINDS, Entities, entities_of, error_analysis, errors
 from ner.scoring.scores import counts_of_tags
@@ -17,9 +15,9 @@ def noisy(seed: int, sentences: int = 200) -> tuple[list[list[str]], list[list[s
     return gold, [[rng.choice(names) if rng.random() < 0.3 else t for t in tags] for tags in gold]
 
 
-def analysis(gold: list[list[str]], predicted: list[list[str]], tokens=None, seen=None) -> dict:
+def analysis(gold: list[list[str]], predicted: list[list[str]]) -> dict:
     entities = entities_of(gold, CLASSES), entities_of(predicted, CLASSES)
-    return error_analysis(Entities(*entities, list(map(errors, *entities))), CLASSES, tokens or gold, seen)
+    return error_analysis(Entities(*entities, list(map(errors, *entities))), CLASSES)
 
 
 def test_kinds_by_eye():
@@ -70,23 +68,3 @@ def test_all_tables_count_the_same_entities():
     assert paired + result["kinds"]["missed"] == missed
     assert paired + result["kinds"]["spurious"] == spurious
     assert sum(result["kinds"][k] > 0 for k in KINDS) == 5
-    assert sum(part["support"] for part in result["parts"].values()) == right + missed
-
-
-def test_seen_and_unseen_surfaces_by_eye():
-    gold = [["B-PER", "O", "B-LOC"], ["B-PER", "B-PER", "O"]]
-    predicted = [["B-PER", "O", "O"], ["O", "B-PER", "B-LOC"]]
-    tokens = [["Ada", "in", "Rome"], ["Ada", "Bo", "Rome"]]
-    result = analysis(gold, predicted, tokens, {("PER", "Ada"), ("LOC", "Oslo")})["parts"]
-    assert result["seen in training"] == {"f1": pytest.approx(2 / 3), "support": 2}
-    assert result["unseen"] == {"f1": 0.5, "support": 2}
-
-
-def test_lengths_by_eye_and_foreign_classes_are_no_entities():
-    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", *["I-PER"] * 5, "B-ORG"]]
-    predicted = [["B-PER", "I-PER", "O", "O"], ["B-PER", *["I-PER"] * 5, "O"]]
-    result = analysis(gold, predicted)["parts"]
-    assert {part: (of["f1"], of["support"]) for part, of in result.items()} == {
-        "seen in training": (0, 0), "unseen": (0, 0),  # not known
-        "1 token": (0, 1), "2 tokens": (1, 1), "3 tokens": (0, 0), "4 or more tokens": (1, 1),
-    }  # fmt: skip
