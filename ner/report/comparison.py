@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ner.report.findings import class_names, enumeration
-from ner.report.run_reader import Run, runs_by_experiment, shared_classes
+from ner.report.run_reader import Run, runs_by_experiment
 from ner.runs.environment import PACKAGES
 from ner.scoring.error_analysis import Entities, entities_of, error_analysis, errors
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
@@ -27,8 +27,6 @@ ENVIRONMENT = (
     "precision", "update_steps", "data_fingerprint", "python", "device", "processor", "threads", "processes",
     "accelerators", "git_commit", *PACKAGES,
 )  # fmt: skip
-AS_O = "with the other classes as O"
-MOST_OPTIONS = 3  # that the text about an experiment names
 SCORING = ("precision", "constrained_decoding", "data_fingerprint")
 
 
@@ -45,7 +43,7 @@ def entities_by_run(runs: list[Run], classes: list[str]) -> list[Entities]:
 def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) -> dict[str, Any]:
     """Compares the runs with the first experiment on `classes`; `entities` holds those of each run on these classes.
 
-    `by_language` is only there if there are several languages, and `not_compared` only if the runs share more classes.
+    `by_language` is only there if there are several languages.
     """
     counts = [run.counts(classes) for run in runs]
     cluster = cluster_ids(runs[0].tokens)
@@ -67,8 +65,6 @@ def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) ->
     }
     if len(set(runs[0].langs)) > 1:
         result["by_language"] = language_records(runs, counts, cluster, experiments)
-    if others := [c for c in shared_classes(runs) if c not in classes]:
-        result["not_compared"] = others
     return result | setup_comparison(runs)
 
 
@@ -82,35 +78,26 @@ def experiment_names(groups: list[list[str]]) -> list[str]:
 
 
 def trained_texts(runs: list[Run], experiments: list[list[int]]) -> list[str]:
-    """How each experiment was trained, from the classes and the recorded options that differ; empty if none do.
-
-    A run that repeats the options and the seed of an earlier one is not another seed, and its text says so.
-    """
+    """How each experiment was trained, from the classes and the recorded options that differ; empty if none do."""
     firsts = [runs[members[0]] for members in experiments]
     differing = differing_options(firsts)
     others = [name for name in differing if name not in NOT_COMPARED]
     ways = {masking_text(run) for run in firsts}
     texts = []
-    for members, run in zip(experiments, firsts, strict=True):
+    for run in firsts:
         parts = []
         if any(run.classes != each.classes for each in firsts):
             partly = run.args.get("masking") == "drop_others" or run.args.get("masked_share", 1) < 1
             whole = partly or run.args.get("masked_training") is False
             parts.append(f"on all {len(run.classes)} classes" if whole else f"on {class_names(run.classes)}")
-        if masking_text(run) and len(ways) > 1 and ways != {"", AS_O}:
+        if masking_text(run) and len(ways) > 1:
             parts.append(masking_text(run))
         if run.args.get("upsample") and any(name.startswith("upsample") for name in differing):
             rare, times = " or ".join(run.args["upsample_categories"]), run.args["upsample_factor"]
             which = "as many random sentences as contain" if run.args.get("upsample_at_random") else "sentences with"
             parts.append(f"up-sampled ({which} {rare} appear {times} times)")
         if others:
-            values = {name: run.args.get(name) for name in others[:MOST_OPTIONS]}
-            options = [f"{name} {text_of(value)}" for name, value in values.items()]
-            more = len(others) - MOST_OPTIONS
-            last = "another option that differs" if more == 1 else f"{more} more options that differ"
-            parts.append(f"with {enumeration(options + [last] * (more > 0))}")
-        repeated = [each.name for each in runs[: members[0]] if run.args and each.args == run.args]
-        parts += [f"with the options and the seed of {name}, so it is not another seed" for name in repeated[:1]]
+            parts.append(f"with {enumeration([f'{name} {text_of(run.args.get(name))}' for name in others])}")
         texts.append(", ".join(parts))
     return texts
 
@@ -128,7 +115,7 @@ def masking_text(run: Run) -> str:
     how = "left out of the loss" if masking == "ignore" else "as O"
     if share < 1:
         return f"with {100 * share:g} % of the mentions of {removed} {how}"
-    return AS_O if masking == "as_O" else f"with the other classes {how}"
+    return f"with the other classes {how}"
 
 
 def differing_options(runs: list[Run]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ner.files import using_records
 from ner.report.findings import (
     class_names,
     enumeration,
@@ -77,8 +76,6 @@ def opening(result: dict[str, Any]) -> list[Part]:
     copies = f" ({result['clusters']:,} distinct)" if result["clusters"] < result["sentences"] else ""
     scored = f"All scores are on the same {result['sentences']:,} {result['split']} sentences{copies}, with "
     about = [f"{scored}{sum(result['support'].values()):,} entities of {class_names(result['classes'])}."]
-    if others := result.get("not_compared"):
-        about.append(f"All runs also know {enumeration(others)}.")
     if len(result["runs"]) > 1:
         for group in result["groups"]:
             trained = f"trained {group['trained']}; " if group["trained"] else ""
@@ -228,14 +225,10 @@ def confusion_tables(result: dict[str, Any]) -> list[Part]:
 
 
 def confidence_table(runs: list[Run]) -> list[Part]:
-    """How far the scores of entities can be trusted, for the runs that record it; nothing if none does.
-
-    Raises `InputError` where a record is incomplete.
-    """
+    """How far the scores of entities can be trusted, for the runs that record it; nothing if none does."""
     rows = []
     for run in runs:
         if record := run.metrics.get("confidence"):
-            with using_records(f"{run.name}: {run.split}/metrics.json"):
-                rows.append([run.name, *confidence_cells(record)])
+            rows.append([run.name, *confidence_cells(record)])
     shown = table("How far the scores can be trusted", ["run", *CONFIDENCE], rows)
     return [("h2", "Scores of entities"), shown, ("p", CONFIDENCE_OF_RUNS)] if rows else []

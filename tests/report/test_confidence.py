@@ -6,7 +6,6 @@ import random
 import numpy as np
 from scored_runs import CLASSES, ROWS, report_of, sentences, with_noise, write_run
 
-import report
 from ner.report.pictures import PALETTES
 from ner.scoring.calibration import Calibration, confidence
 
@@ -83,10 +82,3 @@ def test_the_pictures_show_the_numbers_of_the_report(tmp_path, monkeypatch):
     assert [point[:3] for point in drawn["class_f1.svg"]["b"]] == f1
     assert drawn["reliability.svg"]["b (3 classes)"] == [(100 * b["score"], 100 * b["precision"]) for b in own["bins"]]
     assert drawn["risk_coverage.svg"]["b (3 classes)"] == [(100 * x, 100 * y) for x, y in own["risk_coverage"]]
-
-
-def test_an_incomplete_record_is_refused(tmp_path, fails):
-    run, whole = write_run(tmp_path / "a", ROWS, CLASSES), record(500)
-    for each in (whole | {"thresholds": [{}]}, {"entities": 3}):
-        (run / "test" / "metrics.json").write_text(json.dumps({"confidence": each}))
-        assert "a: test/metrics.json: " in fails(report.main, run, "--output_dir", tmp_path / "out")

@@ -32,11 +32,8 @@ def test_predictions_that_were_cut_are_named(tmp_path, fails):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [("config.json", "null"), ("config.json", '{"id2label": {"0": "LABEL_0"}}'), ("environment.json", "[]"),
-     ("args.yaml", "[1]"), ("config.json", "{"), ("config.json", '{"id2label": {"0": 5}}'),
-     ("config.json", '{"id2label": 5}')],
-)  # fmt: skip
+    ("name", "text"), [("config.json", "null"), ("environment.json", "[]"), ("args.yaml", "[1]"), ("config.json", "{")]
+)
 def test_wrong_records_are_named(tmp_path, name, text, fails):
     folder = write_run(tmp_path / "run", ROWS)
     (folder / name).write_text(text)
