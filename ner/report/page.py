@@ -7,7 +7,7 @@ from ner.errors import printable
 from ner.files import write_json, write_text, written_together
 from ner.markdown import templates
 from ner.report.comparison import comparison, entities_by_run
-from ner.report.pictures import difference_picture, run_pictures
+from ner.report.pictures import class_f1_picture, difference_picture
 from ner.report.run_reader import Run
 from ner.report.tables import Part, confidence_table, opening, tables
 from ner.scoring.error_analysis import KINDS, Entities
@@ -28,7 +28,7 @@ def write_report(folder: Path, runs: list[Run], classes: list[str]) -> tuple[dic
     first, rest = opening(result), [*tables(result), *confidence_table(runs)]
     with written_together(folder) as new:
         write_json(new / "report.json", result)
-        parts = [*first, *difference_picture(result, new), *rest, *run_pictures(result, runs, new)]
+        parts = [*first, *difference_picture(result, new), *rest, *class_f1_picture(result, new)]
         write_text(new / "report.md", report_markdown(parts, TITLE))
         write_text(new / "report.html", html_page(parts, TITLE, sentence_data(runs, classes, entities)))
     return result, report_markdown([*first, *rest], TITLE)

@@ -23,7 +23,6 @@ from matplotlib.typing import RcKeyType
 
 from ner.errors import printable
 from ner.report.findings import SHOWN, enumeration, verdict
-from ner.report.run_reader import Run
 from ner.report.tables import Part, f1_of, first_runs
 
 PALETTES = {  # by the end of the file's name: letters, soft letters, rules, grid, ground, and a colour for each series
@@ -33,9 +32,6 @@ PALETTES = {  # by the end of the file's name: letters, soft letters, rules, gri
 MARKERS = ("o", "s", "D", "^", "v", "P")  # series are told apart without colours as well
 MAX_SERIES = len(MARKERS)  # in one picture
 WIDTH, LABELS, LINE, AXIS = 600, 104, 20, 46  # pixels: the picture, the names of rows, a legend's line, the axis below
-NO_SCORES: dict[str, Any] = {"bins": [], "risk_coverage": []}  # the record of a run without scores of entities
-PERFECT = "On the line of perfect calibration, 80 % of the entities with a score of 80 % are right."
-OWN_CLASSES = "All classes that a run knows count, so do not compare runs that know different classes."
 FAINT = 0.55  # how much of its colour the hottest cell of a heat map has: its text stays readable
 LETTERS = 13  # pixels: the size of all text
 
@@ -137,24 +133,21 @@ def forest_plot(rows: list[str], series: dict[str, list[Point]], unit: str, zero
     return figure
 
 
-def line_plot(series: dict[str, list[tuple[float, float]]], across: str, up: str, diagonal: str = "") -> Figure:
+def line_plot(series: dict[str, list[tuple[float, float]]], across: str, up: str) -> Figure:
     """Lines through points (x, y), one for each series; `across` and `up` name the axes.
 
-    A series without points only keeps its colour and marker from the others. A name for the `diagonal` draws it from 0
-    to 100.
+    A series without points only keeps its colour and marker from the others.
     """
     drawn = [name for name, points in series.items() if points]
-    figure, axes = frame(58, 200, len(drawn) + bool(diagonal) + 1)
+    figure, axes = frame(58, 200, len(drawn) + 1)
     axes.grid(axis="y")
     handles = []
-    if diagonal:
-        handles += axes.plot([0, 100], [0, 100], color=rcParams["xtick.color"])
     for k, points in enumerate(series.values()):
         if points:
             handles += axes.plot(*zip(*points, strict=True), f"C{k}", marker=MARKERS[k])
     axes.set_xlabel(across)
     axes.set_title(up, loc="left", x=-58 / (0.98 * WIDTH - 58), size="medium", color=rcParams["axes.labelcolor"])
-    add_legend(figure, handles, [*filter(None, [diagonal]), *drawn], handlelength=4)
+    add_legend(figure, handles, drawn, handlelength=4)
     return figure
 
 
@@ -242,32 +235,15 @@ def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:
     return report_picture(plot, series, title, folder / "differences.svg")
 
 
-def run_pictures(result: dict[str, Any], runs: list[Run], folder: Path) -> list[Part]:
-    """Draws the first run of each experiment into the report's folder: F1 of each class, and if recorded, the
-    reliability diagram and the risk-coverage curve.
-    """
+def class_f1_picture(result: dict[str, Any], folder: Path) -> list[Part]:
+    """Draws F1 of each class of the first run of each experiment into the report's folder."""
     titles = ["micro", "macro", *(c for c in result["classes"] if result["support"][c])]
-    shown = [run for run in runs if run.name in first_runs(result)]
-    f1: dict[str, list[Point]] = {}
-    bins, risks = {}, {}
-    for run in shown:
-        found = [f1_of(result["runs"][run.name], title) for title in titles]
-        f1[run.name] = [Point(score, *(interval or (None, None))) for score, interval in found if score is not None]
-        record, name = run.metrics.get("confidence") or NO_SCORES, f"{run.name} ({len(run.classes)} classes)"
-        bins[name] = [(100 * b["score"], 100 * b["precision"]) for b in record["bins"]]
-        risks[name] = [(100 * x, 100 * y) for x, y in record["risk_coverage"]]
+    series: dict[str, list[Point]] = {}
+    for run in first_runs(result):
+        found = [f1_of(result["runs"][run], title) for title in titles]
+        series[run] = [Point(score, *(interval or (None, None))) for score, interval in found if score is not None]
     several = any(len(group["runs"]) > 1 for group in result["groups"])
     first = ", of each experiment the first run" if several else ""
-    parts: list[Part] = [("h2", "Pictures")]
-    for plot, series, title, name in (
-        (partial(forest_plot, titles, unit="F1 in percent", zero=False), f1,
-         f"F1 of each class of {enumeration(list(f1)[:MAX_SERIES])}{first}, with 95 % intervals", "class_f1.svg"),
-        (partial(line_plot, across="mean score in percent", up="precision in percent", diagonal="perfect calibration"),
-         bins, f"Reliability: mean score and precision of the entities of each bin. {PERFECT} {OWN_CLASSES}",
-         "reliability.svg"),
-        (partial(line_plot, across="coverage in percent", up="wrong entities in percent"), risks,
-         f"Risk and coverage: the share of errors among the entities with the highest scores. {OWN_CLASSES}",
-         "risk_coverage.svg"),
-    ):  # fmt: skip
-        parts += report_picture(plot, series, title, folder / name)
-    return parts
+    title = f"F1 of each class of {enumeration(list(series)[:MAX_SERIES])}{first}, with 95 % intervals"
+    plot = partial(forest_plot, titles, unit="F1 in percent", zero=False)
+    return [("h2", "Picture"), *report_picture(plot, series, title, folder / "class_f1.svg")]

@@ -18,7 +18,6 @@ import numpy as np
 BINS = 15
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 LEAST = 20  # entities that are right, and that are wrong, for a calibration
-CURVE = 50  # points of the risk-coverage curve
 RESAMPLES, SEED = 1_000, 0
 CLOSEST = 1e-7  # how near to 0 and 1 a probability is taken to be
 
@@ -96,7 +95,6 @@ def confidence(
         "bins": [
             {"score": float(s), "precision": float(p), "entities": int(n)} for s, p, n in zip(*means, size, strict=True)
         ],
-        "risk_coverage": risk_coverage(scores, right),
     }
 
 
@@ -151,14 +149,3 @@ def threshold_record(scores: np.ndarray, right: np.ndarray, threshold: float) ->
     kept = scores >= threshold
     precision = float(right[kept].mean()) if kept.any() else None
     return {"threshold": threshold, "precision": precision, "coverage": float(kept.mean())}
-
-
-def risk_coverage(scores: np.ndarray, right: np.ndarray) -> list[list[float]]:
-    """Points [coverage, risk]: the share of wrong entities among the most certain ones, for growing shares of these.
-
-    Of entities with equal scores, each counts as wrong by the share of them that is: their order means nothing.
-    """
-    equal = np.unique(-scores, return_inverse=True)[1]
-    wrong = np.cumsum((np.bincount(equal, ~right) / np.bincount(equal))[np.sort(equal)])
-    counts = np.unique(np.linspace(1, len(scores), min(CURVE, len(scores))).round().astype(int))
-    return [[float(n / len(scores)), float(wrong[n - 1] / n)] for n in counts]

@@ -23,42 +23,33 @@ def test_scores_are_shown_for_the_runs_that_have_them(tmp_path):
         (run / "test" / "metrics.json").write_text(json.dumps({"confidence": each}))
     report_of(tmp_path, *(tmp_path / name for name in records))
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    table, pictures = text.split("## Scores of entities")[1].split("## Pictures")
+    table = text.split("## Scores of entities")[1]
     at = next(t for t in records["a"]["thresholds"] if t["threshold"] == 0.9)
     row = next(line for line in table.splitlines() if line.startswith("| a |"))
     assert f"| {100 * records['a']['after']['ece']:.1f} |" in row
     assert f"| {100 * at['precision']:.1f} ({100 * at['coverage']:.1f}) |" in row
     assert "| c |" not in table
-    for picture in ("reliability.svg", "risk_coverage.svg"):
-        assert f"({picture})" in pictures and "<svg" in (tmp_path / "out" / picture).read_text(encoding="utf-8")
-        assert ">b (3 classes)</text>" in (tmp_path / "out" / picture).read_text(encoding="utf-8")
-    said = "All classes that a run knows count, so do not compare runs that know different classes."
-    assert pictures.count(said) == 2 and "All classes of a run count: do not compare" in table
+    assert "All classes of a run count: do not compare" in table
 
     report_of(tmp_path, tmp_path / "c")
     assert "Scores of entities" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_run_has_one_colour_in_all_pictures(tmp_path):
-    """The second of three, which is the first that some pictures show."""
+    """The second of three, which is the first that the picture of differences shows."""
     for k, name in enumerate("abc"):
-        run = write_run(tmp_path / name, with_noise(sentences(random.Random(0)), 0.1 * k + 0.1, k), CLASSES)
-        (run / "test" / "metrics.json").write_text(json.dumps({"confidence": None if name == "a" else record(500)}))
-        (run / "trainer_state.json").write_text('{"log_history": [{"epoch": 1.0, "eval_f1": 0.5}]}')
+        write_run(tmp_path / name, with_noise(sentences(random.Random(0)), 0.1 * k + 0.1, k), CLASSES)
     report_of(tmp_path, *(tmp_path / name for name in "abc"))
     for suffix, palette in PALETTES.items():
         first, second, third, *others = palette[-1].split()
-        for picture in ("differences", "class_f1", "reliability", "risk_coverage"):
+        for picture in ("differences", "class_f1"):
             drawn = (tmp_path / "out" / f"{picture}{suffix}.svg").read_text(encoding="utf-8")
             assert second in drawn and third in drawn and not any(other in drawn for other in others)
             assert (first in drawn) == (picture == "class_f1")
-    # Validation F1 during training is on all classes of each run: side by side, fewer classes would look better.
-    files = [path.name for path in (tmp_path / "out").glob("*.svg")]
-    assert len(files) == 8 and "during training" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_the_pictures_show_the_numbers_of_the_report(tmp_path, monkeypatch):
-    """A mark is filled where the corrected test shows the difference. What is drawn of the scores is in percent."""
+    """A mark is filled where the corrected test shows the difference."""
     drawn = {}
 
     def shown(plot, series, title, path):
@@ -68,7 +59,6 @@ def test_the_pictures_show_the_numbers_of_the_report(tmp_path, monkeypatch):
     monkeypatch.setattr("ner.report.pictures.report_picture", shown)
     for name, rate in (("a", 0.3), ("b", 0.1)):
         write_run(tmp_path / name, with_noise(sentences(random.Random(0)), rate, 1), CLASSES)
-    (tmp_path / "b" / "test" / "metrics.json").write_text(json.dumps({"confidence": (own := record(500))}))
     result = report_of(tmp_path, tmp_path / "a", tmp_path / "b")
     run, differences = result["runs"]["b"], result["groups"][1]["difference"]
     assert drawn["differences.svg"]["b"] == [
@@ -80,5 +70,3 @@ def test_the_pictures_show_the_numbers_of_the_report(tmp_path, monkeypatch):
     f1 = [(overall[score], *intervals["overall"][score]) for score in ("f1", "macro_f1")]
     f1 += [(run["per_class"][c]["f1"], *intervals["per_class"][c]["f1"]) for c in CLASSES]
     assert [point[:3] for point in drawn["class_f1.svg"]["b"]] == f1
-    assert drawn["reliability.svg"]["b (3 classes)"] == [(100 * b["score"], 100 * b["precision"]) for b in own["bins"]]
-    assert drawn["risk_coverage.svg"]["b (3 classes)"] == [(100 * x, 100 * y) for x, y in own["risk_coverage"]]

@@ -68,10 +68,10 @@ def test_odd_names_are_text(tmp_path):
 
 @pytest.mark.parametrize("points", [[(1.0, 80.0)], [(1.0, 80.0), (2.0, 80.0)], [(k / 3, k) for k in range(30)]])
 def test_lines_go_through_any_number_of_points(points, tmp_path):
-    light, _ = draw(partial(line_plot, {"_$a$": points}, "epoch", "F1", diagonal="d"), "t", tmp_path / "b.svg")
-    assert {"_$a$", "d", "epoch", "F1"} < texts(light)
-    lines = line_plot({"a": points}, "epoch", "F1", diagonal="d").axes[0].lines
-    assert [line.get_xydata().tolist() for line in lines] == [[[0, 0], [100, 100]], list(map(list, points))]
+    light, _ = draw(partial(line_plot, {"_$a$": points}, "epoch", "F1"), "t", tmp_path / "b.svg")
+    assert {"_$a$", "epoch", "F1"} < texts(light)
+    lines = line_plot({"a": points}, "epoch", "F1").axes[0].lines
+    assert [line.get_xydata().tolist() for line in lines] == [list(map(list, points))]
 
 
 def test_bars_have_plain_numbers_and_whole_names_beside_them(tmp_path):
@@ -104,7 +104,7 @@ PICTURES = {
     "points": lambda: forest_plot(LONG, {f"{k} {'W' * 90}": [POINTS[0]] * 40 for k in range(6)}, "points", zero=True),
     "two rows": lambda: forest_plot(["micro", "macro"], {"B": POINTS[:2]}, "points", zero=True),
     "heat": lambda: heat_map(LONG, LONG[:12], [["-10.5 ↓"] * 12] * 40, [[-1.0] * 12] * 40),
-    "lines": lambda: line_plot({f"{k} {'W' * 90}": [(0, 0), (100, 1)] for k in range(6)}, "x", "y", diagonal="d"),
+    "lines": lambda: line_plot({f"{k} {'W' * 90}": [(0, 0), (100, 1)] for k in range(6)}, "x", "y"),
 }
 
 

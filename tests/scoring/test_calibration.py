@@ -115,14 +115,6 @@ def test_the_order_of_the_entities_changes_nothing():
         assert [each["entities"] for each in other["bins"]] == [each["entities"] for each in first["bins"]]
         for key in ("score", "precision"):
             assert [each[key] for each in other["bins"]] == pytest.approx([each[key] for each in first["bins"]])
-        assert np.array(other["risk_coverage"]) == pytest.approx(np.array(first["risk_coverage"]))
-
-
-def test_the_risk_grows_with_the_coverage_and_ends_at_the_share_of_errors():
-    probabilities, right = drawn(2000, 4)
-    curve = confidence(probabilities, Calibration(), right, np.arange(2000))["risk_coverage"]
-    assert curve[-1] == [1.0, pytest.approx(1 - right.mean())] and len(curve) == 50
-    assert curve[10][1] < curve[-1][1]
 
 
 def test_few_or_no_entities_are_recorded_too():
