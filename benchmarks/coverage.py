@@ -10,9 +10,6 @@ differences: the paired intervals between the first run and each other run, on t
 seeds: the intervals over seeds between two experiments that are equal. All RUNs must be seeds of one experiment. A
     simulated run takes the predictions of each sentence from a random one of them. It loses the entities of a share of
     its sentences; --spread is the standard deviation of that share over seeds
-calibration: the intervals of the expected calibration error. Entities are simulated: their scores are those of the
-    first run's `metrics.json`, the only file of it that is needed. They are right as often as these scores say, as they
-    were in that run, or less often. Each sentence has 1.7 of them, and those of every other one are right together
 """
 
 import argparse
@@ -21,18 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ner.files import read_record
 from ner.report.run_reader import Run, read_runs
-from ner.scoring.calibration import BINS, Calibration, calibration_error_interval
 from ner.scoring.intervals import intervals
 from ner.scoring.scores import Counts, cluster_ids, cluster_sums, f1_scores, gold_entities, mean_over_supported
 from ner.scoring.significance import differences, seed_comparison
 
-PARTS = ("scores", "differences", "seeds", "calibration")
+PARTS = ("scores", "differences", "seeds")
 SUPPORT = (1, 3, 5, 10, 20, 50)  # lowest number of gold entities in each column
 SEEDS = (2, 3, 5)
 LOST = 0.15  # mean share of the sentences of a simulated seed that lose their entities
-ENTITIES = (30, 60, 100, 200, 500, 1_000, 5_000)  # in a simulated sample
 
 
 class Coverage:
@@ -63,10 +57,6 @@ def main() -> None:
     parser.add_argument("--spread", type=float, nargs="+", default=[0, 0.01, 0.05])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
-    if "calibration" in options.only:
-        calibration_coverage(options.runs[0], options.rounds)
-    if set(options.only) == {"calibration"}:
-        return
     runs = read_runs(options.runs)
     for size in options.sentences:
         if "scores" in options.only:
@@ -167,36 +157,6 @@ def seed_coverage(runs: list[Run], size: int, rounds: int, spread: float) -> Non
             f"seeds {100 * np.mean(deviations):.1f} points"
         )
         print_rows(coverage, classes)
-
-
-def calibration_coverage(folder: Path, rounds: int) -> None:
-    """Prints the coverage of the intervals of the calibration error, and their mean width, by number of entities."""
-    bins = read_record(folder / "test" / "metrics.json")["confidence"]["bins"]
-    middles = (np.arange(len(bins)) + 0.5) / len(bins)
-    quantiles, rng = np.linspace(0, 1, 10_000 * BINS), np.random.default_rng(0)
-    scores, precision = (np.interp(quantiles, middles, [each[key] for each in bins]) for key in ("score", "precision"))
-    truths = {
-        "as often as the scores say": scores,
-        "as often as in the run": precision,
-        "log-odds lower by 0.5": Calibration(intercept=-0.5).scores(scores),
-    }
-    print(f"\nCalibration error, scores of {folder.name}: coverage, and mean width of the intervals in points")
-    print(f"{'entities are right':30}{'true':>6}" + "".join(f"{size:>13,}" for size in ENTITIES))
-    for name, truth in truths.items():
-        error = np.abs(np.reshape(scores - truth, (BINS, -1)).mean(axis=1)).mean()
-        print(f"{name:30}{100 * error:6.1f}", end="", flush=True)
-        for size in ENTITIES:
-            covered, width = 0, 0.0
-            for _ in range(rounds):
-                drawn = rng.integers(len(scores), size=size)
-                sentence = np.repeat(np.arange(size), rng.geometric(0.6, size))[:size]
-                own, shared, together = rng.random(size), rng.random(size), rng.random(size) < 0.5
-                right = np.where(together[sentence], shared[sentence], own) < truth[drawn]
-                low, high = calibration_error_interval(scores[drawn], right, sentence)
-                covered += low - 1e-12 <= error <= high + 1e-12
-                width += high - low
-            print(f"{covered / rounds:7.3f}{100 * width / rounds:6.1f}", end="", flush=True)
-        print()
 
 
 if __name__ == "__main__":

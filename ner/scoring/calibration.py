@@ -18,7 +18,6 @@ import numpy as np
 BINS = 15
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 LEAST = 20  # entities that are right, and that are wrong, for a calibration
-RESAMPLES, SEED = 1_000, 0
 CLOSEST = 1e-7  # how near to 0 and 1 a probability is taken to be
 
 
@@ -68,10 +67,8 @@ def fitted(probabilities: np.ndarray, right: np.ndarray) -> Calibration:
     return Calibration(round(float(slope), 6), round(float(intercept), 6))
 
 
-def confidence(
-    probabilities: np.ndarray, calibration: Calibration, right: np.ndarray, sentence: np.ndarray
-) -> dict[str, Any] | None:
-    """The record of how far scores can be trusted, for entities of the sentences `sentence` [entity]; None without any.
+def confidence(probabilities: np.ndarray, calibration: Calibration, right: np.ndarray) -> dict[str, Any] | None:
+    """The record of how far the scores of some entities can be trusted; None without any.
 
     `before` is measured on the probabilities, and everything else on the scores that they become. A threshold that no
     entity reaches has no precision.
@@ -86,11 +83,7 @@ def confidence(
         "entities": len(scores),
         "calibration": asdict(calibration),
         "before": {"ece": calibration_error(probabilities, right), "brier": brier(probabilities, right)},
-        "after": {
-            "ece": calibration_error(scores, right),
-            "ece_interval": calibration_error_interval(scores, right, sentence),
-            "brier": brier(scores, right),
-        },
+        "after": {"ece": calibration_error(scores, right), "brier": brier(scores, right)},
         "thresholds": [threshold_record(scores, right, threshold) for threshold in THRESHOLDS],
         "bins": [
             {"score": float(s), "precision": float(p), "entities": int(n)} for s, p, n in zip(*means, size, strict=True)
@@ -112,31 +105,6 @@ def bins_of(scores: np.ndarray) -> np.ndarray:
 def calibration_error(scores: np.ndarray, right: np.ndarray) -> float:
     """The expected calibration error, from 0 to 1."""
     return float(np.abs(np.bincount(bins_of(scores), scores - right)).sum() / len(scores))
-
-
-def calibration_error_interval(scores: np.ndarray, right: np.ndarray, sentence: np.ndarray) -> list[float]:
-    """[low, high]: in at least 95 of 100 samples of sentences, the expected calibration error is in it.
-
-    Chance alone makes an error, because the precision of each bin varies. How large one is simulated: each entity is
-    right with the probability that its score states, and the entities of a sentence are right or wrong together, which
-    makes the error vary most. `low` is 0 unless the error exceeds nearly all of these. The bootstrap over sentences,
-    whose entities stay in their bins, widens the interval where it shows that the error varies more than that.
-    """
-    bins = bins_of(scores)
-    index = np.unique(sentence, return_inverse=True)[1]
-    distance, size = np.zeros((2, index.max() + 1, bins.max() + 1))
-    np.add.at(distance, (index, bins), scores - right)
-    np.add.at(size, (index, bins), 1)
-    rng, resampled, by_chance = np.random.default_rng(SEED), [], []
-    for _ in range(RESAMPLES):
-        drawn = np.bincount(rng.integers(len(size), size=len(size)), minlength=len(size))
-        resampled.append(np.abs(drawn @ distance).sum() / (drawn @ size).sum())
-        by_chance.append(
-            np.abs(np.bincount(bins, scores - (rng.random(len(size))[index] < scores))).sum() / len(scores)
-        )
-    error = calibration_error(scores, right)
-    chance, bootstrap = np.percentile(by_chance, 97.5), np.percentile(resampled, 97.5)
-    return [max(0.0, float(error - max(chance, bootstrap - error))), float(max(chance, bootstrap))]
 
 
 def brier(scores: np.ndarray, right: np.ndarray) -> float:

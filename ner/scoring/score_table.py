@@ -11,7 +11,7 @@ from ner.scoring.calibration import THRESHOLDS, Calibration
 EMPTY = "\u2013"  # a cell without a value, as the F1 of a class without gold entities
 TOO_FEW = "too few"  # in place of an interval: there are too few entities to compute one
 SCORES = ("precision", "recall", "F1", "95 % interval")
-CONFIDENCE = ("entities", "ECE before", "ECE", "95 % interval", "Brier", *(f"≥ {least:g}" for least in THRESHOLDS))
+CONFIDENCE = ("entities", "ECE before", "ECE", "Brier", *(f"≥ {least:g}" for least in THRESHOLDS))
 ABOUT_CONFIDENCE = (
     "The score of an entity is the probability that it is right, calibrated on the validation split unless the table "
     "says otherwise. The expected calibration error (ECE) is in points. Under “≥” are precision and, in brackets, "
@@ -66,8 +66,7 @@ def confidence_cells(record: dict[str, Any]) -> list[str]:
     is_calibrated = Calibration(**record["calibration"]) != Calibration()
     before = percent(record["before"]["ece"]) if is_calibrated else "not calibrated"
     return [
-        f"{record['entities']:,}", before, percent(after["ece"]), interval_text(after["ece_interval"]),
-        f"{after['brier']:.3f}",
+        f"{record['entities']:,}", before, percent(after["ece"]), f"{after['brier']:.3f}",
         *(
             EMPTY if at[least]["precision"] is None
             else f"{percent(at[least]['precision'])} ({percent(at[least]['coverage'])})"

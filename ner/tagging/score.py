@@ -77,7 +77,6 @@ def score(
     cluster = cluster_ids(s.token_lists())
     counts = counts_of_ids(s.tags, ids, s.lengths, classes_of(s.names))
     per_language = scores_by_language(counts, cluster, s.langs)
-    sentence = np.repeat(cluster, s.lengths)[entities.start]  # copies of a sentence count as one
     metrics: dict[str, Any] = {
         "split": split,
         # This file is pushed to the Hub, where local paths do not belong.
@@ -92,7 +91,7 @@ def score(
         "unconstrained_f1": 2 * len(equal_spans(best, gold)[0]) / max(1, len(best.start) + len(gold.start)),
         **scores_and_intervals(counts, cluster),
         "invalid_transitions": int(wrong_transitions(ids, s.lengths).sum()),
-        "confidence": confidence(probabilities, calibration, right, sentence),
+        "confidence": confidence(probabilities, calibration, right),
         **({"per_language": per_language} if per_language else {}),
     }
     return ScoredSplit(s, ids, calibration, metrics)

@@ -13,7 +13,7 @@ from ner.scoring.calibration import Calibration, confidence
 def record(size: int) -> dict:
     rng = np.random.default_rng(size)
     probabilities = rng.beta(4, 1, size)
-    return confidence(probabilities, Calibration(0.8, -0.5), rng.random(size) < probabilities, np.arange(size))
+    return confidence(probabilities, Calibration(0.8, -0.5), rng.random(size) < probabilities)
 
 
 def test_scores_are_shown_for_the_runs_that_have_them(tmp_path):

@@ -8,15 +8,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
-from ner.scoring.calibration import (
-    BINS,
-    Calibration,
-    calibration_error,
-    calibration_error_interval,
-    confidence,
-    fitted,
-    log_odds,
-)
+from ner.scoring.calibration import BINS, Calibration, calibration_error, confidence, fitted, log_odds
 
 
 def drawn(size: int, seed: int, slope: float = 1.0, intercept: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +38,7 @@ def test_a_few_entities_change_nothing_and_the_order_stays():
 def test_measures_equal_those_of_scikit_learn():
     probabilities, right = drawn(30 * BINS, 1, 0.5)
     true, mean = calibration_curve(right, probabilities, n_bins=BINS, strategy="quantile")
-    record = confidence(probabilities, Calibration(), right, np.arange(len(right)))
+    record = confidence(probabilities, Calibration(), right)
     np.testing.assert_allclose([b["precision"] for b in record["bins"]], true)
     np.testing.assert_allclose([b["score"] for b in record["bins"]], mean)
     assert record["before"]["ece"] == pytest.approx(np.abs(true - mean).mean()) == record["after"]["ece"]
@@ -57,11 +49,9 @@ def test_calibration_mends_scores_that_are_too_high():
     probabilities, right = drawn(20_000, 2, 0.5, -0.5)
     calibration = fitted(probabilities, right)
     held_out, held_out_right = drawn(20_000, 3, 0.5, -0.5)
-    record = confidence(held_out, calibration, held_out_right, np.arange(20_000) // 3)
+    record = confidence(held_out, calibration, held_out_right)
     assert record["before"]["ece"] > 0.1 and record["after"]["ece"] < 0.02
     assert record["after"]["brier"] < record["before"]["brier"]
-    low, high = record["after"]["ece_interval"]
-    assert 0 <= low < high < 0.03
     for each in record["thresholds"]:
         scores = calibration.scores(held_out)
         kept = scores >= each["threshold"]
@@ -71,43 +61,15 @@ def test_calibration_mends_scores_that_are_too_high():
     assert json.loads(json.dumps(record)) == record
 
 
-def test_the_interval_contains_the_error_of_other_sentences():
-    """Entities of a sentence are right or wrong together: an interval over entities would be too narrow."""
-    rng, inside = np.random.default_rng(5), 0
-    truth = 0.15  # scores of .9, of which three in four are right
-    for _ in range(40):
-        sentence = np.repeat(np.arange(200), 5)
-        right = np.repeat(rng.random(200) < 0.75, 5)
-        low, high = calibration_error_interval(np.full(1000, 0.9), right, sentence)
-        inside += 0 < low <= truth <= high
-    assert inside >= 32
-    low, _ = calibration_error_interval(np.full(60, 0.9), np.ones(60, dtype=bool), np.repeat(np.arange(3), 20))
-    assert low == 0  # three sentences that are right as a whole show nothing
-
-
-@pytest.mark.parametrize(("error", "entities"), [(0.0, 15), (0.0, 60), (0.04, 60), (0.09, 660)])
-def test_the_interval_contains_the_error_of_scores_that_are_too_high_by_it(error, entities):
-    """Of perfect scores too, whose error in a sample is some points by chance, however few entities there are."""
-    inside = 0
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        scores = 0.1 + 0.88 * rng.beta(4, 1, entities)
-        right = rng.random(entities) < scores - error
-        low, high = calibration_error_interval(scores, right, np.arange(entities) // 2)
-        assert low <= calibration_error(scores, right) <= high
-        inside += low <= error <= high
-    assert inside >= 18
-
-
 def test_the_order_of_the_entities_changes_nothing():
     """Not even of those with equal scores."""
     rng = np.random.default_rng(6)
-    probabilities, sentence = rng.integers(1, 10, 200) / 10, np.arange(200) // 2
+    probabilities = rng.integers(1, 10, 200) / 10
     right = rng.random(200) < probabilities
-    first = confidence(probabilities, Calibration(), right, sentence)
+    first = confidence(probabilities, Calibration(), right)
     assert sum(each["entities"] for each in first["bins"]) == 200
     for order in (np.argsort(right), np.argsort(~right), rng.permutation(200)):
-        other = confidence(probabilities[order], Calibration(), right[order], sentence[order])
+        other = confidence(probabilities[order], Calibration(), right[order])
         for part in ("before", "after"):
             assert other[part].keys() == first[part].keys()
             for key in first[part]:
@@ -118,7 +80,7 @@ def test_the_order_of_the_entities_changes_nothing():
 
 
 def test_few_or_no_entities_are_recorded_too():
-    assert confidence(np.array([]), Calibration(), np.array([], dtype=bool), np.array([], dtype=int)) is None
-    record = confidence(np.array([0.4]), Calibration(), np.array([True]), np.array([7]))
+    assert confidence(np.array([]), Calibration(), np.array([], dtype=bool)) is None
+    record = confidence(np.array([0.4]), Calibration(), np.array([True]))
     assert record["thresholds"][0] == {"threshold": 0.5, "precision": None, "coverage": 0.0}
     assert record["after"]["ece"] == calibration_error(np.array([0.4]), np.array([True])) == pytest.approx(0.6)
