@@ -23,7 +23,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import fields, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.html_marks import on_page
-from ner.tagging.output import Record, continued, output, record
+from ner.tagging.output import Record, output, record, skip_tagged
 from ner.tagging.score import score
 from ner.tagging.tagger import Tagger
 from ner.tagging.text_rows import Row, input_rows, row_count
@@ -55,7 +54,7 @@ from ner.tagging.text_rows import Row, input_rows, row_count
 log = logging.getLogger("ner")
 DATA = {"dataset", "dataset_config", "train_file", "validation_file", "test_file"}  # the options that name data
 LINES = 2_048  # lines, or rows of a table, that are sorted by length and tagged together
-CHARACTERS = 2**22  # at most, tagged together: long lines must not fill the memory
+CHARACTERS = 2**22  # of rows that are tagged together: long ones must not fill the memory
 
 
 def main(argv: list[str]) -> dict[str, Any] | None:
@@ -274,9 +273,9 @@ def tag(arguments: Arguments) -> None:
         name = os.path.basename(options.input_file or "a text")
         about = public_name(tagger.place), tagger.classes, tagger.is_calibrated
         show = opened.enter_context(on_page(page, name, *about))
-        groups = tagged_groups(tagger, rows, size, options.min_score)
         if lines and options.continue_output:
-            skipped, groups = continued(lines, rows, groups, size, show)
+            skipped = skip_tagged(lines, rows, show)
+        groups = tagged_groups(tagger, rows, size, options.min_score)
         bar = opened.enter_context(tqdm(total=total, initial=skipped, unit=" rows", disable=without_bar))
         for records in groups:
             for tagged in records:
@@ -295,31 +294,31 @@ def tag(arguments: Arguments) -> None:
 
 
 def tagged_groups(tagger: Tagger, rows: Iterator[Row], size: int, min_score: float) -> Iterator[list[Record]]:
-    """The records of `size` rows at a time, without entities of a lower score.
+    """The records of up to `size` rows at a time, without entities of a lower score.
 
     Each of several processes must iterate; only the first has rows, and gets records.
     """
+    groups = groups_of(rows, size)
     while True:
-        group = list(islice(rows, size))
+        group = next(groups, [])
         texts = broadcast_object_list([[text for text, _ in group]])[0]
         if not texts:
             return
-        tagged = (entities for part in parts_of(texts) for entities in tagger.tag(part))
-        found = [[e for e in entities if e.score >= min_score] for entities in tagged]
+        found = [[e for e in entities if e.score >= min_score] for entities in tagger.tag(texts)]
         yield [record(row, entities) for row, entities in zip(group, found, strict=False)]
 
 
-def parts_of(texts: list[str]) -> Iterator[list[str]]:
-    """The texts, one after the other, in lists of up to CHARACTERS characters, or of a single text."""
-    part: list[str] = []
-    size = 0
-    for text in texts:
-        if part and size + len(text) > CHARACTERS:
-            yield part
-            part, size = [], 0
-        part.append(text)
-        size += len(text)
-    yield part
+def groups_of(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    """The rows in lists of `size`, or of fewer that have CHARACTERS together."""
+    group: list[Row] = []
+    characters = 0
+    for row in rows:
+        group.append(row)
+        characters += len(row[0])
+        if len(group) == size or characters >= CHARACTERS:
+            yield group
+            group, characters = [], 0
+    yield group
 
 
 def marked_text(text: str, entities: list[dict[str, Any]]) -> str:

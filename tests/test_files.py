@@ -14,7 +14,6 @@ from conftest import ROOT
 from scored_runs import ROWS, sentences, with_noise, write_run
 
 import report
-from ner.errors import InputError
 from ner.files import whole_file, write_json, write_text, written_together
 from ner.tagging.output import output
 
@@ -135,12 +134,3 @@ def test_a_process_that_is_ended_leaves_the_old_file(number, status, left, file,
     assert file.read_text() == "mine" and len(os.listdir(tmp_path)) == 1 + left
     write_text(file, "new")  # what a killed process left is in nobody's way
     assert file.read_text() == "new"
-
-
-def test_one_command_at_a_time_writes_an_output_file(tmp_path):
-    path = str(tmp_path / "out.jsonl")
-    with output(path, True) as file:
-        file.write("first\n")
-        with pytest.raises(InputError, match="another command is writing it"), output(path, True):
-            pass
-    assert (tmp_path / "out.jsonl").read_text() == "first\n" and os.listdir(tmp_path) == ["out.jsonl"]

@@ -143,7 +143,7 @@ def test_a_page_has_the_text_and_its_entities(run, tmp_path, capsys):
     assert "<b>" not in page and "<script" not in page and "http" not in page
 
 
-def test_an_interrupted_output_is_continued_to_the_same_bytes(run, tmp_path, monkeypatch, caplog, fails):
+def test_an_interrupted_output_is_continued_to_the_same_bytes(run, tmp_path, monkeypatch, fails):
     monkeypatch.setattr(inference, "LINES", 64)
     table, out, page = write_csv(tmp_path / "t.csv", texts()), tmp_path / "out.jsonl", tmp_path / "page.html"
     tag = [str(a) for a in ("--checkpoint", run, "--input_file", table, "--text_column", "body", *CPU)]
@@ -165,17 +165,15 @@ def test_an_interrupted_output_is_continued_to_the_same_bytes(run, tmp_path, mon
     kept = tmp_path / ".unfinished-out.jsonl"
     content = kept.read_bytes()
     assert content == b"".join(whole.read_bytes().splitlines(keepends=True)[: 64 * 3])
-    assert not out.exists() and not page.exists() and "with --continue true goes on there" in caplog.text
+    assert not out.exists() and not page.exists()
 
     assert "was interrupted" in fails(inference.main, *to)
-    shorter = ["--input_file", str(write_csv(tmp_path / "short.csv", texts()[:40]))]
-    others = ["--input_file", str(write_csv(tmp_path / "others.csv", texts()[1:]))]
-    for options, line in ((["--min_score", "1"], ".*"), (others, 1), (shorter, ".*")):
-        message = fails(inference.main, *to, *options, "--continue", "true")
-        assert re.search(f"{kept}:{line}: found a line that this command would not write", message)
+    shorter = str(write_csv(tmp_path / "short.csv", texts()[:40]))
+    others = str(write_csv(tmp_path / "others.csv", texts()[1:]))
+    for path, line in ((others, 1), (shorter, 41)):
+        message = fails(inference.main, *to, "--input_file", path, "--continue", "true")
+        assert f"{kept}:{line}: found another text than in this row of the input" in message
     assert kept.read_bytes() == content
-    kept.write_bytes(content.replace(b'"type"', b'"kind"'))
-    assert "found a line that this command would not write" in fails(inference.main, *to, "--continue", "true")
     kept.write_bytes(content + b'{"text": "half')  # as a power cut leaves it
     inference.main([*to, "--continue", "true"])
     assert out.read_bytes() == whole.read_bytes() and not kept.exists()
@@ -187,7 +185,7 @@ def test_the_output_file_is_written_with_care(run, tmp_path, capsys, fails):
     (tmp_path / "in.txt.partial").write_text("mine")
     tag = ("--checkpoint", run, "--input_file", tmp_path / "in.txt", "--output_file")
     assert "Is a directory" in fails(inference.main, *tag, tmp_path)
-    assert f"{tmp_path / 'none'}: No such file" in fails(inference.main, *tag, tmp_path / "none" / "out")
+    assert f"{tmp_path / 'none/out'}: No such file" in fails(inference.main, *tag, tmp_path / "none" / "out")
     assert tagged(capsys, *tag, tmp_path / "in.txt") == []  # in place: read whole before it is replaced
     assert json.loads((tmp_path / "in.txt").read_text())["text"] == "a storm hit Bergen"
     assert (tmp_path / "in.txt.partial").read_text() == "mine"
@@ -200,7 +198,7 @@ def test_long_rows_are_tagged_a_few_at_a_time(run, tmp_path, capsys, monkeypatch
     every, sizes = Tagger.tag, []
 
     def measured(tagger: Tagger, part: list[str]):
-        sizes.append(sum(map(len, part)) if len(part) > 1 else 0)
+        sizes.append(sum(map(len, part[:-1])))
         return every(tagger, part)
 
     def found() -> list:
