@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -16,7 +15,6 @@ from importlib.util import find_spec
 import pytest
 import trained_runs
 from conftest import ROOT
-from scored_runs import CLASSES, ROWS, sentences, with_noise, write_run
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -25,12 +23,10 @@ from test_browser import AXE, NEEDS_CHROMIUM, all_of, chromium, colours, one, se
 import demo
 import inference
 import train
-from ner.report.run_reader import read_run
-from ner.scoring.error_analysis import entities_of
 from ner.tagging.output import Entity
 
 ATTACK = "<img src=x onerror=document.title='owned'> ${1+1} {{value}} &amp; </p>"
-HUES = dict.fromkeys([*CLASSES, "<i>"], 0)
+HUES = {"<i>": 0, "LOC": 120}
 A, SHORT, LOC = Entity("PER", "", 0, 8, 0.9), Entity("PER", "", 0, 3, 0.5), Entity("LOC", "", 0, 8, 0.7)
 
 
@@ -82,36 +78,14 @@ def test_a_marked_text_is_the_text_with_labels():
     assert page.tags == ["p", *["mark", "small", "/small", "/mark"] * 2, "/p"]
 
 
-def test_wrong_sentences_have_gold_beside_predicted(tmp_path):
-    rows = [
-        {"tokens": ["Oslo", "<b>"], "gold": ["B-LOC", "O"], "predicted": ["B-LOC", "O"]},
-        {"tokens": ["Ada", "Moss", "ran"], "gold": ["B-PER", "I-PER", "O"], "predicted": ["B-ORG", "I-ORG", "B-LOC"]},
-        {"tokens": ["<b>", "Oslo"], "gold": ["B-PER", "B-LOC"], "predicted": ["O", "B-LOC"], "lang": "en"},
-    ]
-    typed, missed = demo.wrong_sentences(read_run(write_run(tmp_path / "run", rows, CLASSES), "run"), HUES)
-    assert typed[0] == {("type", "PER"), ("type", "ORG"), ("spurious", "LOC")}
-    page = Html(typed[1])
-    assert page.text == "goldsentence 1Ada Moss ranpredictedtype, spuriousAda Moss ran"
-    assert page.labels == ["PER", "ORG type", "LOC spurious"]
-    assert missed[0] == {("missed", "PER")}
-    assert Html(missed[1]).labels == ["PER missed", "LOC", "LOC"]
-    assert Html(missed[1]).text == "goldsentence 2, en<b> Oslopredictedmissed<b> Oslo"
-
-
 def test_refusals(fails, tmp_path, monkeypatch):
-    run = write_run(tmp_path / "run", ROWS, CLASSES)
-    (run / "test" / "predictions.jsonl").write_text('{"tokens": ["a"')
-    assert "runs/nowhere: found no config.json; expected the folder of a finished run" in fails(
-        demo.main, run, "runs/nowhere"
-    )
-    monkeypatch.setattr(demo, "find_spec", lambda name: True)
-    assert "predictions.jsonl: cannot be read: " in fails(demo.main, run)
+    assert "found no folder" in fails(demo.main, tmp_path / "nowhere")
+    (tmp_path / "config.json").touch()
     monkeypatch.setattr(demo, "find_spec", lambda name: None)
-    assert "pip install -r requirements-demo.txt" in fails(demo.main, run)
+    assert "pip install -r requirements-demo.txt" in fails(demo.main, tmp_path)
 
 
-# In the browser: a tagger of all classes and a masked one, trained on the tiny corpus. Only the first has predictions,
-# which are made up, since it makes no errors.
+# In the browser: a tagger of all classes and a masked one, trained on the tiny corpus.
 NAMES = ["<b>all", "masked"]
 SELECTED = ("PER", "ORG", "LOC", "DIS", "ANIM")
 
@@ -126,9 +100,6 @@ def folder(corpus, encoders, masked_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     shutil.copytree(masked_run, folder / "masked")
     train.main(trained_runs.argv(corpus, encoders["bert"], folder / "<b>all", "--num_train_epochs", "8"))
-    rows = with_noise(sentences(random.Random(0), 60), 0.1, seed=0)
-    rows[0]["tokens"][0] = ATTACK
-    shutil.copytree(write_run(folder.parent / "predictions", rows) / "test", folder / "<b>all" / "test")
     return folder
 
 
@@ -173,7 +144,7 @@ def page(browser, address):
 
 def opened(page, address):
     page.get(address)
-    until(page, lambda: entities(page) and one(page, "#errors .columns"))
+    until(page, lambda: entities(page))
     return page
 
 
@@ -224,7 +195,7 @@ def test_text_is_tagged_as_it_is_typed(page, folder, capsys):
     assert [heading.text for heading in all_of(page, "#entities h3")] == NAMES
     lines = [Html(p.get_attribute("outerHTML")).text for p in all_of(page, "#entities .text")]
     assert lines == 2 * text.split("\n")
-    assert page.title == "Named entities" and not all_of(page, "#entities img, #errors img")
+    assert page.title == "Named entities" and not all_of(page, "#entities img")
 
 
 @needs_browser
@@ -248,28 +219,6 @@ def test_an_example_and_the_slider_by_keyboard(page, folder, capsys):
         page.switch_to.active_element.send_keys(Keys.TAB)
         stops.append(page.execute_script(focused))
     assert "range" in stops
-
-
-@needs_browser
-def test_errors_of_the_scored_run_are_browsed_by_keyboard(page, folder):
-    run = read_run(folder / "<b>all", "all")
-    sides = zip(entities_of(run.gold, run.classes), entities_of(run.predicted, run.classes), strict=True)
-    wrong = [set(gold) ^ set(predicted) for gold, predicted in sides if gold != predicted]
-    loc = [some for some in wrong if any(name == "LOC" for _, _, name in some)]
-    assert 0 < len(loc) < len(wrong)
-
-    def counted(sentences: list, number: int) -> bool:
-        pages = -(-len(sentences) // demo.PER_PAGE)
-        shown = len(all_of(page, "#errors .columns"))
-        first = one(page, "#errors p").text
-        left = len(sentences) - demo.PER_PAGE * (number - 1)
-        return first == f"{len(sentences)} sentences, page {number} of {pages}" and shown == min(left, demo.PER_PAGE)
-
-    until(page, lambda: counted(wrong, 1))
-    one(page, "input[aria-label=page]").send_keys(Keys.ARROW_UP)
-    until(page, lambda: counted(wrong, 2))
-    one(page, "input[aria-label=class]").send_keys(*3 * [Keys.ARROW_DOWN], Keys.ENTER)  # any, PER, ORG, LOC
-    until(page, lambda: counted(loc, 1))
 
 
 @needs_browser
