@@ -2,20 +2,19 @@
 
 import csv
 import json
-import math
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ner.errors import InputError, message_of, nearest
+from ner.errors import InputError, nearest
 
 Row = tuple[str, dict[str, Any]]  # a text, and the other columns of a table's row, as JSON can hold them
 LONGEST = 2**27  # characters of a CSV field: a quote that nothing closes must not take the rest of a file into memory
-HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, which only JSON's escapes can have alone
 
 
 @contextmanager
@@ -24,13 +23,13 @@ def input_rows(text: str | None, path: str | None, text_column: str | None = Non
     `-` of standard input. Raises `InputError` for what cannot be read so.
     """
     if text is not None:
-        yield lines(text.encode("utf-8", "surrogatepass").split(b"\n"), "--text")  # half a pair: not UTF-8
+        yield lines(text.split("\n"))
     elif path == "-":
-        yield lines(sys.stdin.buffer, "standard input")
+        yield lines(decoded(sys.stdin.buffer, "standard input"))
     else:
         assert path is not None, "a text or a file is given"
         with open(path, "rb") as file:
-            yield lines(file, path) if text_column is None else table_rows(file, path, text_column)
+            yield lines(decoded(file, path)) if text_column is None else table_rows(file, path, text_column)
 
 
 def row_count(text: str | None, path: str | None, text_column: str | None = None) -> int | None:
@@ -44,9 +43,9 @@ def row_count(text: str | None, path: str | None, text_column: str | None = None
         return sum(1 for _ in rows)
 
 
-def lines(content: Iterable[bytes], place: str) -> Iterator[Row]:
-    r"""UTF-8 lines without their `\n` or `\r\n`; nothing else ends a line. Raises `InputError`, naming the line."""
-    for line in decoded(content, place):
+def lines(content: Iterable[str]) -> Iterator[Row]:
+    r"""Lines without their `\n` or `\r\n`; nothing else ends a line."""
+    for line in content:
         yield line.removesuffix("\n").removesuffix("\r"), {}
 
 
@@ -68,7 +67,7 @@ def table_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[Row]:
         text = row.pop(text_column)
         if text is None:
             text = ""
-        if not isinstance(text, str) or HALF.search(text):
+        if not isinstance(text, str):
             raise InputError(
                 f"{place}: found {text!r:.60} in the column {text_column!r}; expected text, or null; correct it, or "
                 "name another column with --text_column"
@@ -77,85 +76,55 @@ def table_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[Row]:
 
 
 def csv_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The place and the columns of each row of a CSV file, or with `.tsv` of one with tabs."""
+    """The place where it ends, and the columns, of each row of a CSV file, or with `.tsv` of one with tabs."""
     csv.field_size_limit(LONGEST)
     delimiter = "\t" if path.lower().endswith(".tsv") else ","
     rows = csv.reader(decoded(file, path), delimiter=delimiter, strict=True)
-    line = 1  # where a row begins, which may have several
     try:
         names = next(rows, [])
-        if len(names) == 1 and names[0] != text_column and re.search("[;\t|]", names[0]):
-            raise InputError(f"{path}:1: found one column, {names[0]!r:.60}; expected commas between columns, or tabs "
-                             "in a .tsv; write the table again")  # fmt: skip
         require_columns(f"{path}:1", names, text_column)
-        line += rows.line_num
-        for fields in rows:
-            if fields and len(fields) != len(names):
+        for fields in filter(None, rows):  # an empty line has none
+            place = f"{path}:{rows.line_num}"
+            if len(fields) != len(names):
                 raise InputError(
-                    f"{path}:{line}: found {len(fields)} fields; expected {len(names)}, as in the first row; put "
-                    "quotes around a field that has separators or line ends"
+                    f"{place}: found {len(fields)} fields; expected {len(names)}, as in the first row; put quotes "
+                    "around a field that has separators or line ends"
                 )
-            if fields:  # an empty line has none
-                yield f"{path}:{line}", dict(zip(names, fields, strict=True))
-            line = rows.line_num + 1
+            yield place, dict(zip(names, fields, strict=True))
     except csv.Error as error:
         raise InputError(
-            f"{path}:{line}: cannot be read: {error}; expected CSV; write quotes in a quoted field twice"
+            f"{path}:{rows.line_num}: cannot be read: {error}; expected CSV; write quotes in a quoted field twice"
         ) from None
 
 
 def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The place and the columns of each row of a JSONL file; NaN and infinity are null."""
+    """The place and the columns of each row of a JSONL file."""
     for number, line in enumerate(decoded(file, path), 1):
         place = f"{path}:{number}"
         try:
-            row = json.loads(line, parse_constant=finite, parse_float=finite) if line.strip() else None
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{place}: found no JSON: {message_of(error, 100)}; expected an object in each line; correct the line"
-            ) from None
+            row = from_json(line) if line.strip() else None
+        except ValueError as error:
+            raise InputError(f"{place}: found no JSON: {error}; expected an object in each line; correct it") from None
         if isinstance(row, dict):
             require_columns(place, list(row), text_column)
             yield place, row
         elif line.strip():
-            raise InputError(f"{place}: found {line.strip():.60}; expected an object in each line; correct the line")
+            raise InputError(f"{place}: found {line.strip():.60}; expected an object in each line; correct it")
 
 
 def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The place and the columns of each row of a Parquet file: times in ISO's form, other values as text or null."""
-    import pyarrow as pa
+    """The place and the columns of each row of a Parquet file; times, and other values that JSON lacks, as text."""
     from pyarrow.parquet import ParquetFile
 
-    number = 0
-    try:
-        table = ParquetFile(file, buffer_size=2**16, pre_buffer=False)  # not whole row groups in memory
-        require_columns(path, table.schema_arrow.names, text_column)
-        for batch in table.iter_batches(batch_size=256):
-            for row in batch.to_pylist():
-                number += 1
-                values = json.loads(json.dumps(row, default=plain), parse_constant=finite)
-                yield f"{path}:{number}", values | {text_column: row[text_column]}
-    except InputError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError) as error:  # such as a date, or its zone
-        raise InputError(
-            f"{path}: cannot be read after row {number}: {message_of(error, 200)}; write it again"
-        ) from None
+    table = ParquetFile(file, buffer_size=2**16, pre_buffer=False)  # not whole row groups in memory
+    require_columns(path, table.schema_arrow.names, text_column)
+    batches = table.iter_batches(batch_size=256)
+    for number, row in enumerate(chain.from_iterable(batch.to_pylist() for batch in batches), 1):
+        yield f"{path}:{number}", from_json(json.dumps(row, default=str)) | {text_column: row[text_column]}
 
 
 TABLES = {".csv": csv_rows, ".tsv": csv_rows, ".jsonl": jsonl_rows, ".parquet": parquet_rows}
-
-
-def finite(number: str) -> float | None:
-    """A number of JSON, or None for NaN and infinity, which JSON does not have."""
-    return value if math.isfinite(value := float(number)) else None
-
-
-def plain(value: Any) -> str:
-    """A value that JSON does not have: a time in ISO's form, bytes as UTF-8, and others as Python shows them."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+from_json = partial(json.loads, parse_constant=lambda name: None)  # JSON has neither NaN nor infinity: null
 
 
 def require_columns(place: str, names: list[str], text_column: str) -> None:
