@@ -271,8 +271,7 @@ def tag(arguments: Arguments) -> None:
                 page = opened.enter_context(output(options.html))
         tagger = load_tagger(checkpoint_of(arguments), arguments)
         name = os.path.basename(options.input_file or "a text")
-        about = public_name(tagger.place), tagger.classes, tagger.is_calibrated
-        show = opened.enter_context(on_page(page, name, *about))
+        show = opened.enter_context(on_page(page, name, public_name(tagger.place), tagger.classes))
         if lines and options.continue_output:
             skipped = skip_tagged(lines, rows, show)
         groups = tagged_groups(tagger, rows, size, options.min_score)

@@ -72,9 +72,9 @@ def test_what_another_checkpoint_could_have_found_and_did_not_differs(found, kno
 def test_a_marked_text_is_the_text_with_labels():
     text = f"{ATTACK}\tBergen  {ATTACK}"
     place = text.index("Bergen")
-    marks = [(0, 4, "<i>", "", True), (place, place + 6, "LOC", "0.50", False)]
+    marks = [(0, 4, "<i>", "0.75", True), (place, place + 6, "LOC", "0.50", False)]
     page = Html(demo.marked(text, marks, HUES))
-    assert page.text == text and page.labels == ["<i>", "LOC 0.50"]
+    assert page.text == text and page.labels == ["<i> 0.75", "LOC 0.50"]
     assert page.tags == ["p", *["mark", "small", "/small", "/mark"] * 2, "/p"]
 
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any, TextIO
 
-LONGEST = 300  # characters of a row's other columns that are shown
 Show = Callable[[dict[str, Any]], None]  # shows a record of tagged text
 Mark = tuple[int, int, str, str, bool]  # an entity to mark: characters and class, a note, and whether it is dashed
 
@@ -25,7 +24,6 @@ ol { padding-left: 3rem; }
 li { border-top: 1px solid #8886; }
 li::marker, .text small { font-size: .75rem; }
 .text { margin: .3rem 0; min-height: 2.1rem; content-visibility: auto; contain-intrinsic-size: auto 2.1rem; }
-body:has(#scores:checked) mark::after { content: " " attr(title); font-size: .75rem; }
 """
 
 
@@ -34,27 +32,22 @@ def class_hues(classes: list[str]) -> dict[str, int]:
     return {name: 360 * i // len(classes) for i, name in enumerate(classes)}
 
 
-def marked(text: str, marks: list[Mark], hues: dict[str, int], notes_on_hover: bool = False) -> str:
-    """A text as HTML, with its marks, which are in order and do not overlap; `hues` gives each class its colour.
-
-    A note is beside its class, unless it is only to be seen on hover.
-    """
+def marked(text: str, marks: list[Mark], hues: dict[str, int]) -> str:
+    """A text as HTML, with its marks, which are in order and do not overlap; `hues` gives each class its colour."""
     parts, done = [], 0
     for start, end, name, note, dashed in marks:
-        hue = hues.get(name, 0)  # a line of an interrupted output may have a class of another checkpoint
-        attributes = f' title="{escape(note)}"' if notes_on_hover else ""
-        opening = f'<mark style="--hue: {hue}"{" class=dashed" if dashed else ""}{attributes}>'
-        label = f"<small>{escape(name if notes_on_hover else f'{name} {note}'.strip())}</small>"
+        opening = f'<mark style="--hue: {hues[name]}"{" class=dashed" if dashed else ""}>'
+        label = f"<small>{escape(f'{name} {note}')}</small>"
         parts += [escape(text[done:start]), f"{opening}{escape(text[start:end])} {label}</mark>"]
         done = end
     return f'<p class="text" dir="auto">{"".join(parts)}{escape(text[done:])}</p>'
 
 
 @contextmanager
-def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str], calibrated: bool) -> Iterator[Show]:
+def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str]) -> Iterator[Show]:
     """Writes a page of tagged text around what is done in the block: a function that adds a record to it.
 
-    Without a file, the function does nothing. The page says whether the scores are calibrated.
+    Without a file, the function does nothing.
     """
     if file is None:
         yield lambda tagged: None
@@ -64,8 +57,7 @@ def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str
     def add(tagged: dict[str, Any]) -> None:
         marks = [(e["start"], e["end"], e["type"], f"{e['score']:.2f}", False) for e in tagged["entities"]]
         others = [f"{name}: {value}" for name, value in tagged.items() if name not in ("text", "entities")]
-        columns = f"<small>{escape(' · '.join(others)[:LONGEST])}</small>" if others else ""
-        file.write(f"<li>{columns}{marked(tagged['text'], marks, hues, notes_on_hover=True)}\n")
+        file.write(f"<li><small>{escape(' · '.join(others))}</small>{marked(tagged['text'], marks, hues)}\n")
 
     file.write(f"""<!doctype html>
 <html lang="en">
@@ -75,9 +67,7 @@ def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str
 <style>{PAGE_CSS}{MARKS_CSS}</style>
 <main>
 <h1>Entities in {escape(source)}</h1>
-<p>Found by {escape(checkpoint)}. The score of an entity is the {"" if calibrated else "uncalibrated "}probability that
-it is right.
-<p><label><input type="checkbox" id="scores"> Show scores</label>
+<p>Found by {escape(checkpoint)}. Beside each entity are its class and its score.
 <ol>
 """)
     yield add

@@ -106,11 +106,6 @@ class Tagger:
         )
 
     @property
-    def is_calibrated(self) -> bool:
-        """Whether the scores of entities are calibrated."""
-        return self.calibration != Calibration()
-
-    @property
     def classes(self) -> list[str]:
         """The classes that the checkpoint knows, in the order of `classes_of`."""
         return classes_of(label_set(self.model.config))
