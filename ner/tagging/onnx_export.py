@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from ner.encoder.checkpoints import load_for_tagging, quiet, save_tokenizer
 from ner.errors import InputError, message_of
 from ner.runs.files import ONNX, ONNX_FOLDERS
-from ner.tagging.prediction import Logits, torch_threads
+from ner.tagging.prediction import Logits
 
 log = logging.getLogger("ner")
 QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
@@ -102,7 +102,7 @@ def onnx_logits(path: Path, at_once: int) -> tuple[Logits, str]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch_threads() // at_once
+    options.intra_op_num_threads = torch.get_num_threads() // at_once
     options.log_severity_level = 4  # what goes wrong is raised
     try:
         session = onnxruntime.InferenceSession(

@@ -20,8 +20,7 @@ from ner.encoder.encoding import IGNORED, Encoded
 
 # input_ids and attention_mask, int64 [row, position] -> float32 [row, position, label]
 Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
-TAGGING = threading.RLock()
-BEFORE: list[int] = []  # torch's number of threads before the calls of `word_logits` that run now, once for each
+TAGGING = threading.Lock()
 PAIRS = 512**2  # pairs of positions for each sentence of a batch: as many as a window of 512 has
 
 
@@ -37,22 +36,17 @@ def torch_logits(model: PreTrainedModel) -> Logits:
     return logits
 
 
-def torch_threads() -> int:
-    """Torch's number of threads, whatever the calls of `word_logits` that run now have made of it."""
-    with TAGGING:
-        return BEFORE[0] if BEFORE else torch.get_num_threads()
-
-
 @contextmanager
 def kept_threads() -> Iterator[int]:
-    """Gives `torch_threads()`, and sets it again at the end: some of torch's libraries keep one number for all."""
+    """Gives torch's number of threads, and sets it again at the end: some of its libraries keep one number for all.
+
+    So other threads wait.
+    """
     with TAGGING:
-        BEFORE.append(threads := torch_threads())
-    try:
-        yield threads
-    finally:
-        with TAGGING:
-            BEFORE.pop()
+        threads = torch.get_num_threads()
+        try:
+            yield threads
+        finally:
             torch.set_num_threads(threads)
 
 
@@ -77,7 +71,7 @@ def batching_for(batch_size: int, device: torch.device) -> Batching:
     helps with a few batches: up to four share the threads evenly.
     """
     if device.type == "cpu":
-        at_once = max(n for n in (1, 2, 3, 4) if torch_threads() % n == 0)
+        at_once = max(n for n in (1, 2, 3, 4) if torch.get_num_threads() % n == 0)
         return Batching(32 * batch_size, at_once, PAIRS * batch_size)
     return Batching(512 * batch_size, 1, PAIRS * batch_size)
 
@@ -92,7 +86,8 @@ def word_logits(
 ) -> np.ndarray:
     """The logits of each word of `encoded`, float32 [word, label], from windows in batches of similar length.
 
-    Several processes must be given the same windows: each takes a share of every length, and all get the whole.
+    Several processes must be given the same windows: each takes a share of every length, and all get the whole. Calls
+    from several threads wait for each other.
     """
     processes = PartialState()
     by_length = np.argsort(-encoded.lengths, kind="stable")[processes.process_index :: processes.num_processes]
