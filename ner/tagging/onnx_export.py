@@ -9,7 +9,8 @@ import torch
 from transformers import PreTrainedModel
 
 from ner.encoder.checkpoints import load_for_tagging, quiet, save_tokenizer
-from ner.errors import InputError, message_of
+from ner.errors import InputError
+from ner.files import written_together
 from ner.runs.files import ONNX, ONNX_FOLDERS
 from ner.tagging.prediction import Logits
 
@@ -18,42 +19,32 @@ QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models 
 
 
 def export(run: Path) -> None:
-    """Writes `onnx/` and `onnx_int8/` into a run folder, each unless it is there.
+    """Writes `onnx/` and `onnx_int8/` into a run folder, unless one is there.
 
     Each is a complete checkpoint: config.json, tokenizer, model.onnx and args.yaml. The model takes input_ids and
     attention_mask, int64 [row, position], and gives logits, float32 [row, position, label]. Raises `InputError` for a
-    model that is too large for one file, or that the exporter cannot export.
+    model that the exporter cannot export.
     """
-    unfinished = run / ".onnx-unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed export
-    absent = [folder for folder in ONNX_FOLDERS if not (run / folder).exists()]
-    if not absent:
+    if any((run / folder).exists() for folder in ONNX_FOLDERS):
         log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(ONNX_FOLDERS))
         return
     model, tokenizer = load_for_tagging(str(run))
-    if 4 * model.num_parameters() >= 2**31:
-        raise InputError(
-            f"{run}: found {model.num_parameters():,} parameters; expected less than 2 GiB, the limit of an ONNX file"
-        )
-    full, small = (unfinished / folder for folder in ONNX_FOLDERS)
-    try:
-        for new in (full, small):
-            save_tokenizer(tokenizer, new)
+    with written_together(run) as new:
+        full, small = (new / folder for folder in ONNX_FOLDERS)
+        for folder in (full, small):
+            save_tokenizer(tokenizer, folder)
             for name in ("config.json", "args.yaml"):
-                shutil.copy(run / name, new)
-        with quiet():
-            write_onnx(model, full / ONNX)
-            write_int8(full / ONNX, small / ONNX)
-        for folder in absent:
-            (unfinished / folder).rename(run / folder)
-    except torch.onnx.OnnxExporterError as error:
-        raise InputError(
-            f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
-            "docs/encoders.md lists as exported; use the run itself"
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    log.info("wrote %s", " and ".join(str(run / folder) for folder in absent))
+                shutil.copy(run / name, folder)
+        try:
+            with quiet():
+                write_onnx(model, full / ONNX)
+                write_int8(full / ONNX, small / ONNX)
+        except torch.onnx.OnnxExporterError as error:
+            raise InputError(
+                f"{run}: torch cannot export a model of type {model.config.model_type} to ONNX; expected one that "
+                "docs/encoders.md lists as exported; use the run itself"
+            ) from error
+    log.info("wrote %s", " and ".join(str(run / folder) for folder in ONNX_FOLDERS))
 
 
 def write_onnx(model: PreTrainedModel, path: Path) -> None:
@@ -97,21 +88,15 @@ def onnx_logits(path: Path, at_once: int) -> tuple[Logits, str]:
     """The logits of an exported model on the CPU, for `at_once` batches at a time.
 
     The second value is the precision of its weights, float32 or int8, as the model file itself tells it.
-    Raises `InputError` where its file is damaged.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads() // at_once
     options.log_severity_level = 4  # what goes wrong is raised
-    try:
-        session = onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
-        )  # that fusion's kernel is many times as slow on a CPU as what it replaces
-    except Exception as error:  # onnxruntime's classes share no base of their own
-        raise InputError(
-            f"{path}: cannot be loaded: {message_of(error, 300)}; export the run again: python hub.py onnx RUN"
-        ) from None
+    session = onnxruntime.InferenceSession(
+        path, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
+    )  # that fusion's kernel is many times as slow on a CPU as what it replaces
 
     def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         return session.run(None, {"input_ids": input_ids, "attention_mask": attention_mask})[0]
