@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ner.checkpoint_names import resolve_checkpoint
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
-from ner.encoder.encoding import LEAST_WINDOW, encode, require_embedded, window_size
+from ner.encoder.encoding import encode, require_embedded, window_size
 from ner.encoder.precision import choose_precision, in_precision
 from ner.errors import InputError
-from ner.files import using_records
 from ner.labels import Spans, classes_of, label_names, lookup_table, spans
 from ner.runs.files import ONNX
 from ner.scoring.calibration import Calibration
@@ -26,8 +25,6 @@ from ner.tagging.prediction import Batching, Logits, batching_for, torch_logits,
 from ner.word_splitter import word_offsets
 
 log = logging.getLogger("ner")
-# What training writes into config.json, and of which type; a calibration is null until the training ends.
-OWN_KEYS = {"masked_training": bool, "constrained_decoding": bool, "trained_window": int, CALIBRATION: object}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,19 +66,14 @@ class Tagger:
         """
         location = resolve_checkpoint(str(checkpoint))
         model, tokenizer = load_for_tagging(location)
-        calibration = own_calibration(model.config, location)
-        if calibration == Calibration() and getattr(model.config, CALIBRATION, {}) is not None:  # as while it trains
-            log.info("%s: has no calibration, so the scores of entities are the model's own probabilities", location)
         labels, trained = label_set(model.config), getattr(model.config, "constrained_decoding", False)
         constrained = trained if constrained is None else constrained
         if constrained:
             require_beginnings(labels, location)
-        if constrained != trained and calibration != Calibration():
-            log.info(
-                "the scores of entities are not calibrated: the checkpoint's calibration is for tags %s constraints",
-                "with" if trained else "without",
-            )
-            calibration = Calibration()
+        recorded = getattr(model.config, CALIBRATION, {})  # None while it trains
+        calibration = Calibration(**recorded or {}) if constrained == trained else Calibration()
+        if calibration == Calibration() and recorded is not None:
+            log.info("%s: the scores of entities are not calibrated (docs/confidence.md)", location)
         exported = model.device.type == "meta"
         device = torch.device("cpu" if exported else device)
         batching = batching_for(batch_size, device)
@@ -159,21 +151,6 @@ class Tagger:
             (i, start, _), (_, _, end) = places[first], places[last - 1]
             tagged[i].append(Entity(classes[class_id], texts[i][start:end], start, end, round(score, 4)))
         return tagged
-
-
-def own_calibration(config: PreTrainedConfig, location: str) -> Calibration:
-    """The calibration in the config of a checkpoint; one that changes nothing where it has none.
-
-    Raises `InputError` where the config of a checkpoint that was trained here, which has some of `OWN_KEYS`, has lost
-    another or its value. Otherwise, the feature that a key stands for would turn itself off.
-    """
-    with using_records(f"{location}: config.json"):
-        for key, kind in OWN_KEYS.items() if any(hasattr(config, key) for key in OWN_KEYS) else ():
-            value = getattr(config, key)
-            if (type(value) is not kind and kind is not object) or (kind is int and value < LEAST_WINDOW):
-                raise TypeError(f"found {key}: {value!r}")
-        recorded = getattr(config, CALIBRATION, None)
-        return Calibration() if recorded is None else Calibration(recorded["slope"], recorded["intercept"])
 
 
 def require_beginnings(labels: list[str], location: str) -> None:
