@@ -87,26 +87,18 @@ def training_in(run: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Locks a run folder until the block ends, or the process, however it ends.
+    """Locks a run folder until the block ends, or the process, however it ends. A block that ends removes the lock.
 
     Raises `InputError` where another process has locked it.
     """
     run.mkdir(parents=True, exist_ok=True)
-    busy = f"{run}: another training writes there; wait for its end, or name another --output_dir"
-    with acquired(run / LOCK, busy):
-        yield
-
-
-@contextmanager
-def acquired(lock: Path, busy: str) -> Iterator[None]:
-    """Acquires a lock file until the block ends, or the process, however it ends. A block that ends removes the file.
-
-    Raises `InputError` with the message `busy` where another process has it.
-    """
+    lock = run / LOCK
     try:
         held = FileLock(lock).acquire(timeout=0)
     except Timeout:
-        raise InputError(busy) from None
+        raise InputError(
+            f"{run}: another training writes there; wait for its end, or name another --output_dir"
+        ) from None
     with held:
         try:
             yield
