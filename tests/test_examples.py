@@ -186,10 +186,6 @@ def test_onnxruntime_alone_tags_as_inference_does(exported_run, tmp_path, capsys
     )
 
 
-def test_a_folder_without_an_exported_model_is_one_message(tmp_path, fails):
-    assert "holds no model.onnx; expected RUN/onnx or" in fails(onnx_tagging.main, tmp_path, "a")
-
-
 def test_the_example_puts_spaces_before_words_where_the_encoder_does(tmp_path):
     """For a tokenizer to which words and text differ at punctuation only."""
     encoder = architectures.save(tmp_path, "deberta v3")
