@@ -14,7 +14,7 @@ from ner.errors import InputError
 from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
 from ner.labels import classes_of, equal_spans, label_names, spans, tag_lists, wrong_transitions
-from ner.scoring.calibration import LEAST, Calibration, confidence, fitted
+from ner.scoring.calibration import Calibration, confidence, fitted
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import cluster_ids, counts_of_ids
 from ner.tagging.tagger import Tagger
@@ -69,11 +69,6 @@ def score(
     right = np.zeros(len(probabilities), dtype=bool)  # [predicted entity]: a gold one has the same words and class
     right[equal_spans(entities, gold)[0]] = True
     calibration = fitted(probabilities, right) if calibrate else tagger.calibration
-    if calibrate and calibration == Calibration():
-        log.warning(
-            "entity scores are not calibrated: of the entities found in the %s sentences, %d are right and %d wrong; "
-            "at least %d of each are needed", split, right.sum(), (~right).sum(), LEAST,
-        )  # fmt: skip
     cluster = cluster_ids(s.token_lists())
     counts = counts_of_ids(s.tags, ids, s.lengths, classes_of(s.names))
     per_language = scores_by_language(counts, cluster, s.langs)
