@@ -38,7 +38,7 @@ from ner.corpus.sentences import Sentences
 from ner.encoder.checkpoints import quiet
 from ner.encoder.precision import asked_precision, keep_freed_memory
 from ner.errors import InputError, at, printable
-from ner.files import optional_json, read_record, using_records
+from ner.files import optional_json, read_record
 from ner.hub_files import fetch_optional, public_name
 from ner.runs.files import CARD, METRICS, ONNX_FOLDERS, SCORES
 from ner.runs.folder import is_finished, is_run, require_writable
@@ -107,8 +107,7 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         )
     require_writable(run)  # now, because scoring takes long
     own = own_args(arguments, location)
-    with using_records(f"{location}: args.yaml"):
-        options, is_own = data_options(arguments, own)
+    options, is_own = data_options(arguments, own)
     data = options.source.name(split)
     sentences = evaluation_sentences(options, split)
     tagger = load_tagger(location, arguments)
@@ -139,8 +138,7 @@ def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
     """
     names = {field.name for field in fields(DataArguments)}
     try:
-        with using_records("args.yaml"):
-            options = DataArguments(**{name: own[name] for name in names & own.keys()})
+        options = DataArguments(**{name: own[name] for name in names & own.keys()})
         if "dataset" not in own or not os.path.exists(options.source.folder):
             return
         with quiet():
@@ -168,15 +166,14 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
             raise
         log.info("%s", error)
         return {}
-    with using_records(checkpoint):
-        own = read_record(args_yaml) if args_yaml else {}
-        data = own.get("dataset", "sample")
-        if not DATA & arguments.given.keys() and data != "sample" and "/" not in data:
-            raise InputError(
-                f"{checkpoint}: was trained on {data!r}, which its author had; expected `sample`, or a data set on the "
-                "Hub; name the data to score it on: --dataset or --test_file"
-            )
-        return own
+    own = read_record(args_yaml) if args_yaml else {}
+    data = own.get("dataset", "sample")
+    if not DATA & arguments.given.keys() and data != "sample" and "/" not in data:
+        raise InputError(
+            f"{checkpoint}: was trained on {data!r}, which its author had; expected `sample`, or a data set on the "
+            "Hub; name the data to score it on: --dataset or --test_file"
+        )
+    return own
 
 
 def data_options(arguments: Arguments, own: dict[str, Any]) -> tuple[DataArguments, bool]:

@@ -19,11 +19,10 @@ import sys
 from pathlib import Path
 
 from ner.errors import CommandParser, InputError, run_script
-from ner.files import optional_json, using_records
+from ner.files import optional_json
 from ner.report.run_reader import compared_classes, read_runs
 
 
-@using_records("the runs")
 def main(argv: list[str]) -> None:
     """Writes the comparison of the named runs as web page, Markdown, JSON and pictures, and prints its tables."""
     options = parse(argv)

@@ -12,7 +12,6 @@ from typing import Any, TextIO
 from uuid import uuid4
 
 import yaml
-from jinja2 import TemplateError
 
 from ner.errors import InputError, message_of
 
@@ -107,20 +106,3 @@ def read_record(path: Path) -> dict[str, Any]:
 def optional_json(path: Path) -> dict[str, Any]:
     """What `read_record` returns, or an empty mapping where there is no such file."""
     return read_record(path) if os.path.exists(path) else {}
-
-
-@contextmanager
-def using_records(place: Path | str) -> Iterator[None]:
-    """Around code that uses records: where a value is absent or wrong, raises an `InputError` that names `place`.
-
-    Programs of this project write them, so what they contain is not checked anywhere else.
-    """
-    try:
-        yield
-    except InputError:
-        raise
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError) as error:
-        raise InputError(
-            f"{place}: the records cannot be used: {type(error).__name__}: {message_of(error, 200)}; "
-            "expected what this version writes"
-        ) from error

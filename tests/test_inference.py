@@ -305,12 +305,6 @@ def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_
     assert (options.dataset, options.languages) == ("sample", ["it"])
 
 
-def test_a_wrong_kind_of_value_in_an_args_yaml_is_one_message(run, tmp_path, fails):
-    copy = shutil.copytree(run, tmp_path / "run")
-    (copy / "args.yaml").write_text("languages: 5\n")
-    assert "args.yaml: the records cannot be used: " in fails(inference.main, "--checkpoint", copy, *CPU)
-
-
 def test_a_sentence_that_training_left_out_is_no_training_sentence(tmp_path, caplog):
     """Training drops what stands in its own test split, too."""
     shared, alone, tested = (row([name, "Oslo"], ["O", "B-LOC"]) for name in ("shared", "alone", "tested"))

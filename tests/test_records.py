@@ -1,9 +1,6 @@
 """Records: what cannot be read or used becomes one message that names the file or the run."""
 
-import json
 import os
-import re
-import shutil
 
 import pytest
 from scored_runs import ROWS, write_run
@@ -11,7 +8,6 @@ from scored_runs import ROWS, write_run
 import report
 from ner.errors import InputError
 from ner.files import optional_json, read_record, write_json
-from ner.runs.model_card import model_card
 
 
 @pytest.mark.parametrize(
@@ -38,28 +34,6 @@ def test_what_was_written_is_read(tmp_path):
     assert optional_json(tmp_path / "none.json") == {} == optional_json(tmp_path / "metrics.json" / "none.json")
     (tmp_path / "state.json").write_text('{"log_history": [{"grad_norm": NaN}, {"grad_norm": -Infinity}]}')  # Trainer's
     assert read_record(tmp_path / "state.json") == {"log_history": [{"grad_norm": None}] * 2}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "keys", "value"),
-    [
-        ("environment.json", ("update_steps",), "many"),
-        ("environment.json", ("rows",), {"read": 886}),
-        ("validation/metrics.json", ("overall", "f1"), float("nan")),
-        ("validation/metrics.json", ("per_class",), {"PER": 5}),
-    ],
-)
-def test_records_that_a_card_cannot_use(name, keys, value, quick_run, tmp_path):
-    folder = shutil.copytree(quick_run, tmp_path / "run")
-    record = json.loads((folder / name).read_text())
-    place = record
-    for key in keys[:-1]:
-        place = place[key]
-    place[keys[-1]] = value
-    (folder / name).write_text(json.dumps(record))
-    with pytest.raises(InputError, match=f"^{re.escape(str(folder))}: the records cannot be used: "):
-        model_card(folder)
 
 
 def test_halves_of_characters_in_records_do_not_stop_a_report(tmp_path):

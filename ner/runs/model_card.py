@@ -7,7 +7,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from ner.errors import InputError, printable
-from ner.files import optional_json, using_records, write_text
+from ner.files import optional_json, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import templates
 from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS
@@ -38,15 +38,14 @@ def model_card(run: Path) -> str:
     if not (config and environment and args and scored):
         raise InputError(f"{run}: lacks a config.json, environment.json, args.yaml or scores; expected a finished run")
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
-    with using_records(run):
-        few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
-        records = {split: record for split, each in scored.items() if (record := each.get("confidence"))}
-        return TEMPLATES.get_template("model_card.md.j2").render(
-            name=name, metadata=metadata(name, args, scored), config=config, environment=environment, args=args,
-            split=split, metrics=metrics, scored=scored, few=few, exports=export_table(run),
-            classes=class_table(metrics), languages=language_table(metrics), about_confidence=ABOUT_CONFIDENCE,
-            confidence=[["split", *CONFIDENCE], *([each, *confidence_cells(of)] for each, of in records.items())],
-        )  # fmt: skip
+    few = [name for name, values in metrics["per_class"].items() if values and values["support"] < 100]
+    records = {split: record for split, each in scored.items() if (record := each.get("confidence"))}
+    return TEMPLATES.get_template("model_card.md.j2").render(
+        name=name, metadata=metadata(name, args, scored), config=config, environment=environment, args=args,
+        split=split, metrics=metrics, scored=scored, few=few, exports=export_table(run),
+        classes=class_table(metrics), languages=language_table(metrics), about_confidence=ABOUT_CONFIDENCE,
+        confidence=[["split", *CONFIDENCE], *([each, *confidence_cells(of)] for each, of in records.items())],
+    )  # fmt: skip
 
 
 def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.files import optional_json, using_records, write_json
+from ner.files import optional_json, write_json
 from ner.runs.files import METRICS, PREDICTIONS
 from ner.runs.predictions import read_predictions
 from ner.scoring.error_analysis import entities_of
@@ -74,11 +74,10 @@ def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
     whole = [i for i, run in enumerate(runs) if not run.removed]
     if not whole:
         return {}
-    with using_records(records):
-        metrics = [optional_json(records / run.name / study.split / METRICS)["per_class"] for run in runs]
-        support = {y: metrics[whole[0]][y]["support"] if metrics[whole[0]].get(y) else 0 for y in classes}
-        machines = [optional_json(records / run.name / "environment.json") for run in runs]
-        stratum = np.array([f"{m.get('accelerators') or m.get('processor')} {m.get('precision')}" for m in machines])
+    metrics = [optional_json(records / run.name / study.split / METRICS)["per_class"] for run in runs]
+    support = {y: metrics[whole[0]][y]["support"] if metrics[whole[0]].get(y) else 0 for y in classes}
+    machines = [optional_json(records / run.name / "environment.json") for run in runs]
+    stratum = np.array([f"{m.get('accelerators') or m.get('processor')} {m.get('precision')}" for m in machines])
     removed = removal_table(runs, classes)
     values = np.array([[f1_points(each.get(y), support[y]) for y in classes] for each in metrics])
     found = effects(removed, values, stratum)

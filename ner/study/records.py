@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ner.files import PlainLoader, optional_json, read_as, using_records, write_json, write_text
+from ner.files import PlainLoader, optional_json, read_as, write_json, write_text
 from ner.hub_files import public_name
 from ner.runs.files import METRICS, SPLITS
 from ner.runs.folder import checkpoints_in
@@ -73,16 +73,15 @@ def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
     """The F1 of a recorded run, `micro` and that of each class, as fractions; the fingerprint of the `data` that were
     scored, the number of their `sentences`, its updates, and the seconds it took. What a record lacks is None.
     """
-    with using_records(folder):
-        metrics, environment = optional_json(folder / split / METRICS), optional_json(folder / "environment.json")
-        classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}
-        return {
-            "f1": {"micro": metrics["overall"]["f1"]} | classes,
-            "data": metrics.get("data_fingerprint"),
-            "sentences": metrics.get("sentences"),
-            "updates": environment["update_steps"],
-            "seconds": environment.get("train_seconds"),
-        }
+    metrics, environment = optional_json(folder / split / METRICS), optional_json(folder / "environment.json")
+    classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}
+    return {
+        "f1": {"micro": metrics["overall"]["f1"]} | classes,
+        "data": metrics.get("data_fingerprint"),
+        "sentences": metrics.get("sentences"),
+        "updates": environment["update_steps"],
+        "seconds": environment.get("train_seconds"),
+    }
 
 
 def observed_spread(study: Study, records: Path) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from scipy.special import stdtrit
 
-from ner.files import optional_json, using_records, write_json, write_text, written_together
+from ner.files import optional_json, write_json, write_text, written_together
 from ner.report.findings import enumeration, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
 from ner.report.pictures import line_plot, report_picture
@@ -86,10 +86,8 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
             parts += curve_parts(study, group, records, new)
         for group, name in product(study.groups, study.comparisons):
             result = content[f"{group}/{name}".lstrip("/")] = compared(study, group, name, output_dir, records)
-            with using_records(place := records / group):
-                shown = (
-                    comparison_parts(result, place, study.split) if result else score_parts(study, group, name, records)
-                )
+            place = records / group
+            shown = comparison_parts(result, place, study.split) if result else score_parts(study, group, name, records)
             if shown:
                 parts += [("h2", f"{group}: {name}" if group else name), *shown]
             page = f"{group}/{name}/report.html".lstrip("/")
