@@ -43,7 +43,7 @@ from ner.corpus.selection import TrainingData, require_entities
 from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import has_case_markers, is_cased, loses_capitals, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
-from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, require_embedded, window_size
+from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, window_size
 from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, set_precision, use_one_gpu
 from ner.errors import InputError, at
 from ner.files import read_record, write_json, write_text
@@ -220,12 +220,11 @@ def load_model(
 def model_inputs(
     data: TrainingData, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
 ) -> tuple[Encoded, Encoded]:
-    """The inputs of training and of validation. Raises `InputError` where the model has no embedding for one."""
+    """The inputs of training and of validation."""
     window, inputs = model.config.trained_window, []
     for split, s in (("train", data.train), ("validation", data.validation)):
         tags = s.tags if s.unlabelled is None else np.where(s.unlabelled, np.int16(UNLABELLED), s.tags)
         encoded = encode(s.words, tags, s.lengths, tokenizer, window)
-        require_embedded(encoded, tokenizer, model, model.name_or_path)
         if len(encoded) > len(s):
             log.info("%s: %d sentences became %d windows of up to %d sub-tokens", split, len(s), len(encoded), window)
         inputs.append(encoded)

@@ -24,7 +24,6 @@ IGNORED = -100  # the label of positions where no word begins, which the loss an
 UNLABELLED = -101  # the label of a training word whose label the loss is not to learn: it may be any
 SEQUENCE = 1_000  # words the tokenizer takes as one sequence
 SENTENCES = 20_000  # of a block that is put together at once
-LEAST_WINDOW = 4  # sub-tokens: two special ones, and two of the text
 NO_LIMIT = 2**31 - 1  # tokenizers without a limit say 10**30, which no array index holds
 WINDOW = 512  # where neither model nor tokenizer has a limit: what most such models were pre-trained with
 PROBE = "In 1998 , Ada Moss ' s Größe ( 北 ) said : no .".split()
@@ -65,7 +64,7 @@ def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_
     the model takes.
 
     RoBERTa and its kin count positions from `padding_idx + 1`, which shortens their window by as much. Raises
-    `InputError` for a `max_length` beyond the window, and for a model whose window holds no text.
+    `InputError` for a `max_length` beyond the window.
     """
     limits = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
     for name, module in model.named_modules():  # not every table of positions is an Embedding, or the only one
@@ -73,11 +72,6 @@ def window_size(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_
             padding = getattr(module, "padding_idx", None)
             limits.append(len(module.weight) - (0 if padding is None else padding + 1))
     largest = int(min([NO_LIMIT, *(limit for limit in limits if limit not in (None, -1))]))  # -1: XLNet has no limit
-    if largest < LEAST_WINDOW:
-        raise InputError(
-            f"{model.name_or_path}: found a window of {largest} sub-tokens; expected at least {LEAST_WINDOW}; see "
-            "max_position_embeddings in config.json, and model_max_length in tokenizer_config.json"
-        )
     if max_length is not None and max_length > largest:
         raise InputError(f"--max_length: found {max_length}; expected at most {largest}, the model's window")
     trained = getattr(model.config, "trained_window", None)
@@ -157,31 +151,10 @@ def special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[
     return full[:start], full[start + len(bare) :]
 
 
-def embedding_rows(model: PreTrainedModel) -> int:
-    """For how many ids the model has an embedding."""
-    embedding = model.get_input_embeddings()
-    return getattr(embedding, "num_embeddings", embedding.weight.shape[0])
-
-
-def require_embedded(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, place: str) -> None:
-    """Raises `InputError` where the model has no embedding for an id of `encoded` or for padding.
-
-    Other ids of the tokenizer may be larger: those of some published tokenizers are.
-    """
-    rows = embedding_rows(model)
-    largest = max(int(encoded.input_ids.max(initial=0)), tokenizer.pad_token_id or 0)
-    if largest >= rows:
-        raise InputError(
-            f"{place}: tokenizer.json gave the id {largest}; expected ids below {rows}, the rows of the model's "
-            "embeddings; use the tokenizer that belongs to the model"
-        )
-
-
 def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np.ndarray, np.ndarray]:
     """The sub-token ids of all words, one after the other, and how many each word has, at least one: [word].
 
-    A word without sub-tokens gets the unknown token, or else the mask token. Raises `InputError` where the tokenizer
-    has neither.
+    A word without sub-tokens gets the unknown token, or else the mask token.
     """
     # The tokenizer splits each word of a sequence by itself, and is faster with few long sequences than with many short
     # ones. The Python code around its backend would spend even more time on masks that nobody reads.
@@ -193,11 +166,6 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
     counts = np.bincount(word, minlength=len(words))
     if not counts.all():
         unknown = tokenizer.mask_token_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id
-        if unknown is None:
-            raise InputError(
-                f"{tokenizer.name_or_path}: its tokenizer has no sub-token for {words[int(counts.argmin())]!r}; "
-                "expected one, or an unk_token or mask_token to put there; add it to tokenizer_config.json"
-            )
         ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown)
     return ids, np.maximum(counts, 1)
 

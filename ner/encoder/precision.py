@@ -8,8 +8,6 @@ import torch
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel, TrainingArguments
 
-from ner.errors import InputError
-
 log = logging.getLogger("ner")
 PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}  # accelerate's names, and torch's
 FLOAT32_ONLY = {"deberta", "fnet", "mra", "xmod"}  # transformers' code for these fails in bfloat16
@@ -35,7 +33,7 @@ def asked_precision(options: TrainingArguments) -> str | None:
         return None
     if options.bf16 is False and not options.fp16:
         return "float32"
-    return PRECISIONS.get(options.mixed_precision, options.mixed_precision)
+    return PRECISIONS[options.mixed_precision]
 
 
 def choose_precision(asked: str | None, device: torch.device, model_type: str) -> str:
@@ -43,15 +41,8 @@ def choose_precision(asked: str | None, device: torch.device, model_type: str) -
 
     It is the one that was asked for. Otherwise it depends on the model and on the first process's hardware, and a log
     line says why. It never depends on how fast the hardware is at the moment, so that the same command computes the
-    same numbers on a busy machine. Raises `InputError` where bfloat16 is asked for and the model cannot do it.
+    same numbers on a busy machine.
     """
-    if asked not in (None, *PRECISIONS.values()):
-        raise InputError(f"accelerate: found the precision {asked}; expected no, bf16 or fp16")
-    if asked == "bfloat16" and model_type in FLOAT32_ONLY:
-        raise InputError(
-            f"--bf16: found bfloat16 for a model of type {model_type}, whose code in transformers fails in it; "
-            "expected float32; pass --bf16 false"
-        )
     if asked is not None:
         return asked
     if model_type in FLOAT32_ONLY:
@@ -70,7 +61,7 @@ def set_precision(options: TrainingArguments, precision: str) -> None:
     Trainer reads `mixed_precision`, which transformers derives from `bf16` and `fp16` when the options are made.
     """
     options.bf16, options.fp16 = precision == "bfloat16", precision == "float16"
-    options.mixed_precision = next((name for name, known in PRECISIONS.items() if known == precision), precision)
+    options.mixed_precision = next(name for name, known in PRECISIONS.items() if known == precision)
 
 
 def in_precision(model: PreTrainedModel, device: torch.device, precision: str) -> PreTrainedModel:

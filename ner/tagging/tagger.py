@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ner.checkpoint_names import resolve_checkpoint
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
-from ner.encoder.encoding import encode, require_embedded, window_size
+from ner.encoder.encoding import encode, window_size
 from ner.encoder.precision import choose_precision, in_precision
 from ner.errors import InputError
 from ner.labels import Spans, classes_of, label_names, lookup_table, spans
@@ -113,7 +113,6 @@ class Tagger:
         """
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
-        require_embedded(encoded, self.tokenizer, self.model, self.place)
         labels, names = label_set(self.model.config), label_names(self.classes)
         logits = word_logits(self.logits, len(labels), self.tokenizer, encoded, self.batching, progress)
         wrong = int((~np.isfinite(logits).all(axis=1)).sum())

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from ner.encoder.encoding import embedding_rows
 from ner.errors import InputError
 
 
@@ -47,15 +46,13 @@ class BatchesOfLikeLength(LengthGroupedSampler):
         yield from [len(rows)] * self.fill
 
 
-def require_mask(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> int:
-    """The id of the mask token. Raises `InputError` where the tokenizer has none, or the model no embedding for it."""
-    mask, rows = tokenizer.mask_token_id, embedding_rows(model)
-    if mask is None or mask >= rows:
+def require_mask(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The id of the mask token. Raises `InputError` where the tokenizer has none."""
+    if tokenizer.mask_token_id is None:
         raise InputError(
-            f"--word_dropout: found the id {mask} for the mask token of {tokenizer.name_or_path}; expected one below "
-            f"{rows}, the rows of the model's embeddings; pass --word_dropout 0, or use the model's own tokenizer"
+            f"--word_dropout: the tokenizer of {tokenizer.name_or_path} has no mask token; pass --word_dropout 0"
         )
-    return mask
+    return int(tokenizer.mask_token_id)
 
 
 def with_hidden_words(input_ids: torch.Tensor, share: float, tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:

@@ -110,7 +110,6 @@ class UsedEmbedding(nn.Embedding):
     def __init__(self, whole: nn.Embedding, used: torch.Tensor) -> None:
         super().__init__(len(used), whole.embedding_dim, _weight=whole.weight.detach()[used])
         self.weight.requires_grad_(whole.weight.requires_grad)
-        self.num_embeddings = whole.num_embeddings  # ids, of which most may be without a row
         # Plain attributes, neither parameters nor buffers: they stay in the main memory, in their precision.
         self.whole, self.used = whole.weight.detach().cpu(), used.cpu()
         row_of_id = torch.full((len(self.whole),), -1, device=used.device)

@@ -223,7 +223,7 @@ def build_trainer(
         trainer.remove_callback(callback)
     for callback in (LogLines if options.disable_tqdm else LogLinesAndBars, NoLastEvaluation, StopAtDivergence):
         trainer.add_callback(callback)
-    others = [tokenizer.pad_token_id, require_mask(tokenizer, model) if options.word_dropout > 0 else None]
+    others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
     if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
         train_used_rows(model, inputs, others)
     return trainer

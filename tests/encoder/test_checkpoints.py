@@ -20,7 +20,6 @@ from ner.encoder.checkpoints import load_for_tagging, load_for_training
 from ner.errors import InputError
 from ner.labels import label_names
 from ner.runs.manifest import write_manifest
-from ner.tagging.tagger import Tagger
 
 pytestmark = pytest.mark.slow
 
@@ -197,19 +196,6 @@ def test_scores_that_are_not_finite_are_one_error(masked_run, tmp_path, fails):
         message = fails(inference.main, "--checkpoint", large, *words, *CPU)
         assert f"{large}: gives NaN instead of scores for" in message and "in float32" in message
     assert not out.exists() and not (large / "test").exists()
-
-
-def test_the_tokenizer_of_another_model_is_refused_where_it_shows(masked_run, corpus, tmp_path, fails):
-    other = shutil.copytree(masked_run, tmp_path / "other")
-    vocabulary, rows = read_json(other / "tokenizer.json"), read_json(other / "config.json")["vocab_size"]
-    vocabulary["model"]["vocab"]["storm"] = rows + 6
-    (other / "tokenizer.json").write_text(json.dumps(vocabulary))
-    tagger, expected = Tagger.load(other), f"{other}: tokenizer.json gave the id {rows + 6}; expected ids below {rows}"
-    assert tagger.tag(["Lake Inari"])[0]
-    with pytest.raises(InputError, match=expected):
-        tagger.tag(["a storm"])
-    train_it = ("--dataset", corpus, "--model_checkpoint", other, "--output_dir", tmp_path / "new", *CPU)
-    assert expected in fails(train.main, *train_it)
 
 
 def test_an_encoder_that_gives_its_hidden_states_is_trained_and_evaluated(corpus, encoders, tmp_path):

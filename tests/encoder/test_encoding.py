@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokeni
 
 from ner.encoder import checkpoints, encoding
 from ner.encoder.case_markers import with_case_markers
-from ner.encoder.encoding import IGNORED, Encoded, encode, require_embedded, sentence_windows, window_size
+from ner.encoder.encoding import IGNORED, Encoded, encode, sentence_windows, window_size
 from ner.errors import InputError
 
 HARD = ["Lake", "O'Neill", "Größe", "1,000", "\u200b", "\u00ad", "", "a" * 300, "naïve", "!!", "..."]
@@ -130,12 +130,6 @@ def test_a_words_sub_tokens_are_those_it_has_alone(encoders, scheme, monkeypatch
     assert ids.tolist() == [i for pieces in alone for i in pieces]
 
 
-def test_a_word_without_sub_tokens_needs_an_unknown_token():
-    backend = Tokenizer(models.BPE({"a": 0}, []))  # it passes over what it does not know
-    with pytest.raises(InputError, match="no sub-token for 'b'; expected one, or an unk_token"):
-        encoding.sub_tokens(["a", "b", "a"], PreTrainedTokenizerFast(tokenizer_object=backend))
-
-
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 @pytest.mark.parametrize("window", [5, 8, 30])
 def test_each_word_is_labelled_once_in_order_whatever_the_window(encoders, kind, window):
@@ -235,19 +229,3 @@ def test_a_window_without_a_limit_is_what_such_models_were_trained_with(name, tm
     for limit, size in ((None, 512), (float("inf"), 512), (64.0, 64)):
         tokenizer.model_max_length = limit
         assert window_size(tokenizer, model, None) == size
-
-
-def test_a_model_whose_window_holds_no_text_is_refused(encoders):
-    model, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
-    model.bert.embeddings.position_embeddings = torch.nn.Embedding(3, 32)
-    with pytest.raises(InputError, match=r"found a window of 3 sub-tokens; expected at least 4; see .*config\.json"):
-        window_size(tokenizer, model, None)
-
-
-def test_a_padding_token_beyond_the_embeddings_is_refused(encoders):
-    model, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
-    rows = model.get_input_embeddings().num_embeddings
-    tokenizer.add_tokens([f"[{number}]" for number in range(rows)])
-    tokenizer.add_special_tokens({"pad_token": f"[{rows - 1}]"})
-    with pytest.raises(InputError, match=rf"place: tokenizer\.json gave the id \d+; expected ids below {rows}"):
-        require_embedded(encoded([["a"]], tokenizer, 64)[0], tokenizer, model, "place")
