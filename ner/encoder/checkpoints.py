@@ -65,12 +65,19 @@ def loading(location: str) -> Iterator[None]:
         if "trust_remote_code" in message:
             message = NEEDS_CODE
         elif "file named model.safetensors" in message:
-            message = NO_SAFETENSORS
+            message = lacking(location, NO_SAFETENSORS)
         elif "tiktoken" in message:  # transformers' last resort for a sentencepiece file
-            message = NO_TOKENIZER
+            message = lacking(location, NO_TOKENIZER)
         else:
             message = f"cannot be loaded: {message}"
         raise InputError(f"{location}: {message}") from error
+
+
+def lacking(location: str, message: str) -> str:
+    """The message that a file is missing; offline, it may only be missing from the Hub's cache."""
+    if constants.HF_HUB_OFFLINE and not os.path.isdir(location):
+        return "some of its files are not cached, and HF_HUB_OFFLINE is set; unset it once to download them"
+    return message
 
 
 def fetch_files(location: str) -> None:
@@ -109,7 +116,7 @@ def load_tokenizer(location: str) -> PreTrainedTokenizerFast:
         tokenizer = AutoTokenizer.from_pretrained(location, add_prefix_space=True, trust_remote_code=False)
     # Without its file, transformers makes a tokenizer of special tokens, some of them twice, and for T5 of a bare `▁`.
     if not tokenizer.is_fast or not tokenizer.get_vocab().keys() - {*tokenizer.all_special_tokens, "▁"}:
-        raise InputError(f"{location}: {NO_TOKENIZER}")
+        raise InputError(f"{location}: {lacking(location, NO_TOKENIZER)}")
     tokenizer.backend_tokenizer.no_truncation()  # its file may have set a limit
     tokenizer.backend_tokenizer.no_padding()
     if tokenizer.pad_token is None:  # as GPT-2's; the attention mask hides what is padded

@@ -5,6 +5,8 @@ import logging
 import torch
 from transformers import PreTrainedConfig
 
+from ner.errors import InputError
+
 log = logging.getLogger("ner")
 # The peak rates of AdamW with which encoders below a hidden size are usually fine-tuned; docs/choosing_an_encoder.md
 # has the sources. By hidden size, because the best rate of Adam falls as layers get wider (Yang et al. 2022), while
@@ -26,10 +28,18 @@ def remark_on_rate(config: PreTrainedConfig, rate: float) -> None:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, layer: torch.nn.Module, rate: float) -> None:
-    """Gives the weights of a layer a learning rate of their own, in groups after the others."""
+    """Gives the weights of a layer a learning rate of their own, in groups after the others.
+
+    Raises `InputError` where the optimizer does not have them, as when FSDP 1 has joined them with others.
+    """
     own = {id(weights) for weights in layer.parameters()}
-    for group in list(optimizer.param_groups):
-        found = [weights for weights in group["params"] if id(weights) in own]
+    groups = [(group, [w for w in group["params"] if id(w) in own]) for group in optimizer.param_groups]
+    if sum(len(found) for _, found in groups) < len(own):
+        raise InputError(
+            "--classifier_learning_rate: the optimizer does not have the classifier's weights by themselves; expected "
+            "FSDP 2, or a model that is not divided; leave the option out"
+        )
+    for group, found in groups:
         if found:
             group["params"] = [weights for weights in group["params"] if id(weights) not in own]
             optimizer.add_param_group({**group, "params": found, "lr": rate})

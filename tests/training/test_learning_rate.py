@@ -9,6 +9,7 @@ from transformers import AutoConfig
 
 import train
 from arguments import parse
+from ner.errors import InputError
 from ner.training.learning_rate import remark_on_rate, set_rate
 
 MINILM = {"model_type": "bert", "hidden_size": 384}
@@ -76,3 +77,5 @@ def test_a_layer_with_its_own_rate_keeps_its_weight_decay():
     assert [found[id(w)] for w in (other.weight, other.bias, layer.weight, layer.bias)] == [
         (1e-3, 0.1), (1e-3, 0.0), (1e-2, 0.1), (1e-2, 0.0)
     ]  # fmt: skip
+    with pytest.raises(InputError, match="does not have the classifier's weights by themselves"):
+        set_rate(optimizer, torch.nn.Linear(2, 2), 1e-2)
