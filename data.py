@@ -5,11 +5,11 @@
 `training_data` lists the steps from files to training rows.
 """
 
-from ner.errors import before_imports, run_script
+from ner.errors import run_script
 from ner.runs.first_check import asks_for_help, first_check
 
 if __name__ == "__main__":
-    before_imports(first_check)
+    run_script(first_check)
     if asks_for_help():
         from arguments import parse
 

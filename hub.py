@@ -6,11 +6,6 @@ python hub.py push runs/quickstart --repo_id OWNER/NAME [--private]
 python hub.py verify runs/quickstart
 """
 
-from ner.errors import before_imports
-
-if __name__ == "__main__":
-    before_imports()
-
 import logging
 import shlex
 import sys

@@ -6,11 +6,11 @@ python inference.py --checkpoint runs/quickstart --input_file - < lines.txt > ta
 python inference.py --checkpoint runs/quickstart --input_file mails.csv --text_column body --html page.html
 """
 
-from ner.errors import before_imports, run_script
+from ner.errors import run_script
 from ner.runs.first_check import asks_for_help, first_check
 
 if __name__ == "__main__":
-    before_imports(lambda words: first_check(words, "checkpoint"))
+    run_script(lambda words: first_check(words, "checkpoint"))
     if asks_for_help():
         from arguments import parse
 

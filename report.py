@@ -7,11 +7,6 @@ It only reads run folders, and `test/predictions.jsonl` in each of them is enoug
 report.json and the pictures (SVG) to the output folder, and prints the tables.
 """
 
-from ner.errors import before_imports
-
-if __name__ == "__main__":
-    before_imports()
-
 import argparse
 import gc
 import os

@@ -7,11 +7,6 @@
 docs/study.md says what a study file has.
 """
 
-from ner.errors import before_imports
-
-if __name__ == "__main__":
-    before_imports()
-
 import argparse
 import logging
 import shlex

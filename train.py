@@ -5,11 +5,11 @@ python train.py configs/distilbert_masked.yaml --seed 1      # experiment B
 accelerate launch --multi_gpu --num_processes 2 train.py configs/distilbert_default.yaml
 """
 
-from ner.errors import before_imports, run_script
+from ner.errors import run_script
 from ner.runs.first_check import asks_for_help, first_check
 
 if __name__ == "__main__":
-    before_imports(lambda words: first_check(words, "model_checkpoint"))
+    run_script(lambda words: first_check(words, "model_checkpoint"))
     if asks_for_help():
         from arguments import parse
 
