@@ -4,12 +4,15 @@ import argparse
 import io
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, NoReturn
+
+OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory|STATUS_ALLOC_FAILED|Invalid buffer size")
 
 
 class InputError(ValueError):
@@ -66,6 +69,13 @@ class OneLine(logging.Formatter):
         return printable(super().formatMessage(record).replace("\n", " "))
 
 
+def is_exhausted(error: Exception) -> bool:
+    """Whether an error says that the memory is exhausted, of the machine or of a GPU."""
+    if isinstance(error, RuntimeError):  # torch has an exception of its own for GPUs only; for CPUs its message tells
+        return OUT_OF_MEMORY.search(str(error)) is not None
+    return isinstance(error, MemoryError)
+
+
 def run_script(main: Callable[[list[str]], object]) -> None:
     """Runs a script's `main` on the words of the command line.
 
@@ -96,7 +106,7 @@ def run_script(main: Callable[[list[str]], object]) -> None:
             raise
         status, message = 2, f"error: {error.filename}: {error.strerror}"
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "out of memory" not in str(error):
+        if not is_exhausted(error):
             raise
         remedy = "lower --per_device_train_batch_size or, in an evaluation or in tagging, --per_device_eval_batch_size"
         status, message = 2, f"error: the memory is exhausted: {message_of(error, 200)}; {remedy} (docs/training.md)"

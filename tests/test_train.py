@@ -206,12 +206,9 @@ def test_the_quickstart_runs_with_its_real_encoder(tmp_path):
     assert read_json(tmp_path / "environment.json")["rows"]["training_rows"] == 886
 
 
-@pytest.mark.parametrize("clipping", ["1", "0"])
-def test_training_that_diverges_is_one_error(clipping, corpus, encoders, tmp_path, fails):
-    more = ("--learning_rate", "1e30", "--max_grad_norm", clipping)
-    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", *more))
-    assert "training diverged: after update" in message and "lower --learning_rate (it was 1e+30)" in message
-    assert {p.name for p in (tmp_path / "run").iterdir()} == {"args.yaml"}  # an unfinished run
+def test_training_that_diverges_is_one_error(corpus, encoders, tmp_path, fails):
+    message = fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run", "--learning_rate", "1e30"))
+    assert "found NaN or infinity in" in message and "train it again at a lower learning rate" in message
 
 
 def test_classes_that_are_selected_without_masking_are_warned_of(upsampled_run, caplog, fails):

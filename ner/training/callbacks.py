@@ -1,4 +1,4 @@
-"""What training logs while it runs, and when it must stop: callbacks of transformers' Trainer."""
+"""What training logs while it runs, and when it evaluates: callbacks of transformers' Trainer."""
 
 import logging
 import re
@@ -6,10 +6,8 @@ import sys
 from typing import Any
 
 from tqdm import tqdm
-from transformers import PreTrainedModel, TrainerCallback, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer_callback import ProgressCallback
-
-from ner.errors import InputError
 
 log = logging.getLogger("ner")
 CLASS_F1 = "f1_"  # the name of a class follows
@@ -20,12 +18,8 @@ def class_metrics(classes: list[str]) -> dict[str, str]:
     """The name under which each class's F1 is logged, such as `f1_DIS` for DIS.
 
     What not every tracker takes in a name is replaced by `_`. Only MLflow needs ASCII, and transformers sees to that.
-    Classes whose names would then be equal are numbered, so that none hides another.
     """
-    names = [re.sub(r"[^\w.-]", "_", c)[:100] for c in classes]
-    in_ascii = [re.sub(r"[^\w.-]", "_", name, flags=re.ASCII) for name in names]
-    shared = [in_ascii.count(name) > 1 for name in in_ascii]
-    return {c: f"{CLASS_F1}{names[i]}{f'_{i + 1}' * shared[i]}" for i, c in enumerate(classes)}
+    return {c: CLASS_F1 + re.sub(r"[^\w.-]", "_", c) for c in classes}
 
 
 class LogLines(TrainerCallback):
@@ -69,20 +63,3 @@ class NoLastEvaluation(TrainerCallback):
             control.should_evaluate = False
 
     on_step_end = on_epoch_end
-
-
-class StopAtDivergence(TrainerCallback):
-    """Ends a training whose weights are no longer finite, after the update that made them so, in every process.
-
-    It looks at the weights of the last layer: a number that is not finite anywhere reaches them within an update.
-    """
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: Any, *, model: PreTrainedModel, **kwargs: Any
-    ) -> None:
-        *_, last = (weights for weights in model.parameters() if weights.requires_grad)
-        if not last.isfinite().all():
-            raise InputError(
-                f"{args.output_dir}: training diverged: after update {state.global_step:,} the weights are not finite; "
-                f"lower --learning_rate (it was {args.learning_rate:g}){' or try --bf16 false' if args.bf16 else ''}"
-            )

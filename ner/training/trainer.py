@@ -33,7 +33,7 @@ from ner.encoder.encoding import IGNORED, Encoded
 from ner.errors import InputError, is_exhausted, message_of
 from ner.tagging.decoding import best_tags
 from ner.training.batches import BatchesOfLikeLength, require_mask, with_hidden_words
-from ner.training.callbacks import LogLines, LogLinesAndBars, NoLastEvaluation, StopAtDivergence
+from ner.training.callbacks import LogLines, LogLinesAndBars, NoLastEvaluation
 from ner.training.learning_rate import set_rate
 from ner.training.losses import crf_loss, mean_loss
 from ner.training.speed import train_used_rows
@@ -221,8 +221,8 @@ def build_trainer(
     trainer.words_a_row = float((validation.labels != IGNORED).sum() / max(1, len(validation)))
     for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
         trainer.remove_callback(callback)
-    for callback in (LogLines if options.disable_tqdm else LogLinesAndBars, NoLastEvaluation, StopAtDivergence):
-        trainer.add_callback(callback)
+    trainer.add_callback(LogLines if options.disable_tqdm else LogLinesAndBars)
+    trainer.add_callback(NoLastEvaluation)
     others = [tokenizer.pad_token_id, require_mask(tokenizer) if options.word_dropout > 0 else None]
     if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):  # they divide the matrices by themselves
         train_used_rows(model, inputs, others)

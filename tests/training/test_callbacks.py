@@ -1,6 +1,5 @@
 """What a training prints, and the names under which it logs the F1 of each class."""
 
-import re
 from types import SimpleNamespace
 
 import pytest
@@ -8,13 +7,11 @@ import pytest
 from ner.training.callbacks import LogLines, class_metrics
 
 
-def test_the_names_of_classes_are_distinct_in_every_tracker():
+def test_what_not_every_tracker_takes_in_a_name_is_replaced():
     plain = {"DIS": "f1_DIS", "art-film": "f1_art-film", "Person (fictional)": "f1_Person__fictional_", "Ærø": "f1_Ærø"}
     # A slash would be a folder: that of `person/artist` would have the name of the file of `person`.
-    odd = {"person": "f1_person", "person/artist": "f1_person_artist", "疾病": "f1_疾病_7", "人物": "f1_人物_8"}
-    assert class_metrics([*plain, *odd, "x" * 300]) == plain | odd | {"x" * 300: f"f1_{'x' * 100}"}
-    in_mlflow = [re.sub(r"[^0-9A-Za-z_\-\.\ :/]", "_", name) for name in class_metrics([*plain, *odd]).values()]
-    assert len(set(in_mlflow)) == 8
+    odd = {"person": "f1_person", "person/artist": "f1_person_artist"}
+    assert class_metrics([*plain, *odd]) == plain | odd
 
 
 def test_the_printed_line_has_the_overall_scores_only(capsys):
