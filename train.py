@@ -17,7 +17,6 @@ if __name__ == "__main__":
 
 import logging
 import shlex
-import shutil
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -40,7 +39,6 @@ from arguments import Arguments, DataArguments, parse, recorded
 from data import training_data
 from metrics import ner_metric
 from ner.corpus.selection import TrainingData, require_entities
-from ner.corpus.sentences import Sentences
 from ner.encoder.case_markers import has_case_markers, is_cased, loses_capitals, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, window_size
@@ -50,7 +48,6 @@ from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
 from ner.options import described
 from ner.runs.environment import environment
-from ner.runs.files import SCORES
 from ner.runs.folder import in_first_process, require_trainable, training_in
 from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
@@ -76,11 +73,6 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     """
     arguments = parse(argv, __doc__)
     options, run = arguments.training, Path(arguments.training.output_dir)
-    if options.crf_loss and arguments.model.constrained_decoding is False:
-        raise InputError(
-            "--crf_loss, --constrained_decoding: found true and false; expected constrained decoding, for which that "
-            "loss trains; leave one out"
-        )
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # without a GPU, it would appear at every evaluation
     for line in described(arguments.given, arguments.values):
         log.info("%s", line)
@@ -100,7 +92,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     data = training_data(arguments.data)
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
     require_entities(arguments.data.source.name(), "training", data.train)
-    require_entities_to_choose_by(arguments, data.validation)
+    require_entities(arguments.data.source.name("validation"), "validation", data.validation)
 
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_model(arguments, data, checkpoint)
@@ -117,10 +109,6 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         if checkpoint:
             in_first_process(lambda: find_best_again(checkpoint, options.load_best_model_at_end))
         if options.should_save:
-            for name in ("test", SCORES) if not checkpoint else ():
-                if (run / name).exists():
-                    log.warning("%s is removed: its scores are from an abandoned training", run / name)
-                    shutil.rmtree(run / name)
             write_text(run / "args.yaml", yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True))
         seconds = record.seconds + train(trainer, checkpoint)
         with saving(run):
@@ -133,12 +121,9 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         named = shlex.quote(run.as_posix())
         log.info("the run is in %s; score the test split: python inference.py --checkpoint %s", run, named)
         log.info("scores of the validation split:")
-        try:
-            address = push(run, repository, options.hub_private_repo, token) if repository else None
-        finally:  # last, since the reader of a pipe may be gone
-            print(score_table(scored.metrics), flush=True)
-        if address:
-            print(address)
+        print(score_table(scored.metrics), flush=True)
+        if repository:
+            print(push(run, repository, options.hub_private_repo, token))
     return run
 
 
@@ -151,25 +136,6 @@ def push_target(arguments: Arguments) -> str | None:
     repo_id = options.hub_model_id or Path(options.output_dir).resolve().name
     require_repo_and_login(repo_id, options.hub_token)
     return repo_id
-
-
-def require_entities_to_choose_by(arguments: Arguments, validation: Sentences) -> None:
-    """Raises `InputError` where the best checkpoint would be chosen by validation sentences without an entity.
-
-    Their F1 is always 0, so the first checkpoint would stay the best. Warns where nothing is chosen.
-    """
-    options = arguments.training
-    if validation.tags.any():
-        return
-    data = arguments.data.source.name("validation")
-    found = f"{data}: found no entity in the {len(validation):,} validation sentences that are used"
-    is_chosen_by_f1 = options.metric_for_best_model.removeprefix("eval_") != "loss"
-    if is_chosen_by_f1 and (options.load_best_model_at_end or options.early_stopping_patience is not None):
-        raise InputError(
-            f"{found}, by which the best checkpoint would be chosen: each has F1 0; expected some; check the data and "
-            "which classes you keep, or give --load_best_model_at_end false and no --early_stopping_patience"
-        )
-    log.warning("%s: F1 on them is 0, whatever the model", found)
 
 
 def facts_of(arguments: Arguments, data: TrainingData) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import yaml
 from conftest import ROOT
 from trained_runs import argv
 
-import train
 from ner.errors import InputError
 from ner.runs.folder import LOCK, locked, require_trainable, training_in
 
@@ -96,14 +95,6 @@ def test_of_several_processes_all_learn_of_a_refusal(corpus, encoders, tmp_path,
     with locked(tmp_path / "run"):
         done = in_two_processes("train.py", *argv(corpus, encoders["bert"], tmp_path / "run"))
     assert done.returncode != 0 and done.stderr.count("error: ") == 1 and "another training" in done.stderr
-
-
-@pytest.mark.slow
-def test_scores_of_a_training_that_was_given_up_are_not_those_of_the_next(corpus, encoders, tmp_path, caplog):
-    run = write(tmp_path / "run", "args.yaml", "test/metrics.json", "scores/other/metrics.json")
-    train.main(argv(corpus, encoders["bert"], run, "--max_steps", "2"))
-    assert not (run / "test").exists() and not (run / "scores").exists()
-    assert f"{run / 'test'} is removed: its scores are from an abandoned training" in caplog.text
 
 
 def test_a_drive_that_is_not_there_is_refused(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-import train
 from ner.encoder.encoding import IGNORED, UNLABELLED
 from ner.training.losses import CROSS_ENTROPY, crf_loss, mean_loss
 
@@ -115,8 +114,3 @@ def test_a_batch_without_words_has_no_loss_but_a_gradient(loss_of, words):
     loss = loss_of({"logits": scores}, torch.full((2, 4), IGNORED), words)
     loss.backward()
     assert loss == 0 and not scores.grad.any()
-
-
-def test_the_crf_loss_is_only_for_constrained_decoding(fails):
-    message = fails(train.main, "--crf_loss", "true", "--constrained_decoding", "false")
-    assert message.startswith("error: --crf_loss, --constrained_decoding: found true and false; expected")
