@@ -36,7 +36,7 @@ from ner.checkpoint_names import resolve_checkpoint
 from ner.corpus.selection import without_leaks
 from ner.corpus.sentences import Sentences
 from ner.encoder.checkpoints import quiet
-from ner.encoder.precision import asked_precision, keep_freed_memory
+from ner.encoder.precision import asked_precision
 from ner.errors import InputError, at, printable
 from ner.files import optional_json, read_record
 from ner.hub_files import fetch_optional, public_name
@@ -60,7 +60,6 @@ CHARACTERS = 2**22  # of rows that are tagged together: long ones must not fill 
 def main(argv: list[str]) -> dict[str, Any] | None:
     """Tags text where an option gives some; otherwise scores a split, prints the scores, and returns the metrics."""
     arguments = parse(argv, __doc__)
-    keep_freed_memory()
     metrics = None
     if arguments.inference.text is None and arguments.inference.input_file is None:
         metrics = score_split(arguments)

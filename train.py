@@ -42,7 +42,7 @@ from ner.corpus.selection import TrainingData, require_entities
 from ner.encoder.case_markers import has_case_markers, is_cased, loses_capitals, with_case_markers
 from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, window_size
-from ner.encoder.precision import asked_precision, choose_precision, keep_freed_memory, set_precision, use_one_gpu
+from ner.encoder.precision import asked_precision, choose_precision, set_precision, use_one_gpu
 from ner.errors import InputError, at
 from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
@@ -79,8 +79,6 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     if not arguments.data.masked_training and arguments.data.selected_categories != DataArguments().selected_categories:
         log.warning("all classes are kept: --selected_categories counts only with --masked_training true")
     use_one_gpu(options)
-    if options.device.type == "cpu":
-        keep_freed_memory()
 
     resumes = str(options.resume_from_checkpoint).lower() not in ("none", "false")
     in_first_process(lambda: require_trainable(run, resumes))

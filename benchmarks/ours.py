@@ -14,7 +14,6 @@ from metrics import ner_metric
 from ner import checkpoint_names
 from ner.encoder import checkpoints
 from ner.encoder.encoding import encode, window_size
-from ner.encoder.precision import keep_freed_memory
 from ner.tagging.tagger import Tagger
 from ner.training.speed import fast_dropout
 from ner.training.trainer import TaggingTrainer, build_trainer
@@ -48,7 +47,6 @@ def trainer(dataset: Path, encoder: str, folder: str, steps: int, batch_size: in
         "--logging_strategy", "no", *COMMON,
     )  # fmt: skip
     arguments = parse([str(o) for o in options], "")
-    keep_freed_memory()
     return untrained(arguments)
 
 
@@ -71,7 +69,6 @@ def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int)
 @cache
 def tagger(checkpoint: str) -> Tagger:
     """The tagger of a checkpoint, which stays loaded."""
-    keep_freed_memory()
     return Tagger.load(checkpoint, constrained=True)
 
 

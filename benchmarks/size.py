@@ -41,7 +41,6 @@ def first_update(dataset: Path, encoder: str) -> float:
             "--masked_training", "true", "--upsample", "true", "--max_steps", 1, "--eval_strategy", "no",
             "--save_strategy", "no", "--load_best_model_at_end", "false", "--logging_strategy", "no", *ours.COMMON,
         )  # fmt: skip
-        ours.keep_freed_memory()
         ours.untrained(parse([str(o) for o in options], "")).train()
     return time.time() - float(os.environ["STARTED"])
 

@@ -1,7 +1,5 @@
-"""The precision that suits the hardware, and how a CPU's memory is used."""
+"""The precision that suits the hardware."""
 
-import contextlib
-import ctypes
 import logging
 
 import torch
@@ -11,8 +9,6 @@ from transformers import PreTrainedModel, TrainingArguments
 log = logging.getLogger("ner")
 PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}  # accelerate's names, and torch's
 FLOAT32_ONLY = {"deberta", "fnet", "mra", "xmod"}  # transformers' code for these fails in bfloat16
-# glibc's numbers for what `mallopt` sets.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
@@ -88,15 +84,3 @@ def use_one_gpu(options: TrainingArguments) -> None:
         log.warning("found %d GPUs; training uses one; to use all: accelerate launch --multi_gpu train.py ...",
                     options.n_gpu)  # fmt: skip
         options._n_gpu = 1
-
-
-def keep_freed_memory() -> None:
-    """Makes glibc reuse large blocks instead of returning them to the system, which would clear each page again.
-
-    A training step frees and asks for hundreds of megabytes. Larger blocks than an embedding's gradient still go
-    back: keeping them all doubled the memory of a run. Does nothing where the C library has no `mallopt`.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # TypeError: on Windows, None is no library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, 2**26)  # larger blocks come from the system
-        mallopt(M_TRIM_THRESHOLD, 2**27)  # more than this unused at the end goes back

@@ -1,10 +1,8 @@
-"""The precision that the hardware suits, and how its memory is used."""
+"""The precision that the hardware suits."""
 
-import ctypes
 import platform
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import Mock
 
 import pytest
 import torch
@@ -112,34 +110,12 @@ def test_a_cpu_is_asked_for_its_instructions(has, fast, monkeypatch):
     assert precision_module.multiplies_bfloat16(CPU) is fast
 
 
-class MallocInfo(ctypes.Structure):
-    _fields_ = [(n, ctypes.c_size_t) for n in ("arena", "ordblks", "smblks", "hblks", *(f"x{i}" for i in range(6)))]
-
-
-def test_freed_memory_is_kept():
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "mallinfo2"):
-        pytest.skip("needs glibc 2.33")
-    libc.mallinfo2.restype, libc.malloc.restype, libc.free.argtypes = MallocInfo, ctypes.c_void_p, [ctypes.c_void_p]
-    precision_module.keep_freed_memory()
-    before = libc.mallinfo2().hblks
-    block = libc.malloc(2**25)
-    assert libc.mallinfo2().hblks == before  # not a block of its own, which would go back to the system
-    libc.free(block)
-
-
 def test_a_single_process_trains_on_one_gpu(tmp_path, caplog):
     options = TrainingArguments(output_dir=str(tmp_path), use_cpu=True)
     options._n_gpu = 4
     precision_module.use_one_gpu(options)
     assert options.n_gpu == 1 and options.train_batch_size == options.per_device_train_batch_size
     assert "found 4 GPUs" in caplog.text
-
-
-def test_a_system_without_a_c_library_of_its_own_is_left_alone(monkeypatch):
-    """As on Windows."""
-    monkeypatch.setattr(ctypes, "CDLL", Mock(side_effect=TypeError("argument of type 'NoneType' is not iterable")))
-    precision_module.keep_freed_memory()
 
 
 @pytest.mark.parametrize("name", ["modernbert", "eurobert"])
