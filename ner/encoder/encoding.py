@@ -6,7 +6,6 @@ is longer than the model's window becomes several overlapping windows, and each 
 predicted and scored) in exactly one of them.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,6 @@ import pyarrow as pa
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ner.encoder.case_markers import RULES
 from ner.errors import InputError
 from ner.labels import ranges
 
@@ -158,7 +156,6 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
     """
     # The tokenizer splits each word of a sequence by itself, and is faster with few long sequences than with many short
     # ones. The Python code around its backend would spend even more time on masks that nobody reads.
-    words = without_special_tokens(words, tokenizer)
     sequences = [words[start : start + SEQUENCE] for start in range(0, len(words), SEQUENCE)]
     encoded = tokenizer.backend_tokenizer.encode_batch(sequences, is_pretokenized=True, add_special_tokens=False)
     ids = np.array([i for e in encoded for i in e.ids], dtype=np.int32)
@@ -168,16 +165,6 @@ def sub_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[np
         unknown = tokenizer.mask_token_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id
         ids = np.insert(ids, (np.cumsum(counts) - counts)[counts == 0], unknown)
     return ids, np.maximum(counts, 1)
-
-
-def without_special_tokens(words: list[str], tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """The words, with a space inside what the tokenizer would take for a special token or a case marker.
-
-    A `[SEP]` in a sentence is text: it gets the sub-tokens of `[ SEP]`.
-    """
-    literals = {token for token in (*tokenizer.all_special_tokens, *RULES) if len(token) > 1}
-    literal = re.compile("|".join(map(re.escape, sorted(literals, key=len, reverse=True))))
-    return [literal.sub(lambda found: f"{found[0][0]} {found[0][1:]}", word) for word in words]
 
 
 def windows(bounds: np.ndarray, lengths: np.ndarray, room: int) -> np.ndarray:

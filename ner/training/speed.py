@@ -39,8 +39,6 @@ class Dropout(nn.Dropout):
 def keep_mask(values: torch.Tensor, p: float) -> torch.Tensor:
     """0 with probability `p`, else what keeps the mean: shape and type of `values`, seeded by torch's generator."""
     dropped = round(p * 2**16)
-    if dropped == 2**16:
-        return torch.zeros_like(values)
     count = values.numel()
     random = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, ()))))
     bits = torch.from_numpy(random.integers(-(2**63), 2**63 - 1, (count + 3) // 4, endpoint=True))

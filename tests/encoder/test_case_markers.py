@@ -4,7 +4,6 @@ import json
 import random
 
 import architectures
-import numpy as np
 import pytest
 from conftest import NAMES, WORDS, row, write_jsonl
 from trained_runs import CPU, argv, differ_by, interrupted, predictions, read_json, tagged, weights
@@ -14,7 +13,7 @@ import inference
 import train
 from ner.encoder.case_markers import RULES, loses_capitals, with_case_markers
 from ner.encoder.checkpoints import load_tokenizer, save_tokenizer
-from ner.encoder.encoding import sub_tokens, word_prefix
+from ner.encoder.encoding import word_prefix
 from ner.files import read_record
 from ner.tagging import onnx_export
 
@@ -126,13 +125,6 @@ def test_a_checkpoint_with_markers_keeps_them_and_gets_no_second_ones(homonyms, 
 def test_a_title_case_digraph_or_a_circled_letter_is_no_capital(encoder):
     tokenizer, _ = with_markers(encoder)
     assert not set(MARKERS) & set(tokens(tokenizer, "ǅa aǅ ǅ Ⓐa aⒶ Ⓐ"))
-
-
-def test_a_marker_in_a_sentence_is_text(encoder):
-    tokenizer, _ = with_markers(encoder)
-    ids, counts = sub_tokens([*MARKERS, "a[title]", "[TITLE]", "Peru"], tokenizer)
-    parts = np.split(np.array(tokenizer.convert_ids_to_tokens(ids)), np.cumsum(counts)[:-1])
-    assert [[part for part in word if part in MARKERS] for word in parts] == [[], [], [], ["[capitals]"], ["[title]"]]
 
 
 def test_the_embedding_grows_by_the_rows_that_it_lacks(encoder, tmp_path):

@@ -62,26 +62,6 @@ def test_words_have_the_sub_tokens_of_the_sentences_text(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", params(ARCHITECTURES))
-def test_a_special_token_in_a_sentence_is_text(name, tmp_path):
-    tokenizer = checkpoints.load_tokenizer(str(save(tmp_path, name)))
-    special = tokenizer.all_special_tokens[:5]
-    words = [before + token + after for token in special for before in ("", "a", " ") for after in ("", "storm")]
-    ids, counts = encoding.sub_tokens(words, tokenizer)
-    unknown = 0 if name == "xlnet" else tokenizer.unk_token_id  # XLNet's class puts it there
-    assert not set(ids.tolist()) & (set(tokenizer.all_special_ids) - {unknown})
-    assert counts.min() > 1
-
-
-def test_a_literal_special_token_has_the_sub_tokens_of_its_characters(encoders):
-    model, tokenizer = checkpoints.load_for_training(str(encoders["bert"]), ["O"], False)
-    tokenizer = with_case_markers(tokenizer, model)
-    for literal in tokenizer.all_special_tokens:
-        ids, _ = encoding.sub_tokens([literal], tokenizer)
-        expected = tokenizer([[f"[ {literal[1:]}"]], is_split_into_words=True, add_special_tokens=False)["input_ids"]
-        assert ids.tolist() == expected[0]
-
-
-@pytest.mark.parametrize("name", params(ARCHITECTURES))
 def test_a_saved_tokenizer_is_of_a_class_that_transformers_4_knows(name, tmp_path):
     """And splits alike without our way of loading it. `benchmarks/transformers4.py` loads it in version 4."""
     encoder = str(save(tmp_path / "encoder", name))
