@@ -28,6 +28,12 @@ SAMPLING = ("group_by_length", "random", "sequential")
 MASKING = ("as_O", "ignore", "drop_sentences", "drop_others")
 NAME = "a name; without one, leave the option out"  # an empty one comes from an unset shell variable
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
+# Options of transformers with which scores would be wrong or missing, a run wrongly recorded, or nothing would happen.
+FIXED = {
+    "auto_find_batch_size", "batch_eval_metrics", "bf16_full_eval", "dataloader_drop_last", "dataloader_in_order",
+    "debug", "do_predict", "enable_jit_checkpoint", "eval_do_concat_batches", "fp16_full_eval", "hub_revision",
+    "hub_strategy", "label_names", "prediction_loss_only", "save_on_each_node",
+}  # fmt: skip
 # The options that say where a run's sentences are, and how they are read.
 READING = (*(field.name for field in dataclasses.fields(Source)), "tag_scheme")
 
@@ -199,33 +205,11 @@ class TrainingArguments(transformers.TrainingArguments):
             self, lambda share: 0 <= share < 1, "at least 0 and less than 1",
             "word_dropout", "label_smoothing_factor", "adam_beta1", "adam_beta2",
         )  # fmt: skip
-        require(self, lambda names: names == ["labels"], "labels, or no such option", "label_names")
-        require(self, lambda chosen: not chosen, "no such option: these models cannot be trained with it", "debug")
         require_one_of(self, SAMPLING, "train_sampling_strategy")
         require(self, lambda name: name.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model")
-        require(
-            self, lambda chosen: not chosen, "false: scores need every prediction of the validation data at once",
-            "prediction_loss_only", "batch_eval_metrics", "dataloader_drop_last",
-        )  # fmt: skip
-        require(
-            self, lambda chosen: chosen, "true: scores need the predictions of all batches, in order",
-            "eval_do_concat_batches", "dataloader_in_order",
-        )  # fmt: skip
-        require(
-            self, lambda chosen: not chosen, "false: after exhausted memory, training would restart from the weights "
-            "reached so far, and the run would record the wrong batch size", "auto_find_batch_size",
-        )  # fmt: skip
-        require(
-            self, lambda chosen: not chosen, "no such option: it does nothing here",
-            "bf16_full_eval", "fp16_full_eval", "do_predict",
-        )  # fmt: skip
-        require(self, lambda on: not on, "no such option: it breaks a run on a shared disk", "save_on_each_node")
-        require(self, lambda name: not name, "no such option: a run is pushed to the main branch", "hub_revision")
-        require(self, lambda name: name in ("end", "every_save"), "end: a run is pushed once", "hub_strategy")
-        require(
-            self, lambda chosen: not chosen, "false: the run would count as finished where it was stopped; without it, "
-            "--resume_from_checkpoint true goes on from the last checkpoint", "enable_jit_checkpoint",
-        )  # fmt: skip
+        for f in dataclasses.fields(self):
+            if f.name in FIXED and (value := getattr(self, f.name)) != f.default:
+                raise InputError(f"--{f.name}: found {value}; expected its default, on which this project relies")
         if self.crf_loss and self.label_smoothing_factor:
             raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
         if self.disable_tqdm is None:
