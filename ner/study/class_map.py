@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ner.errors import InputError
 from ner.files import optional_json, write_json
 from ner.runs.files import METRICS, PREDICTIONS
 from ner.runs.predictions import read_predictions
@@ -68,13 +69,16 @@ def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
     """The map from the records of a study's finished runs; empty where there are too few for one.
 
     Runs on another processor or GPU, or in another precision, are a stratum of their own. `parts` and `confusion` are
-    there if the parts of every run's errors are recorded.
+    there if the parts of every run's errors are recorded. Raises `InputError` for runs that were scored on other data.
     """
     runs, classes = finished_runs(study, group, records), study.removable
     whole = [i for i, run in enumerate(runs) if not run.removed]
     if not whole:
         return {}
-    metrics = [optional_json(records / run.name / study.split / METRICS)["per_class"] for run in runs]
+    scored = [optional_json(records / run.name / study.split / METRICS) for run in runs]
+    if len({each.get("data_fingerprint") for each in scored}) > 1:
+        raise InputError(f"{records / group}: the runs of the map were scored on different data; expected the same")
+    metrics = [each["per_class"] for each in scored]
     support = {y: metrics[whole[0]][y]["support"] if metrics[whole[0]].get(y) else 0 for y in classes}
     machines = [optional_json(records / run.name / "environment.json") for run in runs]
     stratum = np.array([f"{m.get('accelerators') or m.get('processor')} {m.get('precision')}" for m in machines])

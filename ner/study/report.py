@@ -68,7 +68,7 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
 
     Where there is no comparison, study.md and study.html have the scores of the finished runs.
     """
-    about = f"All scores are on the {study.split} split. p is corrected within each comparison or map only."
+    about = f"All scores are on the {study.split} split. The correction of p covers one comparison or map at a time."
     parts: list[Part] = [("lead", study.question), ("p", about)]
     content: dict[str, Any] = {}
     with written_together(output_dir) as new:
