@@ -4,7 +4,8 @@
 
 The corpus is small and the model is tiny. Both are made here, and trained with in float32 on one thread. A kill is
 SIGKILL before an update, or before a change to a file: while an epoch runs, while a checkpoint is saved, or while the
-results are written. Weights, predictions and the names of all files must then equal those of the whole training.
+results are written. Weights and predictions must then equal those of the whole training, and so must the names of all
+files but the lock and what was being written.
 """
 
 import argparse
