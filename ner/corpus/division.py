@@ -8,19 +8,25 @@ from typing import Any
 import numpy as np
 
 from ner.corpus.rows import RawSplit
+from ner.errors import InputError
 
 log = logging.getLogger("ner")
 SHARE = 0.1  # of the sentences, for each split that is held out
-LEAST = 10  # documents
+LEAST = 10  # sentences, and documents
 
 
 def divided(whole: RawSplit, held_out: Sequence[str], seed: int) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """The training split and those that are held out of it, in the order of the files; and what is recorded about them.
 
     Documents stay whole if every sentence belongs to one, there are at least `LEAST` of them, and none is larger than a
-    held-out split.
+    held-out split. Raises `InputError` for fewer than `LEAST` sentences.
     """
     size = len(whole.sentences)
+    if size < LEAST:
+        raise InputError(
+            f"{whole.files[0][0]}: found {size} sentences, and no validation split; expected at least {LEAST}, to "
+            "divide them; name one: --validation_file"
+        )
     file, document = (whole.places[name].fill_null(-1).to_numpy() for name in ("file", "document"))
     units, unit = np.unique(file * (document.max() + 1) + document, return_inverse=True)
     by_document = document.min() >= 0 and len(units) >= LEAST and np.bincount(unit).max() <= SHARE * size

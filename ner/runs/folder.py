@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ner.errors import InputError
-from ner.files import optional_json
+from ner.files import WRITING, optional_json
 from ner.runs.files import MANIFEST
 
 LOCK = ".lock"
@@ -61,7 +61,7 @@ def require_trainable(run: Path, resumes: bool) -> None:
                 "another folder, or delete it first"
             )
         return
-    others = sorted({path.name for path in run.glob("*")} - NEW)
+    others = sorted({path.name for path in run.glob("*") if not path.name.startswith(WRITING)} - NEW)
     if others:
         raise InputError(
             f"--output_dir: {run} holds {others[0]}, which no run wrote; expected a new folder; name another"

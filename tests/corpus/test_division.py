@@ -15,6 +15,7 @@ from arguments import DataArguments
 from data import training_data
 from ner.corpus.readers import has_split, read_divided, read_raw
 from ner.corpus.sources import Source
+from ner.errors import InputError
 
 
 def write(path, documents: list[int], mark: str = "-DOCSTART- O\n\n") -> str:
@@ -68,6 +69,13 @@ def test_beside_a_test_split_only_validation_is_held_out(tmp_path):
     assert not has_split(Source(str(tmp_path)), "validation")
     (tmp_path / "train.conll").write_text("Oslo B-LOC\n\nOslo\n")
     assert len(read_raw(Source(str(tmp_path)), "test").sentences) == 7  # without reading the training split
+
+
+def test_too_few_sentences_are_not_divided(tmp_path):
+    with pytest.raises(
+        InputError, match=r"all.conll: found 9 sentences, and no validation split; .* --validation_file"
+    ):
+        training_data(DataArguments(dataset=write(tmp_path / "all.conll", [9])))
 
 
 @pytest.mark.slow
