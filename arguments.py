@@ -187,8 +187,8 @@ class TrainingArguments(transformers.TrainingArguments):
         0.0, "Hide this share of the training sub-tokens behind the mask token, resampled each epoch."
     )
     crf_loss: bool = option(False, "Train the tags of a sentence together, as constrained decoding predicts them.")
-    resume_from_checkpoint: str | None = option(
-        None, "true: continue the unfinished run in output_dir from its last checkpoint, if it has one."
+    resume_from_checkpoint: bool = option(
+        False, "Continue the unfinished run in output_dir from its last checkpoint, if it has one."
     )
     report_to: list[str] = option(["none"], "Log to these trackers: tensorboard, mlflow, wandb, trackio or another.")
 

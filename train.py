@@ -80,12 +80,11 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         log.warning("all classes are kept: --selected_categories counts only with --masked_training true")
     use_one_gpu(options)
 
-    resumes = str(options.resume_from_checkpoint).lower() not in ("none", "false")
-    in_first_process(lambda: require_trainable(run, resumes))
+    in_first_process(lambda: require_trainable(run, options.resume_from_checkpoint))
     require_trackers(options.report_to)
     repository = push_target(arguments)
     token, options.hub_token = options.hub_token, None  # some trackers upload the options
-    checkpoint = checkpoint_to_resume(run, options.resume_from_checkpoint)
+    checkpoint = checkpoint_to_resume(run) if options.resume_from_checkpoint else None
 
     data = training_data(arguments.data)
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it

@@ -122,7 +122,7 @@ def prodigy(record: Any, notes: Counter[str]) -> Found | None:
 
 
 def label_studio(record: Any, notes: Counter[str]) -> Found | None:
-    """The text in `data` and the spans of an annotation. Raises `LookupError` where the text cannot be told."""
+    """The text in `data` and the spans of an annotation. Raises `LookupError` or `ValueError` where the text cannot be told."""
     annotations = [a for a in record["annotations"] if not a.get("was_cancelled")]
     if not annotations:
         notes["tasks left out because no annotation was submitted"] += 1
@@ -131,6 +131,8 @@ def label_studio(record: Any, notes: Counter[str]) -> Found | None:
         notes["tasks with several annotations, of which the ground truth is read, else the first"] += 1
     annotation = max(annotations, key=lambda a: bool(a.get("ground_truth")))
     regions = [region for region in annotation["result"] if region.get("type", "").endswith("labels")]
+    if len({region.get("to_name") for region in regions}) > 1:
+        raise ValueError("found labels of several texts; expected those of one")
     fields = {key: value for key, value in record["data"].items() if isinstance(value, str) and key != "lang"}
     text = next(iter(fields.values())) if len(fields) == 1 else fields["text"]
     return text, [region["value"] for region in regions], record["data"].get("lang")

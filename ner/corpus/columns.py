@@ -48,7 +48,7 @@ def form_of(path: Path, lines: list[str], token_column: str | None, tag_column: 
     tabs = "\t" in line
     columns = columns_of(line, tabs)
     count = len(columns)
-    indexed = count >= 3 and token_column != "1" and columns[0] in ("0", "1")
+    indexed = count >= 3 and token_column != "1" and columns[0].isdecimal()
     for option, column in (("token_column", token_column), ("tag_column", tag_column)):
         if column is not None and not (column.isdecimal() and 1 <= int(column) <= count):
             raise InputError(f"--{option}: found {column!r}; expected a number from 1 to {count}, a column of {path}")
@@ -60,7 +60,7 @@ def form_of(path: Path, lines: list[str], token_column: str | None, tag_column: 
 def column_table(path: Path, token_column: str | None = None, tag_column: str | None = None) -> tuple[str, pa.Table]:
     """How a file is read, and its sentences. The first column has the token and the last one the tag.
 
-    If the first column of the first token is 0 or 1, the tokens of each sentence are numbered, as in MultiNERD's
+    If the first column of the first token is a number, the tokens of each sentence are numbered, as in MultiNERD's
     original release: then the token is in the second column and the tag in the third. Options name other columns.
     `-DOCSTART-` and the comment `# newdoc` begin a document. Only a newline ends a line. Raises `InputError` for a
     wrong line.

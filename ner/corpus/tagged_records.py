@@ -111,12 +111,12 @@ def record_table(
                 f"they may mean other labels than MultiNERD's; expected their names; {NAMES_REMEDY}"
             )
         tags = named(place, tags, lines, names)
-    has_lang = "lang" in table.column_names and pa.types.is_string(table["lang"].type)
+    lang = table["lang"] if "lang" in table.column_names else pa.nulls(len(table), pa.string())
     columns = {
         "line": list_column(np.array(lines), np.ones(len(table))),
         "tokens": tokens.cast(WORDS),
         "tags": tags,
-        "lang": table["lang"] if has_lang else pa.nulls(len(table), pa.string()),
+        "lang": lang.cast(pa.string()),
         "document": pa.nulls(len(table), pa.int64()),
     }
     return f"{form} with {token_column} and {tag_column}", pa.table(columns)

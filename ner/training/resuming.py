@@ -37,16 +37,11 @@ class RunRecord(TrainerCallback, ExportableState):
         return {"args": {"facts": self.facts, "seconds": round(self.seconds + now, 3)}, "attributes": {}}
 
 
-def checkpoint_to_resume(run: Path, wanted: str | None) -> Path | None:
-    """The last whole checkpoint of a run folder if `wanted`, which is `--resume_from_checkpoint`, is `true`; None for a
-    training from the beginning, also where there is no such checkpoint yet.
+def checkpoint_to_resume(run: Path) -> Path | None:
+    """The last whole checkpoint of a run folder; None where there is none yet, and the training begins again.
 
-    Raises `InputError` for a checkpoint without the optimizer's state.
+    Raises `InputError` for a checkpoint without the model or the optimizer's state.
     """
-    if wanted is None or wanted.lower() == "false":
-        return None
-    if wanted.lower() != "true":
-        raise InputError(f"--resume_from_checkpoint: found {wanted}; expected true, for the last checkpoint in {run}")
     whole = [folder for folder in checkpoints_in(run) if (folder / STATE).is_file()]  # others were not saved completely
     if not whole:
         log.info("%s: no whole checkpoint yet, so the training begins again", run)

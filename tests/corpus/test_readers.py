@@ -45,6 +45,7 @@ def test_columns_after_the_tag_of_multinerds_original_release_are_not_read(tmp_p
     text = "0\t-DOCSTART-\tO\n\n0\tIn\tO\n1\tNew\tB-LOC\tbn:1\tQ1\n2\tYork\tI-LOC\tB-2\n\n0\t-DOCSTART-\tO\n0\tHi\tO\n"
     result = read(folder_with(tmp_path, text, "train_en.tsv"), ["en"], "train")
     assert result.token_lists() == [["In", "New", "York"], ["Hi"]]
+    assert result.tag_lists() == [["O", "B-LOC", "I-LOC"], ["O"]]
 
 
 def test_unusable_files(tmp_path):

@@ -7,6 +7,8 @@ from unittest.mock import Mock
 
 import datasets
 import huggingface_hub
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import trained_runs
 from conftest import sentence
@@ -65,6 +67,14 @@ def test_each_form_gives_the_same_sentences(tmp_path, name, content):
     result = read(str(tmp_path), ["nn"], "train")
     assert list(zip(result.token_lists(), result.tag_lists(), strict=True)) == ROWS
     assert (result.names, result.langs) == (NAMES, ["nn"] * 3)
+
+
+def test_the_language_of_a_row_is_read_however_parquet_holds_text(tmp_path):
+    columns = {"tokens": [["Hi"]], "tags": [["O"]], "lang": ["sv"]}
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())):
+        table = pa.table(columns).set_column(2, "lang", pa.array(["sv"]).cast(kind))
+        pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
+        assert read(str(tmp_path), ["nn"], "train").langs == ["sv"]
 
 
 def test_options_name_other_columns(tmp_path):

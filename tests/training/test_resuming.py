@@ -167,12 +167,6 @@ def test_other_data_under_the_same_name_are_refused(run, corpus, encoders, tmp_p
         assert f"found {name} data " in fails(train.main, *argv(data, encoders["bert"], folder, *RESUME))
 
 
-def test_only_true_and_false_are_understood(run, tmp_path):
-    with pytest.raises(InputError, match=f"expected true, for the last checkpoint in {tmp_path}"):
-        checkpoint_to_resume(tmp_path, str(run / "checkpoint-8"))
-    assert checkpoint_to_resume(tmp_path, "False") is None
-
-
 def test_no_code_of_a_damaged_state_is_run(run, corpus, encoders, tmp_path, fails):
     class Harmful:
         def __reduce__(self):
@@ -195,4 +189,4 @@ def test_a_checkpoint_that_lost_a_file_does_not_begin_the_training_again(run, tm
     folder = interrupted(run, tmp_path / "run", 8)
     (folder / "checkpoint-8" / "optimizer.pt").unlink()
     with pytest.raises(InputError, match=r"checkpoint-8: has no optimizer.pt"):
-        checkpoint_to_resume(folder, "true")
+        checkpoint_to_resume(folder)
