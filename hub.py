@@ -11,7 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from ner.errors import CommandParser, run_script
+from ner.errors import CommandParser, InputError, run_script
 from ner.files import read_record, write_json
 from ner.runs.files import BASELINE, CARD, MANIFEST, METRICS, ONNX_FOLDERS
 from ner.runs.manifest import require_intact, write_manifest
@@ -82,6 +82,8 @@ def main(argv: list[str]) -> None:
     upload.add_argument("--repo_id", required=True, help="the repository on the Hub, OWNER/NAME")
     upload.add_argument("--private", action="store_true", help="make a new repository private")
     options = parser.parse_args(argv)
+    if not options.run.is_dir():
+        raise InputError(f"{options.run}: found no such folder; expected a run folder; check its name")
     if options.command == "card":
         print(model_card(options.run), end="")
     elif options.command == "push":

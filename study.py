@@ -50,7 +50,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
     missing, failed, begun = missing_runs(study, options), [], time.monotonic()
     from ner.study.class_map import record_parts
 
-    pool = ThreadPoolExecutor(options.jobs or usual_jobs())
+    pool = ThreadPoolExecutor(max(1, options.jobs or usual_jobs()))
     submit = pool.submit if options.engine == "local" else ray_submit(study.threads)
     tasks = {
         submit(make, study, each, options.output_dir, options.records, options.keep_checkpoints): each

@@ -31,6 +31,8 @@ class OnnxTagger:
     """The tagger of a folder that `hub.py onnx` wrote."""
 
     def __init__(self, folder: Path):
+        if not (folder / "model.onnx").is_file():
+            raise InputError(f"{folder}: holds no model.onnx; expected RUN/onnx or RUN/onnx_int8, of hub.py onnx RUN")
         self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.labels = [self.config["id2label"][str(i)] for i in range(len(self.config["id2label"]))]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -1,5 +1,6 @@
 """Names on the Hugging Face Hub, and files from there."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -39,12 +40,13 @@ def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:
     """
     from huggingface_hub import errors, hf_hub_download
 
+    logging.getLogger("huggingface_hub").handlers.clear()  # a script's own handler shows each message, too
     place = f"{repo_id} ({repo_type} on the Hub)"
     try:
         return Path(hf_hub_download(repo_id, filename, repo_type=repo_type))
     except errors.RemoteEntryNotFoundError:
         raise MissingFileError(f"{place}: has no file {filename}; check the name") from None
-    except (errors.LocalEntryNotFoundError, errors.HTTPError, OSError, RuntimeError) as error:
+    except (errors.HTTPError, OSError, RuntimeError) as error:
         cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
         reason = message_of(cause or error, 500).rstrip(".")  # also what helps: another name, a login, waiting
         raise InputError(f"{place}: {filename} cannot be fetched: {reason}; {remedy}") from None

@@ -157,7 +157,7 @@ def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, loopback_
     before, repo_id = content(run), f"someone/again-{broken.strip('/').replace('/', '-')}"
     loopback_hub.broken, loopback_hub.lfs = broken, {}
     message = fails(hub.main, "push", run, "--repo_id", repo_id, "--private")
-    again = f"the run in {run} is whole; try again: python hub.py push {run} --repo_id {repo_id}"
+    again = f"the run in {run} is whole; try again: python hub.py push {run} --repo_id {repo_id} --private"
     assert again in message
     assert "README.md" not in loopback_hub.repos.get(("models", repo_id), {})
     loopback_hub.broken = None

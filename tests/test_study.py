@@ -339,8 +339,8 @@ def test_groups_of_one_setting_are_chosen_together(tmp_path):
     result = {"groups": groups, "support": {}, "differing": differing}
     parts = comparison_parts(result, tmp_path, "validation")
     means, *differences = [content for kind, content in parts if kind == "table"]
-    assert [row[0] for row in means["rows"]] == ["a", "a", "b", "b"]
-    assert [each["title"] for each in differences] == [f"{name} against a" for name in ("a", "b", "b")]
+    assert [row[0] for row in means["rows"]] == ["a-1", "a-3", "b-1", "b-3"]
+    assert [each["title"] for each in differences] == [f"{name} against a-1" for name in ("a-3", "b-1", "b-3")]
     texts = [content for kind, content in parts if kind == "p"]
     assert any(text.startswith("The best is a: 65.0 (") for text in texts)
     assert "Note that these runs also differ in precision in training." in texts

@@ -122,7 +122,7 @@ def prodigy(record: Any, notes: Counter[str]) -> Found | None:
 
 
 def label_studio(record: Any, notes: Counter[str]) -> Found | None:
-    """The text in `data` and the spans of an annotation. Raises `LookupError` or `ValueError` where the text cannot be told."""
+    """The text in `data` and the spans of an annotation. Raises an error where their text cannot be told."""
     annotations = [a for a in record["annotations"] if not a.get("was_cancelled")]
     if not annotations:
         notes["tasks left out because no annotation was submitted"] += 1

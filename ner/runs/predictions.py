@@ -18,18 +18,22 @@ class Predictions:
     predicted: list[list[str]]
     langs: list[str]
 
-    def counts(self, classes: list[str] | None = None) -> Counts:
-        """The counts over some classes, while every other tag counts as `O`; or over all classes of the tags."""
+    def counts(self, classes: list[str]) -> Counts:
+        """The counts over some classes, while every other tag counts as `O`."""
         return counts_of_tags(self.gold, self.predicted, classes)
 
 
 def read_predictions(path: Path) -> Predictions:
-    """The content of a `predictions.jsonl`. Raises `InputError` where there is none, and where it is no JSON."""
+    """The content of a `predictions.jsonl`. Raises `InputError` where there is none, and for a line that is none."""
     if not path.exists():
         raise InputError(
             f"{path.parent}: found no {path.name}; expected the scores of a run; check its name, or score it: "
             f"python inference.py --checkpoint {path.parents[1]}"
         )
     rows = read_as(path, lambda text: [json.loads(line) for line in text.rstrip("\n").split("\n")])
+    for number, row in enumerate(rows, 1):
+        is_whole = isinstance(row, dict) and {"tokens", "gold", "predicted"} <= row.keys()
+        if not is_whole or not len(row["tokens"]) == len(row["gold"]) == len(row["predicted"]):
+            raise InputError(f"{path}:{number}: expected tokens, gold and predicted of one length; score the run again")
     tokens, gold, predicted = ([row[side] for row in rows] for side in ("tokens", "gold", "predicted"))
     return Predictions(tokens, gold, predicted, [row.get("lang", "") for row in rows])

@@ -100,7 +100,14 @@ def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list
     seeds = seeds if isinstance(seeds, list) else list(map(str, range(1, int(seeds) + 1)))
     places = (named(datasets or content.get("datasets") or [""]), named(encoders or content.get("encoders") or [""]))
     common, runs = content.get("common") or {}, []
+    if not settings and not removal:
+        raise InputError("found no settings; expected at least one, a name with options of train.py")
+    if wrong := [each for each in (*settings, *(content.get("comparisons") or {})) if "/" in each]:
+        raise InputError(f"found the name {wrong[0]!r}; expected one without /: it names a folder")
     for setting, options in settings.items():
+        for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
+            if option in {*common, *(options or {})} and (key == "seeds" or key in content):
+                raise InputError(f"{setting}: found {option}; expected {key}, a key of the study, in its place")
         if "selected_categories" in (options or {}) and not {"masked_training", "config"} & {*common, *options}:
             raise InputError(f"{setting}: found selected_categories; expected masked_training: true with it")
     for dataset, encoder in product(*places):
@@ -173,6 +180,8 @@ def words_of(options: dict[str, str | list[str]]) -> list[str]:
     """Options as the words of a command line. The config file, named by `config`, comes first."""
     words = [str(options["config"])] if "config" in options else []
     for name, value in options.items():
+        if any(isinstance(each, dict) for each in listed(value)):
+            raise ValueError(f"the option {name}: found {value!r}; expected its JSON in quotes, such as '{{\"a\": 1}}'")
         if name != "config":
             words += [f"--{name}", *listed(value)]
     return words

@@ -17,7 +17,7 @@ from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
 from ner.study.plan import Study, listed
 
-RECORDED_ANEW = ("output_dir", "tag_scheme", "case_markers")  # what a run may record otherwise than it was given
+RECORDED_ANEW = {"output_dir", "tag_scheme", "case_markers"}  # what a run may record otherwise than it was given
 
 
 def is_recorded(folder: Path, split: str) -> bool:
@@ -44,7 +44,7 @@ def of_other_options(study: Study, records: Path) -> list[str]:
         config = Path(run.options.get("config", ""))
         given = read_as(config, partial(yaml.load, Loader=PlainLoader)) if args and config.is_file() else None
         options = (given or {}) | run.options
-        for name in options.keys() & args.keys() - {*RECORDED_ANEW} if run.removed or not study.removable else ():
+        for name in options.keys() & args.keys() - RECORDED_ANEW if run.removed or not study.removable else ():
             planned, recorded = ([str(value) for value in listed(of[name])] for of in (options, args))
             if None not in (options[name], args[name]) and list(map(meant, planned)) != list(map(meant, recorded)):
                 found[name, " ".join(recorded), " ".join(planned)] += 1
@@ -71,14 +71,13 @@ def drop_checkpoints(run: Path) -> None:
 
 def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
     """The F1 of a recorded run, `micro` and that of each class, as fractions; the fingerprint of the `data` that were
-    scored, the number of their `sentences`, its updates, and the seconds it took. What a record lacks is None.
+    scored, its updates, and the seconds it took. What a record lacks is None.
     """
     metrics, environment = optional_json(folder / split / METRICS), optional_json(folder / "environment.json")
     classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}
     return {
         "f1": {"micro": metrics["overall"]["f1"]} | classes,
         "data": metrics.get("data_fingerprint"),
-        "sentences": metrics.get("sentences"),
         "updates": environment["update_steps"],
         "seconds": environment.get("train_seconds"),
     }

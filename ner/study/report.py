@@ -11,6 +11,7 @@ from typing import Any
 
 from scipy.special import stdtrit
 
+from ner.errors import InputError
 from ner.files import optional_json, write_json, write_text, written_together
 from ner.report.findings import enumeration, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
@@ -121,6 +122,8 @@ def curve_parts(study: Study, group: str, records: Path, folder: Path) -> list[P
             f1 = [recorded_scores(each, study.split)["f1"] for each in folders if is_recorded(each, study.split)]
             known.update(map(frozenset, f1))
             lines[title] += [(place, 100 * statistics.mean(each.get(title, 0.0) for each in f1))] if f1 else []
+        if lines[title] and not any(title in names for names in known):
+            raise InputError(f"curves: no run has an F1 of {title!r}; expected micro or a class")
         if title == "micro" and len(known) > 1:
             log.warning("curves: the runs know different classes, so micro F1 is not drawn: fewer classes score higher")
             del lines[title]
@@ -134,14 +137,18 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
     """The finding, the scores of the settings, and how each differs from the first. On the validation split, which is
     for choosing, also the best setting.
     """
-    groups = [group | {"name": group["runs"][0].rpartition("-")[0]} for group in result["groups"]]  # the setting
+    settings = [group["runs"][0].rpartition("-")[0] for group in result["groups"]]
+    groups = [  # several have one setting if its runs differ in more than the seed, as in the precision of the hardware
+        group | {"name": setting if settings.count(setting) == 1 else group["runs"][0]}
+        for group, setting in zip(result["groups"], settings, strict=True)
+    ]
     support = {c: n for c, n in result["support"].items() if n}
     head = ["F1 on the shared classes", "updates", "seconds", "micro", "macro", *support, "own classes"]
     rows: list[list[Any]] = []
     found: dict[str, dict[int, dict[str, Any]]] = {}  # by setting and seed
-    for group in groups:
+    for group, setting in zip(groups, settings, strict=True):
         runs = {int(run.rpartition("-")[2]): recorded_scores(records / run, split) for run in group["runs"]}
-        found.setdefault(group["name"], {}).update(runs)
+        found.setdefault(setting, {}).update(runs)
         own = [run["f1"]["micro"] for run in runs.values()]
         seconds = [run["seconds"] for run in runs.values()]
         time = EMPTY if None in seconds else f"{statistics.mean(seconds):,.0f}"

@@ -36,7 +36,7 @@ def marked(text: str, marks: list[Mark], hues: dict[str, int]) -> str:
     """A text as HTML, with its marks, which are in order and do not overlap; `hues` gives each class its colour."""
     parts, done = [], 0
     for start, end, name, note, dashed in marks:
-        opening = f'<mark style="--hue: {hues[name]}"{" class=dashed" if dashed else ""}>'
+        opening = f'<mark style="--hue: {hues.get(name, 0)}"{" class=dashed" if dashed else ""}>'
         label = f"<small>{escape(f'{name} {note}')}</small>"
         parts += [escape(text[done:start]), f"{opening}{escape(text[start:end])} {label}</mark>"]
         done = end

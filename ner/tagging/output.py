@@ -68,7 +68,7 @@ def skip_tagged(file: TextIO, rows: Iterator[Row], show: Show) -> int:
         before.seek(0)
         for number, line in enumerate(islice(before, count), 1):
             tagged = json.loads(line)
-            if tagged["text"] != next(rows, ("", {}))[0]:
+            if tagged["text"] != next(rows, (None, {}))[0]:
                 raise InputError(
                     f"{file.name}:{number}: found another text than in this row of the input; expected the input from "
                     "before the interruption; go on with that, or delete the file to begin again"

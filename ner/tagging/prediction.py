@@ -4,9 +4,8 @@ Scoring, tagging and the recorded validation scores use it. While it trains, tra
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ from ner.encoder.encoding import IGNORED, Encoded
 
 # input_ids and attention_mask, int64 [row, position] -> float32 [row, position, label]
 Logits = Callable[[np.ndarray, np.ndarray], np.ndarray]
-TAGGING = threading.Lock()
+TAGGING = threading.Lock()  # some of torch's libraries keep one number of threads for all, which batches divide
 PAIRS = 512**2  # pairs of positions for each sentence of a batch: as many as a window of 512 has
 
 
@@ -34,20 +33,6 @@ def torch_logits(model: PreTrainedModel) -> Logits:
         return outputs.logits.float().cpu().numpy()
 
     return logits
-
-
-@contextmanager
-def kept_threads() -> Iterator[int]:
-    """Gives torch's number of threads, and sets it again at the end: some of its libraries keep one number for all.
-
-    So other threads wait.
-    """
-    with TAGGING:
-        threads = torch.get_num_threads()
-        try:
-            yield threads
-        finally:
-            torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
@@ -110,13 +95,15 @@ def word_logits(
     longest = int(encoded.lengths.max(initial=1))
     at_once = batching.at_once if batching.at_once * longest**2 <= batching.pairs else 1
     windows = batches(by_length, encoded.lengths, batching.positions, batching.pairs // at_once)
-    with (
-        kept_threads() as threads,
-        tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar,
-        ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(max(1, threads // at_once),)) as pool,
-    ):
-        for count in pool.map(tag, windows):
-            bar.update(count)
+    with TAGGING, tqdm(total=len(by_length), desc="tagging", disable=not progress) as bar:
+        threads = torch.get_num_threads()
+        share = (max(1, threads // at_once),)
+        try:
+            with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=share) as pool:
+                for count in pool.map(tag, windows):
+                    bar.update(count)
+        finally:
+            torch.set_num_threads(threads)
     if processes.num_processes > 1:
         for indices, others in gather_object([(np.flatnonzero(done), result[done])]):
             result[indices] = others

@@ -33,7 +33,7 @@ class ScoredSplit:
     metrics: dict[str, Any]
 
     def write(self, folder: Path) -> None:
-        """Writes `predictions.jsonl` and `metrics.json` into a folder: both or, if it is interrupted, neither."""
+        """Writes `predictions.jsonl` and `metrics.json` into a folder: both when both are whole."""
         s = self.sentences
         predicted = tag_lists(self.ids, s.lengths, s.names)
         rows = zip(s.langs, s.token_lists(), s.tag_lists(), predicted, strict=True)

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ner.errors import InputError, nearest
+from ner.errors import InputError, message_of, nearest
 
 Row = tuple[str, dict[str, Any]]  # a text, and the other columns of a table's row, as JSON can hold them
 LONGEST = 2**27  # characters of a CSV field: a quote that nothing closes must not take the rest of a file into memory
@@ -114,13 +114,22 @@ def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[st
 
 def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The place and the columns of each row of a Parquet file; times, and other values that JSON lacks, as text."""
+    from pyarrow import ArrowInvalid
     from pyarrow.parquet import ParquetFile
 
-    table = ParquetFile(file, buffer_size=2**16, pre_buffer=False)  # not whole row groups in memory
+    try:
+        table = ParquetFile(file, buffer_size=2**16, pre_buffer=False)  # not whole row groups in memory
+    except ArrowInvalid as error:
+        raise InputError(f"{path}: is no whole Parquet file: {message_of(error, 200)}") from None
     require_columns(path, table.schema_arrow.names, text_column)
     batches = table.iter_batches(batch_size=256)
     for number, row in enumerate(chain.from_iterable(batch.to_pylist() for batch in batches), 1):
-        yield f"{path}:{number}", from_json(json.dumps(row, default=str)) | {text_column: row[text_column]}
+        yield f"{path}:{number}", from_json(json.dumps(row, default=as_text)) | {text_column: row[text_column]}
+
+
+def as_text(value: Any) -> str:
+    """A value that JSON lacks: bytes, as older writers hold strings, or a time."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 TABLES = {".csv": csv_rows, ".tsv": csv_rows, ".jsonl": jsonl_rows, ".parquet": parquet_rows}
@@ -131,7 +140,9 @@ def require_columns(place: str, names: list[str], text_column: str) -> None:
     """Raises `InputError` unless the text column is there, and each column has a name of its own in tagged text."""
     if text_column not in names:
         known = f"one of {', '.join(map(repr, names)):.300}" if names else "a row with the names of the columns first"
-        raise InputError(f"{place}: found no column {text_column!r}; expected {known}{nearest(text_column, names)}")
+        raise InputError(
+            f"{place}: found no column {text_column!r}; expected {known}{nearest(text_column, names)}"
+        )
     keys = ["text" if name == text_column else name for name in names] + ["entities"]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
