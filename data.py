@@ -165,7 +165,7 @@ def evaluation_sentences(options: DataArguments, split: str) -> Sentences:
 
 
 def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: Path) -> None:
-    """Writes a picture of the entities of each class and split, and one of those that are left after masking.
+    """Writes a picture of the entities of each class and split, and one of those of the kept classes.
 
     Each is drawn in light and in dark colours.
     """
@@ -175,7 +175,7 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
     kept = {split: {c: n for c, n in each.items() if c in kept_classes} for split, each in counts.items()}
     for name, title, shown in (
         ("default-dataset.png", "All classes", counts),
-        ("masked-dataset.png", "After masking", kept),
+        ("masked-dataset.png", "Selected classes", kept),
     ):
         draw(partial(class_bars, shown, title), title, folder / name)
 

@@ -134,6 +134,8 @@ def label_studio(record: Any, notes: Counter[str]) -> Found | None:
     if len({region.get("to_name") for region in regions}) > 1:
         raise ValueError("found labels of several texts; expected those of one")
     fields = {key: value for key, value in record["data"].items() if isinstance(value, str) and key != "lang"}
+    if len(fields) != 1 and "text" not in fields:
+        raise ValueError(f"found the fields {', '.join(fields)}; expected one text, or one that is called text")
     text = next(iter(fields.values())) if len(fields) == 1 else fields["text"]
     return text, [region["value"] for region in regions], record["data"].get("lang")
 

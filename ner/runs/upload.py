@@ -47,7 +47,7 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
             )
         except (HTTPError, OSError, RuntimeError, ValueError) as error:
             raise InputError(
-                f"{repo_id}: not pushed: {message_of(error, 500)}; the run in {run} is whole; try again: "
+                f"{repo_id}: not pushed: {message_of(error, 500).rstrip('.')}; the run in {run} is whole; try again: "
                 f"python hub.py push {run} --repo_id {repo_id}{' --private' if private else ''}"
             ) from error
     return repository

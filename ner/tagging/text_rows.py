@@ -140,9 +140,7 @@ def require_columns(place: str, names: list[str], text_column: str) -> None:
     """Raises `InputError` unless the text column is there, and each column has a name of its own in tagged text."""
     if text_column not in names:
         known = f"one of {', '.join(map(repr, names)):.300}" if names else "a row with the names of the columns first"
-        raise InputError(
-            f"{place}: found no column {text_column!r}; expected {known}{nearest(text_column, names)}"
-        )
+        raise InputError(f"{place}: found no column {text_column!r}; expected {known}{nearest(text_column, names)}")
     keys = ["text" if name == text_column else name for name in names] + ["entities"]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)

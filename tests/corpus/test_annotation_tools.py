@@ -200,7 +200,7 @@ def test_label_studio_without_plain_text(tmp_path):
     with pytest.raises(InputError, match=r"train.jsonl:1: not a record of Label Studio: .*which is no span"):
         read(tmp_path, json.dumps([task]))
     task = {"data": {"title": "a", "body": "b"}, "annotations": [{"result": []}]}
-    with pytest.raises(InputError, match=r"train.jsonl:1: not a record of Label Studio: 'text'; expected a text"):
+    with pytest.raises(InputError, match=r"jsonl:1: not a record of Label Studio: found the fields title, body; "):
         read(tmp_path, json.dumps([task]))
 
 
