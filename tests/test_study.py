@@ -202,6 +202,12 @@ def test_one_value_is_a_list_of_one(tmp_path):
     ]
 
 
+def test_a_setting_that_a_file_has_twice_is_refused(tmp_path):
+    (tmp_path / "x.yaml").write_text("settings:\n  a: {seed: 1}\n  b: {}\n  a: {}\n")
+    with pytest.raises(InputError, match=r"found 'a' twice; expected different names.* line 4"):
+        read_study(tmp_path / "x.yaml")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

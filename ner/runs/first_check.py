@@ -43,9 +43,9 @@ def option_names() -> set[str]:
     found = importlib.util.find_spec("transformers")  # without importing it
     folder = Path(found.origin).parent if found and found.origin else Path()
     text = "".join(path.read_text(encoding="utf-8") for path in (ARGUMENTS, folder / "training_args.py"))
-    fields = re.findall(r"^    (\w+): ", text, re.MULTILINE)
+    fields = dict(re.findall(r"^    (\w+): (\w*)", text, re.MULTILINE))
     other_names = re.findall('"--([a-z_]+)"', text)
-    return {*fields, *(f"no_{name}" for name in fields), *other_names}
+    return {*fields, *(f"no_{name}" for name, kind in fields.items() if kind == "bool"), *other_names}
 
 
 def asks_for_help() -> bool:

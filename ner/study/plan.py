@@ -75,12 +75,23 @@ class Study:
         return list(dict.fromkeys(run.group for run in self.runs))
 
 
+class TextLoader(yaml.BaseLoader):
+    """Loads each value in a YAML file as its text (`no`, `3e-4`). Refuses a name that a mapping has twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        if twice := [key for key, _ in node.value if names.count(key.value) > 1]:
+            problem = f"found {twice[-1].value!r} twice; expected different names"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=twice[-1].start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str] | None = None) -> Study:
     """The study in a YAML file, with other data sets or encoders if they are given.
 
     Raises `InputError` for keys and values that a study does not have.
     """
-    content = read_as(path, partial(yaml.load, Loader=yaml.BaseLoader))  # each value as its text: `no`, `3e-4`
+    content = read_as(path, partial(yaml.load, Loader=TextLoader))
     try:
         return study_of(path.stem, content, datasets, encoders)
     except (LookupError, TypeError, ValueError, AttributeError) as error:  # also an absent key, a wrong kind of value
