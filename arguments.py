@@ -97,10 +97,11 @@ class DataArguments:
         require_at_least(self, 1, "max_train_sentences", "max_eval_sentences", "upsample_factor")
         require_one_of(self, MASKING, "masking")
         require(self, lambda share: 0 <= share <= 1, "0 to 1", "masked_share")
-        for name in ("masking", "masked_share"):
+        needed = {"masking": "masked_training", "masked_share": "masked_training", "upsample_at_random": "upsample"}
+        for name, other in needed.items():
             value = getattr(self, name)
-            if value != getattr(DataArguments, name) and not self.masked_training:
-                raise InputError(f"--{name}: found {value} without masking; expected --masked_training true with it")
+            if value != getattr(DataArguments, name) and not getattr(self, other):
+                raise InputError(f"--{name}: found {value} without --{other}; expected --{other} true with it")
         if self.masked_share < 1 and self.masking not in ("as_O", "ignore"):
             raise InputError(
                 f"--masking, --masked_share: found {self.masking} and {self.masked_share}; expected as_O or ignore "

@@ -80,6 +80,8 @@ def training_data(options: DataArguments) -> TrainingData:
     removed = [name for name in classes if name not in options.selected_categories]
     if options.masked_training and not removed:
         log.warning("masking removes nothing: --selected_categories names all classes of the data")
+    if not options.masked_training and options.selected_categories != DataArguments().selected_categories:
+        log.warning("nothing is masked: --selected_categories has no effect without --masked_training true")
     if options.masking in ("drop_sentences", "drop_others"):
         train = without_sentences(train, removed, others=options.masking == "drop_others")
         rows["left_out"] = rows["kept"] - len(train)

@@ -229,7 +229,7 @@ def difference_picture(result: dict[str, Any], folder: Path) -> list[Part]:
     against = others[0]["name"] if len(others) == 1 else "Each"
     title = (
         f"{against} against {first['name']}: difference of F1 in points with 95 % interval. A mark is filled if the "
-        "corrected test shows the difference; macro F1 is not tested."
+        "corrected test shows the difference; macro F1 is only described."
     )
     plot = partial(forest_plot, titles, unit="difference of F1 in points", zero=True)
     return report_picture(plot, series, title, folder / "differences.svg")
