@@ -60,6 +60,6 @@ pictures: .venv/test-installed  ## draw the report's picture and the bar charts 
 	$(PIP) --no-deps -r requirements-quickstart.txt
 	touch $@
 
-.venv/test-installed: requirements-test.txt .venv/quickstart-installed
+.venv/test-installed: requirements-test.txt requirements-examples.txt .venv/quickstart-installed
 	$(PIP) -r requirements-test.txt
 	touch $@

@@ -80,8 +80,6 @@ def training_data(options: DataArguments) -> TrainingData:
     removed = [name for name in classes if name not in options.selected_categories]
     if options.masked_training and not removed:
         log.warning("masking removes nothing: --selected_categories names all classes of the data")
-    if not options.masked_training and options.selected_categories != DataArguments().selected_categories:
-        log.warning("nothing is masked: --selected_categories has no effect without --masked_training true")
     if options.masking in ("drop_sentences", "drop_others"):
         train = without_sentences(train, removed, others=options.masking == "drop_others")
         rows["left_out"] = rows["kept"] - len(train)
@@ -150,18 +148,13 @@ def read_splits(options: DataArguments) -> tuple[dict[str, Sentences], str, dict
     return splits, scheme, division
 
 
-def read_split(options: DataArguments, split: str) -> Sentences:
-    """A whole split of the data set in BIO, read without the others."""
-    raw = read_raw(options.source, split)
-    return in_bio(raw, common_scheme([raw], options.tag_scheme))
-
-
 def evaluation_sentences(options: DataArguments, split: str) -> Sentences:
-    """The sentences of a split that are scored: all, or the first `options.max_eval_sentences`.
+    """The sentences of a split that are scored, in BIO: all, or the first `options.max_eval_sentences`.
 
-    Raises `InputError` for wrong data, and if the sentences contain no entity.
+    The split is read without the others. Raises `InputError` for wrong data, and if the sentences contain no entity.
     """
-    sentences = capped(read_split(options, split), options.max_eval_sentences)
+    raw = read_raw(options.source, split)
+    sentences = capped(in_bio(raw, common_scheme([raw], options.tag_scheme)), options.max_eval_sentences)
     require_entities(options.source.name(split), split, sentences)
     return sentences
 

@@ -7,7 +7,6 @@ It only reads run folders, and `test/predictions.jsonl` in each of them is enoug
 report.json and the pictures (SVG) to the output folder, and prints the tables.
 """
 
-import argparse
 import gc
 import os
 import sys
@@ -20,7 +19,17 @@ from ner.report.run_reader import compared_classes, read_runs
 
 def main(argv: list[str]) -> None:
     """Writes the comparison of the named runs as web page, Markdown, JSON and pictures, and prints its tables."""
-    options = parse(argv)
+    parser = CommandParser(description=__doc__)
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="run folders; the others are compared with the first"
+    )
+    parser.add_argument(
+        "--classes", nargs="+", metavar="CLASS", help="compare on these classes only (default: all that all runs know)"
+    )
+    parser.add_argument(
+        "--output_dir", type=Path, default=Path("runs/report"), help="folder for the report (default: runs/report)"
+    )
+    options = parser.parse_args(argv)
     folder = options.output_dir
     require_own(folder)
     runs = read_runs(options.runs)
@@ -40,21 +49,6 @@ def require_own(folder: Path) -> None:
             f"--output_dir: {folder} holds a {present[0]} that report.py did not write; expected a new folder, or one "
             "with an earlier report; name another"
         )
-
-
-def parse(argv: list[str]) -> argparse.Namespace:
-    """The options `runs`, `classes` and `output_dir`. Raises `InputError` for a wrong command line."""
-    parser = CommandParser(description=__doc__)
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="run folders; the others are compared with the first"
-    )
-    parser.add_argument(
-        "--classes", nargs="+", metavar="CLASS", help="compare on these classes only (default: all that all runs know)"
-    )
-    parser.add_argument(
-        "--output_dir", type=Path, default=Path("runs/report"), help="folder for the report (default: runs/report)"
-    )
-    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--seed 1 stray", "found 'stray'"),
         ("-x", "found '-x'"),
     ],
-)  # fmt: skip
+)
 def test_wrong_options(command_line, message):
     with pytest.raises(InputError, match=message):
         parsed(*command_line.split())

@@ -113,20 +113,6 @@ def test_words_of_removed_classes_are_left_out_of_the_loss(small):
     assert ignore.rows == as_o.rows | {"masked_words": 1}
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"selected_categories": ["PER"]}, "--selected_categories has no effect without --masked_training true"),
-        ({"masked_training": True, "selected_categories": list(MULTINERD_CLASSES)}, "masking removes nothing"),
-        ({}, ""),
-    ],
-)
-def test_masking_without_an_effect_is_said(small, caplog, changes, message):
-    training_data(options(small, **changes))
-    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert [message in each for each in warnings if "mask" in each] == ([True] if message else [])
-
-
 def test_sentences_with_a_removed_class_are_left_out(small, caplog):
     kept = ["PER", "DIS", "FOOD", "LOC"]
     dropped = training_data(options(small, masked_training=True, masking="drop_sentences", selected_categories=kept))

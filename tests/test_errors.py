@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from arguments import DataArguments
-from data import read_split
+from data import evaluation_sentences
 from ner.corpus.audit import Finding, audit
 from ner.errors import nearest, printable
 
@@ -75,7 +75,7 @@ def test_a_pipe_whose_reader_has_gone_is_no_error(code):
 
 
 def test_an_audit_shows_odd_names_as_one_line():
-    sentences = read_split(DataArguments(dataset="sample"), "validation")
+    sentences = evaluation_sentences(DataArguments(dataset="sample"), "validation")
     named = replace(sentences, names=[name.replace("PER", "P\x1b\nR") for name in sentences.names])
     fault = "same text, several classes"
     text = audit({"test": named}, [Finding(fault, "test", "en", 0, "a\x1b[31m\nb")])

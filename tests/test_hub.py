@@ -166,7 +166,7 @@ def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, loopback_
     assert content(run) == before
 
 
-def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loopback_hub, monkeypatch, capsys):
+def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loopback_hub, capsys):
     loopback_hub.broken = "/api/repos/create"
     more = ("--max_steps", "2", "--push_to_hub", "true", "--hub_model_id", "someone/late")
     with pytest.raises(InputError, match=r"is whole; try again: python hub\.py push"):

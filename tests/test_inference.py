@@ -169,7 +169,7 @@ def test_a_run_is_scored_in_the_windows_that_it_was_trained_in(corpus, encoders,
         assert read_json(tmp_path / "next" / split / "metrics.json")["constrained_decoding"] is False
 
 
-def test_a_runs_own_scores_are_of_its_own_data_as_a_whole(masked_run, corpus, tmp_path, fails, caplog):
+def test_a_runs_own_scores_are_of_its_own_data_as_a_whole(masked_run, corpus, tmp_path, caplog):
     run = shutil.copytree(masked_run, tmp_path / "run")
     rows = [json.loads(line) for line in (corpus / "test" / "test_en.jsonl").open(encoding="utf-8")]
     other, moved = tmp_path / "other", shutil.copytree(corpus, tmp_path / "moved")

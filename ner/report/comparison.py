@@ -32,12 +32,8 @@ SCORING = ("precision", "constrained_decoding", "data_fingerprint")
 
 def entities_by_run(runs: list[Run], classes: list[str]) -> list[Entities]:
     """The gold and predicted entities of each run on `classes`, and its errors; all runs have the same gold there."""
-    gold = entities_of(runs[0].gold, classes)
-    found = []
-    for run in runs:
-        predicted = entities_of(run.predicted, classes)
-        found.append(Entities(gold, predicted, list(map(errors, gold, predicted))))
-    return found
+    gold, predicted = entities_of(runs[0].gold, classes), [entities_of(run.predicted, classes) for run in runs]
+    return [Entities(gold, each, list(map(errors, gold, each))) for each in predicted]
 
 
 def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) -> dict[str, Any]:

@@ -106,12 +106,13 @@ def p_cell(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def points(fraction: float, decimals: int = 1, sign: str = "") -> str:
-    """A fraction in points with some decimals, or as many as show that it is not 0; never `-0.0`.
+def points(fraction: float, sign: str = "") -> str:
+    """A fraction in points with one decimal, or as many as show that it is not 0; never `-0.0`.
 
     `sign` is `+` to show that of a positive number, too.
     """
     value = round(100 * fraction, 9) + 0.0  # what is below is an error of floating-point numbers
+    decimals = 1
     while value and not round(value, decimals):
         decimals += 1
     return f"{value:{sign}.{decimals}f}"

@@ -67,18 +67,14 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
     )
 
 
-def shared_classes(runs: list[Run]) -> list[str]:
-    """The classes that all runs know, in the order of `ner.labels.classes_of`."""
-    return [c for c in runs[0].classes if all(c in run.classes for run in runs)]
-
-
 def compared_classes(runs: list[Run], chosen: list[str] | None) -> list[str]:
-    """The classes to compare the runs on: those that are `chosen`, or all that the runs share.
+    """The classes to compare the runs on: those that are `chosen`, or all that the runs share. They are in the order of
+    `ner.labels.classes_of`.
 
     Raises `InputError` if there is none, or none with gold entities, if some run does not know a chosen one, or unless
     all runs have the same tokens, and the same gold tags on these classes.
     """
-    shared = shared_classes(runs)
+    shared = [c for c in runs[0].classes if all(c in run.classes for run in runs)]
     for name in chosen or []:
         if name not in shared:
             without = next(run.name for run in runs if name not in run.classes)

@@ -226,9 +226,6 @@ def confusion_tables(result: dict[str, Any]) -> list[Part]:
 
 def confidence_table(runs: list[Run]) -> list[Part]:
     """How far the scores of entities can be trusted, for the runs that record it; nothing if none does."""
-    rows = []
-    for run in runs:
-        if record := run.metrics.get("confidence"):
-            rows.append([run.name, *confidence_cells(record)])
+    rows = [[run.name, *confidence_cells(record)] for run in runs if (record := run.metrics.get("confidence"))]
     shown = table("How far the scores can be trusted", ["run", *CONFIDENCE], rows)
     return [("h2", "Scores of entities"), shown, ("p", CONFIDENCE_OF_RUNS)] if rows else []

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 Show = Callable[[dict[str, Any]], None]  # shows a record of tagged text
 Mark = tuple[int, int, str, str, bool]  # an entity to mark: characters and class, a note, and whether it is dashed
 
-# A class has a hue, but also its name in each mark. What differs or is wrong has a dashed border, and a word for it.
+# A class has a hue, but also its name in each mark. What differs has a dashed border, and a word for it.
 MARKS_CSS = """
 .text { line-height: 2.1; white-space: pre-wrap; }
 .text mark { padding: .1rem .25rem; color: inherit; unicode-bidi: isolate; border-radius: .2rem;

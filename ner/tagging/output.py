@@ -34,28 +34,21 @@ class Entity:
 def output(path: str | None, continues: bool | None = None) -> AbstractContextManager[TextIO]:
     """Standard output, a pipe or a device as it is, or a file that appears when it is complete: a link's target.
 
-    Unless `continues` is None, it is a `kept_file`.
+    Unless `continues` is None, the lines of a file are in `.unfinished-NAME` until then, and after an error. Raises
+    `InputError` where they are there already, and not continued.
     """
     if path in (None, "/dev/stdout"):
         return nullcontext(sys.stdout)
     if os.path.exists(path) and not os.path.isfile(path):
         return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n")  # which refuses a folder
     place = Path(os.path.realpath(path))
-    return whole_file(place) if continues is None else kept_file(place, continues)
-
-
-def kept_file(path: Path, continues: bool) -> AbstractContextManager[TextIO]:
-    """A file that appears when it is complete. Until then, and after an error, its lines are in `.unfinished-NAME`.
-
-    Raises `InputError` where they are there already, and not continued.
-    """
-    kept = path.with_name(f".unfinished-{path.name}")
-    if kept.exists() and not continues:
+    kept = None if continues is None else place.with_name(f".unfinished-{place.name}")
+    if kept and kept.exists() and not continues:
         raise InputError(
-            f"{path}: was interrupted, or is still being written; its lines so far are in {kept}; go on with "
+            f"{place}: was interrupted, or is still being written; its lines so far are in {kept}; go on with "
             "--continue true, or delete them"
         )
-    return whole_file(path, kept)
+    return whole_file(place, kept)
 
 
 def skip_tagged(file: TextIO, rows: Iterator[Row], show: Show) -> int:

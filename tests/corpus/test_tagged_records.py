@@ -93,7 +93,7 @@ def test_options_name_other_columns(tmp_path):
             ({}, r"found words, entities, .*; expected tokens, and exactly one of .*; name the columns: --token"),
             ({"token_column": "word"}, r"found words, entities, .*; expected word, and exactly one of tags, ner_tags"),
             ({"token_column": "words", "tag_column": "tokens"}, r"expected words, and exactly one of tokens; name the"),
-        ):  # fmt: skip
+        ):
             with pytest.raises(InputError, match=message):
                 training_data(DataArguments(dataset=str(folder), **more))
 
@@ -111,7 +111,7 @@ def test_options_name_other_columns(tmp_path):
         ("train.parquet", parquet([{"tokens": ["a"], "ner_tags": [None]}], names=None), r"parquet:1: found no list, "),
         ("train.parquet", parquet([{"tokens": [None], "tags": ["O"]}], names=None), r"parquet:1: found no list, or nu"),
     ],
-)  # fmt: skip
+)
 def test_wrong_records_are_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
@@ -176,7 +176,7 @@ def test_the_hub_gives_configs_and_conversions_and_is_divided(hub, caplog):
         training_data(DataArguments(dataset="someone/ner-script"))
 
 
-def test_what_was_loaded_from_the_hub_is_there_while_it_fails(hub, caplog):
+def test_what_was_loaded_from_the_hub_is_there_while_it_fails(hub):
     hub.repos["datasets", "someone/ner-kept"] = corpus(30, 10)
     first = training_data(DataArguments(dataset="someone/ner-kept"))
     hub_data.loaded.cache_clear()

@@ -114,7 +114,7 @@ def test_a_difference_that_is_not_0_is_not_shown_as_0(value):
     shown, size = float(points(value, sign="+")), abs(value)
     assert shown * value > 0 and abs(shown) == pytest.approx(100 * size, rel=0.5, abs=0.05)
     low, high = map(float, interval_in_points(difference(value, size, 2 * size)).split(" to "))
-    assert 0 < low <= high and points(value, 2, "+")[0] == "-+"[value > 0]
+    assert 0 < low <= high and points(value, sign="+")[0] == "-+"[value > 0]
     assert [points(zero, sign="+") for zero in (0.0, -0.0, 1e-17, -1e-17)] == ["+0.0"] * 4
 
 

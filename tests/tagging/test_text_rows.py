@@ -146,7 +146,7 @@ def test_values_that_json_does_not_have(tmp_path):
         ("t.parquet", {"bodi": ["x"]}, "t.parquet: found no column 'body'; .*did you mean 'bodi'"),
         ("t.parquet", {"body": [b"x"]}, "t.parquet:1: found b'x' in the column 'body'; expected text"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_table_is_refused_with_its_place(name, content, message, tmp_path):
     if isinstance(content, dict):
         pq.write_table(pa.table(content), tmp_path / name)

@@ -28,21 +28,17 @@ const data = JSON.parse(at("data").textContent);
 const PAGE = 25;
 const entitiesOf = ([, ...sides]) => sides.filter(Boolean);
 const touch = (some, others) => some.some(([start, end]) => others.some(([from, to]) => start < to && from < end));
-function firstIsRight(sentence, entities) {
-  return !sentence[3][0].some((error) => touch(entitiesOf(error), entities));
-}
 const field = (name) => at("filter").elements.namedItem(name);
 let chosen = [], page = 0;
 function select() {
   const [kind, words, wanted] = ["kind", "words", "class"].map((name) => field(name).value);
   const run = data.runs.indexOf(field("run").value), first = field("first")?.checked;
-  chosen = data.sentences.filter((sentence) => {
-    const [tokens, , , wrong] = sentence;
+  chosen = data.sentences.filter(([tokens, , , wrong]) => {
     if (!tokens.join(" ").toLowerCase().includes(words.toLowerCase())) return false;
     return (run < 0 ? wrong.flat() : wrong[run]).some((error) => {
       const entities = entitiesOf(error);
       return (!kind || error[0] === kind) && (!wanted || entities.some((e) => e[2] === wanted)) &&
-        (!first || firstIsRight(sentence, entities));
+        !(first && wrong[0].some((ofFirst) => touch(entitiesOf(ofFirst), entities)));
     });
   });
   page = 0;
