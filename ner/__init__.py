@@ -6,8 +6,15 @@ this list: study, report, training, tagging, encoder, runs, corpus, scoring, the
     tagger.tag(["Rabies kills bats."])          # [[Entity(type, text, start, end, score), ...]]
 """
 
+import os
 from importlib import import_module
 from typing import Any
+
+# How often a thread of torch looks for work before it sleeps, for GNU OpenMP, which reads this when torch is imported.
+# Its own 300,000 keep a core from the thread that all others wait for, once another process is busy: on two cores, a
+# training then took 12 times as long as with 10,000 (benchmarks/README.md).
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def __getattr__(name: str) -> Any:
