@@ -22,6 +22,7 @@ from ner.corpus.schemes import SCHEMES
 from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.options import group_of, option, parser_of, require, require_at_least, require_one_of
+from ner.runs.files import NOT_RECORDED
 from ner.tagging.text_rows import TABLES
 
 SAMPLING = ("group_by_length", "random", "sequential")
@@ -298,9 +299,6 @@ class Arguments:
 
 
 GROUPS = (DataArguments, ModelArguments, TrainingArguments, InferenceArguments)
-# These options do not belong to the experiment: they say how the run was started and where it was pushed. Options named
-# `hub_...` are not recorded either: one of them is a token.
-NOT_RECORDED = {"resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub", "report_to"}
 
 
 def parse(argv: list[str], about: str | None) -> Arguments:

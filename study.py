@@ -32,9 +32,8 @@ def plan(study: Study, options: argparse.Namespace) -> None:
         print(shlex.join(["python", "study.py", "run", *options.words, "--only", run.name]))
     folders = [options.records / run.name for run in study.runs]
     found = [recorded_scores(folder, study.split) for folder in folders if is_recorded(folder, study.split)]
-    groups = f", in {len(study.groups)} groups of a data set and an encoder" if len(study.groups) > 1 else ""
-    log.info("%d runs%s: %d are finished, %d are not", len(study.runs), groups, len(found),
-             len(study.runs) - len(found))  # fmt: skip
+    groups = f"; they are in {len(study.groups)} groups of a data set and an encoder" if len(study.groups) > 1 else ""
+    log.info("%d of %d runs are finished%s", len(found), len(study.runs), groups)
     if known := [each["seconds"] for each in found if each["seconds"] is not None]:
         seconds = statistics.mean(known)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),

@@ -103,7 +103,7 @@ def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, 
     study.main(["plan", str(file), *where])
     assert capsys.readouterr().out == ""
     assert (
-        "4 runs: 4 are finished, 0 are not" in caplog.text
+        "4 of 4 runs are finished" in caplog.text
         and "both: with 2 seeds each, differences from default that are detected" in caplog.text
     )
 
@@ -233,18 +233,24 @@ def test_wrong_studies_are_refused(tmp_path, content, message):
 
 
 def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, caplog):
-    (tmp_path / "c.yml").write_text("num_train_epochs: 5\n")
+    gained = "lr_scheduler_type: cosine\nclassifier_learning_rate: 0.1\n"
+    same = "gradient_accumulation_steps: 1\nreport_to: none\n"  # the default, and one that no run records
+    (tmp_path / "c.yml").write_text(f"num_train_epochs: 5\n{gained}{same}")
     setting = {"config": str(tmp_path / "c.yml"), "learning_rate": "3e-4"}
     file = write(tmp_path / "s.yaml", settings={"a": setting}, encoders="x/enc")
     folder = tmp_path / "out" / "records" / "a-1"
     write_record(folder, HALF, update_steps=1)
-    write(folder / "args.yaml", dataset="first", model_checkpoint="enc", num_train_epochs=3.0, learning_rate=3e-4)
+    write(folder / "args.yaml", dataset="first", model_checkpoint="enc", num_train_epochs=3.0, learning_rate=3e-4,
+          classifier_learning_rate=None, seed=1)  # fmt: skip
     for data, said in (("some/first", False), ("second", True)):
         caplog.clear()
         study.main(["plan", str(file), "--datasets", data, "--output_dir", str(tmp_path / "out")])
         assert ("--dataset is first instead of second in finished runs (1)" in caplog.text) == said
-        assert "model_checkpoint" not in caplog.text and "learning_rate" not in caplog.text
+        assert "model_checkpoint" not in caplog.text and "--learning_rate" not in caplog.text
         assert "--num_train_epochs is 3.0 instead of 5 in finished runs (1), which are not made again" in caplog.text
+        assert "--lr_scheduler_type is linear instead of cosine" in caplog.text
+        assert "--classifier_learning_rate is None instead of 0.1" in caplog.text
+        assert "gradient_accumulation_steps" not in caplog.text and "report_to" not in caplog.text
 
 
 def test_scripts_find_the_modules_of_the_study_and_a_log_that_is_no_utf8_is_shown(tmp_path, fails, caplog, monkeypatch):
@@ -377,7 +383,7 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
         "found no comparison of the finished runs, whose predictions are not all here, so nothing is tested",
     ]
     study.main(["plan", str(file), *where])
-    assert "8 runs: 4 are finished, 4 are not" in caplog.text and "took" not in caplog.text
+    assert "4 of 8 runs are finished" in caplog.text and "took" not in caplog.text
 
 
 def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path, undrawn):
@@ -547,7 +553,7 @@ def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, ca
     assert "Too few runs are finished for a map, or no class has 250 mentions" in capsys.readouterr().out
     two = [folder.name for folder in records.glob("all-*")][:2]
     study.main(["plan", str(file), "--records", str(records), "--only", *two])
-    assert "32 runs: 28 are finished, 4 are not" in caplog.text
+    assert "28 of 32 runs are finished" in caplog.text
     assert "a finished training took 1 min on average; the others: about 2 min of computing" in caplog.text
 
 

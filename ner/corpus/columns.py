@@ -41,13 +41,18 @@ def columns_of(line: str, tabs: bool) -> list[str]:
 def form_of(path: Path, lines: list[str], token_column: str | None, tag_column: str | None) -> Form:
     """The form of a file, judged by its first token; the options count columns from 1.
 
-    Raises `InputError` for an option that names no column.
+    Raises `InputError` for a single column, and for an option that names no column.
     """
     tokens = (line for line in lines if line.strip(" \t") and not line.startswith(("#", DOCUMENT)))
     line = next(tokens, "")
     tabs = "\t" in line
     columns = columns_of(line, tabs)
     count = len(columns)
+    if line and count < 2:
+        raise InputError(
+            f"{path}: found {line[:40]!r}; expected a token and its tag in each line, with a tab or spaces between; "
+            "convert the file"
+        )
     indexed = count >= 3 and token_column != "1" and columns[0].isdecimal()
     for option, column in (("token_column", token_column), ("tag_column", tag_column)):
         if column is not None and not (column.isdecimal() and 1 <= int(column) <= count):

@@ -108,6 +108,10 @@ def read_whole(source: Source, split: str) -> RawSplit:
         table = table.set_column(3, "lang", table["lang"].fill_null(language))
         tables.append(table.append_column("file", pa.repeat(len(files), len(table))))
         files.append((path, form))
+        if table["tags"].type != tables[0]["tags"].type:
+            raise InputError(
+                f"{path}: found tags of another kind than in {files[0][0]}; expected names in both, or numbers in both"
+            )
     whole = pa.concat_tables(tables)
     is_numbered = whole["tags"].type.value_type != pa.string()  # they were MultiNERD's numbers
     lengths, counts = (pc.list_value_length(whole[name]).to_numpy().astype(np.int64) for name in ("tokens", "tags"))

@@ -1,4 +1,4 @@
-"""The names of the files of a run folder."""
+"""The names of the files of a run folder, and what they do not hold."""
 
 SPLITS = ("validation", "test")  # those that are scored
 METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"  # of a scored split
@@ -9,6 +9,10 @@ BASELINE = "onnx/run_in_float32.json"  # test metrics of the run's own weights i
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # of a large model: which shard holds which weights
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")  # a fast one's
+
+# Options that `args.yaml` does not have, because they do not belong to the experiment: they say how the run was started
+# and where it was pushed. Those named `hub_...` are not recorded either: one of them is a token.
+NOT_RECORDED = {"resume_from_checkpoint", "disable_tqdm", "local_rank", "push_to_hub", "report_to"}
 
 # What is pushed beside the model card, as patterns within the run folder, in which `*` does not match a slash.
 # Of the scores only metrics.json: predictions.jsonl holds the text of the data.

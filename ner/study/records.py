@@ -3,6 +3,7 @@
 import shutil
 import statistics
 from collections import Counter
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import yaml
 
 from ner.files import PlainLoader, optional_json, read_as, write_json, write_text
 from ner.hub_files import public_name
-from ner.runs.files import METRICS, SPLITS
+from ner.runs.files import METRICS, NOT_RECORDED, SPLITS
 from ner.runs.folder import checkpoints_in
 from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
 from ner.study.plan import Study, listed
 
-RECORDED_ANEW = {"output_dir", "tag_scheme", "case_markers"}  # what a run may record otherwise than it was given
+# What a run may record otherwise than it was given, or not at all.
+NO_PART = {"config", "output_dir", "tag_scheme", "case_markers", *NOT_RECORDED}
 
 
 def is_recorded(folder: Path, split: str) -> bool:
@@ -42,17 +44,28 @@ def of_other_options(study: Study, records: Path) -> list[str]:
     for run in study.runs:
         args = optional_json(records / run.name / "args.yaml")
         config = Path(run.options.get("config", ""))
-        given = read_as(config, partial(yaml.load, Loader=PlainLoader)) if args and config.is_file() else None
-        options = (given or {}) | run.options
-        for name in options.keys() & args.keys() - RECORDED_ANEW if run.removed or not study.removable else ():
+        if not args or (study.removable and not run.removed):
+            continue
+        given = read_as(config, partial(yaml.load, Loader=PlainLoader)) if config.is_file() else None
+        options = {name: value for name, value in ((given or {}) | run.options).items() if value is not None}
+        names = {name for name in options if name not in NO_PART and not name.startswith("hub_")}
+        args = (default_values() if names - args.keys() else {}) | args
+        for name in names & args.keys():
             planned, recorded = ([str(value) for value in listed(of[name])] for of in (options, args))
-            if None not in (options[name], args[name]) and list(map(meant, planned)) != list(map(meant, recorded)):
+            if list(map(meant, planned)) != list(map(meant, recorded)):
                 found[name, " ".join(recorded), " ".join(planned)] += 1
     return [
         f"{records}: --{name} is {recorded} instead of {planned} in finished runs ({count}), which are not made again; "
         "for new runs, name another --output_dir, and another --records if you give one"
         for (name, recorded, planned), count in found.items()
     ]
+
+
+def default_values() -> dict[str, Any]:
+    """transformers' training arguments, of which a run records those that differ from their defaults."""
+    from transformers import TrainingArguments  # here, because it takes seconds to load
+
+    return {field.name: field.default for field in fields(TrainingArguments)}
 
 
 def meant(text: str) -> Any:

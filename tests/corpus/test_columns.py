@@ -53,6 +53,7 @@ def test_a_line_that_begins_with_a_hash_is_a_token_if_it_has_a_tag(tmp_path):
     ("text", "columns", "message"),
     [
         ("a O\n\na\n", {}, r"train.conll:3: found 1 columns; expected 2, as in the first line with a token"),
+        ("token,tag\nOslo,B-LOC\n", {}, r"train.conll: found 'token,tag'; expected a token and its tag in each line"),
         ("a N O\n", {"tag_column": "4"}, r"--tag_column: found '4'; expected a number from 1 to 3, a column of"),
         ("a N O\n", {"token_column": "word"}, r"--token_column: found 'word'; expected a number from 1 to 3"),
         ("0\tO\tIn\n1\tB-LOC\n", {"token_column": "3", "tag_column": "2"}, r"conll:2: found 2 columns that begin"),

@@ -75,3 +75,10 @@ def test_names_of_numbers_may_stand_beside_a_file_or_in_the_data_sets_folder(tmp
     for dataset in ("a/data", "a/data/train.jsonl"):
         named = training_data(DataArguments(dataset=str(tmp_path / dataset), validation_file=file))
         assert named.validation.tag_lists() == [["B-LOC"]]
+
+
+def test_numbers_in_one_file_and_names_in_another_are_refused(tmp_path):
+    write_jsonl(tmp_path / "train/train_en.jsonl", [{"tokens": ["Oslo"], "ner_tags": [5]}])
+    write_jsonl(tmp_path / "train/train_it.jsonl", [{"tokens": ["Roma"], "ner_tags": ["B-LOC"]}])
+    with pytest.raises(InputError, match=r"train_it.jsonl: found tags of another kind than in .*train_en.jsonl; exp"):
+        read(str(tmp_path), ["en", "it"], "train")
