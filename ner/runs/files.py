@@ -1,4 +1,4 @@
-"""The names of the files of a run folder, and what they do not hold."""
+"""The names of the files of a run folder, and of the options that it does not record."""
 
 SPLITS = ("validation", "test")  # those that are scored
 METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"  # of a scored split
