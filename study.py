@@ -49,8 +49,9 @@ def run(study: Study, options: argparse.Namespace) -> None:
     missing, failed, begun = missing_runs(study, options), [], time.monotonic()
     from ner.study.class_map import record_parts
 
-    pool = ThreadPoolExecutor(max(1, options.jobs or usual_jobs()))
-    submit = pool.submit if options.engine == "local" else ray_submit(study.threads)
+    is_local = options.engine == "local"
+    pool = ThreadPoolExecutor((options.jobs or usual_jobs(study.threads)) if is_local else 1)
+    submit = pool.submit if is_local else ray_submit(study.threads)
     tasks = {
         submit(make, study, each, options.output_dir, options.records, options.keep_checkpoints): each
         for each in missing
@@ -79,15 +80,20 @@ def run(study: Study, options: argparse.Namespace) -> None:
 
 
 def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
-    """The runs that have no record yet, of those that `--only` names, or of all. Warns of records of other options."""
-    for line in of_other_options(study, options.records):
-        log.warning("%s", line)
+    """The runs that have no record yet, of those that `--only` names, or of all. Warns of runs with other options."""
+    warn_of_other_options(study, options)
     names = [run.name for run in study.runs]
     for name in options.only:
         if name not in names:
             raise InputError(f"--only: found {name!r}; expected a run of the study, such as {names[0]}")
     wanted = [run for run in study.runs if run.name in (options.only or names)]
     return [run for run in wanted if not is_recorded(options.records / run.name, study.split)]
+
+
+def warn_of_other_options(study: Study, options: argparse.Namespace) -> None:
+    """Warns of each option that finished runs have with another value than the study."""
+    for line in of_other_options(study, options.output_dir, options.records):
+        log.warning("%s", line)
 
 
 def report(study: Study, options: argparse.Namespace) -> None:
@@ -97,6 +103,8 @@ def report(study: Study, options: argparse.Namespace) -> None:
             f"{options.records}: found no finished run that was scored on {study.split}; make some with study.py run, "
             "or name the folders of your finished runs: --output_dir, --records"
         )
+    if options.datasets or options.encoders:  # else a record's data set may only be elsewhere than the study's
+        warn_of_other_options(study, options)
     from ner.study.report import front_page  # matplotlib and Jinja take a while to import
 
     print(front_page(study, options.output_dir, options.records), end="")
@@ -121,7 +129,7 @@ def main(argv: list[str]) -> None:
             continue
         sub.add_argument("--only", nargs="+", default=[], metavar="RUN", help="only these runs")
         sub.add_argument("--keep_checkpoints", action="store_true", help="keep the weights of the runs")
-        sub.add_argument("--jobs", type=int, help="runs at a time (default: one on a GPU, else one for each core)")
+        sub.add_argument("--jobs", type=int, help="runs at a time (default: one on a GPU, else what the cores allow)")
         sub.add_argument("--engine", choices=("local", "ray"), default="local", help="what makes the runs")
     options = parser.parse_args(argv)
     options.words = argv[1:]
@@ -133,6 +141,10 @@ def main(argv: list[str]) -> None:
             raise InputError(f"--split: found {options.split}; a map is that of the study's split, {study.split}")
         own = {f"{name}_{options.split}": settings for name, settings in study.comparisons.items()}
         study = replace(study, split=options.split, comparisons=own)  # beside those on the study's split
+    if options.command == "run" and options.jobs is not None and (options.jobs < 1 or options.engine == "ray"):
+        raise InputError(
+            f"--jobs: found {options.jobs}; expected 1 or more, and with Ray no --jobs: its cluster decides"
+        )
     options.carry_out(study, options)
 
 

@@ -39,9 +39,13 @@ def write(path: Path, **content: object) -> Path:
     return path
 
 
-def write_record(folder: Path, metrics: dict, split: str = "test", **environment: object) -> None:
+def write_record(
+    folder: Path, metrics: dict, split: str = "test", run: Path | None = None, **environment: object
+) -> None:
+    """A record, and the same scores in the folder of its `run`."""
     (folder / split).mkdir(parents=True)
-    (folder / split / "metrics.json").write_text(json.dumps(metrics))
+    for place in filter(None, (folder, run)):
+        (place / split / "metrics.json").write_text(json.dumps(metrics))
     (folder / "environment.json").write_text(json.dumps(environment))
 
 
@@ -224,6 +228,8 @@ def test_a_setting_that_a_file_has_twice_is_refused(tmp_path):
         ({"settings": {"a": {}}, "datasets": ["x/a", "y/a"]}, "found x/a, y/a; expected different last parts"),
         ({"settings": ["a"]}, "docs/study.md says what a study file has"),
         ({"removal": {"classes": ["A", "B"]}, "seeds": 3}, "found removal and seeds; expected no"),
+        ({"settings": {"a": {}}, "seeds": 0}, "seeds: found none; expected at least one"),
+        ({"settings": {"a": {}}, "seeds": ["1", "01"]}, "seeds: found 1 01; expected at least one, and different ones"),
         ({"settings": {"a": {"selected_categories": ["PER"]}}}, "a: found selected_categories; expected"),
     ],
 )
@@ -251,6 +257,20 @@ def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, capl
         assert "--lr_scheduler_type is linear instead of cosine" in caplog.text
         assert "--classifier_learning_rate is None instead of 0.1" in caplog.text
         assert "gradient_accumulation_steps" not in caplog.text and "report_to" not in caplog.text
+
+
+def test_a_finished_run_that_is_not_recorded_yet_is_said_if_it_has_other_options(tmp_path, caplog):
+    file = write(tmp_path / "s.yaml", settings={"a": {"train_file": "data/a.conll", "learning_rate": "1e-3"}})
+    run = tmp_path / "out" / "a-1"
+    run.mkdir(parents=True)
+    write(run / "args.yaml", dataset="/data/a.conll", train_file=None, model_checkpoint="enc", masked_training=False,
+          learning_rate=3e-4, seed=1, output_dir=str(run))  # fmt: skip
+    for is_finished in (False, True):
+        if is_finished:
+            (run / "manifest.json").write_text("{}")
+        study.main(["plan", str(file), "--output_dir", str(tmp_path / "out")])
+        assert ("--learning_rate is 0.0003 instead of 1e-3 in finished runs (1)" in caplog.text) == is_finished
+    assert "a.conll" not in caplog.text
 
 
 def test_scripts_find_the_modules_of_the_study_and_a_log_that_is_no_utf8_is_shown(tmp_path, fails, caplog, monkeypatch):
@@ -392,7 +412,7 @@ def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path
     out, rows = tmp_path / "out", scored_runs.sentences(random.Random(0))
     for name in ("a-1", "a-2", "b-2"):
         scored_runs.write_run(out / name, scored_runs.with_noise(rows, 0.2, len(name)), seed=int(name[-1]))
-        write_record(out / "records" / name, HALF, update_steps=1)
+        write_record(out / "records" / name, HALF, run=out / name, update_steps=1)
     study.main(["report", str(file), "--output_dir", str(out)])
     groups = optional_json(out / "records" / "report.json")["groups"]
     assert [group["runs"] for group in groups] == [["a-1", "a-2"], ["b-2"]]
@@ -410,7 +430,8 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
         shutil.copytree(whole / "test", run / "test")
         if name[-1] == "1":
             for split in ("validation", "test"):
-                write_record(records / name, HALF | {"sentences": len(rows) - (split != "test")}, split, update_steps=1)
+                scores = HALF | {"sentences": len(rows) - (split != "test")}
+                write_record(records / name, scores, split, run, update_steps=1)
     report = ["report", str(file), "--output_dir", str(out)]
     assert "records: found no finished run that was scored on test; make" in fails(study.main, *report[:3], tmp_path)
     study.main(report)
@@ -432,6 +453,26 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
     shutil.rmtree(out / "a-1")
     study.main(report)
     assert "so nothing is tested" in caplog.text
+
+
+def test_predictions_of_other_runs_than_the_recorded_ones_are_not_compared(tmp_path, undrawn, caplog):
+    """Somebody has made the runs of published records again."""
+    file, out = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}), tmp_path / "out"
+    report = ["report", str(file), "--output_dir", str(out), "--records", str(tmp_path / "published")]
+    for k, name in enumerate(("a-1", "b-1")):
+        rows = scored_runs.with_noise(scored_runs.sentences(random.Random(0)), 0.2, k)
+        run = scored_runs.write_run(out / name, rows, seed=1)
+        write_record(tmp_path / "published" / name, HALF, run=run, update_steps=1)
+    study.main(report)
+    before = (tmp_path / "published" / "report.json").read_bytes()
+    assert "report/report.html" in (out / "study.html").read_text()
+    (run / "test" / "metrics.json").write_text(json.dumps(HALF | {"overall": {"f1": 0.7}}))
+    (run / "test" / "predictions.jsonl").unlink()
+    scored_runs.write_run(tmp_path / "again", rows[:-1])
+    shutil.copy(tmp_path / "again" / "test" / "predictions.jsonl", run / "test")
+    study.main(report)
+    assert (tmp_path / "published" / "report.json").read_bytes() == before
+    assert "report/report.html" not in (out / "study.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -560,18 +601,22 @@ def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, ca
 def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentions_shown(tmp_path):
     file = write(tmp_path / "map.yaml", removal={"classes": CLASSES, "unmasked": 1})
     planned, runs, records = read_study(file), tmp_path / "runs", tmp_path / "records"
-    whole, without, unrecorded = planned.runs[:3]
+    whole, without, unrecorded, other = planned.runs[:4]
     assert (whole.removed, without.removed) == ([], ["A", "B", "D"])
     for run, gold, predicted in (
         (whole, ["B-A", "B-C", "O"], ["B-A", "O", "B-C"]),
         (without, ["O", "B-C", "O"], ["B-C", "B-C", "O"]),
     ):
-        write_record(records / run.name, {})
         line = {"id": 0, "lang": "en", "tokens": ["<b>", "y", "z"], "gold": gold, "predicted": predicted}
         write_jsonl(runs / run.name / "test" / "predictions.jsonl", [line])
+        write_record(records / run.name, HALF, run=runs / run.name, update_steps=1)
     shutil.copytree(runs / whole.name, runs / unrecorded.name)  # another process has yet to record it
+    write_jsonl(runs / other.name / "test" / "predictions.jsonl", [line, line])
+    write_record(records / other.name, HALF | {"data_fingerprint": "other"}, run=runs / other.name, update_steps=1)
     record_parts(planned, "", runs, records)
     of_whole, of_without = (optional_json(records / run.name / "parts.json") for run in (whole, without))
+    assert not (records / other.name / "parts.json").exists()
+    shutil.rmtree(records / other.name)
     assert (of_whole["C"]["missed"], of_whole["C"]["no mention"], of_whole["A"]["missed"]) == (1, 1, 0)
     assert (of_without["C"]["A"], of_without["C"]["missed"], of_without["A"]["swapped"]) == (1, 0, 1)
     mentions = changed_mentions(planned, "", runs, records)["A", "C"]
@@ -588,11 +633,18 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
     assert re.findall('popovertarget="([^"]*)"', page) == ids and len(set(ids)) == 2
 
 
-@pytest.mark.parametrize(("has_gpu", "jobs"), [(True, 1), (False, 3)])
-def test_runs_share_a_gpu_one_at_a_time_and_take_the_cores_of_the_process(has_gpu, jobs, monkeypatch):
+@pytest.mark.parametrize(("has_gpu", "threads", "jobs"), [(True, 1, 1), (False, 1, 3), (False, 2, 1), (False, 4, 1)])
+def test_runs_share_a_gpu_one_at_a_time_and_take_the_cores_of_the_process(has_gpu, threads, jobs, monkeypatch):
     monkeypatch.setattr("torch.accelerator.is_available", lambda: has_gpu)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 5, 7}, raising=False)
-    assert running.usual_jobs() == jobs
+    assert running.usual_jobs(threads) == jobs
+
+
+@pytest.mark.parametrize("options", [["--jobs", "0"], ["--jobs", "2", "--engine", "ray"]])
+def test_a_wrong_number_of_jobs_is_refused(tmp_path, options, fails):
+    file = write(tmp_path / "s.yaml", settings={"a": {}})
+    message = fails(study.main, "run", file, "--output_dir", tmp_path / "runs", *options)
+    assert f"--jobs: found {options[1]}; expected 1 or more, and with Ray no --jobs" in message
 
 
 def test_the_records_of_the_map_are_those_of_its_plan_and_the_pages_say_how_many():

@@ -56,11 +56,15 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
     found = read_predictions(place / PREDICTIONS)
     labels = optional_json(folder / "config.json").get("id2label", {})
     used = {tag for tags in (*found.gold, *found.predicted) for tag in tags}
+    try:
+        classes = [classes_of(names) for names in (labels.values(), used)]
+    except ValueError as error:
+        raise InputError(f"{place}: {error}") from None
     return Run(
         **vars(found),
         name=name,
         split=split,
-        classes=classes_of(labels.values()) or classes_of(used),
+        classes=classes[0] or classes[1],
         args={name: value for name, value in optional_json(folder / "args.yaml").items() if name not in NAMES},
         environment=optional_json(folder / "environment.json"),
         metrics=optional_json(place / METRICS),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ner.errors import InputError
 from ner.files import optional_json, write_json
-from ner.runs.files import METRICS, PREDICTIONS
+from ner.runs.files import METRICS
 from ner.runs.predictions import read_predictions
 from ner.scoring.error_analysis import entities_of
 from ner.scoring.removal_effects import (
@@ -23,7 +23,7 @@ from ner.scoring.removal_effects import (
     verdicts,
 )
 from ner.study.plan import PlannedRun, Study
-from ner.study.records import is_recorded
+from ner.study.records import is_recorded, predictions_of, recorded_scores
 
 log = logging.getLogger("ner")
 LEAST_MENTIONS = 250  # in the split, of a class that is measured
@@ -38,21 +38,22 @@ def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> N
 
     The gold entities of all classes are those of a run that removed none.
     """
-    scored = [run for run in finished_runs(study, group, records) if predictions(study, run, output_dir).is_file()]
-    missing = [run for run in scored if not (records / run.name / PARTS).is_file()]
-    whole = next((run for run in scored if not run.removed), None)
+    runs = finished_runs(study, group, records)
+    scored = {run.name: path for run in runs if (path := predictions(study, run, output_dir, records))}
+    missing = [name for name in scored if not (records / name / PARTS).is_file()]
+    whole = next((run.name for run in runs if not run.removed and run.name in scored), None)
     if whole and missing:
-        of_whole = read_predictions(predictions(study, whole, output_dir))
-        gold = entities_of(of_whole.gold, study.removable)
-        for run in missing:
-            own = read_predictions(predictions(study, run, output_dir))
-            predicted = entities_of(own.predicted, study.removable)
-            write_json(records / run.name / PARTS, error_parts(gold, predicted, study.removable))
+        gold = entities_of(read_predictions(scored[whole]).gold, study.removable)
+        data = recorded_scores(records / whole, study.split)["data"]
+        for name in missing:
+            if recorded_scores(records / name, study.split)["data"] == data:  # else `class_map` refuses it
+                predicted = entities_of(read_predictions(scored[name]).predicted, study.removable)
+                write_json(records / name / PARTS, error_parts(gold, predicted, study.removable))
 
 
-def predictions(study: Study, run: PlannedRun, output_dir: Path) -> Path:
-    """The file of a run's predictions on the study's split."""
-    return output_dir / run.name / study.split / PREDICTIONS
+def predictions(study: Study, run: PlannedRun, output_dir: Path, records: Path) -> Path | None:
+    """The file of a recorded run's predictions on the study's split; None where it is not here."""
+    return predictions_of(output_dir / run.name, records / run.name, study.split)
 
 
 def finished_runs(study: Study, group: str, records: Path) -> list[PlannedRun]:
@@ -122,8 +123,8 @@ def changed_mentions(study: Study, group: str, output_dir: Path, records: Path) 
     It has the words `before`, `within` and `after` it, and `about`: its gold class, and how many runs predict it.
     """
     runs, classes = finished_runs(study, group, records), study.removable
-    paths = [predictions(study, run, output_dir) for run in runs]
-    if not all(path.is_file() for path in paths):
+    paths = [path for run in runs if (path := predictions(study, run, output_dir, records))]
+    if len(paths) < len(runs):
         log.warning("%s: not all predictions are here, so the map shows no mentions", group or study.name)
         return {}
     predicted: dict[str, dict[Mention, list[int]]] = {y: {} for y in classes}  # the runs that predict each mention

@@ -109,6 +109,8 @@ def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list
     settings = (content.get("settings") or {}) | grid(content.get("grid") or {})
     seeds = content.get("seeds", "1")
     seeds = seeds if isinstance(seeds, list) else list(map(str, range(1, int(seeds) + 1)))
+    if not seeds or len({int(seed) for seed in seeds}) < len(seeds):
+        raise InputError(f"seeds: found {' '.join(seeds) or 'none'}; expected at least one, and different ones")
     places = (named(datasets or content.get("datasets") or [""]), named(encoders or content.get("encoders") or [""]))
     common, runs = content.get("common") or {}, []
     if not settings and not removal:

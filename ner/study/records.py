@@ -12,8 +12,8 @@ import yaml
 
 from ner.files import PlainLoader, optional_json, read_as, write_json, write_text
 from ner.hub_files import public_name
-from ner.runs.files import METRICS, NOT_RECORDED, SPLITS
-from ner.runs.folder import checkpoints_in
+from ner.runs.files import METRICS, NOT_RECORDED, PREDICTIONS, SPLITS
+from ner.runs.folder import checkpoints_in, is_finished
 from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
 from ner.study.plan import Study, listed
@@ -27,6 +27,13 @@ def is_recorded(folder: Path, split: str) -> bool:
     return (folder / "environment.json").is_file() and (folder / split / METRICS).is_file()
 
 
+def predictions_of(run: Path, folder: Path, split: str) -> Path | None:
+    """The predictions in a run folder, or None where there are none of the scores that a record has."""
+    path = run / split / PREDICTIONS
+    is_same = optional_json(run / split / METRICS) == optional_json(folder / split / METRICS)
+    return path if is_same and path.is_file() else None
+
+
 def record(run: Path, folder: Path) -> None:
     """Writes what a run folder records into another folder, without local paths and without the data's text."""
     for split in SPLITS:
@@ -38,16 +45,21 @@ def record(run: Path, folder: Path) -> None:
     write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
 
 
-def of_other_options(study: Study, records: Path) -> list[str]:
-    """A line for each option that finished runs record with another value than the study or its config file has."""
+def of_other_options(study: Study, output_dir: Path, records: Path) -> list[str]:
+    """A line for each option that finished runs have with another value than the study or its config file."""
     found: Counter[tuple[str, str, str]] = Counter()
     for run in study.runs:
-        args = optional_json(records / run.name / "args.yaml")
+        folder = records / run.name
+        if not is_recorded(folder, study.split) and is_finished(output_dir / run.name):
+            folder = output_dir / run.name
+        args = optional_json(folder / "args.yaml")
         config = Path(run.options.get("config", ""))
         if not args or (study.removable and not run.removed):
             continue
         given = read_as(config, partial(yaml.load, Loader=PlainLoader)) if config.is_file() else None
         options = {name: value for name, value in ((given or {}) | run.options).items() if value is not None}
+        if "train_file" in options:
+            options["dataset"] = options.pop("train_file")  # as args.yaml has it
         names = {name for name in options if name not in NO_PART and not name.startswith("hub_")}
         args = (default_values() if names - args.keys() else {}) | args
         for name in names & args.keys():
@@ -55,7 +67,7 @@ def of_other_options(study: Study, records: Path) -> list[str]:
             if list(map(meant, planned)) != list(map(meant, recorded)):
                 found[name, " ".join(recorded), " ".join(planned)] += 1
     return [
-        f"{records}: --{name} is {recorded} instead of {planned} in finished runs ({count}), which are not made again; "
+        f"--{name} is {recorded} instead of {planned} in finished runs ({count}), which are not made again; "
         "for new runs, name another --output_dir, and another --records if you give one"
         for (name, recorded, planned), count in found.items()
     ]

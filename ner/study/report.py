@@ -18,24 +18,24 @@ from ner.report.page import html_page, report_markdown, write_report
 from ner.report.pictures import line_plot, report_picture
 from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, difference_table, table
-from ner.runs.files import PREDICTIONS
 from ner.runs.upload import without_local_paths
 from ner.scoring.score_table import EMPTY
 from ner.study.class_map import LEAST_MENTIONS, changed_mentions, class_map, record_parts
 from ner.study.map_page import MAP_PICTURE, map_parts
 from ner.study.plan import Study
-from ner.study.records import is_recorded, pooled_sd, recorded_scores
+from ner.study.records import is_recorded, pooled_sd, predictions_of, recorded_scores
 
 log = logging.getLogger("ner")
 # What a report says of the runs as a whole. The rest is about single sentences and errors.
 RECORDED = ("classes", "support", "sentences", "clusters", "groups", "differing", "unrecorded")
 
 
-def compared(study: Study, group: str, name: str, output_dir: Path, records: Path) -> dict[str, Any]:
-    """The comparison of a study's settings in a group of runs, as `report.json` has it without sentences and errors.
+def compared(study: Study, group: str, name: str, output_dir: Path, records: Path) -> tuple[dict[str, Any], bool]:
+    """The comparison of a study's settings in a group of runs, as `report.json` has it without sentences and errors,
+    and whether its report was written.
 
-    Where the predictions of all recorded runs are available, the report is written to `OUTPUT_DIR/GROUP/NAME/`. Else
-    the recorded comparison is returned; empty if there is none.
+    Where the predictions of all recorded runs are available, it is, to `OUTPUT_DIR/GROUP/NAME/`. Else the recorded
+    comparison is returned; empty if there is none.
     """
     runs = [run for setting in study.comparisons[name] for run in study.runs_of(group, setting)]
     made = [run for run in runs if is_recorded(records / run.name, study.split)]
@@ -45,7 +45,9 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
     place = records / group / f"{name}.json"
     scores = {Path(run.name).name: recorded_scores(records / run.name, study.split) for run in made}
     folders = [output_dir / run.name for run in made]
-    if folders and all((folder / study.split / PREDICTIONS).is_file() for folder in folders):
+    predictions = [predictions_of(output_dir / run.name, records / run.name, study.split) for run in made]
+    is_written = bool(made) and all(predictions)
+    if is_written:
         # Another machine has the data elsewhere, and not all options of another program are in args.yaml.
         read = [
             replace(run, args=without_local_paths(run.args) | {"setting": of.setting} if run.args else {})
@@ -55,13 +57,11 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
         of_runs = {"micro": {run: each["f1"]["micro"] for run, each in scores.items()}}
         write_json(place, {key: result[key] for key in RECORDED} | of_runs)
     recorded = optional_json(place)
-    compared_runs = {run for each in recorded.get("groups", []) for run in each["runs"]}
-    micro = recorded.get("micro", {})
-    if compared_runs != scores.keys() or any(scores[run]["f1"]["micro"] != f1 for run, f1 in micro.items()):
+    if {run: each["f1"]["micro"] for run, each in scores.items()} != recorded.get("micro", {}):
         log.warning("%s: found no comparison of the finished runs, whose predictions are not all here, so nothing is "
                     "tested", place)  # fmt: skip
-        return {}
-    return recorded
+        return {}, False
+    return recorded, is_written
 
 
 def front_page(study: Study, output_dir: Path, records: Path) -> str:
@@ -86,14 +86,14 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
         for group in study.groups if study.curves else ():
             parts += curve_parts(study, group, records, new)
         for group, name in product(study.groups, study.comparisons):
-            result = content[f"{group}/{name}".lstrip("/")] = compared(study, group, name, output_dir, records)
+            result, is_written = compared(study, group, name, output_dir, records)
+            content[f"{group}/{name}".lstrip("/")] = result
             place = records / group
             shown = comparison_parts(result, place, study.split) if result else score_parts(study, group, name, records)
             if shown:
                 parts += [("h2", f"{group}: {name}" if group else name), *shown]
-            page = f"{group}/{name}/report.html".lstrip("/")
-            if result and (output_dir / page).is_file():
-                parts.append(("link", {"text": "The whole report", "href": page}))
+            if is_written:
+                parts.append(("link", {"text": "The whole report", "href": f"{group}/{name}/report.html".lstrip("/")}))
         text = report_markdown(parts, "Study")
         write_text(new / "study.md", text)
         # On the page, the table is a heat map already, and its cells open.
@@ -156,7 +156,7 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
         rows.append([group["name"], updates_cell(runs.values()), time, *cells])
     parts: list[Part] = [("p", text) for text in finding(result | {"groups": groups})]
     parts.append(table("Mean and standard deviation over seeds, in percent", head, rows))
-    differing = [d["what"] for d in result["differing"] if not d["what"].startswith(("--", "argument "))]
+    differing = [d["what"] for d in result["differing"] if not d["what"].startswith("--")]
     if others := [what for what in differing if "update" not in what]:  # of which the table has a column
         parts.append(("p", f"Note that these runs also differ in {enumeration(others)}."))
     if split == "validation":

@@ -77,13 +77,14 @@ def ray_submit(threads: int) -> Callable[..., Future]:
     return lambda call, *args: ray.remote(num_cpus=threads, num_gpus=gpus)(call_here).remote(call, *args).future()
 
 
-def usual_jobs() -> int:
-    """The number of runs at a time without --jobs: one on a GPU, otherwise one for each core of this process."""
+def usual_jobs(threads: int) -> int:
+    """The runs at a time without --jobs: one on a GPU, otherwise as many as this process has cores for."""
     import torch  # here, because it takes seconds to load
 
     if torch.accelerator.is_available():
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)
 
 
 def duration(seconds: float) -> str:
