@@ -265,7 +265,13 @@ class InferenceArguments:
         for name in ("output_file", "html", "min_score"):
             if getattr(self, name) and self.text is None and self.input_file is None:
                 raise InputError(f"--{name}: found nothing to tag; expected --text or --input_file with it")
-        is_table = self.input_file is not None and Path(self.input_file).suffix.lower() in TABLES
+        suffix = Path(self.input_file or "").suffix.lower()
+        is_table = suffix in TABLES
+        if suffix == ".json":
+            raise InputError(
+                f"--input_file: found {self.input_file}; expected lines of text, or a table; write a record a line to "
+                "a file that ends in .jsonl, or to tag its lines as they are: --input_file - < FILE"
+            )
         if is_table and self.text_column is None:
             raise InputError(
                 f"--input_file: found {self.input_file}, a table; expected the name of the column to tag; add "

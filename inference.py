@@ -41,8 +41,8 @@ from ner.errors import InputError, at, printable
 from ner.files import optional_json, read_record
 from ner.hub_files import fetch_optional, public_name
 from ner.runs.files import CARD, METRICS, ONNX_FOLDERS, SCORES
-from ner.runs.folder import is_finished, is_run, require_writable
-from ner.runs.manifest import write_manifest
+from ner.runs.folder import CHECKPOINT, is_finished, is_run, require_writable
+from ner.runs.manifest import fault, read_manifest, write_manifest
 from ner.runs.model_card import write_card
 from ner.scoring.score_table import score_table
 from ner.tagging.html_marks import on_page
@@ -138,8 +138,10 @@ def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
     names = {field.name for field in fields(DataArguments)}
     try:
         options = DataArguments(**{name: own[name] for name in names & own.keys()})
-        if "dataset" not in own or not os.path.exists(options.source.folder):
+        if "dataset" not in own:
             return
+        if not os.path.exists(options.source.folder):
+            raise InputError(f"{own['dataset']} is no file or folder here")
         with quiet():
             train = training_data(options).train
         unseen = without_leaks(sentences, [train])
@@ -157,7 +159,7 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
     Raises `InputError` for a checkpoint of the Hub that was trained on a folder, unless an option names the data.
     """
     if Path(checkpoint).is_dir():
-        return optional_json(Path(checkpoint) / "args.yaml")
+        return optional_json(owner_of(Path(checkpoint)) / "args.yaml")
     try:
         args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
     except InputError as error:
@@ -227,16 +229,24 @@ def real_path(name: str) -> str:
 
 
 def owner_of(run: Path) -> Path:
-    """The run that an export belongs to; any other folder belongs to itself."""
-    return run.parent if run.name in ONNX_FOLDERS and is_run(run.parent) else run
+    """The run that an export or a `checkpoint-N` belongs to; any other folder belongs to itself."""
+    is_part = run.name in ONNX_FOLDERS or CHECKPOINT.fullmatch(run.name)
+    return run.parent if is_part and is_run(run.parent) else run
 
 
 def enter_scores(run: Path, place: str) -> None:
     """Shows new scores of a run, or of its export, in the model card, and enters them into the manifest."""
     owner = owner_of(run)
     if is_finished(owner):
-        write_card(owner)
-        write_manifest(owner, (CARD, f"{(run / place).relative_to(owner).as_posix()}/"))
+        new = f"{(run / place).relative_to(owner).as_posix()}/"
+        if (owner / CARD).exists() and fault(owner, CARD, read_manifest(owner).get(CARD, {})):
+            log.warning(
+                "%s was edited, so it stays without these scores; to have it made anew, delete it", owner / CARD
+            )
+            write_manifest(owner, (new,))
+        else:
+            write_card(owner)
+            write_manifest(owner, (CARD, new))
 
 
 def is_first() -> bool:

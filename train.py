@@ -62,6 +62,8 @@ from ner.training.speed import fast_dropout
 from ner.training.trainer import TaggingTrainer, build_trainer, require_trackers, saving
 
 log = logging.getLogger("ner")
+# Options of the data that do nothing without another one.
+SWITCHES = {"selected_categories": "masked_training", "upsample_categories": "upsample", "upsample_factor": "upsample"}
 
 
 def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_trainer) -> Path:
@@ -76,8 +78,9 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     warnings.filterwarnings("ignore", message=".*pin_memory.*")  # without a GPU, it would appear at every evaluation
     for line in described(arguments.given, arguments.values):
         log.info("%s", line)
-    if not arguments.data.masked_training and arguments.data.selected_categories != DataArguments().selected_categories:
-        log.warning("all classes are kept: --selected_categories counts only with --masked_training true")
+    for name, switch in SWITCHES.items():
+        if not getattr(arguments.data, switch) and getattr(arguments.data, name) != getattr(DataArguments(), name):
+            log.warning("--%s has no effect without --%s true", name, switch)
     use_one_gpu(options)
 
     in_first_process(lambda: require_trainable(run, options.resume_from_checkpoint))

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from uuid import uuid4
 
 import yaml
+from filelock import FileLock, Timeout
 
 from ner.errors import InputError, message_of
 
@@ -39,6 +40,24 @@ def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
         if isinstance(error, OSError) and error.filename in (None, str(unfinished)):
             error.filename = str(path)
         raise
+
+
+@contextmanager
+def locked(lock: Path, message: str) -> Iterator[None]:
+    """Locks a file until the block ends, or the process, however it ends. A block that ends removes the file.
+
+    Raises `InputError` with a message where another process has locked it.
+    """
+    try:
+        held = FileLock(lock).acquire(timeout=0)
+    except Timeout:
+        raise InputError(message) from None
+    with held:
+        try:
+            yield
+        finally:  # filelock sees to it that nobody acquires a file that was removed meanwhile
+            with suppress(OSError):  # on Windows, where the lock removes its file by itself
+                lock.unlink()
 
 
 @contextmanager

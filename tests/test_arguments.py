@@ -117,6 +117,7 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         *[(f"--{name}=", f"--{name}: found ''; expected a name") for name in NAMED],
         ("--text a --html ./b --output_file b", "--html and --output_file: found ./b for both"),
         ("--text a --continue true", "--continue: found no output file; expected --output_file"),
+        ("--input_file a.json", "--input_file: found a.json; expected lines of text, or a table"),
         *[(f"--input_file a.{s}", f"found a.{s}, a table; .*--text_column") for s in ("TSV", "jsonl", "parquet")],
         ("--input_file a.txt --text_column b", "--text_column: found a.txt; expected --input_file with a table"),
         ("--text_column b", "--text_column: found no file"),

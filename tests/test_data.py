@@ -208,6 +208,9 @@ def test_as_many_other_sentences_are_repeated_as_a_control(tmp_path, caplog):
         assert len(drawn[-1]) == 5 == prepared.rows["repeated"] and not drawn[-1] & rare
     assert drawn[0] == drawn[1] and drawn[0] != {f"w{i}" for i in range(6, 11)}
     assert "5 sentences contain DIS or ANIM; as many others are used 2 times" in caplog.text
+    write_jsonl(tmp_path / "train/train_en.jsonl", rows[1:10])
+    with pytest.raises(InputError, match=r"--upsample_at_random: found 5 sentences that contain .*, and 4 others"):
+        training_data(options(tmp_path, upsample=True, upsample_at_random=True))
 
 
 def test_the_cap_takes_the_first_rows_of_each_language(tmp_path, caplog):

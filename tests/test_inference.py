@@ -209,6 +209,25 @@ def test_a_runs_own_scores_are_of_its_own_data_as_a_whole(masked_run, corpus, tm
     assert scored("--constrained_decoding", "true", "--max_eval_sentences", len(rows)) == "test"
     assert (run / "README.md").read_bytes() == card and content(run / "test") == own
 
+    (run / "README.md").write_text("its owner's words")
+    again = ["--checkpoint", str(run), "--max_eval_sentences", "20", *CPU]
+    inference.main(again)
+    assert (run / "README.md").read_text() == "its owner's words"
+    assert f"{run / 'README.md'} was edited, so it stays without these scores" in caplog.text
+    (run / "README.md").unlink()
+    inference.main(again)
+    assert (run / "README.md").read_bytes() == card and require_intact(run)
+
+
+def test_a_checkpoint_within_a_run_is_scored_on_the_data_of_the_run(masked_run, tmp_path):
+    run = shutil.copytree(masked_run, tmp_path / "run")
+    own = ("README.md", "args.yaml", "manifest.json", "environment.json", "test", "validation")
+    shutil.copytree(masked_run, run / "checkpoint-3", ignore=shutil.ignore_patterns(*own))
+    for place in ("", "checkpoint-3"):
+        inference.main(["--checkpoint", str(run / place), "--split", "validation", *CPU])
+    of_run, of_checkpoint = (read_json(run / place / "validation/metrics.json") for place in ("", "checkpoint-3"))
+    assert of_checkpoint["data_fingerprint"] == of_run["data_fingerprint"]
+
 
 def test_a_run_that_was_validated_on_a_part_of_the_split_says_so(corpus, encoders, tmp_path):
     run = tmp_path / "run"
@@ -315,6 +334,8 @@ def test_a_sentence_that_training_left_out_is_no_training_sentence(tmp_path, cap
     assert "training sentences of the checkpoint" not in caplog.text
     inference.remark_on_seen_sentences(own, read(str(tmp_path), ["en"], "train"))
     assert "1 of 2 sentences are also training sentences of the checkpoint" in caplog.text
+    inference.remark_on_seen_sentences({"dataset": "Babelscape/multinerd"}, read(str(tmp_path), ["en"], "test"))
+    assert "cannot be compared with these sentences: Babelscape/multinerd is no file or folder here" in caplog.text
 
 
 def test_a_run_that_cannot_be_written_is_refused_before_it_is_scored(run, monkeypatch, fails):

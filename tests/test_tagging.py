@@ -17,6 +17,7 @@ from trained_runs import CPU, predictions, tagged
 
 import inference
 from ner import Entity, Tagger
+from ner.files import locked
 from ner.labels import flat_ids, spans
 
 pytestmark = pytest.mark.slow
@@ -172,10 +173,12 @@ def test_an_interrupted_output_is_continued_to_the_same_bytes(run, tmp_path, mon
     for path, line in ((others, 1), (shorter, 41)):
         message = fails(inference.main, *to, "--input_file", path, "--continue", "true")
         assert f"{kept}:{line}: found another text than in this row of the input" in message
+    with locked(tmp_path / f"{kept.name}.lock", ""):
+        assert f"{out}: another process writes it" in fails(inference.main, *to, "--continue", "true")
     assert kept.read_bytes() == content
     kept.write_bytes(content + b'{"text": "half')  # as a power cut leaves it
     inference.main([*to, "--continue", "true"])
-    assert out.read_bytes() == whole.read_bytes() and not kept.exists()
+    assert out.read_bytes() == whole.read_bytes() and not list(tmp_path.glob(f"{kept.name}*"))
     assert page.read_bytes() == (tmp_path / "whole.html").read_bytes()
 
 

@@ -211,9 +211,18 @@ def test_training_that_diverges_is_one_error(corpus, encoders, tmp_path, fails):
     assert "found NaN or infinity in" in message and "train it again at a lower learning rate" in message
 
 
-def test_classes_that_are_selected_without_masking_are_warned_of(upsampled_run, caplog, fails):
-    select = ("--output_dir", upsampled_run, "--selected_categories", "PER", "LOC")
-    for masked, warned in (("true", False), ("false", True)):
+@pytest.mark.parametrize(
+    ("options", "switch"),
+    [
+        (["selected_categories", "PER", "LOC"], "masked_training"),
+        (["upsample_categories", "PER"], "upsample"),
+        (["upsample_factor", "3"], "upsample"),
+    ],
+)
+def test_options_that_do_nothing_without_their_switch_are_warned_of(options, switch, upsampled_run, caplog, fails):
+    name, *values = options
+    for value, warned in (("true", False), ("false", True)):
         caplog.clear()
-        assert f"{upsampled_run} holds a finished run" in fails(train.main, *select, "--masked_training", masked)
-        assert ("all classes are kept: --selected_categories counts only with" in caplog.text) == warned
+        given = ("--output_dir", upsampled_run, f"--{name}", *values, f"--{switch}", value)
+        assert f"{upsampled_run} holds a finished run" in fails(train.main, *given)
+        assert (f"--{name} has no effect without --{switch} true" in caplog.text) == warned

@@ -5,6 +5,7 @@ and call it in `read_file`.
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +22,7 @@ from ner.corpus.division import divided
 from ner.corpus.docbin import docbin_table
 from ner.corpus.rows import MULTINERD_LABELS, RawSplit
 from ner.corpus.sentences import Sentences
-from ner.corpus.sources import MULTINERD, Source, named_file, only_language, split_files
+from ner.corpus.sources import MULTINERD, Source, named_file, only_language, split_files, split_of
 from ner.corpus.tagged_records import NAMES_REMEDY, json_table, parquet_table
 from ner.errors import InputError
 from ner.hub_files import MissingFileError
@@ -75,7 +76,17 @@ def read_raw(source: Source, split: str) -> RawSplit:
 
 def is_divided(source: Source) -> bool:
     """Whether a data set has a training split and no validation split, which then is a part of the other."""
-    return has_split(source, "train") and not has_split(source, "validation")
+    return has_split(source, "train") and lacks_split(source, "validation")
+
+
+def lacks_split(source: Source, split: str) -> bool:
+    """Whether a data set has no file for a split. Raises `InputError` if it has one, but in none of the languages."""
+    if has_split(source, split):
+        return False
+    folder = source.folder
+    if os.path.isdir(folder) and any(split_of(path) == split for each in ("*", "*/*") for path in folder.glob(each)):
+        split_files(source, split)  # which names it
+    return True
 
 
 def has_split(source: Source, split: str) -> bool:
@@ -94,7 +105,7 @@ def has_split(source: Source, split: str) -> bool:
 
 def read_divided(source: Source) -> tuple[dict[str, RawSplit], dict[str, Any]]:
     """The training split of a data set, divided into the splits that the data set lacks, and what is recorded of it."""
-    held_out = ["validation"] if has_split(source, "test") else ["validation", "test"]
+    held_out = ["validation", "test"] if lacks_split(source, "test") else ["validation"]
     return divided(read_whole(source, "train"), held_out, source.split_seed)
 
 

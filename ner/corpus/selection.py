@@ -173,7 +173,7 @@ def contains(sentences: Sentences, classes: Sequence[str]) -> np.ndarray:
 def upsampled(sentences: Sentences, classes: Sequence[str], factor: int, at_random: bool) -> Sentences:
     """The sentences in order, those that contain one of the classes `factor` times in a row.
 
-    If `at_random`, as many of the other sentences are repeated instead, the same ones at each call. Raises `ValueError`
+    If `at_random`, as many of the other sentences are repeated instead, the same ones at each call. Raises `InputError`
     if there are too few others.
     """
     repeated = contains(sentences, classes)
@@ -182,5 +182,10 @@ def upsampled(sentences: Sentences, classes: Sequence[str], factor: int, at_rand
     log.info("up-sampling: %d sentences contain %s; %s used %d times", count, names, used, factor)
     if at_random:
         others = np.flatnonzero(~repeated)
+        if len(others) < count:
+            raise InputError(
+                f"--upsample_at_random: found {count} sentences that contain {names}, and {len(others)} others; "
+                "expected as many others at least; name rarer classes: --upsample_categories"
+            )
         repeated = np.isin(np.arange(len(sentences)), np.random.default_rng(0).choice(others, count, replace=False))
     return sentences.select(np.repeat(np.arange(len(sentences)), np.where(repeated, factor, 1)))

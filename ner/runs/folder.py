@@ -7,13 +7,11 @@ without a manifest holds an unfinished run.
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ner.errors import InputError
-from ner.files import WRITING, optional_json
+from ner.files import WRITING, locked, optional_json
 from ner.runs.files import MANIFEST
 
 LOCK = ".lock"
@@ -79,32 +77,16 @@ def training_in(run: Path) -> Iterator[None]:
     from accelerate.utils import gather_object
 
     with ExitStack() as stack:
-        in_first_process(lambda: stack.enter_context(locked(run)))
+        in_first_process(lambda: stack.enter_context(locked_run(run)))
         if not all(gather_object([(run / LOCK).is_file()])):
             raise InputError(f"--output_dir: {run} is not on a disk that all processes share; name a folder that is")
         yield
 
 
-@contextmanager
-def locked(run: Path) -> Iterator[None]:
-    """Locks a run folder until the block ends, or the process, however it ends. A block that ends removes the lock.
-
-    Raises `InputError` where another process has locked it.
-    """
+def locked_run(run: Path) -> AbstractContextManager[None]:
+    """Locks a run folder, which is made where it is absent. Raises `InputError` where another process has locked it."""
     run.mkdir(parents=True, exist_ok=True)
-    lock = run / LOCK
-    try:
-        held = FileLock(lock).acquire(timeout=0)
-    except Timeout:
-        raise InputError(
-            f"{run}: another training writes there; wait for its end, or name another --output_dir"
-        ) from None
-    with held:
-        try:
-            yield
-        finally:  # filelock sees to it that nobody acquires a file that was removed meanwhile
-            with suppress(OSError):  # on Windows, where the lock removes its file by itself
-                lock.unlink()
+    return locked(run / LOCK, f"{run}: another training writes there; wait for its end, or name another --output_dir")
 
 
 def in_first_process(action: Callable[[], object]) -> None:

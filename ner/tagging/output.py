@@ -1,18 +1,19 @@
 """Where tagged text goes: standard output, a pipe, or a file that can be continued after an interruption."""
 
+import errno
 import json
 import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 from ner.errors import InputError
-from ner.files import whole_file
+from ner.files import locked, whole_file
 from ner.tagging.html_marks import Show
 from ner.tagging.text_rows import Row
 
@@ -35,7 +36,7 @@ def output(path: str | None, continues: bool | None = None) -> AbstractContextMa
     """Standard output, a pipe or a device as it is, or a file that appears when it is complete: a link's target.
 
     Unless `continues` is None, the lines of a file are in `.unfinished-NAME` until then, and after an error. Raises
-    `InputError` where they are there already, and not continued.
+    `InputError` where they are there already, and not continued, or where another process writes them.
     """
     if path in (None, "/dev/stdout"):
         return nullcontext(sys.stdout)
@@ -48,7 +49,17 @@ def output(path: str | None, continues: bool | None = None) -> AbstractContextMa
             f"{place}: was interrupted, or is still being written; its lines so far are in {kept}; go on with "
             "--continue true, or delete them"
         )
-    return whole_file(place, kept)
+    return kept_file(place, kept) if kept else whole_file(place)
+
+
+@contextmanager
+def kept_file(place: Path, kept: Path) -> Iterator[TextIO]:
+    """`whole_file` with a name for its lines so far, for one process at a time."""
+    if not place.parent.is_dir():  # filelock would make it
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
+    message = f"{place}: another process writes it; wait for its end, or name another --output_file"
+    with locked(kept.with_name(f"{kept.name}.lock"), message), whole_file(place, kept) as file:
+        yield file
 
 
 def skip_tagged(file: TextIO, rows: Iterator[Row], show: Show) -> int:

@@ -114,7 +114,7 @@ def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[st
 
 def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The place and the columns of each row of a Parquet file; times, and other values that JSON lacks, as text."""
-    from pyarrow import ArrowInvalid
+    from pyarrow import ArrowException, ArrowInvalid
     from pyarrow.parquet import ParquetFile
 
     try:
@@ -122,9 +122,12 @@ def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[
     except ArrowInvalid as error:
         raise InputError(f"{path}: is no whole Parquet file: {message_of(error, 200)}") from None
     require_columns(path, table.schema_arrow.names, text_column)
-    batches = table.iter_batches(batch_size=256)
-    for number, row in enumerate(chain.from_iterable(batch.to_pylist() for batch in batches), 1):
-        yield f"{path}:{number}", from_json(json.dumps(row, default=as_text)) | {text_column: row[text_column]}
+    rows, number = chain.from_iterable(batch.to_pylist() for batch in table.iter_batches(batch_size=256)), 0
+    try:
+        for number, row in enumerate(rows, 1):
+            yield f"{path}:{number}", from_json(json.dumps(row, default=as_text)) | {text_column: row[text_column]}
+    except (ArrowException, OSError) as error:
+        raise InputError(f"{path}: cannot be read after row {number}: {message_of(error, 200)}") from None
 
 
 def as_text(value: Any) -> str:
@@ -132,7 +135,9 @@ def as_text(value: Any) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-TABLES = {".csv": csv_rows, ".tsv": csv_rows, ".jsonl": jsonl_rows, ".parquet": parquet_rows}
+TABLES = {
+    ".csv": csv_rows, ".tsv": csv_rows, ".jsonl": jsonl_rows, ".ndjson": jsonl_rows, ".parquet": parquet_rows,
+}  # fmt: skip
 from_json = partial(json.loads, parse_constant=lambda name: None)  # JSON has neither NaN nor infinity: null
 
 

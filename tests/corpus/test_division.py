@@ -71,6 +71,14 @@ def test_beside_a_test_split_only_validation_is_held_out(tmp_path):
     assert len(read_raw(Source(str(tmp_path)), "test").sentences) == 7  # without reading the training split
 
 
+@pytest.mark.parametrize("name", ["dev_de.conll", "dev_set.conll", "test_de.conll"])
+def test_data_are_not_divided_beside_a_split_in_another_language(tmp_path, name):
+    write(tmp_path / "train.conll", [1] * 50)
+    write(tmp_path / name, [1] * 7)
+    with pytest.raises(InputError, match=rf"found no file for the .* split in the language en, but {name}; expected"):
+        training_data(DataArguments(dataset=str(tmp_path)))
+
+
 def test_too_few_sentences_are_not_divided(tmp_path):
     with pytest.raises(
         InputError, match=r"all.conll: found 9 sentences, and no validation split; .* --validation_file"

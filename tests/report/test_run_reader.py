@@ -25,6 +25,13 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
     assert "found no predictions.jsonl; expected the scores of a run; check its name" in fails(report.main, tmp_path)
 
 
+def test_tags_in_another_scheme_are_named(tmp_path, fails):
+    rows = [row | {"gold": ["S-PER" if tag == "B-PER" else tag for tag in row["gold"]]} for row in ROWS]
+    for classes in (None, ["PER", "LOC"]):
+        folder = write_run(tmp_path / f"run{classes}", rows, classes)
+        assert "test: found the label 'S-PER'; expected O, B-CLASS or I-CLASS" in fails(report.main, folder)
+
+
 def test_predictions_that_were_cut_are_named(tmp_path, fails):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "predictions.jsonl").write_text('{"tokens": ["a"], "gold": ["O"], "predicted": ["O')

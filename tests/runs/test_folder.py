@@ -10,7 +10,7 @@ from conftest import ROOT
 from trained_runs import argv
 
 from ner.errors import InputError
-from ner.runs.folder import LOCK, locked, require_trainable, training_in
+from ner.runs.folder import LOCK, locked_run, require_trainable, training_in
 
 ARGS = {"dataset": "sample", "model_checkpoint": "encoder", "masked_training": False, "output_dir": "run"}
 
@@ -69,17 +69,17 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_a_folder_is_locked_for_one_training_and_until_its_holder_ends(tmp_path):
-    hold = "import sys, time; from pathlib import Path; from ner.runs.folder import locked\n"
-    hold += "with locked(Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
+    hold = "import sys, time; from pathlib import Path; from ner.runs.folder import locked_run\n"
+    hold += "with locked_run(Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
     holder = subprocess.Popen([sys.executable, "-c", hold, tmp_path / "run"], cwd=ROOT, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"locked\n"
     try:
-        with pytest.raises(InputError, match="another training writes there"), locked(tmp_path / "run"):
+        with pytest.raises(InputError, match="another training writes there"), locked_run(tmp_path / "run"):
             pass
     finally:
         holder.kill()
         holder.communicate()
-    with locked(tmp_path / "run"):
+    with locked_run(tmp_path / "run"):
         assert (tmp_path / "run" / LOCK).exists()
     assert not (tmp_path / "run" / LOCK).exists()
 
@@ -92,7 +92,7 @@ def test_a_folder_that_only_the_first_machine_has_is_refused(tmp_path, monkeypat
 
 @pytest.mark.slow
 def test_of_several_processes_all_learn_of_a_refusal(corpus, encoders, tmp_path, in_two_processes):
-    with locked(tmp_path / "run"):
+    with locked_run(tmp_path / "run"):
         done = in_two_processes("train.py", *argv(corpus, encoders["bert"], tmp_path / "run"))
     assert done.returncode != 0 and done.stderr.count("error: ") == 1 and "another training" in done.stderr
 

@@ -93,10 +93,11 @@ def test_csv_jsonl_and_parquet_give_the_same_rows(tmp_path):
             writer.writerows(rows)
             file.write("\r\n")
     lines = [json.dumps(row, ensure_ascii=i % 2 == 0) + "\r\n" * (i % 2) for i, row in enumerate(rows)]
-    (tmp_path / "t.jsonl").write_text("\n".join(lines), encoding="utf-8-sig", newline="")
+    for name in ("t.jsonl", "t.ndjson"):
+        (tmp_path / name).write_text("\n".join(lines), encoding="utf-8-sig", newline="")
     pq.write_table(pa.table(table), tmp_path / "t.parquet", row_group_size=2)
     expected = [(row["body"], {"id": row["id"], "": " x"}) for row in rows]
-    for name in ("t.csv", "t.TSV", "t.jsonl", "t.parquet"):
+    for name in ("t.csv", "t.TSV", "t.jsonl", "t.ndjson", "t.parquet"):
         assert rows_of(tmp_path / name) == expected, name
         assert row_count(None, str(tmp_path / name), "body") == len(texts)
 
@@ -112,6 +113,16 @@ def test_parquet_is_read_a_little_at_a_time(tmp_path):
     _, python = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert arrow + python < os.path.getsize(tmp_path / "t.parquet") / 2
+
+
+def test_damage_within_a_parquet_file_is_named(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"body": [f"text {i}" for i in range(1000)]}), path, use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    content[40:400] = bytes(360)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"t.parquet: cannot be read after row 0: "):
+        rows_of(path)
 
 
 def test_values_that_json_does_not_have(tmp_path):
