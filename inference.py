@@ -121,8 +121,9 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
                 "%s is only for the run's own data, whole and tagged as in training; these scores go elsewhere",
                 run / split,
             )
+        replaced = ", in place of earlier scores" if (run / place / METRICS).is_file() else ""
         scored.write(run / place)
-        log.info("%s: %d sentences of %s; wrote %s", split, len(sentences), data, run / place)
+        log.info("%s: %d sentences of %s; wrote %s%s", split, len(sentences), data, run / place, replaced)
         enter_scores(run, place)
         if place != split:
             remark_on_seen_sentences(own, sentences)

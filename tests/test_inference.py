@@ -200,12 +200,14 @@ def test_a_runs_own_scores_are_of_its_own_data_as_a_whole(masked_run, corpus, tm
     assert not (run / "test").exists() and content(run / "validation") == content(masked_run / "validation")
     assert scored() == "test"
     card, own = (run / "README.md").read_bytes(), content(run / "test")
+    own_data = read_json(run / "test" / "metrics.json")["data_fingerprint"]
 
     # Afterwards, its sentences decide, wherever they are; and the same sentences tagged otherwise are another score.
     assert scored("--dataset", moved) == "test"
     for options in (("--constrained_decoding", "false"), ("--max_length", "6")):
         assert scored(*options).startswith(f"scores/{corpus.name}-test-")
         assert f"{run / 'test'} is only for the run's own data" in caplog.text
+    assert f"{corpus.name}-test-{own_data[:8]}, in place of earlier scores" in caplog.text
     assert scored("--constrained_decoding", "true", "--max_eval_sentences", len(rows)) == "test"
     assert (run / "README.md").read_bytes() == card and content(run / "test") == own
 
