@@ -52,11 +52,11 @@ def run(study: Study, options: argparse.Namespace) -> None:
     is_local = options.engine == "local"
     pool = ThreadPoolExecutor((options.jobs or usual_jobs(study.threads)) if is_local else 1)
     submit = pool.submit if is_local else ray_submit(study.threads)
-    tasks = {
-        submit(make, study, each, options.output_dir, options.records, options.keep_checkpoints): each
-        for each in missing
-    }
     try:
+        tasks = {
+            submit(make, study, each, options.output_dir, options.records, options.keep_checkpoints): each
+            for each in missing
+        }
         for done, task in enumerate(as_completed(tasks), 1):
             each, error = tasks[task], task.exception()
             error = getattr(error, "cause", error)  # Ray's exceptions wrap those of the run

@@ -20,6 +20,7 @@ for name in [n for n in os.environ if n.startswith(("HF_", "HUGGING", "TRANSFORM
 HUB = LoopbackHub()
 os.environ |= {"no_proxy": "127.0.0.1,localhost", "NO_PROXY": "127.0.0.1,localhost"}
 os.environ |= {"HF_ENDPOINT": HUB.url, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1", "CUDA_VISIBLE_DEVICES": ""}
+os.environ |= {"HF_HUB_ETAG_TIMEOUT": "600", "HF_HUB_DOWNLOAD_TIMEOUT": "600"}  # seconds, for a busy machine
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: models this small are slower with two
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hub-cache-")
 
@@ -37,7 +38,6 @@ from ner.labels import MULTINERD_CLASSES, label_names
 
 NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
-STANDIN = ROOT.parent / "shared" / "data" / "standin_en" / "test" / "test_en.jsonl"
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 

@@ -244,7 +244,8 @@ def test_local_names_are_recorded_from_the_root(tmp_path, monkeypatch):
     assert recorded(parsed("--dataset", "sample"))["dataset"] == "sample"
 
 
-def test_help_shows_each_option_once(capsys):
+def test_help_shows_each_option_once(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stop:
         parsed("--help")
     text = capsys.readouterr().out

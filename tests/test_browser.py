@@ -32,6 +32,7 @@ def chromium(profile):
                  "disable-component-update", "disable-sync", "disable-dev-shm-usage",
                  f"user-data-dir={profile}"):  # fmt: skip
         options.add_argument(f"--{flag}")
+    options.add_experimental_option("browserStartupTimeout", 110_000)  # ms; selenium itself waits for 120 s
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     browser.command_executor.client_config.timeout = 600  # seconds; on a busy machine, axe-core takes minutes

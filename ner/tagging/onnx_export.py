@@ -94,6 +94,9 @@ def onnx_logits(path: Path, at_once: int) -> tuple[Logits, str]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads() // at_once
     options.log_severity_level = 4  # what goes wrong is raised
+    has = torch.cpu.get_capabilities()
+    if not (has.get("avx512_vnni") or has.get("avx_vnni")):
+        options.add_session_config_entry("session.x64quantprecision", "1")  # the faster int8 products would overflow
     session = onnxruntime.InferenceSession(
         path, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
     )  # that fusion's kernel is many times as slow on a CPU as what it replaces

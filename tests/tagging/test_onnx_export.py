@@ -7,7 +7,9 @@ from unittest.mock import Mock
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+import torch
 from architectures import KINDS
 from trained_runs import CPU, content, predictions, read_json
 
@@ -64,6 +66,20 @@ def test_logits_are_those_of_the_model_at_any_batch_and_length(name, run_of_enco
     for export in ONNX_FOLDERS:  # the model without weights tells the window as well
         shape, same_tokenizer = checkpoints.load_for_tagging(str(folder / export))
         assert window_size(same_tokenizer, shape, None) == window_size(tokenizer, model, None)
+
+
+@pytest.mark.parametrize(("has", "exact"), [("avx512_vnni", False), ("avx_vnni", False), ("avx2", True)])
+def test_int8_products_that_overflow_are_not_used(has, exact, exported_run, monkeypatch):
+    """Those of onnxruntime do on x86 CPUs without VNNI."""
+    options = onnxruntime.SessionOptions()
+    monkeypatch.setattr(onnxruntime, "SessionOptions", lambda: options)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {has: True})
+    onnx_export.onnx_logits(exported_run / "onnx_int8" / "model.onnx", 1)
+    if exact:
+        assert options.get_session_config_entry("session.x64quantprecision") == "1"
+    else:
+        with pytest.raises(RuntimeError):
+            options.get_session_config_entry("session.x64quantprecision")
 
 
 def test_the_exports_score_as_the_run_does(exported_run):

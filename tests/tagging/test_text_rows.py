@@ -56,6 +56,7 @@ def test_files_pipes_and_standard_streams(command, out, tmp_path):
     (tmp_path / "in").write_text("one\r\ntwo\u2028\nthree", encoding="utf-8")
     (tmp_path / "log").write_text("before\n")
     environment = os.environ | {"SCRIPT": COPY, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+    environment["LC_ALL"] = "C"  # of any other, bash might say that this machine lacks it
     command = f'COPY() {{ "$PYTHON" -c "$SCRIPT" "$@"; }}; {command}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", env=environment, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, out, "")
