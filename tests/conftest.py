@@ -38,6 +38,7 @@ from ner.labels import MULTINERD_CLASSES, label_names
 
 NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
+STANDIN = ROOT.parent / "shared" / "data" / "standin_en" / "test" / "test_en.jsonl"
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 

@@ -1,8 +1,10 @@
 """Where words begin and end in raw text."""
 
+import json
 import random
 
 import pytest
+from conftest import STANDIN
 
 from ner.word_splitter import word_offsets
 
@@ -55,3 +57,18 @@ def test_words_are_ordered_disjoint_and_leave_only_white_space():
             assert not text[end:start].strip()
             end = stop
         assert not text[end:].strip()
+
+
+@pytest.mark.skipif(not STANDIN.is_file(), reason="the stand-in corpus is not beside the repository")
+def test_the_splitter_agrees_with_real_tokens():
+    agreed = total = 0
+    for line in STANDIN.open(encoding="utf-8"):
+        tokens = json.loads(line)["tokens"]
+        text = " ".join(tokens)
+        ends = {end for _, end in word_offsets(text)}
+        place = 0
+        for token in tokens:
+            place = text.index(token, place) + len(token)
+            agreed += place in ends
+            total += 1
+    assert agreed == total  # every border of a token is a border of a word

@@ -39,7 +39,7 @@ def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> N
     The gold entities of all classes are those of a run that removed none.
     """
     runs = finished_runs(study, group, records)
-    scored = {run.name: path for run in runs if (path := predictions(study, run, output_dir, records))}
+    scored = {run.name: path for run in runs if (path := predictions_of(study, run, output_dir, records))}
     missing = [name for name in scored if not (records / name / PARTS).is_file()]
     whole = next((run.name for run in runs if not run.removed and run.name in scored), None)
     if whole and missing:
@@ -49,11 +49,6 @@ def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> N
             if recorded_scores(records / name, study.split)["data"] == data:  # else `class_map` refuses it
                 predicted = entities_of(read_predictions(scored[name]).predicted, study.removable)
                 write_json(records / name / PARTS, error_parts(gold, predicted, study.removable))
-
-
-def predictions(study: Study, run: PlannedRun, output_dir: Path, records: Path) -> Path | None:
-    """The file of a recorded run's predictions on the study's split; None where it is not here."""
-    return predictions_of(output_dir / run.name, records / run.name, study.split)
 
 
 def finished_runs(study: Study, group: str, records: Path) -> list[PlannedRun]:
@@ -123,7 +118,7 @@ def changed_mentions(study: Study, group: str, output_dir: Path, records: Path) 
     It has the words `before`, `within` and `after` it, and `about`: its gold class, and how many runs predict it.
     """
     runs, classes = finished_runs(study, group, records), study.removable
-    paths = [path for run in runs if (path := predictions(study, run, output_dir, records))]
+    paths = [path for run in runs if (path := predictions_of(study, run, output_dir, records))]
     if len(paths) < len(runs):
         log.warning("%s: not all predictions are here, so the map shows no mentions", group or study.name)
         return {}

@@ -16,7 +16,7 @@ from ner.runs.files import METRICS, NOT_RECORDED, PREDICTIONS, SPLITS
 from ner.runs.folder import checkpoints_in, is_finished
 from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
-from ner.study.plan import Study, listed
+from ner.study.plan import PlannedRun, Study, listed
 
 # What a run may record otherwise than it was given, or not at all.
 NO_PART = {"config", "output_dir", "tag_scheme", "case_markers", *NOT_RECORDED}
@@ -27,11 +27,11 @@ def is_recorded(folder: Path, split: str) -> bool:
     return (folder / "environment.json").is_file() and (folder / split / METRICS).is_file()
 
 
-def predictions_of(run: Path, folder: Path, split: str) -> Path | None:
-    """The predictions in a run folder, or None where there are none of the scores that a record has."""
-    path = run / split / PREDICTIONS
-    is_same = optional_json(run / split / METRICS) == optional_json(folder / split / METRICS)
-    return path if is_same and path.is_file() else None
+def predictions_of(study: Study, run: PlannedRun, output_dir: Path, records: Path) -> Path | None:
+    """The predictions of a recorded run; None where there are none, or of other scores than the record has."""
+    scored, recorded = (folder / run.name / study.split for folder in (output_dir, records))
+    is_same = optional_json(scored / METRICS) == optional_json(recorded / METRICS)
+    return scored / PREDICTIONS if is_same and (scored / PREDICTIONS).is_file() else None
 
 
 def record(run: Path, folder: Path) -> None:

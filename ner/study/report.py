@@ -44,14 +44,12 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
                     len(runs) - len(made), len(runs))  # fmt: skip
     place = records / group / f"{name}.json"
     scores = {Path(run.name).name: recorded_scores(records / run.name, study.split) for run in made}
-    folders = [output_dir / run.name for run in made]
-    predictions = [predictions_of(output_dir / run.name, records / run.name, study.split) for run in made]
-    is_written = bool(made) and all(predictions)
+    is_written = bool(made) and all(predictions_of(study, run, output_dir, records) for run in made)
     if is_written:
         # Another machine has the data elsewhere, and not all options of another program are in args.yaml.
         read = [
             replace(run, args=without_local_paths(run.args) | {"setting": of.setting} if run.args else {})
-            for run, of in zip(read_runs(folders, study.split), made, strict=True)
+            for run, of in zip(read_runs([output_dir / run.name for run in made], study.split), made, strict=True)
         ]
         result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
         of_runs = {"micro": {run: each["f1"]["micro"] for run, each in scores.items()}}
