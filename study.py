@@ -20,7 +20,7 @@ from ner.errors import CommandParser, InputError, run_script
 from ner.runs.files import SPLITS
 from ner.study.plan import PlannedRun, Study, read_study, what_runs_find
 from ner.study.records import is_recorded, observed_spread, of_other_options, recorded_scores
-from ner.study.running import RUNNING, duration, make, ray_submit, usual_jobs
+from ner.study.running import RUNNING, STOPPED, duration, make, ray_submit, usual_jobs
 
 log = logging.getLogger("ner")
 
@@ -47,6 +47,7 @@ def plan(study: Study, options: argparse.Namespace) -> None:
 def run(study: Study, options: argparse.Namespace) -> None:
     """Makes the runs that are not finished, `--jobs` at a time. Raises `InputError` if some failed; the others stay."""
     missing, failed, begun = missing_runs(study, options), [], time.monotonic()
+    STOPPED.clear()
     from ner.study.class_map import record_parts
 
     is_local = options.engine == "local"
@@ -71,6 +72,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
             log.info("%d of %d: %s %s%s", done, len(missing), each.name, "failed" if error else task.result(),
                      f"; about {duration(left)} left" if done < len(missing) else "")  # fmt: skip
     except BaseException:  # an interrupt ends the scripts, and no others are started
+        STOPPED.set()
         pool.shutdown(wait=False, cancel_futures=True)
         for process in RUNNING:
             process.terminate()

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from ner.errors import InputError, message_of
 
@@ -29,7 +29,7 @@ def public_name(name: str) -> str:
     """The name of a data set or checkpoint without a local path: its Hub id, `package:...`, or the path's last part."""
     path = os.path.expanduser(name)
     local = os.path.isabs(path) or os.path.exists(path) or not is_repo_id(name)
-    return os.path.basename(os.path.abspath(path)) if local and not name.startswith("package:") else name
+    return PureWindowsPath(os.path.abspath(path)).name if local and not name.startswith("package:") else name
 
 
 def fetch(repo_id: str, filename: str, repo_type: str, remedy: str) -> Path:

@@ -86,6 +86,6 @@ def test_public_names(tmp_path, monkeypatch):
     names = {
         "sample": "sample", "Babelscape/multinerd": "Babelscape/multinerd", "private/mydata": "mydata",
         "~/texts": "texts", "/srv/data/": "data", "../data/mine": "mine", "package:p/model": "package:p/model",
-        str(tmp_path): tmp_path.name,
+        str(tmp_path): tmp_path.name, r"C:\users\ann\corpus": "corpus",
     }  # fmt: skip
     assert {name: public_name(name) for name in names} == names

@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -187,6 +188,15 @@ def test_an_interrupted_study_ends_its_scripts_and_starts_no_others(tmp_path):
     assert list(tmp_path.glob("*.pid")) == pids and not Path(f"/proc/{pids[0].stem}").exists()
 
 
+def test_a_script_that_is_started_after_an_interrupt_ends_at_once(tmp_path, monkeypatch):
+    (tmp_path / "program.py").write_text("import time; time.sleep(600)")
+    planned = read_study(write(tmp_path / "s.yaml", settings={"a": {}}))
+    monkeypatch.setattr(running, "STOPPED", threading.Event())
+    running.STOPPED.set()
+    with pytest.raises(InputError, match=r"a-1: .*program.py failed \(status -15\)"):
+        running.script(planned, str(tmp_path / "program.py"), log_of=tmp_path / "a-1")
+
+
 def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encoder(tmp_path):
     grid = {"learning_rate": ["1e-4", "3e-4"], "num_train_epochs": [2, 4]}
     file = write(tmp_path / "s.yaml", grid=grid, datasets={"a": "x/a", "b": "x/b"}, encoders=["enc"], seeds=[3, 7])
@@ -206,9 +216,10 @@ def test_one_value_is_a_list_of_one(tmp_path):
     ]
 
 
-def test_a_setting_that_a_file_has_twice_is_refused(tmp_path):
-    (tmp_path / "x.yaml").write_text("settings:\n  a: {seed: 1}\n  b: {}\n  a: {}\n")
-    with pytest.raises(InputError, match=r"found 'a' twice; expected different names.* line 4"):
+@pytest.mark.parametrize("again", ["a", "A"])  # on macOS, `a-1` and `A-1` are one folder
+def test_a_setting_that_a_file_has_twice_is_refused(again, tmp_path):
+    (tmp_path / "x.yaml").write_text(f"settings:\n  a: {{seed: 1}}\n  b: {{}}\n  {again}: {{}}\n")
+    with pytest.raises(InputError, match=rf"found '{again}' twice; expected names that differ.* line 4"):
         read_study(tmp_path / "x.yaml")
 
 
@@ -498,6 +509,19 @@ def test_the_records_of_the_repository_give_its_tables(name, place, least, cited
     assert len(rows) > least and set(rows) <= set(shown.splitlines())
     for row, text in cited.items():
         assert row in shown and text in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_each_recorded_comparison_is_that_of_the_runs_beside_it():
+    comparisons = {path: optional_json(path) for path in (ROOT / "results").rglob("*.json")}
+    comparisons = {path: content for path, content in comparisons.items() if "groups" in content}
+    for path, content in comparisons.items():
+        split = (
+            "validation" if path.stem.endswith("_validation") or path.is_relative_to(ROOT / "results/fast") else "test"
+        )
+        runs = [run for group in content["groups"] for run in group["runs"]]
+        scored = [optional_json(path.parent / run / split / "metrics.json")["overall"]["f1"] for run in runs]
+        assert content["micro"] == dict(zip(runs, scored, strict=True)), path
+    assert len(comparisons) > 20
 
 
 def test_the_records_of_the_repository_give_the_table_of_seconds(monkeypatch, capsys):

@@ -18,7 +18,8 @@ LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
 STATE = "trainer_state.json"  # the last file that Trainer writes into a checkpoint
 RUN_ARGUMENTS = {"dataset", "model_checkpoint", "masked_training", "output_dir"}  # in the args.yaml of every run
-NEW = {LOCK, "data"}  # what a folder may hold before its training: the lock, and an audit of `data.py`
+# What a folder may hold before its training: the lock, an audit of `data.py`, and what macOS leaves in folders.
+NEW = {LOCK, "data", ".DS_Store"}
 
 
 def checkpoints_in(run: Path) -> list[Path]:

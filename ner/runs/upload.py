@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import yaml
@@ -84,4 +84,5 @@ def without_local_paths(value: Any, key: str = "") -> Any:
     if not isinstance(value, str) or not value:
         return value
     path = os.path.expanduser(value)
-    return os.path.basename(os.path.abspath(path)) if key == "output_dir" or os.path.isabs(path) else value
+    is_local = key == "output_dir" or os.path.isabs(path) or PureWindowsPath(path).is_absolute()
+    return PureWindowsPath(os.path.abspath(path)).name if is_local else value

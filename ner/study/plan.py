@@ -76,12 +76,13 @@ class Study:
 
 
 class TextLoader(yaml.BaseLoader):
-    """Loads each value in a YAML file as its text (`no`, `3e-4`). Refuses a name that a mapping has twice."""
+    """Loads each value in a YAML file as its text (`no`, `3e-4`). Refuses a name that a mapping has twice, also in
+    other capitals: where file names ignore case, their runs would share folders."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value]
-        if twice := [key for key, _ in node.value if names.count(key.value) > 1]:
-            problem = f"found {twice[-1].value!r} twice; expected different names"
+        names = [key.value.casefold() for key, _ in node.value]
+        if twice := [key for key, _ in node.value if names.count(key.value.casefold()) > 1]:
+            problem = f"found {twice[-1].value!r} twice; expected names that differ in more than capitals"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=twice[-1].start_mark)
         return super().construct_mapping(node, deep)
 

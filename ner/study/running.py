@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,6 +17,7 @@ from ner.study.records import drop_checkpoints, record, recorded_scores
 SCORING = ("per_device_eval_batch_size", "use_cpu")  # options of a run that its scoring takes too
 ROOT = Path(__file__).parents[2]
 RUNNING: list[subprocess.Popen] = []  # the scripts that were started
+STOPPED = threading.Event()  # those that are started from now on are ended at once
 
 
 def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, keep_checkpoints: bool) -> str:
@@ -48,6 +50,8 @@ def script(study: Study, name: str, *words: str, log_of: Path) -> None:
         command = [sys.executable, str(ROOT / name), *words]
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
         RUNNING.append(process)
+        if STOPPED.is_set():  # only now: until a script is among those that are running, the study cannot end it
+            process.terminate()
         if status := process.wait():
             last = path.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
             raise InputError(f"{log_of.name}: {name} failed (status {status}): {last}; see {path}")

@@ -4,7 +4,7 @@ Dropout: torch draws a 32-bit number from a serial generator for each element, a
 float32. Here, 16 bits from NumPy's faster SFC64 decide over an element, and attention stays in bfloat16. The rate
 becomes the nearest multiple of 2**-16, and what is kept is scaled for exactly that rate.
 
-Embedding: text in one language uses a tenth of the 250,000 word embeddings of a multilingual encoder, but each update
+Embedding: text in one language uses a twelfth of the 250,000 word embeddings of a multilingual encoder, but each update
 clears, clips and applies the gradients of all. So a model trains a small matrix of the used rows, and its state dict
 has the whole one. An optimizer that treats each weight by itself, such as AdamW, computes the same weights, except that
 unused rows do not shrink under `--weight_decay`.

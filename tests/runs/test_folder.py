@@ -27,7 +27,7 @@ def write(folder: Path, *names: str) -> Path:
     ("names", "resumes"),
     [
         ([], False),
-        ([LOCK, "data/findings.jsonl"], False),
+        ([LOCK, "data/findings.jsonl", ".DS_Store"], False),
         (["args.yaml"], False),  # a run without a checkpoint begins again, whether it is to be resumed or not
         (["args.yaml", "checkpoint-8/model.safetensors", "config.json"], False),  # and so if its only one is not whole
         (["args.yaml"], True),

@@ -72,7 +72,8 @@ def test_parts_of_a_large_model_are_pushed(run, loopback_hub, fails):
 
 def test_no_pushed_file_names_a_local_path(run, upsampled_run, corpus, encoders, loopback_hub):
     with (run / "args.yaml").open("a") as args_yaml:
-        args_yaml.write(f"logging_dir: {run}/logs\nlr_scheduler_kwargs: {{x: {run}/y}}\n")
+        on_windows = r"C:\users\ann\z"
+        args_yaml.write(f"logging_dir: {run}/logs\nlr_scheduler_kwargs: {{x: {run}/y, z: '{on_windows}'}}\n")
     (run / "README.md").write_text(f"An older card, of {encoders['bert']}.\n")
     write_manifest(run)
     before = content(run)
@@ -82,6 +83,7 @@ def test_no_pushed_file_names_a_local_path(run, upsampled_run, corpus, encoders,
     args = yaml.safe_load(files["args.yaml"])
     assert args["dataset"] == corpus.name and args["model_checkpoint"] == encoders["bert"].name
     assert (args["output_dir"], args["logging_dir"]) == (upsampled_run.name, "logs")
+    assert args["lr_scheduler_kwargs"] == {"x": "y", "z": "z"}
     assert yaml.safe_load(files["onnx/args.yaml"])["dataset"] == corpus.name
     assert f"fine-tuned from {encoders['bert'].name} on".encode() in files["README.md"].replace(b"\\", b"")
     assert content(run) == before  # the run is repeated by its args.yaml
