@@ -113,8 +113,9 @@ def require_known_classes(options: DataArguments, known: list[str]) -> None:
     for option, in_use in (("selected_categories", options.masked_training), ("upsample_categories", options.upsample)):
         unknown = [name for name in getattr(options, option) if name not in known]
         if in_use and unknown:
+            found = "found" if getattr(options, option) != getattr(DataArguments(), option) else "its default has"
             raise InputError(
-                f"--{option}: found {unknown[0]!r}; expected classes of the data, separated by spaces: "
+                f"--{option}: {found} {unknown[0]!r}; expected classes of the data, separated by spaces: "
                 f"{' '.join(known)}{nearest(unknown[0], known)}"
             )
 
@@ -160,7 +161,7 @@ def evaluation_sentences(options: DataArguments, split: str) -> Sentences:
 
 
 def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: Path) -> None:
-    """Writes a picture of the entities of each class and split, and one of those of the kept classes.
+    """Writes a picture of the entities of each class and split, and one of those of the kept classes if there are some.
 
     Each is drawn in light and in dark colours.
     """
@@ -172,7 +173,8 @@ def write_plots(splits: dict[str, Sentences], kept_classes: list[str], folder: P
         ("default-dataset.png", "All classes", counts),
         ("masked-dataset.png", "Selected classes", kept),
     ):
-        draw(partial(class_bars, shown, title), title, folder / name)
+        if any(shown.values()):
+            draw(partial(class_bars, shown, title), title, folder / name)
 
 
 def main(argv: list[str]) -> None:
@@ -186,13 +188,15 @@ def main(argv: list[str]) -> None:
     if "output_dir" in arguments.given:
         folder = Path(arguments.training.output_dir) / "data"
     splits, _, _ = read_splits(options)
+    if "selected_categories" in arguments.given:
+        require_known_classes(replace(options, masked_training=True), classes_of(splits["train"].names))
     languages = by_language(splits)
     faults = [finding for lang, own in languages.items() for finding in findings(lang, own)]
     lines = (json.dumps(asdict(fault), ensure_ascii=False) for fault in faults)
     with written_together(folder) as new:
         write_text(new / "findings.jsonl", "".join(f"{line}\n" for line in lines))
         write_plots(splits, options.selected_categories, new)
-    log.info("wrote findings.jsonl, default-dataset.png and masked-dataset.png in %s", folder)
+    log.info("wrote findings.jsonl and pictures of the classes in %s", folder)
     print(audit(splits, faults), flush=True)
     for lang, own in languages.items() if len(languages) > 1 else ():
         print(f"\n\n=== {printable(lang)} ===\n\n{audit(own, [f for f in faults if f.lang == lang])}", flush=True)

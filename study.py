@@ -14,6 +14,7 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 from ner.errors import CommandParser, InputError, run_script
@@ -34,7 +35,7 @@ def plan(study: Study, options: argparse.Namespace) -> None:
     found = [recorded_scores(folder, study.split) for folder in folders if is_recorded(folder, study.split)]
     groups = f"; they are in {len(study.groups)} groups of a data set and an encoder" if len(study.groups) > 1 else ""
     log.info("%d of %d runs are finished%s", len(found), len(study.runs), groups)
-    if known := [each["seconds"] for each in found if each["seconds"] is not None]:
+    if missing and (known := [each["seconds"] for each in found if each["seconds"] is not None]):
         seconds = statistics.mean(known)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),
                  duration(seconds * len(missing)))  # fmt: skip
@@ -47,11 +48,14 @@ def plan(study: Study, options: argparse.Namespace) -> None:
 def run(study: Study, options: argparse.Namespace) -> None:
     """Makes the runs that are not finished, `--jobs` at a time. Raises `InputError` if some failed; the others stay."""
     missing, failed, begun = missing_runs(study, options), [], time.monotonic()
+    if not missing:
+        log.info("nothing to do: the runs are finished")
     STOPPED.clear()
     from ner.study.class_map import record_parts
 
     is_local = options.engine == "local"
-    pool = ThreadPoolExecutor((options.jobs or usual_jobs(study.threads)) if is_local else 1)
+    jobs = (options.jobs or usual_jobs(study.threads)) if is_local else 1
+    pool = ThreadPoolExecutor(jobs)
     submit = pool.submit if is_local else ray_submit(study.threads)
     try:
         tasks = {
@@ -68,9 +72,10 @@ def run(study: Study, options: argparse.Namespace) -> None:
                 raise error
             elif study.removable:
                 record_parts(study, each.group, options.output_dir, options.records)
-            left = (time.monotonic() - begun) / done * (len(missing) - done)
+            rounds = ceil(done / jobs)  # those of a round end at about the same time
+            left = (time.monotonic() - begun) / rounds * (ceil(len(missing) / jobs) - rounds)
             log.info("%d of %d: %s %s%s", done, len(missing), each.name, "failed" if error else task.result(),
-                     f"; about {duration(left)} left" if done < len(missing) else "")  # fmt: skip
+                     f"; about {duration(left)} left" if left else "")  # fmt: skip
     except BaseException:  # an interrupt ends the scripts, and no others are started
         STOPPED.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -78,7 +83,10 @@ def run(study: Study, options: argparse.Namespace) -> None:
             process.terminate()
         raise
     if failed:
-        raise InputError(f"{len(failed)} of {len(missing)} runs failed: {', '.join(failed)}; give the command again")
+        raise InputError(
+            f"{len(failed)} of {len(missing)} runs failed: {', '.join(failed)}; correct what is wrong, and give the "
+            "command again"
+        )
 
 
 def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:

@@ -228,6 +228,9 @@ def test_classes_are_checked_against_the_data(small):
         training_data(options(small, masked_training=True, selected_categories=["pers"]))
     with pytest.raises(InputError, match=r"--upsample_categories: found 'XYZ'"):
         training_data(options(small, upsample=True, upsample_categories=["XYZ"]))
+    (small / "drugs.conll").write_text("aspirin B-DRUG\n\n" * 20)
+    with pytest.raises(InputError, match=r"--selected_categories: its default has 'PER'; expected .* spaces: DRUG$"):
+        training_data(options(small / "drugs.conll", masked_training=True))
 
 
 def test_no_training_sentence_left_is_an_error(small):
@@ -294,6 +297,16 @@ def test_the_audit_and_the_plots_count(small, tmp_path, capsys, monkeypatch):
         assert line in printed
     assert drawn["masked-dataset.png"]["train"] == {"PER": 1, "ORG": 0, "LOC": 1, "ANIM": 3, "DIS": 3}
     assert drawn["default-dataset.png"]["train"]["FOOD"] == 1
+
+
+def test_an_audit_of_other_classes_has_no_picture_of_the_default_ones_and_refuses_an_unknown_one(tmp_path, fails):
+    (tmp_path / "train.conll").write_text("aspirin B-DRUG\n\n" * 20)
+    where = ["--dataset", str(tmp_path / "train.conll"), "--output_dir", str(tmp_path)]
+    data.main(where)
+    written = {path.name for path in (tmp_path / "data").iterdir()}
+    assert written == {"findings.jsonl", "default-dataset.png", "default-dataset-dark.png"}
+    message = fails(data.main, *where, "--selected_categories", "DRAG")
+    assert "--selected_categories: found 'DRAG'; expected classes of the data" in message and "'DRUG'" in message
 
 
 def test_an_audit_of_the_sample_leaves_tracked_files_alone(tmp_path, monkeypatch, capsys):

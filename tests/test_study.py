@@ -84,6 +84,7 @@ def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, 
     assert scripts == ran
     study.main(["run", str(file), *where])
     assert len(scripts) == 8 and not list((tmp_path / "runs").rglob("*.safetensors"))
+    assert caplog.messages[-1] == "nothing to do: the runs are finished"
     assert "; about " in caplog.text and "left" in caplog.text
 
     capsys.readouterr()
@@ -140,7 +141,9 @@ def test_what_failed_goes_on_from_its_checkpoint_and_the_others_are_made(tmp_pat
     program.write_text(PROGRAM)
     file = write(tmp_path / "s.yaml", program=str(program), settings={"wrong": {"fails": "once"}, "right": {}})
     command = ["run", str(file), "--output_dir", str(runs), "--jobs", "2"]
-    assert "1 of 2 runs failed: wrong-1; give the command again" in fails(study.main, *command)
+    assert "1 of 2 runs failed: wrong-1; correct what is wrong, and give the command again" in fails(
+        study.main, *command
+    )
     assert f"wrong-1: {program} failed (status 1): error: it failed; see {runs / 'wrong-1.log'}" in caplog.text
     assert [path.name for path in (runs / "records").iterdir()] == ["right-1"]
     assert not list((runs / "right-1").glob("*.safetensors"))
@@ -227,6 +230,8 @@ def test_a_setting_that_a_file_has_twice_is_refused(again, tmp_path):
     ("content", "message"),
     [
         ({"setings": {"a": {}}}, "found the key 'setings'; expected .*; did you mean 'settings'"),
+        ({"settings": {"a": {"learning_rat": 1}}}, "a: unknown option learning_rat; did you mean 'learning_rate'"),
+        ({"settings": {"a": {}}, "common": {"sed": 1}}, "a: unknown option sed; did you mean 'seed'"),
         ({"settings": {"a": {}}, "comparisons": {"x": ["a", "b"]}}, "x: found the setting 'b'; expected some of a"),
         ({"settings": {"a": {}}, "curves": {"PER": {0: "a", 1: "b"}}}, "PER: found the setting 'b'; expected some of"),
         ({"settings": {"a": {}}, "curves": {"PER": {"x": "a"}}}, "could not convert string to float: 'x'"),
@@ -309,6 +314,7 @@ def test_each_study_of_the_repository_is_one_that_train_takes(path, monkeypatch)
 def test_a_plan_corrects_the_classes_for_more_tests_than_micro_f1(tmp_path):
     settings = {"a": {}, "b": {}, "c": {}}
     planned = read_study(write(tmp_path / "s.yaml", settings=settings, seeds=5))
+    assert what_runs_find(planned, {"micro": 1.0, "x": 99.0})[0].endswith(", x none")
     (line,) = what_runs_find(planned, {"micro": 1.0, "x": 1.0, "y": 1.0})
     classes, micro = detectable(1.0, 5, tests=4), detectable(1.0, 5, tests=2)
     assert classes > micro and line.endswith(f": micro {micro:.1f}, x {classes:.1f}, y {classes:.1f}")

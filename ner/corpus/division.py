@@ -42,9 +42,10 @@ def divided(whole: RawSplit, held_out: Sequence[str], seed: int) -> tuple[dict[s
     rows = {name: np.flatnonzero(part == names.index(name)) for name in ("train", *held_out)}
     about = {"seed": seed, "by": "documents" if by_document else "sentences"}
     about |= {name: len(its) for name, its in rows.items()}
+    way = "whole documents at a time" if by_document else "each by itself"
     log.info(
-        "found no validation split, so %d sentences were divided by %s with --split_seed %d: %s",
-        size, about["by"], seed, ", ".join(f"{name} {len(its)}" for name, its in rows.items()),
+        "found no validation split, so %d sentences were divided, %s, with --split_seed %d: %s",
+        size, way, seed, ", ".join(f"{name} {len(its)}" for name, its in rows.items()),
     )  # fmt: skip
     return {
         name: replace(whole, split=name, sentences=whole.sentences.select(its), places=whole.places.take(its))

@@ -71,7 +71,7 @@ def table(
 
 
 def opening(result: dict[str, Any]) -> list[Part]:
-    """The finding, what the experiments and the scores are, and whether the runs differ in more than the experiment."""
+    """The finding, what the experiments and the scores are, and what else the runs record differently."""
     parts: list[Part] = [("lead", text) for text in finding(result)]
     copies = f" ({result['clusters']:,} distinct)" if result["clusters"] < result["sentences"] else ""
     scored = f"All scores are on the same {result['sentences']:,} {result['split']} sentences{copies}, with "
@@ -83,7 +83,7 @@ def opening(result: dict[str, Any]) -> list[Part]:
         if what := [d["what"] for d in result["differing"]]:
             listed = enumeration(what) if len(what) <= MOST_LISTED else f"{len(what)} recorded values"
             listed += f" (“{OTHER_DIFFERENCES}”, below)"
-            about.append(f"Note that the runs differ in more than the experiment: in {listed}.")
+            about.append(f"Apart from masking, up-sampling and the seed, the runs differ in {listed}.")
         else:
             about.append("Everything else that all runs record is the same.")
         if result["unrecorded"]:
@@ -105,7 +105,7 @@ def tables(result: dict[str, Any]) -> list[Part]:
     parts += error_tables(result)
     if result["differing"]:
         rows = [[d["what"], *d["values"].values()] for d in result["differing"]]
-        title = "What the runs record differently, besides the experiment"
+        title = "What the runs record differently, apart from masking, up-sampling and the seed"
         parts += [("h2", OTHER_DIFFERENCES), table(title, ["recorded", *result["runs"]], rows)]
     return parts
 

@@ -12,6 +12,7 @@ import yaml
 
 from ner.errors import InputError, message_of, nearest
 from ner.files import read_as
+from ner.runs.first_check import option_names
 from ner.scoring.removal_design import balanced_triples, detectable_effect, fits, one_at_a_time_runs
 from ner.scoring.significance import ALPHA, SeedComparison
 
@@ -118,7 +119,11 @@ def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list
         raise InputError("found no settings; expected at least one, a name with options of train.py")
     if wrong := [each for each in (*settings, *(content.get("comparisons") or {})) if "/" in each]:
         raise InputError(f"found the name {wrong[0]!r}; expected one without /: it names a folder")
+    known = option_names() | {"config"}
     for setting, options in settings.items():
+        for option in (*common, *(options or ())) if "program" not in content else ():
+            if (name := option.replace("-", "_")) not in known:
+                raise InputError(f"{setting}: unknown option {option}{nearest(name, known)}")
         for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
             if option in {*common, *(options or {})} and (key == "seeds" or key in content):
                 raise InputError(f"{setting}: found {option}; expected {key}, a key of the study, in its place")
@@ -217,7 +222,8 @@ def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
         if seeds > 1 and len(settings) > 1:
             others = len(settings) - 1  # the report corrects micro F1 for these, and the classes for all their tests
             tests = {y: others * (1 if y == "micro" else len(spread.keys() - {"micro"})) for y in spread}
-            least = ", ".join(f"{y} {detectable(sd, seeds, tests[y]):.1f}" for y, sd in spread.items())
+            found = {y: detectable(sd, seeds, tests[y]) for y, sd in spread.items()}
+            least = ", ".join(f"{y} {points:.1f}" if points < 100 else f"{y} none" for y, points in found.items())
             about = f"{name}: with {seeds} seeds each, differences from {settings[0]} that are detected in 4 of 5 tries"
             most = max(tests.values())
             lines.append(f"{about}{f', corrected for up to {most} tests' if most > 1 else ''}, in points: {least}")
@@ -246,8 +252,8 @@ def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
 def detectable(spread: float, seeds: int, tests: int) -> float:
     """The smallest true difference of two settings that a test finds in four of five tries, in the unit of `spread`.
 
-    `spread` is the standard deviation over seeds, and `tests` the number of tests that Holm's method corrects for. New
-    sentences vary too, so the smallest difference of the report is larger.
+    `spread` is the standard deviation over seeds, and `tests` the number of tests that Holm's method corrects for. The
+    report's own is another one, because new sentences vary too, and because it knows by how much at least seeds vary.
     """
     variance = np.full((2, 1), spread**2 / seeds)
     compared = SeedComparison(np.zeros(1), variance, np.zeros((2, 1)), np.zeros(1), np.full((2, 1), seeds))

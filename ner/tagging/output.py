@@ -79,7 +79,8 @@ def skip_tagged(file: TextIO, rows: Iterator[Row], show: Show) -> int:
                 )
             show(tagged)
         file.truncate(before.tell())
-    log.info("%s: going on after %d rows", file.name, count)
+    if count:
+        log.info("%s: going on after %d rows", file.name, count)
     return count
 
 

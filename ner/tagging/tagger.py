@@ -73,7 +73,7 @@ class Tagger:
         recorded = getattr(model.config, CALIBRATION, {})  # None while it trains
         calibration = Calibration(**recorded or {}) if constrained == trained else Calibration()
         if calibration == Calibration() and recorded is not None:
-            log.info("%s: the scores of entities are not calibrated (docs/confidence.md)", location)
+            log.info("%s: the scores of entities are not calibrated; docs/confidence.md has the reasons", location)
         exported = model.device.type == "meta"
         device = torch.device("cpu" if exported else device)
         batching = batching_for(batch_size, device)

@@ -91,7 +91,7 @@ def test_many_differences_stay_readable(tmp_path, capsys):
     a, b = (write_run(tmp_path / n, ROWS, CLASSES, **{k: v + d for k, v in many.items()}) for d, n in enumerate("ab"))
     report_of(tmp_path, a, b)
     opening, rest = capsys.readouterr().out.split("\n\n## Differences", 1)
-    assert "in more than the experiment: in 30 recorded values (“Other differences”, below)." in opening
+    assert "the seed, the runs differ in 30 recorded values (“Other differences”, below)." in opening
     assert all(f"| --option_{i} | {i} | {i + 1} |" in rest for i in range(30))
 
 
@@ -117,7 +117,7 @@ def test_runs_that_differ_in_more_than_the_experiment_say_so_first(tmp_path, cap
         "data_fingerprint in scoring": ("a1", "b2"),
     }
     opening, rest = capsys.readouterr().out.split("\n\n## Differences", 1)
-    assert "Note that the runs differ in more than the experiment: in 10 recorded values (“Other" in opening
+    assert "Apart from masking, up-sampling and the seed, the runs differ in 10 recorded values (“Other" in opening
     assert "| recorded | a | b |" in rest and "| torch in training | 2.13.0 | 2.12.1 |" in rest
 
 
