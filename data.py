@@ -187,9 +187,9 @@ def main(argv: list[str]) -> None:
     folder = Path("runs/data") / (Path(public_name(options.dataset)).name or "data")
     if "output_dir" in arguments.given:
         folder = Path(arguments.training.output_dir) / "data"
-    splits, _, _ = read_splits(options)
     if "selected_categories" in arguments.given:
-        require_known_classes(replace(options, masked_training=True), classes_of(splits["train"].names))
+        options = replace(options, masked_training=True)  # so that reading checks these classes
+    splits, _, _ = read_splits(options)
     languages = by_language(splits)
     faults = [finding for lang, own in languages.items() for finding in findings(lang, own)]
     lines = (json.dumps(asdict(fault), ensure_ascii=False) for fault in faults)
