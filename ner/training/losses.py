@@ -12,6 +12,7 @@ from ner.encoder.encoding import IGNORED, UNLABELLED
 
 CROSS_ENTROPY = 1.0  # its weight in the CRF loss, beside 1 for the sequences; studies/levers.py varies it
 IMPOSSIBLE = -1e6  # the score of a label that is excluded: finite, so that no gradient becomes NaN
+LEAST = -60.0  # no label is less probable than exp(LEAST), so that nothing is divided by 0
 
 
 def mean_loss(
@@ -78,19 +79,22 @@ def log_partition(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """The logarithm of the summed exponentials of all valid sequences' scores, [sentence], for the scores [sentence,
     word, label] of sentences of `lengths` [sentence]; 0 for those without words.
 
-    The forward algorithm, for all sentences at once. `I-` continues its own class only. So two sums go from word to
-    word: that over all sequences, and for each class that over those that end in an entity of it, which may go on.
+    The forward algorithm with scaling (Rabiner 1989), for all sentences at once. `I-` continues its own class only. So
+    what goes from word to word is, of all sequences so far, the share that ends outside (first) or in an entity of each
+    class, which may go on.
     """
-    # `unbind`, because the gradient of each `scores[:, word]` would be as large as all scores.
-    outside, begin, inside = (part.unbind(1) for part in (scores[..., :1], scores[..., 1::2], scores[..., 2::2]))
-    of_class = begin[0]
-    of_all = [torch.logsumexp(torch.cat([outside[0], of_class], 1), 1)]
-    for word in range(1, scores.shape[1]):
-        before = of_all[-1][:, None]
-        of_class = torch.logaddexp(begin[word] + before, inside[word] + of_class)
-        of_all.append(torch.logsumexp(torch.cat([outside[word] + before, of_class], 1), 1))
-    last = torch.stack(of_all, 1)[torch.arange(len(lengths), device=lengths.device), lengths - 1]
-    return last.where(lengths > 0, 0)
+    whole = scores.logsumexp(2)
+    p = (scores - whole[..., None]).clamp(min=LEAST).exp()
+    # `unbind`, because the gradient of each `p[:, word]` would be as large as all of `p`.
+    starts = torch.cat([p[..., :1], p[..., 1::2]], 2).unbind(1)
+    inside = functional.pad(p[..., 2::2], (1, 0)).unbind(1)
+    scale, share = [], torch.zeros_like(starts[0])
+    for word in range(scores.shape[1]):
+        mass = torch.addcmul(starts[word], inside[word], share)
+        scale.append(mass.sum(1, keepdim=True))
+        share = mass / scale[-1]
+    words = torch.arange(scores.shape[1], device=lengths.device) < lengths[:, None]
+    return ((torch.cat(scale, 1).log() + whole) * words).sum(1)
 
 
 def per_word(total: torch.Tensor, labels: torch.Tensor, words: torch.Tensor | int | None) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from ner.encoder.encoding import IGNORED, UNLABELLED
-from ner.training.losses import CROSS_ENTROPY, crf_loss, mean_loss
+from ner.training.losses import CROSS_ENTROPY, crf_loss, log_partition, mean_loss
 
 LABELS = torch.tensor([[IGNORED, 0, 1, 2], [IGNORED, 3, IGNORED, IGNORED], [IGNORED] * 4])
 
@@ -104,6 +104,25 @@ def test_long_sentences_and_large_scores_leave_the_crf_loss_finite():
     labels[0, 5:9], labels[1] = torch.tensor([1, 2, UNLABELLED, 2]), UNLABELLED
     crf_loss({"logits": scores}, labels, cross_entropy=0).backward()
     assert scores.grad.isfinite().all() and not scores.grad[1].any()
+
+
+def test_the_gradients_of_long_sentences_are_exact():
+    """Against the forward algorithm in logarithms, in float64."""
+    scores = (3 * logits(3, 400, 5)).requires_grad_()
+    lengths, expected = [400, 0, 7], []
+    for sentence, length in zip(scores, lengths, strict=True):
+        ends = torch.tensor([0, 0, -torch.inf, 0, -torch.inf])
+        for word in sentence[:length]:
+            ends = word + ends
+            total, classes = ends.logsumexp(0), ends[1:].view(2, 2).logsumexp(1)
+            ends = torch.stack([total, total, classes[0], total, classes[1]])
+        expected.append(ends[0])
+    gradient = torch.autograd.grad(torch.stack(expected).sum(), scores)[0]
+    found = log_partition(scores.float(), torch.tensor(lengths))
+    assert found.tolist() == pytest.approx([each.item() for each in expected], rel=1e-6)
+    assert torch.autograd.grad(found.sum(), scores)[0].flatten().tolist() == pytest.approx(
+        gradient.flatten().tolist(), abs=2e-6
+    )
 
 
 @pytest.mark.parametrize("words", [7, 0, None])
