@@ -30,15 +30,19 @@ def each_sequence(scores: torch.Tensor) -> dict[tuple[int, ...], float]:
 
 
 def test_the_crf_loss_is_the_probability_among_valid_sequences():
-    scores = logits(3, 4, 5)
-    first, second = each_sequence(scores[0, 1:]), each_sequence(scores[1, 1:2])
-    expected = sum(math.log(sum(map(math.exp, each.values()))) for each in (first, second))
-    expected -= first[0, 1, 2] + second[3,]
+    """The second sentence begins with `I-`, and the class with which the first one ends does not go on there."""
+    labels = torch.tensor([[IGNORED, 0, 1, 2], [2, 2, 0, 3], [IGNORED, 3, IGNORED, IGNORED], [IGNORED] * 4])
+    meant = [(0, 1, 2), (1, 2, 0, 3), (3,)]
+    scores = logits(4, 4, 5)
+    expected = 0.0
+    for sentence, ids, gold in zip(scores, labels, meant, strict=False):
+        each = each_sequence(sentence[ids != IGNORED])
+        expected += math.log(sum(map(math.exp, each.values()))) - each[gold]
     shifted = scores + torch.arange(4)[None, :, None]  # the same constant for each label of a word
     for outputs in ({"logits": scores}, {"logits": shifted}):
-        found = crf_loss(outputs, LABELS, cross_entropy=0)
-        assert found.item() == pytest.approx(expected / 4, rel=1e-5)
-    assert crf_loss({"logits": scores}, LABELS, 8, cross_entropy=0).item() == pytest.approx(expected / 8, rel=1e-5)
+        for words in (None, 8, 1):
+            found = crf_loss(outputs, labels, words, cross_entropy=0)
+            assert found.item() == pytest.approx(expected / (words or 8), rel=1e-5)
 
 
 def test_the_crf_loss_has_a_share_of_cross_entropy():
