@@ -20,15 +20,20 @@ def analysis(gold: list[list[str]], predicted: list[list[str]]) -> dict:
     return error_analysis(Entities(*entities, list(map(errors, *entities))), CLASSES)
 
 
+def test_the_places_of_entities_are_those_in_their_sentence():
+    tags = [["O", "B-PER"], [], ["B-LOC", "I-LOC", "O", "B-PER"]]
+    assert entities_of(tags, CLASSES) == [[(1, 2, "PER")], [], [(0, 2, "LOC"), (3, 4, "PER")]]
+
+
 def test_kinds_by_eye():
     gold = [(0, 2, "PER"), (3, 4, "LOC"), (5, 7, "PER"), (8, 9, "LOC"), (10, 11, "PER")]
-    predicted = [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "PER"), (7, 9, "PER"), (12, 13, "LOC")]
+    predicted = [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "PER"), (7, 9, "PER"), (11, 13, "LOC")]
     assert sorted(errors(gold, predicted), key=str) == sorted(
         [
             ("type", (3, 4, "LOC"), (3, 4, "PER")),
             ("boundary", (5, 7, "PER"), (5, 6, "PER")),
             ("both", (8, 9, "LOC"), (7, 9, "PER")),
-            ("spurious", None, (12, 13, "LOC")),
+            ("spurious", None, (11, 13, "LOC")),  # beside the missed one, so without overlap
             ("missed", (10, 11, "PER"), None),
         ],
         key=str,

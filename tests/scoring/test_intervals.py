@@ -52,6 +52,18 @@ def test_equal_gold_and_prediction_of_few_entities_do_not_give_zero_to_one():
     assert 0.85 < low < 0.95 and high == 1
 
 
+def test_without_errors_unequal_sentences_are_worth_fewer_equal_ones():
+    entities = np.array([3, 1, 1, 1])  # three equal ones: 6 ** 2 / (9 + 1 + 1 + 1)
+    low = 3 / (3 + stats.t.ppf(0.975, 3) ** 2)
+    assert proportion_interval(entities, entities) == pytest.approx([low, 1])
+
+
+def test_two_sentences_are_enough_and_a_class_without_gold_entities_has_no_interval():
+    limits = intervals(counts_of_tags([["B-X"], ["B-X"], ["O"]], [["B-X"], ["O"], ["B-Y"]]))["per_class"]
+    low, high = limits["X"]["recall"]
+    assert 0 < low < 0.5 < high < 1 and limits["Y"] is None
+
+
 def test_entities_of_one_sentence_give_no_interval_and_the_table_says_so():
     counted = counts_of_tags([["B-PER", "O"], ["B-LOC"], ["B-LOC"]], [["B-PER", "O"], ["B-LOC"], ["O"]])
     limits = intervals(counted)
