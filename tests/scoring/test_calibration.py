@@ -33,6 +33,8 @@ def test_a_few_entities_change_nothing_and_the_order_stays():
     always_wrong = fitted(np.linspace(0.5, 1, 500), np.linspace(0.5, 1, 500) < 0.7)
     assert always_wrong.slope >= 0.01 and np.isfinite(always_wrong.intercept)
     assert np.isfinite(Calibration(2.0, 1.0).scores(np.array([0.0, 1.0]))).all()
+    with pytest.raises(ValueError, match="expected two finite numbers"):
+        Calibration(np.nan)
 
 
 def test_measures_equal_those_of_scikit_learn():

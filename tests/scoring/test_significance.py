@@ -26,6 +26,14 @@ def test_the_randomisation_agrees_with_the_exact_sign_test():
     assert differences(first, other, rounds=20_000)[0].p == pytest.approx(exact, abs=0.01)
 
 
+def test_runs_that_do_not_differ_and_runs_that_always_do():
+    first, other = np.zeros((40, 1, 3)), np.zeros((40, 1, 3))
+    first[:, 0, 2] = other[:, 0, 0] = 1
+    same = differences(first, first, rounds=99)[0]
+    assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+    assert differences(first, other, rounds=99)[0].p == 1 / 100
+
+
 def test_the_paired_interval_has_the_width_of_the_normal():
     rng = np.random.default_rng(1)
     hits = rng.random((2, 3_000)) < [[0.8], [0.82]]
@@ -88,22 +96,25 @@ def test_seeds_vary_at_least_as_their_sentences_do():
 
 def test_what_seeds_and_sentences_share_counts_once():
     rng = np.random.default_rng(9)
-    compared = [seed_comparison(seeds(rng, 5, 0), seeds(rng, 5, 0)) for _ in range(100)]
+    groups = [(seeds(rng, 5, 0), seeds(rng, 5, 0)) for _ in range(100)]
+    compared = [seed_comparison(*pair) for pair in groups]
     assert all((each.sentences > 0).all() for each in compared)
     expected = np.sqrt(np.mean([each.variance(each.seeds)[0][0] for each in compared]))
     assert expected == pytest.approx(np.std([each.observed[0] for each in compared]), rel=0.25)
+    f1 = [f1_scores(run.sum(axis=0))[0] for pair in groups for group in pair for run in group]
+    assert np.mean([each.least[:, 0] for each in compared]) == pytest.approx(np.var(f1) / 5, rel=0.15)
 
 
 def test_one_disagreement_is_a_missed_entity_that_is_found():
-    counts = np.array([[60, 10, 12], [30, 4, 9]])
+    counts = np.array([[60, 10, 12], [30, 4, 9], [0, 3, 0], [1, 0, 0]])
     for k in (0, 1):
         better = counts.copy()
         better[k] += (1, 0, -1)
         change = (f1_scores(better) - f1_scores(counts))[[0, 2 + k]]
         assert np.sqrt(one_disagreement(counts[None]))[[0, 2 + k]] == pytest.approx(change, rel=0.02)
-    # Macro F1 is the mean over two classes, whose disagreements are independent.
+    # Macro F1 is the mean over the three classes that have gold entities. Their disagreements are independent.
     of_macro, *of_classes = one_disagreement(counts[None])[1:]
-    assert of_macro == pytest.approx(sum(of_classes) / 2**2)
+    assert of_macro == pytest.approx((of_classes[0] + of_classes[1] + of_classes[3]) / 3**2)
 
 
 def test_with_one_seed_nothing_is_known_of_other_seeds():
@@ -114,11 +125,12 @@ def test_with_one_seed_nothing_is_known_of_other_seeds():
     assert np.isnan([difference.low, difference.high, difference.p]).all()
     assert np.isnan(seed_scores(seeds(rng, 1, 0.1))[1]).all()
     assert np.isnan(comparison.detectable(np.full(3, 0.05))).all()
+    assert seed_comparison(seeds(rng, 2, 0.1), seeds(rng, 3, 0.1)).differences()[0].p < 1
 
 
 def test_holm_agrees_with_values_worked_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.5, 0.9]) == [1, 1]
+    assert holm([0.6, 0.9]) == [1, 1]
     assert holm([]) == []
 
 
