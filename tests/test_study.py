@@ -12,10 +12,12 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import scored_runs
 import yaml
 from conftest import ROOT, write_jsonl
+from scipy import stats
 
 import study
 from benchmarks import time_to_score
@@ -393,6 +395,21 @@ def test_groups_of_one_setting_are_chosen_together(tmp_path):
     texts = [content for kind, content in parts if kind == "p"]
     assert any(text.startswith("The best is a: 65.0 (") for text in texts)
     assert "Note that these runs also differ in precision in training." in texts
+
+
+def test_with_three_seeds_the_standard_error_is_that_of_welchs_test(tmp_path, capsys):
+    f1 = {"base": [0.5, 0.52, 0.54], "other": [0.6, 0.61, 0.65], "failed": [0.6, 0.0, 0.62]}
+    file = write(tmp_path / "s.yaml", settings={setting: {} for setting in f1}, seeds=3, split="validation")
+    for setting, seeds in f1.items():
+        for seed, value in enumerate(seeds, 1):
+            metrics = {"overall": {"f1": value}, "per_class": {"A": {"f1": value}}}
+            write_record(tmp_path / "records" / f"{setting}-{seed}", metrics, "validation", update_steps=1)
+    study.main(["report", str(file), "--records", str(tmp_path / "records"), "--output_dir", str(tmp_path / "out")])
+    shown = capsys.readouterr().out
+    for setting in ("other", "failed"):
+        difference = 100 * (np.mean(f1[setting]) - np.mean(f1["base"]))
+        error = difference / stats.ttest_ind(f1[setting], f1["base"], equal_var=False).statistic
+        assert f"| {difference:+.1f} ± {error:.1f} | " in shown
 
 
 def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp_path, capsys, caplog):

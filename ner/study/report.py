@@ -165,7 +165,8 @@ def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[
 def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part]:
     """What the records of finished runs show where there is no comparison: the scores of each on all its classes.
 
-    The standard error of a difference takes the spread over seeds to be the same in all settings.
+    The standard error of a difference is that of Welch's test, from three seeds of each setting. With fewer, it takes
+    the spread over seeds to be the same in all settings.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}  # by setting and seed
     for run in (run for setting in study.comparisons[name] for run in study.runs_of(group, setting)):
@@ -175,11 +176,16 @@ def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part
         return []
     micro = {setting: {seed: run["f1"]["micro"] for seed, run in runs.items()} for setting, runs in found.items()}
     first, mean = next(iter(found)), {setting: statistics.mean(f1.values()) for setting, f1 in micro.items()}
-    sd, rows = pooled_sd([list(f1.values()) for f1 in micro.values()]), []
+    samples, rows = {setting: list(f1.values()) for setting, f1 in micro.items()}, []
+    pooled = pooled_sd(list(samples.values()))
     _, *classes = dict.fromkeys(title for runs in found.values() for run in runs.values() for title in run["f1"])
     known = {setting: classes_and_data({setting: runs}) for setting, runs in found.items()}
     for setting, runs in found.items():
-        error = "" if sd is None else f" ± {100 * sd * (1 / len(runs) + 1 / len(found[first])) ** 0.5:.1f}"
+        pair, error = (samples[setting], samples[first]), ""
+        if min(map(len, pair)) > 2:
+            error = f" ± {100 * sum(statistics.variance(each) / len(each) for each in pair) ** 0.5:.1f}"
+        elif pooled is not None:
+            error = f" ± {100 * pooled * sum(1 / len(each) for each in pair) ** 0.5:.1f}"
         is_comparable = setting != first and known[setting] == known[first]
         difference = points(mean[setting] - mean[first], sign="+") + error if is_comparable else ""
         cells = [f1_cell(run["f1"][c] for run in runs.values() if c in run["f1"]) for c in classes]
