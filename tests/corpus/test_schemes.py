@@ -3,6 +3,8 @@
 import random
 from itertools import groupby
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import seqeval.scheme
 from conftest import write_jsonl
@@ -10,6 +12,8 @@ from reading import read
 
 from arguments import DataArguments
 from data import training_data
+from ner.corpus.schemes import misfits
+from ner.corpus.sentences import Sentences
 from ner.errors import InputError
 from ner.labels import wrong_transitions
 
@@ -75,6 +79,26 @@ def test_a_scheme_and_back_is_the_identity(tmp_path, scheme, seed):
         expected = seqeval.scheme.Entities(sentences, strict).entities
         assert seqeval.scheme.Entities(result.tag_lists(), seqeval.scheme.IOB2).entities == expected
         assert any(expected)
+
+
+def test_tags_that_do_not_fit_their_neighbours_are_found():
+    rng = np.random.default_rng(0)
+    names = ["O", *(f"{prefix}-{c}" for prefix in "BIES" for c in ("PER", "LOC"))]
+    lengths = rng.integers(0, 6, 300)
+    tags = rng.integers(0, len(names), lengths.sum())
+    sentences = Sentences(pa.array(["x"] * len(tags)), tags, lengths, ["en"] * 300, names)
+    wrong: dict[str, list[bool]] = {"bio": [], "iob1": [], "iobes": []}
+    for own in sentences.tag_lists():
+        before, after = ["O", *own][:-1], [*own, "O"][1:]
+        for left, tag, right in zip(before, own, after, strict=True):
+            same = left[1:] == tag[1:]
+            joins, goes_on = tag[0] in "IE" and left[0] in "BI", tag[0] in "BI" and right[0] in "IE"
+            lonely = tag[0] in "IE" and not (joins and same)
+            wrong["iobes"].append(lonely or (tag[0] in "BI" and not (goes_on and tag[1:] == right[1:])))
+            wrong["bio"].append(tag[0] in "ES" or (tag[0] == "I" and not same))
+            wrong["iob1"].append(tag[0] in "ES" or (tag[0] == "B" and not same))
+    for scheme, expected in wrong.items():
+        assert misfits(sentences, scheme).tolist() == expected and not all(expected)
 
 
 def test_a_class_may_end_as_a_prefix_would(tmp_path):
