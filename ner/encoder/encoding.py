@@ -194,7 +194,7 @@ def sentence_windows(bounds: np.ndarray, start: int, end: int, room: int) -> np.
         last.append(stop)
         # The next window must hold at least one word more than this one, however long that word is.
         overlap = min(room // 2, room - (bounds[stop + 1] - bounds[stop]))
-        following = max(np.searchsorted(bounds, bounds[stop] - overlap), first[-1] + 1)
+        following = np.searchsorted(bounds, bounds[stop] - overlap)
         shared = np.arange(following, stop)
         nearer_end = bounds[stop] - bounds[shared + 1] < bounds[shared] - bounds[following]
         cuts.append(max(following + np.count_nonzero(~nearer_end), cuts[-1]))

@@ -168,6 +168,18 @@ def test_a_word_is_scored_in_the_window_with_most_context():
             assert context(window) == max(context(k) for k in range(len(first)))
 
 
+def test_words_that_nearly_fill_a_window_are_scored_once_in_it():
+    rng = random.Random(4)
+    for _ in range(300):
+        room = rng.randint(2, 20)
+        bounds = np.cumsum([0, *(rng.choice((1, room // 2 + 1, room)) for _ in range(rng.randint(25, 60)))])
+        end = len(bounds) - 1
+        first, last, scored = sentence_windows(bounds, 0, end, room)
+        assert (bounds[last] - bounds[first] <= room).all() and (np.diff(last) > 0).all()
+        word, window = np.arange(end), np.repeat(np.arange(len(first)), scored)
+        assert ((first[window] <= word) & (word < last[window])).all()
+
+
 def test_one_endless_line_has_few_windows():
     bounds = np.arange(400_001)
     first, last, scored = sentence_windows(bounds, 0, 400_000, 100)
