@@ -80,8 +80,8 @@ def log_partition(scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     word, label] of sentences of `lengths` [sentence]; 0 for those without words.
 
     The forward algorithm with scaling (Rabiner 1989), for all sentences at once. `I-` continues its own class only. So
-    what goes from word to word is, of all sequences so far, the share that ends outside (first) or in an entity of each
-    class, which may go on.
+    shares of all sequences go from word to word: that of the sequences which end outside (first), and for each class
+    that of those which end in an entity of it, which may go on.
     """
     whole = scores.logsumexp(2)
     p = (scores - whole[..., None]).clamp(min=LEAST).exp()
