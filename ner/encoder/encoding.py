@@ -192,7 +192,8 @@ def sentence_windows(bounds: np.ndarray, start: int, end: int, room: int) -> np.
         if stop >= end:
             break
         last.append(stop)
-        # The next window must hold at least one word more than this one, however long that word is.
+        # The next window must hold at least one word more than this one, however long that word is. It also begins
+        # later, because the overlap is shorter than what this one holds.
         overlap = min(room // 2, room - (bounds[stop + 1] - bounds[stop]))
         following = np.searchsorted(bounds, bounds[stop] - overlap)
         shared = np.arange(following, stop)

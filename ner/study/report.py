@@ -174,23 +174,20 @@ def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part
             found.setdefault(run.setting, {})[run.seed] = recorded_scores(records / run.name, study.split)
     if not found:
         return []
-    micro = {setting: {seed: run["f1"]["micro"] for seed, run in runs.items()} for setting, runs in found.items()}
-    first, mean = next(iter(found)), {setting: statistics.mean(f1.values()) for setting, f1 in micro.items()}
-    samples, rows = {setting: list(f1.values()) for setting, f1 in micro.items()}, []
-    pooled = pooled_sd(list(samples.values()))
+    micro = {setting: [run["f1"]["micro"] for run in runs.values()] for setting, runs in found.items()}
+    first, pooled, rows = next(iter(found)), pooled_sd(list(micro.values())), []
     _, *classes = dict.fromkeys(title for runs in found.values() for run in runs.values() for title in run["f1"])
     known = {setting: classes_and_data({setting: runs}) for setting, runs in found.items()}
     for setting, runs in found.items():
-        pair, error = (samples[setting], samples[first]), ""
-        if min(map(len, pair)) > 2:
-            error = f" ± {100 * sum(statistics.variance(each) / len(each) for each in pair) ** 0.5:.1f}"
-        elif pooled is not None:
-            error = f" ± {100 * pooled * sum(1 / len(each) for each in pair) ** 0.5:.1f}"
-        is_comparable = setting != first and known[setting] == known[first]
-        difference = points(mean[setting] - mean[first], sign="+") + error if is_comparable else ""
+        pair, difference = (micro[setting], micro[first]), ""
+        if setting != first and known[setting] == known[first]:
+            difference = points(statistics.mean(pair[0]) - statistics.mean(pair[1]), sign="+")
+            if min(map(len, pair)) > 2:
+                difference += f" ± {100 * sum(statistics.variance(f1) / len(f1) for f1 in pair) ** 0.5:.1f}"
+            elif pooled is not None:
+                difference += f" ± {100 * pooled * sum(1 / len(f1) for f1 in pair) ** 0.5:.1f}"
         cells = [f1_cell(run["f1"][c] for run in runs.values() if c in run["f1"]) for c in classes]
-        overall = f1_cell(micro[setting].values())
-        rows.append([setting, len(runs), updates_cell(runs.values()), overall, difference, *cells])
+        rows.append([setting, len(runs), updates_cell(runs.values()), f1_cell(micro[setting]), difference, *cells])
     title = "F1 of each run on its own classes, in percent: mean ± standard deviation over seeds. Nothing is tested"
     head = ["setting", "seeds", "updates", "micro", f"difference from {first} ± standard error", *classes]
     parts = [table(title, head, rows)]
