@@ -23,9 +23,9 @@ DOCCANO_SPANS = ("label", "labels", "entities")  # the names of the field, which
 Found = tuple[Any, Any, Any]  # a record's text, its spans as the tool writes them, its language: not checked yet
 
 
-def annotation_tool(path: Path) -> str | None:
-    """The tool that wrote a JSON or JSONL file, judged by its first record: a key of `TOOLS`, or None."""
-    _, record = next(records(path), (0, {}))
+def annotation_tool(path: Path, content: bytes) -> str | None:
+    """The tool that wrote the `json_lines` of a file, judged by the first record: a key of `TOOLS`, or None."""
+    _, record = next(records(path, content), (0, {}))
     match record:
         case {"tokens": [str(), *_]}:
             return None
@@ -39,24 +39,34 @@ def annotation_tool(path: Path) -> str | None:
     return None
 
 
-def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects in a JSON list with their numbers, or those of JSON lines with their lines."""
+def json_lines(path: Path) -> bytes:
+    """The content of a JSON file with a record in each line: line N of what was a list is its record N."""
     content = checked_content(path)
-    is_list = content.lstrip().startswith(b"[")
-    for number, line in enumerate([content] if is_list else io.BytesIO(content), 1):
+    if not content.lstrip().startswith(b"["):
+        return content
+    return "\n".join(map(json.dumps, parsed(f"{path}:1", content))).encode()
+
+
+def parsed(place: str, content: bytes) -> Any:
+    """What JSON means. Raises `InputError` for anything else."""
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise InputError(f"{place}: cannot be read as JSON: {error}; correct the line") from None
+
+
+def records(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects in the `json_lines` of a file, with the numbers of their lines."""
+    for number, line in enumerate(io.BytesIO(content), 1):
         if line.strip():
-            try:
-                found = json.loads(line)
-            except ValueError as error:
-                raise InputError(f"{path}:{number}: cannot be read as JSON: {error}; correct the line") from None
-            for place, record in enumerate(found, 1) if is_list else [(number, found)]:
-                if not isinstance(record, dict):
-                    raise InputError(f"{path}:{place}: found no JSON object; expected a record; fix it")
-                yield place, record
+            record = parsed(f"{path}:{number}", line)
+            if not isinstance(record, dict):
+                raise InputError(f"{path}:{number}: found no JSON object; expected a record; fix it")
+            yield number, record
 
 
-def span_table(path: Path, tool: str, misaligned: str = "error") -> pa.Table:
-    """The sentences of an export of a tool.
+def span_table(path: Path, content: bytes, tool: str, misaligned: str) -> pa.Table:
+    """The sentences in the `json_lines` of an export of a tool.
 
     Records that an annotator skipped or rejected are left out and counted. Raises `InputError` for a wrong record, and
     for spans that do not fit the words unless `misaligned` is "skip".
@@ -65,7 +75,7 @@ def span_table(path: Path, tool: str, misaligned: str = "error") -> pa.Table:
     misfits: list[str] = []
     notes: Counter[str] = Counter()
     total = 0
-    for line, record in records(path):
+    for line, record in records(path, content):
         try:
             found = TOOLS[tool](record, notes)
             if found is None:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ner.corpus.annotation_tools import annotation_tool, span_table
+from ner.corpus.annotation_tools import annotation_tool, json_lines, span_table
 from ner.corpus.columns import column_table
 from ner.corpus.division import divided
 from ner.corpus.docbin import docbin_table
@@ -42,10 +42,11 @@ def read_file(path: Path, source: Source) -> tuple[str, pa.Table]:
         return parquet_table(path, source)
     if suffix not in (".jsonl", ".json"):
         return column_table(path, source.token_column, source.tag_column)
-    tool = None if source.token_column or source.tag_column else annotation_tool(path)
+    content = json_lines(path)
+    tool = None if source.token_column or source.tag_column else annotation_tool(path, content)
     if tool:
-        return f"texts with spans from {tool}", span_table(path, tool, source.misaligned)
-    return json_table(path, source)
+        return f"texts with spans from {tool}", span_table(path, content, tool, source.misaligned)
+    return json_table(path, content, source)
 
 
 def files_of(source: Source, split: str) -> Iterator[tuple[Path, str, str, pa.Table]]:

@@ -41,21 +41,18 @@ def columns_among(source: Source, names: Sequence[str], place: object) -> tuple[
     return tokens, tags[0]
 
 
-def json_table(path: Path, source: Source) -> tuple[str, pa.Table]:
-    """How JSON is read, and its sentences: a record in each line, or a list of records.
+def json_table(path: Path, content: bytes, source: Source) -> tuple[str, pa.Table]:
+    """How JSON is read, and the sentences in its `json_lines`, the `content`.
 
     The first record shows the keys. Raises `InputError`, with the line, or the number of the record in a list, for a
     wrong one.
     """
-    content = checked_content(path)
-    if content.lstrip().startswith(b"["):
-        content = "\n".join(json.dumps(record) for _, record in records(path)).encode()
     lines = [number for number, line in enumerate(io.BytesIO(content), 1) if line.strip()]
     if not lines:
         return "JSON", COLUMNS.empty_table()
-    keys = list(next(records(path))[1])
+    keys = list(next(records(path, content))[1])
     token_column, tag_column = columns_among(source, keys, f"{path}:{lines[0]}")
-    tags: Any = next((record[tag_column] for _, record in records(path) if record.get(tag_column)), [])
+    tags: Any = next((record[tag_column] for _, record in records(path, content) if record.get(tag_column)), [])
     kind = NUMBERS if isinstance(tags, list) and tags and isinstance(tags[0], int) else WORDS
     read = pa.schema([(token_column, WORDS), (tag_column, kind), ("lang", pa.string())])
     try:

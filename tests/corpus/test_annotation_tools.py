@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from ner.corpus.annotation_tools import annotation_tool, span_table
+from ner.corpus.annotation_tools import annotation_tool, json_lines
 from ner.corpus.docbin import docbin_table
+from ner.corpus.readers import read_file
+from ner.corpus.sources import Source
 from ner.corpus.text_spans import bio_tags, from_utf16
 from ner.errors import InputError
 from ner.word_splitter import word_offsets
@@ -96,7 +98,7 @@ def read(tmp_path, content: str, misaligned: str = "error") -> list[tuple[list[s
     """The words and tags of the sentences of an export."""
     path = tmp_path / "train.jsonl"
     path.write_text(content, encoding="utf-8", newline="")
-    rows = span_table(path, annotation_tool(path), misaligned).to_pylist()
+    rows = read_file(path, Source("", misaligned=misaligned))[1].to_pylist()
     return [(row["tokens"], row["tags"]) for row in rows]
 
 
@@ -109,7 +111,8 @@ EXPORTS = {
 @pytest.mark.parametrize("export", EXPORTS)
 def test_the_same_corpus_from_every_tool(tmp_path, export, caplog):
     assert read(tmp_path, EXPORTS[export]()) == EXPECTED
-    assert export.startswith(annotation_tool(tmp_path / "train.jsonl"))
+    form = read_file(tmp_path / "train.jsonl", Source(""))[0]
+    assert export.startswith(form.removeprefix("texts with spans from "))
     assert ("because their answer is not accept: 2" in caplog.text) == (export == "Prodigy")
     assert ("because they answer about one span only: 1" in caplog.text) == (export == "Prodigy")
     assert ("because no annotation was submitted: 1" in caplog.text) == export.startswith("Label")
@@ -129,7 +132,7 @@ def test_lines_classes_and_languages(tmp_path):
     ]  # fmt: skip
     path = tmp_path / "train.jsonl"
     path.write_text("\n".join(line and json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
-    assert span_table(path, "doccano").to_pydict() == {
+    assert read_file(path, Source(""))[1].to_pydict() == {
         "line": [[2], [4]], "tokens": [["a"], ["b"]], "tags": [["B-new class"], ["B-A"]], "lang": [None, "sv"],
         "document": [None, None],
     }  # fmt: skip
@@ -146,8 +149,9 @@ def test_lines_classes_and_languages(tmp_path):
     ],
 )
 def test_the_first_record_shows_the_tool(tmp_path, content, tool):
-    (tmp_path / "train.json").write_text(content, encoding="utf-8")
-    assert annotation_tool(tmp_path / "train.json") == tool
+    path = tmp_path / "train.json"
+    path.write_text(content, encoding="utf-8")
+    assert annotation_tool(path, json_lines(path)) == tool
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_options_name_other_columns(tmp_path):
         ("train.json", b"[{]", r"train.json:1: cannot be read as JSON: "),
         ("train.json", b'[{}, {"tokens": ["a"], "tags": ["O"]}]', r"train.json:1: found no keys; expected tokens"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["b"]}]', r"json:2: found no list, "),
+        ("train.json", b'[{"text": "a", "label": []}, 3]', r"json:2: found no JSON object"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["a"], "tags": [1]}]', r"json:2: .*/tags/"),
         ("train.json", b'[{"tokens": ["a"], "ner_tags": [' + b"9" * 20 + b"]}]", r"train.json: Failed to conv"),
         ("train.jsonl", b'{"tokens": ["a"], "labels": [1]}', r"numbers in labels and the key 'labels', .* labels.txt"),
