@@ -32,10 +32,9 @@ def hub_table(source: Source, split: str) -> tuple[str, pa.Table]:
         raise MissingFileError(
             f"{source.dataset} (dataset on the Hub): has no {split} split, but {', '.join(own_names)}"
         )
-    data = loaded(source.dataset, source.dataset_config)[own_names[split]]
-    place, table = Path(source.dataset, own_names[split]), data.with_format("arrow")[:]
-    keys, rows = table.column_names, range(1, len(table) + 1)
-    return record_table(place, "Parquet on the Hub", table, source, keys, rows, data.features.to_dict())
+    table = loaded(source.dataset, source.dataset_config)[own_names[split]].with_format("arrow")[:]
+    place, rows = Path(source.dataset, own_names[split]), range(1, len(table) + 1)
+    return record_table(place, "Parquet on the Hub", table, source, table.column_names, rows)
 
 
 @cache

@@ -70,12 +70,11 @@ def json_table(path: Path, content: bytes, source: Source) -> tuple[str, pa.Tabl
         ) from None
     if len(table) != len(lines):
         raise InputError(f"{path}: found {len(table)} records in {len(lines)} lines; expected one in each line")
-    return record_table(path, "JSON", table, source, keys, lines, {})
+    return record_table(path, "JSON", table, source, keys, lines)
 
 
 def parquet_table(path: Path, source: Source) -> tuple[str, pa.Table]:
-    """How a Parquet file is read, and its sentences. The names of numbers are those that the library `datasets` wrote
-    into it, or else in a file.
+    """How a Parquet file is read, and its sentences.
 
     Raises `InputError`, with the row, counted from 1, for a wrong one.
     """
@@ -83,16 +82,13 @@ def parquet_table(path: Path, source: Source) -> tuple[str, pa.Table]:
         table = pyarrow.parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as Parquet: {message_of(error, 200)}; is it complete?") from None
-    about = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = about.get("info", {}).get("features", {})
-    return record_table(path, "Parquet", table, source, table.column_names, range(1, len(table) + 1), features)
+    return record_table(path, "Parquet", table, source, table.column_names, range(1, len(table) + 1))
 
 
 def record_table(
-    place: Path, form: str, table: pa.Table, source: Source, keys: Sequence[str], lines: Sequence[int], features: Any
+    place: Path, form: str, table: pa.Table, source: Source, keys: Sequence[str], lines: Sequence[int]
 ) -> tuple[str, pa.Table]:
-    """How records with some `keys` were read, and their sentences. `lines` are those of the rows, and `features`
-    describe their columns, as the library `datasets` does.
+    """How records with some `keys` were read, and their sentences. `lines` are those of the rows.
 
     Raises `InputError`, with the line, for a wrong record, and for numbers without names that may not be MultiNERD's,
     because the records have other keys.
@@ -100,7 +96,7 @@ def record_table(
     token_column, tag_column = columns_among(source, keys, place)
     tokens, tags = (lists_in(place, table, name, lines) for name in (token_column, tag_column))
     if tags.type == NUMBERS:
-        names = names_of(features, tag_column) or names_beside((place.parent, source.home))
+        names = names_within(table.schema, tag_column) or names_beside((place.parent, source.home))
         others = [key for key in keys if key not in MULTINERD_KEYS]
         if names is None and others:
             raise InputError(
@@ -135,10 +131,11 @@ def lists_in(place: Path, table: pa.Table, name: str, lines: Sequence[int]) -> p
     return column
 
 
-def names_of(features: Any, column: str) -> Sequence[str] | None:
-    """The label names in the features of a column, or None; a list has been described in several ways."""
-    feature = features.get(column)
-    while feature and "names" not in feature:
+def names_within(schema: pa.Schema, column: str) -> Sequence[str] | None:
+    """The label names that the library `datasets` wrote into the schema of a table, or None."""
+    about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    feature = about.get("info", {}).get("features", {}).get(column)
+    while feature and "names" not in feature:  # a list has been described in several ways
         feature = feature[0] if isinstance(feature, list) else feature.get("feature")
     return feature and feature["names"]
 
