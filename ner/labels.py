@@ -87,12 +87,13 @@ def spans(ids: np.ndarray, lengths: np.ndarray) -> Spans:
     return Spans(start, end, class_indices(ids[start]))
 
 
-def equal_spans(a: Spans, b: Spans) -> tuple[np.ndarray, np.ndarray]:
-    """The indices in `a` and those in `b` of the entities that both have, in the order of their words."""
+def spans_in(a: Spans, b: Spans) -> np.ndarray:
+    """True [entity of `a`] for the entities that `b` has too."""
     # No two entities of a side share a start, so those with the same start are the only ones that can be equal.
     _, in_a, in_b = np.intersect1d(a.start, b.start, assume_unique=True, return_indices=True)
-    equal = (a.end[in_a] == b.end[in_b]) & (a.class_index[in_a] == b.class_index[in_b])
-    return in_a[equal], in_b[equal]
+    found = np.zeros(len(a.start), dtype=bool)
+    found[in_a] = (a.end[in_a] == b.end[in_b]) & (a.class_index[in_a] == b.class_index[in_b])
+    return found
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

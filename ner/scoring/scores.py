@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.labels import class_indices, classes_of, equal_spans, flat_ids, spans
+from ner.labels import class_indices, classes_of, flat_ids, spans, spans_in
 
 OVERALL = ("precision", "recall", "f1", "accuracy", "macro_f1")
 
@@ -56,7 +56,7 @@ def counts_of_ids(gold: np.ndarray, predicted: np.ndarray, lengths: np.ndarray, 
         return cells.reshape(shape)  # [sentence, class]
 
     g, p = spans(gold, lengths), spans(predicted, lengths)
-    correct = equal_spans(g, p)[0]
+    correct = spans_in(g, p)
     tp = count(sentence_of_token[g.start[correct]], g.class_index[correct])
     fp = count(sentence_of_token[p.start], p.class_index) - tp
     fn = count(sentence_of_token[g.start], g.class_index) - tp

@@ -13,7 +13,7 @@ from ner.corpus.sources import Source
 from ner.errors import InputError
 from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
-from ner.labels import classes_of, equal_spans, label_names, spans, tag_lists, wrong_transitions
+from ner.labels import classes_of, label_names, spans, spans_in, tag_lists, wrong_transitions
 from ner.scoring.calibration import Calibration, confidence, fitted
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import cluster_ids, counts_of_ids
@@ -66,8 +66,7 @@ def score(
     s = in_known_labels(tagger, sentences)
     ids, best_ids, entities, probabilities = tagger.tag_words(s.words, s.lengths, progress)
     gold, best = (spans(labels, s.lengths) for labels in (s.tags, best_ids))
-    right = np.zeros(len(probabilities), dtype=bool)  # [predicted entity]: a gold one has the same words and class
-    right[equal_spans(entities, gold)[0]] = True
+    right = spans_in(entities, gold)  # [predicted entity]
     calibration = fitted(probabilities, right) if calibrate else tagger.calibration
     cluster = cluster_ids(s.token_lists())
     counts = counts_of_ids(s.tags, ids, s.lengths, classes_of(s.names))
@@ -83,7 +82,7 @@ def score(
         "precision": tagger.precision,
         "constrained_decoding": tagger.constrained,
         # Micro F1 of each word's highest-scoring label, which programs without constrained decoding take.
-        "unconstrained_f1": 2 * len(equal_spans(best, gold)[0]) / max(1, len(best.start) + len(gold.start)),
+        "unconstrained_f1": 2 * int(spans_in(best, gold).sum()) / max(1, len(best.start) + len(gold.start)),
         **scores_and_intervals(counts, cluster),
         "invalid_transitions": int(wrong_transitions(ids, s.lengths).sum()),
         "confidence": confidence(probabilities, calibration, right),
