@@ -151,9 +151,10 @@ def names_beside(folders: Sequence[Path]) -> Sequence[str] | None:
 
 
 def named(place: Path, tags: pa.ListArray, lines: Sequence[int], names: Sequence[str] | None) -> pa.ListArray:
-    """Lists of numbers as their names or, where these are None, as MultiNERD's, which are dictionary-encoded.
+    """Lists of numbers as their names, or where these are None as MultiNERD's.
 
-    Raises `InputError` for a number that has no name.
+    The latter are dictionary-encoded: by that, `read_whole` tells them from names. Raises `InputError` for a number
+    without a name.
     """
     numbers, lengths = tags.flatten().to_numpy(), tags.value_lengths().to_numpy()
     known = pa.array(names or MULTINERD_LABELS, pa.string())

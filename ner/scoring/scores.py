@@ -35,8 +35,8 @@ def counts_of_tags(
 ) -> Counts:
     """Counts from BIO tags, one sequence of label names for each sentence. Invalid BIO sequences are allowed.
 
-    They are over some `classes`, and every other tag counts as `O`; or if None, over all classes of the tags. Raises
-    `ValueError` if gold and prediction differ in length, and in the latter case if a tag is not a BIO label.
+    With `classes`, a tag of any other class counts as `O`. Without, all classes of the tags are counted, and a tag that
+    is not a BIO label raises `ValueError`. So do gold and predicted tags that differ in number.
     """
     classes = classes or classes_of({tag for tags in (*gold, *predicted) for tag in tags})
     gold_ids, lengths = flat_ids(gold, classes)

@@ -63,8 +63,8 @@ def half_width(variance: np.ndarray, degrees_of_freedom: np.ndarray | float) -> 
 def one_disagreement(entities: np.ndarray) -> np.ndarray:
     """The squared change of each F1, [2 + class], if one missed gold entity (for macro, one of each class) were found.
 
-    It is the change to first order. For few entities, that is more than the exact one, with which the intervals of
-    classes of one or two entities contained the true value in as few as 91 % of samples, instead of 99 %.
+    It is the change to first order, which is larger than the exact one where entities are few. With the exact one, the
+    intervals of classes of one or two entities contained the true value in as few as 91 % of samples, instead of 99 %.
 
     It is added to the variance of a difference, as if the runs disagreed on one more sentence. Without it, a class of
     ten entities that both runs tag alike would get an interval of no width. Agresti and Min (2005) add to McNemar's
