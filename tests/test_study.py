@@ -202,6 +202,15 @@ def test_a_script_that_is_started_after_an_interrupt_ends_at_once(tmp_path, monk
         running.script(planned, str(tmp_path / "program.py"), log_of=tmp_path / "a-1")
 
 
+def test_a_study_is_named_by_its_file_whatever_its_options_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = write(Path("own.yaml"), settings={"a": {"learning_rate": "1e-4"}, "b": {}})
+    write_record(Path("runs/own/records/a-1"), HALF, update_steps=1)
+    study.main(["report", str(file)])
+    assert Path("runs/own/study.md").read_text(encoding="utf-8") == capsys.readouterr().out
+    assert read_study(file).question == "own"
+
+
 def test_a_grid_is_every_combination_and_a_group_has_one_data_set_and_one_encoder(tmp_path):
     grid = {"learning_rate": ["1e-4", "3e-4"], "num_train_epochs": [2, 4]}
     file = write(tmp_path / "s.yaml", grid=grid, datasets={"a": "x/a", "b": "x/b"}, encoders=["enc"], seeds=[3, 7])
@@ -308,7 +317,7 @@ def test_each_study_of_the_repository_is_one_that_train_takes(path, monkeypatch)
     from arguments import parse
 
     found = read_study(path)
-    assert len({run.name for run in found.runs}) == len(found.runs) > 1
+    assert found.name == path.stem and len({run.name for run in found.runs}) == len(found.runs) > 1
     for run in found.runs if found.program == "train.py" else ():
         parse(run.words, "")
 

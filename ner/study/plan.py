@@ -122,8 +122,8 @@ def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list
     known = option_names() | {"config"}
     for setting, options in settings.items():
         for option in (*common, *(options or ())) if "program" not in content else ():
-            if (name := option.replace("-", "_")) not in known:
-                raise InputError(f"{setting}: unknown option {option}{nearest(name, known)}")
+            if (underscored := option.replace("-", "_")) not in known:
+                raise InputError(f"{setting}: unknown option {option}{nearest(underscored, known)}")
         for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
             if option in {*common, *(options or {})} and (key == "seeds" or key in content):
                 raise InputError(f"{setting}: found {option}; expected {key}, a key of the study, in its place")
