@@ -95,8 +95,8 @@ def difference_text(d: dict[str, Any]) -> str:
     text = f"{points(d['difference'], sign='+')} points"
     if d["p"] is None:
         return text
-    equation = f"{'' if d['p'] == d['p_holm'] else 'corrected '}p = {p_cell(d['p_holm'])}".replace("= <", "<")
-    return f"{text}, 95 % interval {interval_in_points(d)}, {equation}"
+    corrected = "" if d["p"] == d["p_holm"] else "corrected "
+    return f"{text}, 95 % interval {interval_in_points(d)}, {corrected}{p_equation(d['p_holm'])}"
 
 
 def p_cell(p: float | None) -> str:
@@ -104,6 +104,11 @@ def p_cell(p: float | None) -> str:
     if p is None:
         return ""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_equation(p: float) -> str:
+    """p for use in a sentence."""
+    return f"p = {p_cell(p)}".replace("= <", "<")
 
 
 def points(fraction: float, sign: str = "") -> str:

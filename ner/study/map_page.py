@@ -4,7 +4,7 @@ from math import asinh
 from pathlib import Path
 from typing import Any
 
-from ner.report.findings import p_cell
+from ner.report.findings import p_cell, p_equation
 from ner.report.pictures import heat_map, picture_part
 from ner.report.tables import Part, table
 from ner.scoring.score_table import EMPTY
@@ -73,11 +73,6 @@ def opened_cell(cell: dict[str, Any], mentions: ChangedMentions) -> dict[str, An
 def interval(cell: dict[str, Any]) -> str:
     """The 95 % interval of an effect in points."""
     return f"{signed(cell['low'], 2)} to {signed(cell['high'], 2)}"
-
-
-def p_equation(p: float) -> str:
-    """p for use in a sentence."""
-    return f"p = {p_cell(p)}".replace("= <", "<")
 
 
 def signed(value: float, decimals: int = 1) -> str:
