@@ -22,7 +22,7 @@ from ner.scoring.removal_effects import (
     rank_correlation,
     verdicts,
 )
-from ner.study.plan import PlannedRun, Study
+from ner.study.plan import PlannedRun, Study, removal_table
 from ner.study.records import is_recorded, predictions_of, recorded_scores
 
 log = logging.getLogger("ner")
@@ -54,11 +54,6 @@ def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> N
 def finished_runs(study: Study, group: str, records: Path) -> list[PlannedRun]:
     """The runs of a group that are recorded."""
     return [run for run in study.runs if run.group == group and is_recorded(records / run.name, study.split)]
-
-
-def removal_table(runs: list[PlannedRun], classes: list[str]) -> np.ndarray:
-    """True where a run removed a class, [run, class]."""
-    return np.array([[name in run.removed for name in classes] for run in runs])
 
 
 def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:

@@ -195,6 +195,11 @@ def removals(
     return found
 
 
+def removal_table(runs: list[PlannedRun], classes: list[str]) -> np.ndarray:
+    """True where a run removes a class, [run, class]."""
+    return np.array([[name in run.removed for name in classes] for run in runs])
+
+
 def words_of(options: dict[str, str | list[str]]) -> list[str]:
     """Options as the words of a command line. The config file, named by `config`, comes first."""
     words = [str(options["config"])] if "config" in options else []
@@ -229,7 +234,7 @@ def what_runs_find(study: Study, spread: Mapping[str, float]) -> list[str]:
             lines.append(f"{about}{f', corrected for up to {most} tests' if most > 1 else ''}, in points: {least}")
     if study.removable:
         classes = study.removable
-        removed = np.array([[y in run.removed for y in classes] for run in study.runs])
+        removed = removal_table(study.runs, classes)
         pairs = len(classes) * (len(classes) - 1)
         of_classes = [fit for fit in fits(removed, ~removed) if fit.degrees_of_freedom]
         errors = np.array([fit.standard_errors for fit in of_classes])
