@@ -117,20 +117,15 @@ def test_results_go_to_standard_output_and_the_rest_to_standard_error(corpus, en
     assert "loss" in printed.err
 
 
-@pytest.fixture(scope="module")
-def plain(corpus, encoders, tmp_path_factory) -> Path:
-    return train.main(argv(corpus, encoders["bert"], tmp_path_factory.mktemp("runs") / "plain", "--max_steps", "2"))
-
-
 @pytest.mark.parametrize(
     "option", ["--label_smoothing_factor 0.1", "--data_seed 7", "--fast_dropout false", "--word_dropout 0.3"]
 )
-def test_an_option_changes_the_training(option, plain, corpus, encoders, tmp_path):
+def test_an_option_changes_the_training(option, quick_run, corpus, encoders, tmp_path):
     run = train.main(argv(corpus, encoders["bert"], tmp_path / "run", "--max_steps", "2", *option.split()))
-    assert differ_by(plain, run) > 1e-3  # the decay of the mask token's embedding alone is less
+    assert differ_by(quick_run, run) > 1e-3  # the decay of the mask token's embedding alone is less
 
 
-def test_each_way_to_remove_classes_gives_its_run_and_card(corpus, encoders, tmp_path):
+def test_each_way_to_remove_classes_gives_its_run_and_card(quick_run, corpus, encoders, tmp_path):
     def trained(name: str, *more: object) -> tuple[dict, dict, str]:
         train.main(argv(corpus, encoders["bert"], tmp_path / name, "--max_steps", 2, *more))
         card = " ".join((tmp_path / name / "README.md").read_text().split())
@@ -160,10 +155,9 @@ def test_each_way_to_remove_classes_gives_its_run_and_card(corpus, encoders, tmp
         f"VEHI in the training sentences, 50 %, chosen at random, were labelled `O` ({half[1]['masked_words']} words)"
         in half[2]
     )
-    trained("default")
     for masking in ("as_O", "ignore"):
         trained(f"none_{masking}", *masked, "--masking", masking, "--masked_share", 0)
-        assert differ_by(tmp_path / "default", tmp_path / f"none_{masking}") == 0
+        assert differ_by(quick_run, tmp_path / f"none_{masking}") == 0
 
 
 def test_a_new_run_starts_from_a_finished_one(upsampled_run, tmp_path):
