@@ -39,7 +39,6 @@ from ner.labels import MULTINERD_CLASSES, label_names
 NAMES = label_names(MULTINERD_CLASSES)
 ROOT = Path(__file__).parent.parent
 STANDIN = ROOT.parent / "shared" / "data" / "standin_en" / "test" / "test_en.jsonl"
-SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -130,15 +129,15 @@ def corpus(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def encoders(tmp_path_factory) -> dict[str, Path]:
     """Folders of a tiny bert (window 64, two layers), distilbert and roberta."""
-    changes = {"bert": SIZES | {"max_position_embeddings": 64}, "distilbert": {}, "roberta": {}}
+    changes = {"bert": {"num_hidden_layers": 2, "max_position_embeddings": 64}, "distilbert": {}, "roberta": {}}
     return {kind: architectures.save(tmp_path_factory.mktemp(kind), kind, **more) for kind, more in changes.items()}
 
 
 @pytest.fixture
 def still(tmp_path) -> Path:
-    """A tiny BERT without dropout."""
+    """A tiny BERT of two layers without dropout."""
     rates = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return architectures.save(tmp_path / "still", "bert", **SIZES, **rates)
+    return architectures.save(tmp_path / "still", "bert", num_hidden_layers=2, **rates)
 
 
 # Runs that several files need are trained once. A file's tests get a copy if they change it.

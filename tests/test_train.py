@@ -7,7 +7,8 @@ from unittest.mock import Mock
 import pytest
 import torch
 import yaml
-from conftest import ROOT, SIZES
+from architectures import SIZES
+from conftest import ROOT
 from trained_runs import argv, differ_by, read_json, weights
 from transformers import AutoConfig, AutoModel, TrainerCallback
 from transformers.trainer_pt_utils import safe_globals

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from architectures import ARCHITECTURES, NAMES, ROBERTA, TEXT, WORDS, params, save, unigram
+from architectures import ARCHITECTURES, NAMES, ROBERTA, SIZES, TEXT, WORDS, params, save, unigram
 from tokenizers import Tokenizer, models, processors
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedTokenizerFast
 
@@ -195,14 +195,13 @@ def test_the_window_is_the_models(encoders):
             window_size(tokenizer, model, 1000)
 
 
-TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
-TINY |= {"max_position_embeddings": 20, "pad_token_id": 1}
 MORE = {"luke": {"entity_vocab_size": 5, "entity_emb_size": 8}, "mra": {}, "nystromformer": {}, "yoso": {}, "ibert": {}}
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "mpnet", *MORE])
 def test_a_window_is_as_long_as_the_table_of_positions_and_no_longer(kind):
-    config = AutoConfig.for_model(kind, **TINY, **MORE.get(kind, {}))
+    sizes = SIZES | {"vocab_size": 50, "max_position_embeddings": 20, "pad_token_id": 1} | MORE.get(kind, {})
+    config = AutoConfig.for_model(kind, **sizes)
     model = AutoModelForTokenClassification.from_config(config).eval()
     size = window_size(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE())), model, None)
     assert size in (20, 18)

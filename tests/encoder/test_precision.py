@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from architectures import save
+from architectures import SIZES, save
 from transformers import AutoConfig, AutoModelForTokenClassification, TrainingArguments
 
 from ner.encoder import precision as precision_module
@@ -63,13 +63,13 @@ def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):
     assert chosen("deberta", bf16=False) == "float32"
 
 
-TINY = {"vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 MORE = {"deberta": {"relative_attention": True}, "xmod": {"default_language": "en", "languages": ["en"]}}
 
 
 @pytest.mark.parametrize("kind", sorted(precision_module.FLOAT32_ONLY))
 def test_the_models_that_fail_in_bfloat16_still_do(kind):
-    config = AutoConfig.for_model(kind, **TINY | {"max_position_embeddings": 130}, **MORE.get(kind, {}))
+    sizes = SIZES | {"vocab_size": 50, "max_position_embeddings": 130} | MORE.get(kind, {})
+    config = AutoConfig.for_model(kind, **sizes)
     model, ids = AutoModelForTokenClassification.from_config(config), torch.full((1, 128), 5)
     model(input_ids=ids)
     with pytest.raises(RuntimeError):

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from architectures import SIZES
 from datasets import Dataset
 from safetensors.torch import save_file
 from trained_runs import argv, differ_by, read_json, weights
@@ -52,8 +53,7 @@ def test_a_private_method_has_its_parameters_and_is_called(name):
 def test_trainer_reads_the_precision_that_is_set_after_its_options_are_made(precision, accelerates, tmp_path):
     options = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, bf16=precision == "float32")
     set_precision(options, precision)
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
-    model = BertForTokenClassification(BertConfig(vocab_size=5, **sizes))
+    model = BertForTokenClassification(BertConfig(vocab_size=5, **SIZES))
     accelerator = Trainer(model=model, args=options, train_dataset=Dataset.from_dict({"input_ids": [[1]]})).accelerator
     assert accelerator.mixed_precision == accelerates
     with accelerator.autocast(), torch.no_grad():

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from architectures import SIZES
 from trained_runs import argv, read_json, weights
 from transformers import (
     AutoModelForTokenClassification,
@@ -22,8 +23,6 @@ from ner.training import trainer
 from ner.training.speed import UsedEmbedding, train_used_rows
 
 pytestmark = pytest.mark.slow
-
-TINY = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +95,6 @@ def test_embeddings_that_are_shared_or_of_another_kind_stay_as_they_are():
     for model in others:
         train_used_rows(model, inputs, [0])
         assert not any(isinstance(module, UsedEmbedding) for module in model.modules())
-    model = RobertaModel(RobertaConfig(vocab_size=50, pad_token_id=1, **TINY))
+    model = RobertaModel(RobertaConfig(vocab_size=50, pad_token_id=1, **SIZES))
     train_used_rows(model, inputs, [7])
     assert model.get_input_embeddings().used.tolist() == [1, 3, 5, 7]
