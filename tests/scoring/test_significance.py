@@ -15,6 +15,11 @@ from ner.scoring.significance import (
 from ner.study.plan import detectable
 
 
+def counts_of(found: np.ndarray) -> np.ndarray:
+    """Counts [sentence, class, count] of sentences with an entity each, which is found or missed."""
+    return np.stack([found, 0 * found, ~found], axis=1)[:, None, :].astype(float)
+
+
 def test_the_randomisation_agrees_with_the_exact_sign_test():
     # Each sentence holds one gold entity, which one side finds; F1 then orders the sides by hits, and swapping
     # sides is a fair coin for each sentence that differs: the sign test.
@@ -62,9 +67,8 @@ def test_a_class_on_which_both_runs_agree_has_an_interval_all_the_same():
 
 
 def seeds(rng: np.random.Generator, k: int, moves: float) -> list[np.ndarray]:
-    """Counts of k seeds over 500 sentences with an entity each, found with a probability that the seed moves."""
-    hits = [rng.random(500) < np.clip(0.7 + moves * rng.standard_normal(), 0, 1) for _ in range(k)]
-    return [np.stack([h, 0 * h, ~h], axis=1)[:, None, :].astype(float) for h in hits]
+    """Counts of k seeds over 500 sentences, whose entities are found with a probability that the seed moves."""
+    return [counts_of(rng.random(500) < np.clip(0.7 + moves * rng.standard_normal(), 0, 1)) for _ in range(k)]
 
 
 def test_where_seeds_decide_the_interval_is_welchs():
@@ -88,8 +92,7 @@ def test_where_seeds_are_alike_the_interval_is_that_of_the_sentences():
 
 def test_seeds_vary_at_least_as_their_sentences_do():
     misses = np.arange(500) // 50  # each seed misses other sentences, and all have the same F1
-    hits = [misses != k for k in range(10)]
-    runs = [np.stack([h, 0 * h, ~h], axis=1)[:, None, :].astype(float) for h in hits]
+    runs = [counts_of(misses != k) for k in range(10)]
     compared = seed_comparison(runs[:5], runs[5:])
     assert (compared.seeds == compared.least).all() and (compared.seeds > 0).all()
 
@@ -158,8 +161,7 @@ def test_tries_with_the_detectable_difference_find_it_four_times_of_five():
 
     def experiment(true: float) -> list[np.ndarray]:
         chances = np.clip(true + 0.01 * rng.standard_normal(5), 0, 1)
-        hits = [rng.random(1_000) < chance for chance in chances]
-        return [np.stack([h, 0 * h, ~h], axis=1)[:, None, :].astype(float) for h in hits]
+        return [counts_of(rng.random(1_000) < chance) for chance in chances]
 
     def truth(difference: float) -> float:  # F1 = 2 r / (1 + r) for a recall r, at a precision of 1
         f1 = 2 * 0.7 / 1.7 + difference
