@@ -19,7 +19,10 @@ import yaml
 from conftest import ROOT, write_jsonl
 from scipy import stats
 
+import inference
 import study
+import train
+from arguments import parse
 from benchmarks import time_to_score
 from ner.errors import InputError
 from ner.files import optional_json
@@ -55,9 +58,6 @@ def write_record(
 @pytest.fixture
 def scripts(monkeypatch) -> list[tuple[str, str]]:
     """The scripts that runs call, with the name of each one's run; they run in this process."""
-    import inference
-    import train
-
     mains, calls = {"train.py": train.main, "inference.py": inference.main}, []
 
     def script(planned: object, name: str, *words: str, log_of: Path) -> None:
@@ -314,8 +314,6 @@ def test_scripts_find_the_modules_of_the_study_and_a_log_that_is_no_utf8_is_show
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_study_of_the_repository_is_one_that_train_takes(path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    from arguments import parse
-
     found = read_study(path)
     assert found.name == path.stem and len({run.name for run in found.runs}) == len(found.runs) > 1
     for run in found.runs if found.program == "train.py" else ():
@@ -600,8 +598,6 @@ def test_a_map_is_not_of_another_split(tmp_path, fails):
 @pytest.fixture
 def removal(tmp_path) -> tuple[Path, Path]:
     """A removal study of seven classes, and records of its runs in which removing A costs B ten points of F1."""
-    import numpy as np
-
     rng = np.random.default_rng(0)
     file = write(tmp_path / "map.yaml", removal={"classes": CLASSES, "replicates": 4, "unmasked": 4})
     for run in read_study(file).runs:
