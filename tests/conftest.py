@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from loopback_hub import LoopbackHub
@@ -209,17 +210,12 @@ def fails(monkeypatch, capsys):
 
 
 @pytest.fixture
-def loopback_hub() -> LoopbackHub:
-    return HUB
-
-
-@pytest.fixture
-def online(loopback_hub, monkeypatch):
-    """The client may ask the loopback server, as somebody who is logged in, and does not wait between tries."""
+def loopback_hub(monkeypatch) -> Iterator[LoopbackHub]:
+    """The server, which the client may ask, as somebody who is logged in and who does not wait between tries."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_TOKEN", "hf_loopback")
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
-    yield loopback_hub
-    loopback_hub.broken = loopback_hub.failing = None
-    loopback_hub.status, loopback_hub.headers = 503, {}
+    yield HUB
+    HUB.broken = HUB.failing = None
+    HUB.status, HUB.headers = 503, {}

@@ -22,7 +22,7 @@ from ner.runs import model_card as model_cards
 from ner.runs import upload
 from ner.runs.model_card import model_card
 
-pytestmark = [pytest.mark.usefixtures("online"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("loopback_hub"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

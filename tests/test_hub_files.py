@@ -10,7 +10,7 @@ import inference
 from ner.errors import InputError
 from ner.hub_files import fetch, public_name
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loopback_hub")]
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_float16_needs_a_gpu(corpus, encoders, tmp_path, fails):
 
 
 def test_a_token_is_in_no_file_at_any_time_and_pickles_are_states_alone(
-    corpus, encoders, tmp_path, monkeypatch, capsys, online
+    corpus, encoders, tmp_path, monkeypatch, capsys, loopback_hub
 ):
     """Looks at the folder whenever a checkpoint has been saved, and at the end at all that was pushed and printed."""
     monkeypatch.setenv("HF_TOKEN", "hf_environment")
@@ -102,10 +102,10 @@ def test_a_token_is_in_no_file_at_any_time_and_pickles_are_states_alone(
     with safe_globals():  # what Trainer allows when it resumes
         assert all(torch.load(path, weights_only=True) for path in pickles.values() if path.exists())
     seen += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    seen += [*online.repos["models", "someone/secret"].values(), *(text.encode() for text in capsys.readouterr())]
+    seen += [*loopback_hub.repos["models", "someone/secret"].values(), *(text.encode() for text in capsys.readouterr())]
     assert not [content for content in seen if b"hf_secret" in content or b"hf_environment" in content]
-    assert [repository for repository, *_ in online.commits].count("someone/secret") == 1
-    assert online.repos["models", "someone/secret"]["README.md"] == (run / "README.md").read_bytes()
+    assert [repository for repository, *_ in loopback_hub.commits].count("someone/secret") == 1
+    assert loopback_hub.repos["models", "someone/secret"]["README.md"] == (run / "README.md").read_bytes()
     assert "hub" not in (run / "args.yaml").read_text()
 
 

@@ -120,15 +120,15 @@ def test_wrong_records_are_named(tmp_path, name, content, message):
 
 
 @pytest.fixture
-def hub(online, tmp_path, monkeypatch):
+def hub(loopback_hub, tmp_path, monkeypatch):
     """The loopback Hub, with empty caches of the library `datasets` and of ours."""
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     hub_data.loaded.cache_clear()
-    yield online
+    yield loopback_hub
     hub_data.loaded.cache_clear()
-    for key in [key for key in online.repos if key[1].startswith("someone/ner-")]:
-        del online.repos[key]
+    for key in [key for key in loopback_hub.repos if key[1].startswith("someone/ner-")]:
+        del loopback_hub.repos[key]
 
 
 def corpus(*sizes: int) -> dict[str, bytes]:

@@ -76,7 +76,7 @@ ENTRIES = {
 
 @pytest.mark.parametrize("where", ["folder", "hub"])
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_code_of_a_checkpoint_is_not_run(entry, where, stranger, mark, tmp_path, online, monkeypatch, fails):
+def test_code_of_a_checkpoint_is_not_run(entry, where, stranger, mark, tmp_path, loopback_hub, monkeypatch, fails):
     if entry == "onnx" and where == "hub":
         pytest.skip("only a folder is exported")
     answer = io.BytesIO(b"1\nobama\n")
@@ -84,7 +84,7 @@ def test_code_of_a_checkpoint_is_not_run(entry, where, stranger, mark, tmp_path,
     name = str(stranger)
     if where == "hub":
         name = f"stranger/{entry}"
-        online.repos["models", name] = {p.name: p.read_bytes() for p in stranger.iterdir()}
+        loopback_hub.repos["models", name] = {p.name: p.read_bytes() for p in stranger.iterdir()}
     main, words = ENTRIES[entry]
     more = () if entry == "onnx" else ("--output_dir", tmp_path / "run", *CPU)
     message = fails(main, *words, name, *more)
@@ -148,10 +148,10 @@ def test_a_classifier_whose_labels_mean_something_else_is_not_kept(masked_run, t
 @pytest.mark.parametrize(
     "name", ["tokenizer_config.json", "special_tokens_map.json", "model.safetensors", "config.json"]
 )
-def test_a_file_that_the_hub_fails_to_send_is_not_taken_for_absent(name, encoders, tmp_path, online, fails):
+def test_a_file_that_the_hub_fails_to_send_is_not_taken_for_absent(name, encoders, tmp_path, loopback_hub, fails):
     repo_id = f"someone/failing-{name.split('.')[0]}"
-    online.repos["models", repo_id] = {p.name: p.read_bytes() for p in encoders["bert"].iterdir()}
-    online.failing = name
+    loopback_hub.repos["models", repo_id] = {p.name: p.read_bytes() for p in encoders["bert"].iterdir()}
+    loopback_hub.failing = name
     options = ("--dataset", "sample", "--max_train_sentences", "2", "--output_dir", tmp_path / "run", *CPU)
     message = fails(train.main, *options, "--model_checkpoint", repo_id)
     assert name in message and "cannot be fetched" in message

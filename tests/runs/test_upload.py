@@ -13,7 +13,7 @@ import hub
 from ner.runs.files import BASELINE
 from ner.runs.manifest import write_manifest
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("online")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loopback_hub")]
 
 
 @pytest.fixture
