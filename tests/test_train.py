@@ -97,6 +97,7 @@ def test_a_token_is_in_no_file_at_any_time_and_pickles_are_states_alone(
         return built
 
     push = ("--push_to_hub", "true", "--hub_model_id", "someone/secret", "--hub_token", "hf_secret")
+    push += ("--hub_private_repo", "true")
     train.main(argv(corpus, encoders["bert"], run, "--num_train_epochs", "2", *push), with_look)
     assert len(seen) > 20 and pickles.keys() == {"optimizer.pt", "scheduler.pt", "rng_state.pth"}
     with safe_globals():  # what Trainer allows when it resumes
@@ -105,6 +106,7 @@ def test_a_token_is_in_no_file_at_any_time_and_pickles_are_states_alone(
     seen += [*loopback_hub.repos["models", "someone/secret"].values(), *(text.encode() for text in capsys.readouterr())]
     assert not [content for content in seen if b"hf_secret" in content or b"hf_environment" in content]
     assert [repository for repository, *_ in loopback_hub.commits].count("someone/secret") == 1
+    assert loopback_hub.private["someone/secret"] is True
     assert loopback_hub.repos["models", "someone/secret"]["README.md"] == (run / "README.md").read_bytes()
     assert "hub" not in (run / "args.yaml").read_text()
 
