@@ -27,14 +27,18 @@ log = logging.getLogger("ner")
 
 
 def plan(study: Study, options: argparse.Namespace) -> None:
-    """Prints a command for each run that is not finished, and on standard error what all runs will take and detect."""
-    missing = missing_runs(study, options)
+    """Prints a command for each run that is not finished, and on standard error what these runs will take, and what all
+    runs of the study will detect.
+    """
+    wanted = wanted_runs(study, options)
+    missing = [run for run in wanted if not is_recorded(options.records / run.name, study.split)]
     for run in missing:
         print(shlex.join(["python", "study.py", "run", *options.words, "--only", run.name]))
+    count = len({run.group for run in wanted})
+    groups = f"; they are in {count} groups of a data set and an encoder" if count > 1 else ""
+    log.info("%d of %d runs are finished%s", len(wanted) - len(missing), len(wanted), groups)
     folders = [options.records / run.name for run in study.runs]
     found = [recorded_scores(folder, study.split) for folder in folders if is_recorded(folder, study.split)]
-    groups = f"; they are in {len(study.groups)} groups of a data set and an encoder" if len(study.groups) > 1 else ""
-    log.info("%d of %d runs are finished%s", len(found), len(study.runs), groups)
     if missing and (known := [each["seconds"] for each in found if each["seconds"] is not None]):
         seconds = statistics.mean(known)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),
@@ -47,7 +51,9 @@ def plan(study: Study, options: argparse.Namespace) -> None:
 
 def run(study: Study, options: argparse.Namespace) -> None:
     """Makes the runs that are not finished, `--jobs` at a time. Raises `InputError` if some failed; the others stay."""
-    missing, failed, begun = missing_runs(study, options), [], time.monotonic()
+    wanted = wanted_runs(study, options)
+    missing = [run for run in wanted if not is_recorded(options.records / run.name, study.split)]
+    failed, begun = [], time.monotonic()
     if not missing:
         log.info("nothing to do: the runs are finished")
     STOPPED.clear()
@@ -89,15 +95,14 @@ def run(study: Study, options: argparse.Namespace) -> None:
         )
 
 
-def missing_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
-    """The runs that have no record yet, of those that `--only` names, or of all. Warns of runs with other options."""
+def wanted_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
+    """The runs that `--only` names, or all. Warns of finished runs with other options."""
     warn_of_other_options(study, options)
     names = [run.name for run in study.runs]
     for name in options.only:
         if name not in names:
             raise InputError(f"--only: found {name!r}; expected a run of the study, such as {names[0]}")
-    wanted = [run for run in study.runs if run.name in (options.only or names)]
-    return [run for run in wanted if not is_recorded(options.records / run.name, study.split)]
+    return [run for run in study.runs if run.name in (options.only or names)]
 
 
 def warn_of_other_options(study: Study, options: argparse.Namespace) -> None:
@@ -125,9 +130,11 @@ def main(argv: list[str]) -> None:
     """Runs `plan`, `run` or `report` on a study. Raises `InputError` for a wrong study, and where runs failed."""
     parser = CommandParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    only = CommandParser(add_help=False)
+    only.add_argument("--only", nargs="+", default=[], metavar="RUN", help="only these runs")
     for name, command, about in (("plan", plan, "print the commands"), ("run", run, "make the runs"),
                                  ("report", report, "compare the runs")):  # fmt: skip
-        sub = commands.add_parser(name, help=about)
+        sub = commands.add_parser(name, help=about, parents=[only] if name != "report" else [])
         sub.set_defaults(carry_out=command)
         sub.add_argument("study", type=Path, metavar="STUDY.yaml")
         sub.add_argument("--datasets", nargs="+", metavar="DATA", help="instead of the study's")
@@ -137,12 +144,11 @@ def main(argv: list[str]) -> None:
         if name == "report":
             sub.add_argument("--split", choices=SPLITS, help="the split that is compared (default: the study's)")
             continue
-        sub.add_argument("--only", nargs="+", default=[], metavar="RUN", help="only these runs")
         sub.add_argument("--keep_checkpoints", action="store_true", help="keep the weights of the runs")
         sub.add_argument("--jobs", type=int, help="runs at a time (default: one on a GPU, else what the cores allow)")
         sub.add_argument("--engine", choices=("local", "ray"), default="local", help="what makes the runs")
     options = parser.parse_args(argv)
-    options.words = argv[1:]
+    _, options.words = only.parse_known_args(argv[1:])  # each command of a plan has an `--only` of its own
     study = read_study(options.study, options.datasets, options.encoders)
     options.output_dir = options.output_dir or Path("runs") / study.name
     options.records = options.records or options.output_dir / "records"

@@ -645,8 +645,13 @@ def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, ca
     study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
     assert "Too few runs are finished for a map, or no class has 250 mentions" in capsys.readouterr().out
     two = [folder.name for folder in records.glob("all-*")][:2]
-    study.main(["plan", str(file), "--records", str(records), "--only", *two])
-    assert "28 of 32 runs are finished" in caplog.text
+    finished = next(records.glob("without_*")).name
+    where = [str(file), "--records", str(records)]
+    study.main(["plan", *where, "--only", finished, *two, "--keep_checkpoints"])
+    lines = capsys.readouterr().out.splitlines()
+    command = ["python", "study.py", "run", *where, "--keep_checkpoints", "--only"]
+    assert sorted(map(shlex.split, lines)) == [[*command, name] for name in sorted(two)]
+    assert "1 of 3 runs are finished" in caplog.text
     assert "a finished training took 1 min on average; the others: about 2 min of computing" in caplog.text
 
 
