@@ -31,28 +31,27 @@ def plan(study: Study, options: argparse.Namespace) -> None:
     runs of the study will detect.
     """
     wanted = wanted_runs(study, options)
-    missing = [run for run in wanted if not is_recorded(options.records / run.name, study.split)]
+    missing = [run for run in wanted if not is_recorded(study, run)]
     for run in missing:
         print(shlex.join(["python", "study.py", "run", *options.words, "--only", run.name]))
     count = len({run.group for run in wanted})
     groups = f"; they are in {count} groups of a data set and an encoder" if count > 1 else ""
     log.info("%d of %d runs are finished%s", len(wanted) - len(missing), len(wanted), groups)
-    folders = [options.records / run.name for run in study.runs]
-    found = [recorded_scores(folder, study.split) for folder in folders if is_recorded(folder, study.split)]
+    found = [recorded_scores(study, run) for run in study.runs if is_recorded(study, run)]
     if missing and (known := [each["seconds"] for each in found if each["seconds"] is not None]):
         seconds = statistics.mean(known)
         log.info("a finished training took %s on average; the others: about %s of computing", duration(seconds),
                  duration(seconds * len(missing)))  # fmt: skip
     for group in study.groups:
         own = replace(study, runs=[run for run in study.runs if run.group == group])
-        for line in what_runs_find(own, observed_spread(own, options.records) or study.spread):
+        for line in what_runs_find(own, observed_spread(own) or study.spread):
             log.info("%s%s", f"{group}: " if group else "", line)
 
 
 def run(study: Study, options: argparse.Namespace) -> None:
     """Makes the runs that are not finished, `--jobs` at a time. Raises `InputError` if some failed; the others stay."""
     wanted = wanted_runs(study, options)
-    missing = [run for run in wanted if not is_recorded(options.records / run.name, study.split)]
+    missing = [run for run in wanted if not is_recorded(study, run)]
     failed, begun = [], time.monotonic()
     if not missing:
         log.info("nothing to do: the runs are finished")
@@ -64,10 +63,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
     pool = ThreadPoolExecutor(jobs)
     submit = pool.submit if is_local else ray_submit(study.threads)
     try:
-        tasks = {
-            submit(make, study, each, options.output_dir, options.records, options.keep_checkpoints): each
-            for each in missing
-        }
+        tasks = {submit(make, study, each, options.keep_checkpoints): each for each in missing}
         for done, task in enumerate(as_completed(tasks), 1):
             each, error = tasks[task], task.exception()
             error = getattr(error, "cause", error)  # Ray's exceptions wrap those of the run
@@ -77,7 +73,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
             elif error:
                 raise error
             elif study.removable:
-                record_parts(study, each.group, options.output_dir, options.records)
+                record_parts(study, each.group)
             rounds = ceil(done / jobs)  # those of a round end at about the same time
             left = (time.monotonic() - begun) / rounds * (ceil(len(missing) / jobs) - rounds)
             log.info("%d of %d: %s %s%s", done, len(missing), each.name, "failed" if error else task.result(),
@@ -97,7 +93,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
 
 def wanted_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
     """The runs that `--only` names, or all. Warns of finished runs with other options."""
-    warn_of_other_options(study, options)
+    warn_of_other_options(study)
     names = [run.name for run in study.runs]
     for name in options.only:
         if name not in names:
@@ -105,25 +101,25 @@ def wanted_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
     return [run for run in study.runs if run.name in (options.only or names)]
 
 
-def warn_of_other_options(study: Study, options: argparse.Namespace) -> None:
+def warn_of_other_options(study: Study) -> None:
     """Warns of each option that finished runs have with another value than the study."""
-    for line in of_other_options(study, options.output_dir, options.records):
+    for line in of_other_options(study):
         log.warning("%s", line)
 
 
 def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
-    if not any(is_recorded(options.records / run.name, study.split) for run in study.runs):
+    if not any(is_recorded(study, run) for run in study.runs):
         raise InputError(
-            f"{options.records}: found no finished run that was scored on {study.split}; make some with study.py run, "
+            f"{study.records}: found no finished run that was scored on {study.split}; make some with study.py run, "
             "or name the folders of your finished runs: --output_dir, --records"
         )
     if options.datasets or options.encoders:  # else a record's data set may only be elsewhere than the study's
-        warn_of_other_options(study, options)
+        warn_of_other_options(study)
     from ner.study.report import front_page  # matplotlib and Jinja take a while to import
 
-    print(front_page(study, options.output_dir, options.records), end="")
-    log.info("wrote study.md and study.html in %s", options.output_dir)
+    print(front_page(study), end="")
+    log.info("wrote study.md and study.html in %s", study.output_dir)
 
 
 def main(argv: list[str]) -> None:
@@ -149,9 +145,7 @@ def main(argv: list[str]) -> None:
         sub.add_argument("--engine", choices=("local", "ray"), default="local", help="what makes the runs")
     options = parser.parse_args(argv)
     _, options.words = only.parse_known_args(argv[1:])  # each command of a plan has an `--only` of its own
-    study = read_study(options.study, options.datasets, options.encoders)
-    options.output_dir = options.output_dir or Path("runs") / study.name
-    options.records = options.records or options.output_dir / "records"
+    study = read_study(options.study, options.datasets, options.encoders, options.output_dir, options.records)
     if options.command == "report" and options.split not in (None, study.split):
         if study.removable:
             raise InputError(f"--split: found {options.split}; a map is that of the study's split, {study.split}")

@@ -42,8 +42,8 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", metavar="DATA", help="those of the runs, if not the study's")
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
-    study = read_study(STUDY, options.datasets)
-    corpora = {group: lines for group in study.groups if (lines := lines_of(study, group, options.records))}
+    study = read_study(STUDY, options.datasets, records=options.records)
+    corpora = {group: lines for group in study.groups if (lines := lines_of(study, group))}
     for corpus, lines in corpora.items():
         best = {score: max(point.f1[score] for point in lines["plain"]) for score in SCORES}
         whole = max(point.seconds for point in lines["plain"])
@@ -58,12 +58,11 @@ def main() -> None:
         draw(lambda: curves(corpora), "F1 against the seconds of a training", options.picture)
 
 
-def lines_of(study: Study, group: str, records: Path) -> dict[str, list[Point]]:
+def lines_of(study: Study, group: str) -> dict[str, list[Point]]:
     """The points of each recipe in a corpus, from few epochs to many; empty without the plain recipe's."""
     lines: dict[str, list[Point]] = defaultdict(list)
     for setting in study.comparisons["report"]:
-        folders = [records / run.name for run in study.runs_of(group, setting)]
-        folders = [folder for folder in folders if is_recorded(folder, study.split)]
+        folders = [study.records / run.name for run in study.runs_of(group, setting) if is_recorded(study, run)]
         if folders:
             overall = [read_record(folder / study.split / "metrics.json")["overall"] for folder in folders]
             seconds = [read_record(folder / "environment.json")["train_seconds"] for folder in folders]
@@ -74,7 +73,7 @@ def lines_of(study: Study, group: str, records: Path) -> dict[str, list[Point]]:
         return {}
     better = max(rates, key=lambda name: lines[name][-1].f1["f1"])
     lines = {"plain": lines[better]} | {name: line for name, line in lines.items() if name not in rates}
-    for tool in (read_record(path) for path in sorted((records / group / "tools").glob("*.json"))):
+    for tool in (read_record(path) for path in sorted((study.records / group / "tools").glob("*.json"))):
         if tool["sentences"] is None:  # else it was trained on some of them, for the seconds
             name, f1 = f"{tool['tool']} {tool['version']}", {score: 100 * tool[score] for score in SCORES}
             lines[name] = [Point(f"{name}, epochs: {tool['epochs']}", 1, tool["train_seconds"], f1)]

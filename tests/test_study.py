@@ -395,7 +395,8 @@ def test_groups_of_one_setting_are_chosen_together(tmp_path):
             groups.append({"runs": runs, "f1": dict.fromkeys(("micro", "macro"), f1), "difference": difference})
     differing = [{"what": what} for what in ("--bf16", "precision in training", "update_steps in training")]
     result = {"groups": groups, "support": {}, "differing": differing}
-    parts = comparison_parts(result, tmp_path, "validation")
+    file = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, seeds=4, split="validation")
+    parts = comparison_parts(read_study(file, records=tmp_path), "", result)
     means, *differences = [content for kind, content in parts if kind == "table"]
     assert [row[0] for row in means["rows"]] == ["a-1", "a-3", "b-1", "b-3"]
     assert [each["title"] for each in differences] == [f"{name} against a-1" for name in ("a-3", "b-1", "b-3")]
@@ -657,7 +658,8 @@ def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, ca
 
 def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentions_shown(tmp_path):
     file = write(tmp_path / "map.yaml", removal={"classes": CLASSES, "unmasked": 1})
-    planned, runs, records = read_study(file), tmp_path / "runs", tmp_path / "records"
+    runs, records = tmp_path / "runs", tmp_path / "records"
+    planned = read_study(file, output_dir=runs, records=records)
     whole, without, unrecorded, other = planned.runs[:4]
     assert (whole.removed, without.removed) == ([], ["A", "B", "D"])
     for run, gold, predicted in (
@@ -670,13 +672,13 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
     shutil.copytree(runs / whole.name, runs / unrecorded.name)  # another process has yet to record it
     write_jsonl(runs / other.name / "test" / "predictions.jsonl", [line, line])
     write_record(records / other.name, HALF | {"data_fingerprint": "other"}, run=runs / other.name, update_steps=1)
-    record_parts(planned, "", runs, records)
+    record_parts(planned, "")
     of_whole, of_without = (optional_json(records / run.name / "parts.json") for run in (whole, without))
     assert not (records / other.name / "parts.json").exists()
     shutil.rmtree(records / other.name)
     assert (of_whole["C"]["missed"], of_whole["C"]["no mention"], of_whole["A"]["missed"]) == (1, 1, 0)
     assert (of_without["C"]["A"], of_without["C"]["missed"], of_without["A"]["swapped"]) == (1, 0, 1)
-    mentions = changed_mentions(planned, "", runs, records)["A", "C"]
+    mentions = changed_mentions(planned, "")["A", "C"]
     assert [(m["before"], m["within"], m["after"]) for m in mentions] == [
         ("<b> y", "z", ""), ("", "<b>", "y z"), ("<b>", "y", "z")]  # fmt: skip
     assert mentions[1]["about"] == "gold: A; predicted as C in 1 of 1 runs without A, and in 0 of 1 with it"

@@ -2,7 +2,6 @@
 
 import logging
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,45 +32,46 @@ Mention = tuple[int, int, int]  # sentence, first token, end
 ChangedMentions = dict[tuple[str, str], list[dict[str, str]]]  # by removed and measured class
 
 
-def record_parts(study: Study, group: str, output_dir: Path, records: Path) -> None:
+def record_parts(study: Study, group: str) -> None:
     """Records the parts of the errors of each run that is recorded, and whose predictions are available.
 
     The gold entities of all classes are those of a run that removed none.
     """
-    runs = finished_runs(study, group, records)
-    scored = {run.name: path for run in runs if (path := predictions_of(study, run, output_dir, records))}
-    missing = [name for name in scored if not (records / name / PARTS).is_file()]
-    whole = next((run.name for run in runs if not run.removed and run.name in scored), None)
+    scored = [(run, path) for run in finished_runs(study, group) if (path := predictions_of(study, run))]
+    missing = [(run, path) for run, path in scored if not (study.records / run.name / PARTS).is_file()]
+    whole = [(run, path) for run, path in scored if not run.removed]
     if whole and missing:
-        gold = entities_of(read_predictions(scored[whole]).gold, study.removable)
-        data = recorded_scores(records / whole, study.split)["data"]
-        for name in missing:
-            if recorded_scores(records / name, study.split)["data"] == data:  # else `class_map` refuses it
-                predicted = entities_of(read_predictions(scored[name]).predicted, study.removable)
-                write_json(records / name / PARTS, error_parts(gold, predicted, study.removable))
+        first, path = whole[0]
+        gold = entities_of(read_predictions(path).gold, study.removable)
+        data = recorded_scores(study, first)["data"]
+        for run, path in missing:
+            if recorded_scores(study, run)["data"] == data:  # else `class_map` refuses it
+                predicted = entities_of(read_predictions(path).predicted, study.removable)
+                write_json(study.records / run.name / PARTS, error_parts(gold, predicted, study.removable))
 
 
-def finished_runs(study: Study, group: str, records: Path) -> list[PlannedRun]:
+def finished_runs(study: Study, group: str) -> list[PlannedRun]:
     """The runs of a group that are recorded."""
-    return [run for run in study.runs if run.group == group and is_recorded(records / run.name, study.split)]
+    return [run for run in study.runs if run.group == group and is_recorded(study, run)]
 
 
-def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
+def class_map(study: Study, group: str) -> dict[str, Any]:
     """The map from the records of a study's finished runs; empty where there are too few for one.
 
     Runs on another processor or GPU, or in another precision, are a stratum of their own. `parts` and `confusion` are
     there if the parts of every run's errors are recorded. Raises `InputError` for runs that were scored on other data.
     """
-    runs, classes = finished_runs(study, group, records), study.removable
+    runs, classes = finished_runs(study, group), study.removable
     whole = [i for i, run in enumerate(runs) if not run.removed]
     if not whole:
         return {}
-    scored = [optional_json(records / run.name / study.split / METRICS) for run in runs]
+    scored = [optional_json(study.records / run.name / study.split / METRICS) for run in runs]
     if len({each.get("data_fingerprint") for each in scored}) > 1:
-        raise InputError(f"{records / group}: the runs of the map were scored on different data; expected the same")
+        where = study.records / group
+        raise InputError(f"{where}: the runs of the map were scored on different data; expected the same")
     metrics = [each["per_class"] for each in scored]
     support = {y: metrics[whole[0]][y]["support"] if metrics[whole[0]].get(y) else 0 for y in classes}
-    machines = [optional_json(records / run.name / "environment.json") for run in runs]
+    machines = [optional_json(study.records / run.name / "environment.json") for run in runs]
     stratum = np.array([f"{m.get('accelerators') or m.get('processor')} {m.get('precision')}" for m in machines])
     removed = removal_table(runs, classes)
     values = np.array([[f1_points(each.get(y), support[y]) for y in classes] for each in metrics])
@@ -80,7 +80,7 @@ def class_map(study: Study, group: str, records: Path) -> dict[str, Any]:
         return {}
     p, (low, high) = family_wise_p(removed, values, stratum), found.interval()
     words = verdicts(found.effect, p, equivalence_p(found))
-    parts = [optional_json(records / run.name / PARTS) for run in runs]
+    parts = [optional_json(study.records / run.name / PARTS) for run in runs]
     by_part, confusion = {}, None
     if all(parts):
         by_part = effects_on_parts(removed, parts, support, stratum)
@@ -106,14 +106,14 @@ def f1_points(scores: dict[str, Any] | None, support: int) -> float:
     return 100 * scores["f1"] if scores and support >= LEAST_MENTIONS else float("nan")
 
 
-def changed_mentions(study: Study, group: str, output_dir: Path, records: Path) -> ChangedMentions:
+def changed_mentions(study: Study, group: str) -> ChangedMentions:
     """The mentions that change most, for each removed class X and measured class Y; empty without all predictions.
 
     A mention changes by the difference of two shares: of the runs without X, and of those with X, that predict it as Y.
     It has the words `before`, `within` and `after` it, and `about`: its gold class, and how many runs predict it.
     """
-    runs, classes = finished_runs(study, group, records), study.removable
-    paths = [path for run in runs if (path := predictions_of(study, run, output_dir, records))]
+    runs, classes = finished_runs(study, group), study.removable
+    paths = [path for run in runs if (path := predictions_of(study, run))]
     if len(paths) < len(runs):
         log.warning("%s: not all predictions are here, so the map shows no mentions", group or study.name)
         return {}

@@ -46,8 +46,9 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Study:
-    """A study file. `comparisons` names the settings that each report compares, the first one being the baseline.
+    """A study file, with the folders of the runs and of their records.
 
+    `comparisons` names the settings that each report compares, the first one being the baseline.
     `split` is the one that is scored. `spread` is the standard deviation over seeds, in points, that is assumed of each
     score where no runs show it. Each run has `threads` threads, so that its numbers do not depend on how many runs are
     made at a time. `curves` are lines through the mean F1 of settings: for each score, its settings by their
@@ -65,6 +66,8 @@ class Study:
     removable: list[str]
     across: str
     curves: dict[str, dict[float, str]]
+    output_dir: Path
+    records: Path
 
     def runs_of(self, group: str, setting: str) -> list[PlannedRun]:
         """The runs of a setting in a group, one for each seed."""
@@ -88,19 +91,26 @@ class TextLoader(yaml.BaseLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_study(path: Path, datasets: list[str] | None = None, encoders: list[str] | None = None) -> Study:
+def read_study(
+    path: Path, datasets: list[str] | None = None, encoders: list[str] | None = None, output_dir: Path | None = None,
+    records: Path | None = None,
+) -> Study:  # fmt: skip
     """The study in a YAML file, with other data sets or encoders if they are given.
 
-    Raises `InputError` for keys and values that a study does not have.
+    By default, its runs are in `runs/NAME`, and their records in `records/` there. Raises `InputError` for keys and
+    values that a study does not have.
     """
     content = read_as(path, partial(yaml.load, Loader=TextLoader))
+    folder = output_dir or Path("runs") / path.stem
     try:
-        return study_of(path.stem, content, datasets, encoders)
+        return study_of(path.stem, content, datasets, encoders, folder, records or folder / "records")
     except (LookupError, TypeError, ValueError, AttributeError) as error:  # also an absent key, a wrong kind of value
         raise InputError(f"{path}: {message_of(error)}; docs/study.md says what a study file has") from None
 
 
-def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list[str] | None) -> Study:
+def study_of(
+    name: str, content: Any, datasets: list[str] | None, encoders: list[str] | None, output_dir: Path, records: Path
+) -> Study:
     """The study that the content of a file describes. Raises an error without the file's name."""
     for key in content:
         if key not in KEYS:
@@ -151,7 +161,7 @@ def study_of(name: str, content: Any, datasets: list[str] | None, encoders: list
     return Study(
         name, str(content.get("question", name)), str(content.get("program", "train.py")), runs, comparisons,
         split, {name: float(points) for name, points in (content.get("spread") or {}).items()},
-        int(content.get("threads", 1)), removal.get("classes", []), across, lines,
+        int(content.get("threads", 1)), removal.get("classes", []), across, lines, output_dir, records,
     )  # fmt: skip
 
 

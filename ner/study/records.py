@@ -22,14 +22,15 @@ from ner.study.plan import PlannedRun, Study, listed
 NO_PART = {"config", "output_dir", "tag_scheme", "case_markers", *NOT_RECORDED}
 
 
-def is_recorded(folder: Path, split: str) -> bool:
-    """Whether a folder has the record of a run that was scored on a split. It is written last."""
-    return (folder / "environment.json").is_file() and (folder / split / METRICS).is_file()
+def is_recorded(study: Study, run: PlannedRun) -> bool:
+    """Whether a run has a record, and was scored on the study's split. The record is written last."""
+    folder = study.records / run.name
+    return (folder / "environment.json").is_file() and (folder / study.split / METRICS).is_file()
 
 
-def predictions_of(study: Study, run: PlannedRun, output_dir: Path, records: Path) -> Path | None:
+def predictions_of(study: Study, run: PlannedRun) -> Path | None:
     """The predictions of a recorded run; None where there are none, or of other scores than the record has."""
-    scored, recorded = (folder / run.name / study.split for folder in (output_dir, records))
+    scored, recorded = (folder / run.name / study.split for folder in (study.output_dir, study.records))
     is_same = optional_json(scored / METRICS) == optional_json(recorded / METRICS)
     return scored / PREDICTIONS if is_same and (scored / PREDICTIONS).is_file() else None
 
@@ -45,13 +46,13 @@ def record(run: Path, folder: Path) -> None:
     write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
 
 
-def of_other_options(study: Study, output_dir: Path, records: Path) -> list[str]:
+def of_other_options(study: Study) -> list[str]:
     """A line for each option that finished runs have with another value than the study or its config file."""
     found: Counter[tuple[str, str, str]] = Counter()
     for run in study.runs:
-        folder = records / run.name
-        if not is_recorded(folder, study.split) and is_finished(output_dir / run.name):
-            folder = output_dir / run.name
+        folder = study.records / run.name
+        if not is_recorded(study, run) and is_finished(study.output_dir / run.name):
+            folder = study.output_dir / run.name
         args = optional_json(folder / "args.yaml")
         config = Path(run.options.get("config", ""))
         if not args or (study.removable and not run.removed):
@@ -94,11 +95,12 @@ def drop_checkpoints(run: Path) -> None:
     write_manifest(run)
 
 
-def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
+def recorded_scores(study: Study, run: PlannedRun) -> dict[str, Any]:
     """The F1 of a recorded run, `micro` and that of each class, as fractions; the fingerprint of the `data` that were
     scored, its updates, and the seconds it took. What a record lacks is None.
     """
-    metrics, environment = optional_json(folder / split / METRICS), optional_json(folder / "environment.json")
+    folder = study.records / run.name
+    metrics, environment = optional_json(folder / study.split / METRICS), optional_json(folder / "environment.json")
     classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}
     return {
         "f1": {"micro": metrics["overall"]["f1"]} | classes,
@@ -108,15 +110,15 @@ def recorded_scores(folder: Path, split: str) -> dict[str, Any]:
     }
 
 
-def observed_spread(study: Study, records: Path) -> dict[str, float]:
+def observed_spread(study: Study) -> dict[str, float]:
     """The standard deviation of each score over the seeds of a setting, in points, pooled over the recorded runs.
 
     It has the scores that vary, and that all settings have, unless the study is one that removes classes.
     """
     found: dict[str, dict[tuple[str, str], list[float]]] = {}  # the F1 of runs, by score and setting
     for run in study.runs:
-        if is_recorded(records / run.name, study.split):
-            for title, f1 in recorded_scores(records / run.name, study.split)["f1"].items():
+        if is_recorded(study, run):
+            for title, f1 in recorded_scores(study, run)["f1"].items():
                 found.setdefault(title, {}).setdefault((run.group, run.setting), []).append(100 * f1)
     spread = {}
     for title, settings in found.items():

@@ -30,7 +30,7 @@ log = logging.getLogger("ner")
 RECORDED = ("classes", "support", "sentences", "clusters", "groups", "differing", "unrecorded")
 
 
-def compared(study: Study, group: str, name: str, output_dir: Path, records: Path) -> tuple[dict[str, Any], bool]:
+def compared(study: Study, group: str, name: str) -> tuple[dict[str, Any], bool]:
     """The comparison of a study's settings in a group of runs, as `report.json` has it without sentences and errors,
     and whether its report was written.
 
@@ -38,31 +38,30 @@ def compared(study: Study, group: str, name: str, output_dir: Path, records: Pat
     comparison is returned; empty if there is none.
     """
     runs = [run for setting in study.comparisons[name] for run in study.runs_of(group, setting)]
-    made = [run for run in runs if is_recorded(records / run.name, study.split)]
+    made = [run for run in runs if is_recorded(study, run)]
     if len(made) < len(runs):
         log.warning("%s: %d of %d runs are not finished, and left out", f"{group}/{name}".lstrip("/"),
                     len(runs) - len(made), len(runs))  # fmt: skip
-    place = records / group / f"{name}.json"
-    scores = {Path(run.name).name: recorded_scores(records / run.name, study.split) for run in made}
-    is_written = bool(made) and all(predictions_of(study, run, output_dir, records) for run in made)
+    place = study.records / group / f"{name}.json"
+    micro = {Path(run.name).name: recorded_scores(study, run)["f1"]["micro"] for run in made}
+    is_written = bool(made) and all(predictions_of(study, run) for run in made)
     if is_written:
         # Another machine has the data elsewhere, and not all options of another program are in args.yaml.
         read = [
             replace(run, args=without_local_paths(run.args) | {"setting": of.setting} if run.args else {})
-            for run, of in zip(read_runs([output_dir / run.name for run in made], study.split), made, strict=True)
+            for run, of in zip(read_runs([study.output_dir / run.name for run in made], study.split), made, strict=True)
         ]
-        result, _ = write_report(output_dir / group / name, read, compared_classes(read, None))
-        of_runs = {"micro": {run: each["f1"]["micro"] for run, each in scores.items()}}
-        write_json(place, {key: result[key] for key in RECORDED} | of_runs)
+        result, _ = write_report(study.output_dir / group / name, read, compared_classes(read, None))
+        write_json(place, {key: result[key] for key in RECORDED} | {"micro": micro})
     recorded = optional_json(place)
-    if {run: each["f1"]["micro"] for run, each in scores.items()} != recorded.get("micro", {}):
+    if micro != recorded.get("micro", {}):
         log.warning("%s: found no comparison of the finished runs, whose predictions are not all here, so nothing is "
                     "tested", place)  # fmt: skip
         return {}, False
     return recorded, is_written
 
 
-def front_page(study: Study, output_dir: Path, records: Path) -> str:
+def front_page(study: Study) -> str:
     """Writes study.md, study.html, study.json and pictures, with all maps and comparisons. Returns study.md's text.
 
     Where there is no comparison, study.md and study.html have the scores of the finished runs.
@@ -70,24 +69,22 @@ def front_page(study: Study, output_dir: Path, records: Path) -> str:
     about = f"All scores are on the {study.split} split. The correction of p covers one comparison or map at a time."
     parts: list[Part] = [("lead", study.question), ("p", about)]
     content: dict[str, Any] = {}
-    with written_together(output_dir) as new:
+    with written_together(study.output_dir) as new:
         for group in study.groups if study.removable else ():
-            record_parts(study, group, output_dir, records)
-            result = content[f"{group}/map".lstrip("/")] = class_map(study, group, records)
+            record_parts(study, group)
+            result = content[f"{group}/map".lstrip("/")] = class_map(study, group)
             parts.append(("h2", f"{group}: map" if group else "map"))
             if result:
-                mentions = changed_mentions(study, group, output_dir, records)
-                parts += map_parts(result, mentions, new / picture_name(group, MAP_PICTURE))
+                parts += map_parts(result, changed_mentions(study, group), new / picture_name(group, MAP_PICTURE))
             else:
                 least = f"no class has {LEAST_MENTIONS} mentions in the {study.split} split"
                 parts.append(("p", f"Too few runs are finished for a map, or {least}."))
         for group in study.groups if study.curves else ():
-            parts += curve_parts(study, group, records, new)
+            parts += curve_parts(study, group, new)
         for group, name in product(study.groups, study.comparisons):
-            result, is_written = compared(study, group, name, output_dir, records)
+            result, is_written = compared(study, group, name)
             content[f"{group}/{name}".lstrip("/")] = result
-            place = records / group
-            shown = comparison_parts(result, place, study.split) if result else score_parts(study, group, name, records)
+            shown = comparison_parts(study, group, result) if result else score_parts(study, group, name)
             if shown:
                 parts += [("h2", f"{group}: {name}" if group else name), *shown]
             if is_written:
@@ -106,7 +103,7 @@ def picture_name(group: str, name: str) -> str:
     return f"{group}/{name}".lstrip("/").replace("/", "-")
 
 
-def curve_parts(study: Study, group: str, records: Path, folder: Path) -> list[Part]:
+def curve_parts(study: Study, group: str, folder: Path) -> list[Part]:
     """The study's curves as a picture: a line through the mean F1 of the settings that have finished runs.
 
     A run that does not know a class has an F1 of 0 in it. Micro F1 of runs that know different classes is not drawn.
@@ -116,8 +113,8 @@ def curve_parts(study: Study, group: str, records: Path, folder: Path) -> list[P
         lines[title] = []
         known: set[frozenset[str]] = set()
         for place, setting in settings.items():
-            folders = [records / run.name for run in study.runs_of(group, setting)]
-            f1 = [recorded_scores(each, study.split)["f1"] for each in folders if is_recorded(each, study.split)]
+            made = [run for run in study.runs_of(group, setting) if is_recorded(study, run)]
+            f1 = [recorded_scores(study, run)["f1"] for run in made]
             known.update(map(frozenset, f1))
             lines[title] += [(place, 100 * statistics.mean(each.get(title, 0.0) for each in f1))] if f1 else []
         if lines[title] and not any(title in names for names in known):
@@ -131,38 +128,39 @@ def curve_parts(study: Study, group: str, records: Path, folder: Path) -> list[P
     return [("h2", f"{group}: curves" if group else "curves"), *drawn] if drawn else []
 
 
-def comparison_parts(result: dict[str, Any], records: Path, split: str) -> list[Part]:
+def comparison_parts(study: Study, group: str, result: dict[str, Any]) -> list[Part]:
     """The finding, the scores of the settings, and how each differs from the first. On the validation split, which is
     for choosing, also the best setting.
     """
-    settings = [group["runs"][0].rpartition("-")[0] for group in result["groups"]]
-    groups = [  # several have one setting if its runs differ in more than the seed, as in the precision of the hardware
-        group | {"name": setting if settings.count(setting) == 1 else group["runs"][0]}
-        for group, setting in zip(result["groups"], settings, strict=True)
+    planned = {Path(run.name).name: run for run in study.runs if run.group == group}
+    settings = [planned[each["runs"][0]].setting for each in result["groups"]]
+    experiments = [  # several have one setting if its runs differ in more than the seed, as in the hardware's precision
+        each | {"name": setting if settings.count(setting) == 1 else each["runs"][0]}
+        for each, setting in zip(result["groups"], settings, strict=True)
     ]
     support = {c: n for c, n in result["support"].items() if n}
     head = ["F1 on the shared classes", "updates", "seconds", "micro", "macro", *support, "own classes"]
     rows: list[list[Any]] = []
     found: dict[str, dict[int, dict[str, Any]]] = {}  # by setting and seed
-    for group, setting in zip(groups, settings, strict=True):
-        runs = {int(run.rpartition("-")[2]): recorded_scores(records / run, split) for run in group["runs"]}
+    for each, setting in zip(experiments, settings, strict=True):
+        runs = {planned[run].seed: recorded_scores(study, planned[run]) for run in each["runs"]}
         found.setdefault(setting, {}).update(runs)
         own = [run["f1"]["micro"] for run in runs.values()]
         seconds = [run["seconds"] for run in runs.values()]
         time = EMPTY if None in seconds else f"{statistics.mean(seconds):,.0f}"
-        cells = [*(mean_cell(group["f1"][title]) for title in head[3:-1]), f1_cell(own)]
-        rows.append([group["name"], updates_cell(runs.values()), time, *cells])
-    parts: list[Part] = [("p", text) for text in finding(result | {"groups": groups})]
+        cells = [*(mean_cell(each["f1"][title]) for title in head[3:-1]), f1_cell(own)]
+        rows.append([each["name"], updates_cell(runs.values()), time, *cells])
+    parts: list[Part] = [("p", text) for text in finding(result | {"groups": experiments})]
     parts.append(table("Mean and standard deviation over seeds, in percent", head, rows))
     differing = [d["what"] for d in result["differing"] if not d["what"].startswith("--")]
     if others := [what for what in differing if "update" not in what]:  # of which the table has a column
         parts.append(("p", f"Note that these runs also differ in {enumeration(others)}."))
-    if split == "validation":
+    if study.split == "validation":
         parts.append(("p", chosen(found)))
-    return [*parts, *(difference_table(groups[0], other, support) for other in groups[1:])]
+    return [*parts, *(difference_table(experiments[0], other, support) for other in experiments[1:])]
 
 
-def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part]:
+def score_parts(study: Study, group: str, name: str) -> list[Part]:
     """What the records of finished runs show where there is no comparison: the scores of each on all its classes.
 
     The standard error of a difference is that of Welch's test, from three seeds of each setting. With fewer, it takes
@@ -170,8 +168,8 @@ def score_parts(study: Study, group: str, name: str, records: Path) -> list[Part
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}  # by setting and seed
     for run in (run for setting in study.comparisons[name] for run in study.runs_of(group, setting)):
-        if is_recorded(records / run.name, study.split):
-            found.setdefault(run.setting, {})[run.seed] = recorded_scores(records / run.name, study.split)
+        if is_recorded(study, run):
+            found.setdefault(run.setting, {})[run.seed] = recorded_scores(study, run)
     if not found:
         return []
     micro = {setting: [run["f1"]["micro"] for run in runs.values()] for setting, runs in found.items()}

@@ -20,12 +20,12 @@ RUNNING: list[subprocess.Popen] = []  # the scripts that were started
 STOPPED = threading.Event()  # those that are started from now on are ended at once
 
 
-def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, keep_checkpoints: bool) -> str:
+def make(study: Study, planned: PlannedRun, keep_checkpoints: bool) -> str:
     """Brings a run to its end, from wherever an earlier call left it, and records it. Returns what it has reached.
 
     Raises `InputError` if a script fails.
     """
-    place, folder = output_dir / planned.name, records / planned.name
+    place = study.output_dir / planned.name
     place.parent.mkdir(parents=True, exist_ok=True)
     if not is_finished(place):
         resumed = ["--resume_from_checkpoint", "true"] if list(place.glob("checkpoint-*/trainer_state.json")) else []
@@ -36,8 +36,8 @@ def make(study: Study, planned: PlannedRun, output_dir: Path, records: Path, kee
         script(study, "inference.py", "--checkpoint", str(place), "--split", study.split, *own, log_of=place)
     if not keep_checkpoints:
         drop_checkpoints(place)  # before the record: a run that has one is not looked at again
-    record(place, folder)
-    scores = recorded_scores(folder, study.split)
+    record(place, study.records / planned.name)
+    scores = recorded_scores(study, planned)
     after = f", after {duration(scores['seconds'])} of training" if scores["seconds"] is not None else ""
     return f"has F1 {100 * scores['f1']['micro']:.1f} on {study.split}{after}"
 
