@@ -20,7 +20,7 @@ from pathlib import Path
 from ner.errors import CommandParser, InputError, run_script
 from ner.runs.files import SPLITS
 from ner.study.plan import PlannedRun, Study, read_study, what_runs_find
-from ner.study.records import is_recorded, observed_spread, of_other_options, recorded_scores
+from ner.study.records import is_recorded, observed_spread, recorded_scores, warn_of_other_options
 from ner.study.running import RUNNING, STOPPED, duration, make, ray_submit, usual_jobs
 
 log = logging.getLogger("ner")
@@ -99,12 +99,6 @@ def wanted_runs(study: Study, options: argparse.Namespace) -> list[PlannedRun]:
         if name not in names:
             raise InputError(f"--only: found {name!r}; expected a run of the study, such as {names[0]}")
     return [run for run in study.runs if run.name in (options.only or names)]
-
-
-def warn_of_other_options(study: Study) -> None:
-    """Warns of each option that finished runs have with another value than the study."""
-    for line in of_other_options(study):
-        log.warning("%s", line)
 
 
 def report(study: Study, options: argparse.Namespace) -> None:

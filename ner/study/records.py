@@ -1,5 +1,6 @@
 """What is kept of a run: its scores, options and environment, without a word of the data."""
 
+import logging
 import shutil
 import statistics
 from collections import Counter
@@ -18,6 +19,7 @@ from ner.runs.manifest import write_manifest
 from ner.runs.upload import without_local_paths
 from ner.study.plan import PlannedRun, Study, listed
 
+log = logging.getLogger("ner")
 # What a run may record otherwise than it was given, or not at all.
 NO_PART = {"config", "output_dir", "tag_scheme", "case_markers", *NOT_RECORDED}
 
@@ -46,8 +48,8 @@ def record(run: Path, folder: Path) -> None:
     write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
 
 
-def of_other_options(study: Study) -> list[str]:
-    """A line for each option that finished runs have with another value than the study or its config file."""
+def warn_of_other_options(study: Study) -> None:
+    """Warns of each option that finished runs have with another value than the study or its config file."""
     found: Counter[tuple[str, str, str]] = Counter()
     for run in study.runs:
         folder = study.records / run.name
@@ -67,11 +69,11 @@ def of_other_options(study: Study) -> list[str]:
             planned, recorded = ([str(value) for value in listed(of[name])] for of in (options, args))
             if list(map(meant, planned)) != list(map(meant, recorded)):
                 found[name, " ".join(recorded), " ".join(planned)] += 1
-    return [
-        f"--{name} is {recorded} instead of {planned} in finished runs ({count}), which are not made again; "
-        "for new runs, name another --output_dir, and another --records if you give one"
-        for (name, recorded, planned), count in found.items()
-    ]
+    for (name, recorded_as, planned_as), count in found.items():
+        log.warning(
+            "--%s is %s instead of %s in finished runs (%d), which are not made again; for new runs, name another "
+            "--output_dir, and another --records if you give one", name, recorded_as, planned_as, count,
+        )  # fmt: skip
 
 
 def default_values() -> dict[str, Any]:
