@@ -118,7 +118,8 @@ def study_of(
     removal = content.get("removal") or {}
     if removal and (others := sorted(content.keys() & {"settings", "grid", "seeds"})):
         raise InputError(f"found removal and {others[0]}; expected no {others[0]}: a map has its own")
-    settings = (content.get("settings") or {}) | grid(content.get("grid") or {})
+    settings = {setting: options or {} for setting, options in (content.get("settings") or {}).items()}
+    settings |= grid(content.get("grid") or {})
     seeds = content.get("seeds", "1")
     seeds = seeds if isinstance(seeds, list) else list(map(str, range(1, int(seeds) + 1)))
     if not seeds or len({int(seed) for seed in seeds}) < len(seeds):
@@ -131,13 +132,14 @@ def study_of(
         raise InputError(f"found the name {wrong[0]!r}; expected one without /: it names a folder")
     known = option_names() | {"config"}
     for setting, options in settings.items():
-        for option in (*common, *(options or ())) if "program" not in content else ():
+        given = [*common, *options]
+        for option in given if "program" not in content else ():
             if (underscored := option.replace("-", "_")) not in known:
                 raise InputError(f"{setting}: unknown option {option}{nearest(underscored, known)}")
         for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
-            if option in {*common, *(options or {})} and (key == "seeds" or key in content):
+            if option in given and (key == "seeds" or key in content):
                 raise InputError(f"{setting}: found {option}; expected {key}, a key of the study, in its place")
-        if "selected_categories" in (options or {}) and not {"masked_training", "config"} & {*common, *options}:
+        if "selected_categories" in options and not {"masked_training", "config"}.intersection(given):
             raise InputError(f"{setting}: found selected_categories; expected masked_training: true with it")
     for dataset, encoder in product(*places):
         group = "/".join(name for name, place in zip((dataset, encoder), places, strict=True) if len(place) > 1)
@@ -145,7 +147,7 @@ def study_of(
         where = {name: value for name, value in where.items() if value}  # else those of the config file
         of_seeds = [(seed, *setting, list[str]()) for seed, setting in product(seeds, settings.items())]
         for seed, setting, options, removed in removals(**removal) if removal else of_seeds:
-            all_options = common | (options or {}) | where | {"seed": seed}
+            all_options = common | options | where | {"seed": seed}
             runs.append(PlannedRun(group, setting, int(seed), all_options, words_of(all_options), removed))
     comparisons = content.get("comparisons") or ({"report": list(settings)} if settings else {})
     curves = content.get("curves") or {}
