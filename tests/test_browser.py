@@ -107,7 +107,7 @@ def test_tokens_and_names_are_text(page):
 
 def test_it_opens_with_the_finding_the_picture_and_the_contents(page):
     parts = [part.get_attribute("class") or part.tag_name for part in all_of(page, "#parts > *")]
-    assert parts[0] == "lead" and parts.index("wide") < parts.index("h2")
+    assert parts[0] == "lead" and parts.index("figure") < parts.index("h2")
     assert "F1 in points" in one(page, "figure img").get_attribute("alt")
     links = all_of(page, "nav a")
     assert [link.text for link in links] == [h.text for h in all_of(page, "h2")] and len(links) > 5
