@@ -209,7 +209,7 @@ def is_own_record(run: Path, split: str, fingerprint: str, tagger: Tagger, is_ow
     Its own data are the sentences of its earlier scores or, for an export, of its run's. Where there are none, `is_own`
     says whether the options name them.
     """
-    config = tagger.model.config
+    config = tagger.config
     constrained = getattr(config, "constrained_decoding", tagger.constrained)
     if (tagger.constrained, tagger.window) != (constrained, getattr(config, "trained_window", tagger.window)):
         return False

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedConfig, PreTrainedTokenizerFast
 
 from ner.checkpoint_names import resolve_checkpoint
 from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
@@ -31,15 +31,15 @@ log = logging.getLogger("ner")
 class Tagger:
     """What tagging needs: the model's logits, its tokenizer and labels, and how windows are batched.
 
-    `place` names the checkpoint in messages, `precision` is float32, bfloat16, or int8 weights, `model` gives the label
-    names and the shape of the embeddings, `window` is the number of sub-tokens that a window holds, `constrained` says
-    whether tags must follow the rules of BIO, and `calibration` makes scores of probabilities.
+    `place` names the checkpoint in messages, `precision` is float32, bfloat16, or int8 weights, `config` gives the
+    label names, `window` is the number of sub-tokens that a window holds, `constrained` says whether tags must follow
+    the rules of BIO, and `calibration` makes scores of probabilities.
     """
 
     place: str
     logits: Logits
     precision: str
-    model: PreTrainedModel
+    config: PreTrainedConfig
     tokenizer: PreTrainedTokenizerFast
     window: int
     batching: Batching
@@ -89,7 +89,7 @@ class Tagger:
             place=location,
             logits=logits,
             precision=precision,
-            model=model,
+            config=model.config,
             tokenizer=tokenizer,
             window=window_size(tokenizer, model, max_length),
             batching=batching,
@@ -100,7 +100,7 @@ class Tagger:
     @property
     def classes(self) -> list[str]:
         """The classes that the checkpoint knows, in the order of `classes_of`."""
-        return classes_of(label_set(self.model.config))
+        return classes_of(label_set(self.config))
 
     def tag_words(
         self, words: pa.Array, lengths: np.ndarray, progress: bool = False
@@ -113,7 +113,7 @@ class Tagger:
         """
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
-        labels, names = label_set(self.model.config), label_names(self.classes)
+        labels, names = label_set(self.config), label_names(self.classes)
         logits = word_logits(self.logits, len(labels), self.tokenizer, encoded, self.batching, progress)
         wrong = int((~np.isfinite(logits).all(axis=1)).sum())
         if wrong:
