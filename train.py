@@ -96,10 +96,11 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
 
     set_seed(options.seed)  # before the new classifier gets its weights
     model, tokenizer = load_model(arguments, data, checkpoint)
-    if checkpoint:  # only now, because one of the facts is whether it has case markers
-        require_same(checkpoint, facts_of(arguments, data))
+    facts = facts_of(arguments, data)  # only now, because one of them is whether it has case markers
+    if checkpoint:
+        require_same(checkpoint, facts)
     inputs = model_inputs(data, model, tokenizer)
-    record = RunRecord(record_of(checkpoint)["seconds"] if checkpoint else 0.0, facts_of(arguments, data))
+    record = RunRecord(record_of(checkpoint)["seconds"] if checkpoint else 0.0, facts)
     callbacks: list[TrainerCallback] = [record]
     if options.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(options.early_stopping_patience))
