@@ -100,16 +100,17 @@ def csv_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str,
 def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The place and the columns of each row of a JSONL file."""
     for number, line in enumerate(decoded(file, path), 1):
+        if not line.strip():
+            continue
         place = f"{path}:{number}"
         try:
-            row = from_json(line) if line.strip() else None
+            row = from_json(line)
         except ValueError as error:
             raise InputError(f"{place}: found no JSON: {error}; expected an object in each line; correct it") from None
-        if isinstance(row, dict):
-            require_columns(place, list(row), text_column)
-            yield place, row
-        elif line.strip():
+        if not isinstance(row, dict):
             raise InputError(f"{place}: found {line.strip():.60}; expected an object in each line; correct it")
+        require_columns(place, list(row), text_column)
+        yield place, row
 
 
 def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
