@@ -13,7 +13,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from tqdm import tqdm
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
 
 from ner.encoder.encoding import IGNORED, Encoded
 
@@ -62,17 +62,13 @@ def batching_for(batch_size: int, device: torch.device) -> Batching:
 
 
 def word_logits(
-    logits: Logits,
-    labels: int,
-    tokenizer: PreTrainedTokenizerFast,
-    encoded: Encoded,
-    batching: Batching,
-    progress: bool,
+    logits: Logits, labels: int, pad: int, encoded: Encoded, batching: Batching, progress: bool
 ) -> np.ndarray:
     """The logits of each word of `encoded`, float32 [word, label], from windows in batches of similar length.
 
-    Several processes must be given the same windows: each takes a share of every length, and all get the whole. Calls
-    from several threads wait for each other.
+    `labels` is the number of labels, and `pad` the id of the sub-token that fills up shorter windows. Several processes
+    must be given the same windows: each takes a share of every length, and all get the whole. Calls from several
+    threads wait for each other.
     """
     processes = PartialState()
     by_length = np.argsort(-encoded.lengths, kind="stable")[processes.process_index :: processes.num_processes]
@@ -80,7 +76,6 @@ def word_logits(
     word_at = np.cumsum(words) - 1  # the index of the word at each position
     result = np.zeros((int(words.sum()), labels), dtype=np.float32)
     done = np.zeros(len(result), dtype=bool)
-    pad = tokenizer.pad_token_id or 0
 
     def tag(rows: np.ndarray) -> int:
         longest = encoded.lengths[rows[0]]

@@ -114,7 +114,8 @@ class Tagger:
         unlabelled = np.zeros(len(words), dtype=np.int16)
         encoded = encode(words, unlabelled, lengths, self.tokenizer, self.window)
         labels, names = label_set(self.config), label_names(self.classes)
-        logits = word_logits(self.logits, len(labels), self.tokenizer, encoded, self.batching, progress)
+        pad = self.tokenizer.pad_token_id or 0
+        logits = word_logits(self.logits, len(labels), pad, encoded, self.batching, progress)
         wrong = int((~np.isfinite(logits).all(axis=1)).sum())
         if wrong:
             remedy = "try --bf16 false" if self.precision == "bfloat16" else "train it again at a lower learning rate"

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import torch
 from ner.encoder.encoding import IGNORED, Encoded
 from ner.tagging.prediction import Batching, batches, batching_for, word_logits
 
-TOKENIZER = SimpleNamespace(pad_token_id=0)
+PAD = 0
 LABELS = 5
 
 
@@ -32,7 +31,7 @@ def logits_by_id(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarra
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_each_word_has_its_own_label_and_probability(positions, at_once):
     inputs = encoded()
-    predicted = word_logits(logits_by_id, LABELS, TOKENIZER, inputs, Batching(positions, at_once, 10**9), False)
+    predicted = word_logits(logits_by_id, LABELS, PAD, inputs, Batching(positions, at_once, 10**9), False)
     assert np.array_equal(predicted.argmax(axis=1), inputs.input_ids[inputs.labels != IGNORED] % LABELS)
     assert np.allclose(np.exp(predicted).max(axis=1), 0.6)
 
@@ -57,7 +56,7 @@ def test_windows_whose_pairs_are_too_many_are_tagged_one_batch_at_a_time():
         return logits_by_id(input_ids, attention_mask)
 
     batching = Batching(10_000, 2, pairs=600)  # two windows of 30 have 1,800
-    word_logits(logits, LABELS, TOKENIZER, encoded(60), batching, False)
+    word_logits(logits, LABELS, PAD, encoded(60), batching, False)
     assert len(threads) == 1
 
 
@@ -68,7 +67,7 @@ def test_two_batches_are_tagged_at_once():
         together.wait()
         return logits_by_id(input_ids, attention_mask)
 
-    word_logits(logits, LABELS, TOKENIZER, encoded(2), Batching(1, 2, 10**9), False)
+    word_logits(logits, LABELS, PAD, encoded(2), Batching(1, 2, 10**9), False)
 
 
 def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads(monkeypatch):
@@ -80,7 +79,7 @@ def test_an_error_in_a_batch_is_raised_and_torch_keeps_its_threads(monkeypatch):
         raise ValueError("no such label")
 
     with pytest.raises(ValueError, match="no such label"):
-        word_logits(logits, LABELS, TOKENIZER, encoded(), Batching(1, 2, 10**9), False)
+        word_logits(logits, LABELS, PAD, encoded(), Batching(1, 2, 10**9), False)
     assert numbers[0] == 2 and numbers[-1] == 4
 
 
@@ -97,5 +96,5 @@ def test_a_number_of_threads_set_after_loading_stays(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     batching = batching_for(32, torch.device("cpu"))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    word_logits(logits_by_id, LABELS, TOKENIZER, encoded(), batching, False)
+    word_logits(logits_by_id, LABELS, PAD, encoded(), batching, False)
     assert set(numbers) == {1}
