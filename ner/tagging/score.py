@@ -14,6 +14,7 @@ from ner.errors import InputError
 from ner.files import write_json, write_text, written_together
 from ner.hub_files import public_name
 from ner.labels import classes_of, label_names, spans, spans_in, tag_lists, wrong_transitions
+from ner.runs.files import METRICS, PREDICTIONS
 from ner.scoring.calibration import Calibration, confidence, fitted
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
 from ner.scoring.scores import cluster_ids, counts_of_ids
@@ -37,13 +38,13 @@ class ScoredSplit:
         s = self.sentences
         predicted = tag_lists(self.ids, s.lengths, s.names)
         rows = zip(s.langs, s.token_lists(), s.tag_lists(), predicted, strict=True)
-        keys = ("lang", "tokens", "gold", "predicted")
         lines = [
-            json.dumps({"id": i} | dict(zip(keys, row, strict=True)), ensure_ascii=False) for i, row in enumerate(rows)
+            json.dumps({"id": i, "lang": lang, "tokens": tokens, "gold": gold, "predicted": tags}, ensure_ascii=False)
+            for i, (lang, tokens, gold, tags) in enumerate(rows)
         ]
         with written_together(folder) as new:
-            write_text(new / "predictions.jsonl", "".join(f"{line}\n" for line in lines))
-            write_json(new / "metrics.json", self.metrics)
+            write_text(new / PREDICTIONS, "".join(f"{line}\n" for line in lines))
+            write_json(new / METRICS, self.metrics)
 
 
 def score(
