@@ -6,7 +6,6 @@ is longer than the model's window becomes several overlapping windows, and each 
 predicted and scored) in exactly one of them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,14 +45,11 @@ class Encoded(Dataset[dict[str, list[int]]]):
         """Where each window begins, [window]."""
         return np.cumsum(self.lengths) - self.lengths
 
-    def __iter__(self) -> Iterator[dict[str, list[int]]]:
-        return (self[window] for window in range(len(self)))  # without the one that teaches nothing
-
-    def __getitem__(self, index: int) -> dict[str, list[int]]:
-        """A window for a data collator. The one after the last is the first without its labels: it teaches nothing."""
-        window = 0 if index == len(self) else index
+    def __getitem__(self, index: int | None) -> dict[str, list[int]]:
+        """A window for a data collator. That of None is the first without its labels: it teaches nothing."""
+        window = 0 if index is None else index
         place = slice(self.starts[window], self.starts[window] + self.lengths[window])
-        labels = self.labels[place] if index < len(self) else np.full(self.lengths[0], IGNORED)
+        labels = self.labels[place] if index is not None else np.full(self.lengths[0], IGNORED)
         return {"input_ids": self.input_ids[place].tolist(), "labels": labels.tolist()}
 
 

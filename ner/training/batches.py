@@ -17,9 +17,9 @@ from ner.errors import InputError
 class BatchesOfLikeLength(LengthGroupedSampler):
     """transformers' batches of sentences of similar length, in random order instead of from long to short.
 
-    The order depends only on seed and epoch, so a run that is resumed within an epoch repeats it. The row of `Encoded`
-    that teaches nothing is added until the number of rows is a multiple of `multiple`: then several
-    processes have equally many.
+    The order depends only on seed and epoch, so a run that is resumed within an epoch repeats it. None, for which
+    `Encoded` gives a row that teaches nothing, is added until the number of rows is a multiple of `multiple`: then
+    several processes have equally many.
     """
 
     epoch = 0
@@ -35,7 +35,7 @@ class BatchesOfLikeLength(LengthGroupedSampler):
         """accelerate calls this before each epoch, with its number, so that each epoch has its own order."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[int | None]:
         seed = np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)
         self.generator = torch.Generator().manual_seed(int(seed[0]))
         rows = list(super().__iter__())
@@ -43,7 +43,7 @@ class BatchesOfLikeLength(LengthGroupedSampler):
         for batch in torch.randperm(whole, generator=self.generator).tolist():
             yield from rows[batch * self.batch_size : (batch + 1) * self.batch_size]
         yield from rows[whole * self.batch_size :]
-        yield from [len(rows)] * self.fill
+        yield from [None] * self.fill
 
 
 def require_mask(tokenizer: PreTrainedTokenizerFast) -> int:
