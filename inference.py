@@ -136,11 +136,11 @@ def remark_on_seen_sentences(own: dict[str, Any], sentences: Sentences) -> None:
     `own` is the checkpoint's `args.yaml`. Training dropped its sentences that are also in its validation or test
     split, so those do not count.
     """
+    if "dataset" not in own:
+        return
     names = {field.name for field in fields(DataArguments)}
     try:
         options = DataArguments(**{name: own[name] for name in names & own.keys()})
-        if "dataset" not in own:
-            return
         if not os.path.exists(options.source.folder):
             raise InputError(f"{own['dataset']} is no file or folder here")
         with quiet():
