@@ -19,8 +19,8 @@ LONGEST = 2**27  # characters of a CSV field: a quote that nothing closes must n
 
 @contextmanager
 def input_rows(text: str | None, path: str | None, text_column: str | None = None) -> Iterator[Iterator[Row]]:
-    """The rows of a table, if the column of its text is given; otherwise the lines of a text, else of a file, or for
-    `-` of standard input. Raises `InputError` for what cannot be read so.
+    """The lines of `text`; where it is None, those of the file at `path`, or for `-` of standard input. With a
+    `text_column`, the file is a table, and its rows are given. Raises `InputError` for what cannot be read so.
     """
     if text is not None:
         yield lines(text.split("\n"))
