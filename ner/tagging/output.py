@@ -67,6 +67,8 @@ def skip_tagged(file: TextIO, rows: Iterator[Row], show: Show) -> int:
 
     Returns how many rows these are. Raises `InputError` where the text of a record is not that of its row.
     """
+    if not os.path.isfile(file.name):  # standard output, a pipe or a device has none
+        return 0
     with open(file.name, "rb") as before:
         count = sum(line.endswith(b"\n") for line in before)
         before.seek(0)

@@ -20,7 +20,7 @@ from trained_runs import CPU
 
 import inference
 from ner.errors import InputError
-from ner.tagging.output import Entity
+from ner.tagging.output import Entity, output, skip_tagged
 from ner.tagging.tagger import Tagger
 from ner.tagging.text_rows import input_rows, row_count
 
@@ -60,6 +60,12 @@ def test_files_pipes_and_standard_streams(command, out, tmp_path):
     command = f'COPY() {{ "$PYTHON" -c "$SCRIPT" "$@"; }}; {command}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", env=environment, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, out, "")
+
+
+@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/null"])
+def test_nothing_is_continued_in_what_is_no_file(place):
+    with output(place, continues=True) as file:
+        assert skip_tagged(file, iter([("a", {})]), lambda tagged: None) == 0
 
 
 @pytest.mark.slow
