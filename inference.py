@@ -231,15 +231,16 @@ def real_path(name: str) -> str:
 
 def owner_of(run: Path) -> Path:
     """The run that an export or a `checkpoint-N` belongs to; any other folder belongs to itself."""
-    is_part = run.name in ONNX_FOLDERS or CHECKPOINT.fullmatch(run.name)
-    return run.parent if is_part and is_run(run.parent) else run
+    place = run.absolute()  # `.` has no name
+    is_part = place.name in ONNX_FOLDERS or CHECKPOINT.fullmatch(place.name)
+    return place.parent if is_part and is_run(place.parent) else run
 
 
 def enter_scores(run: Path, place: str) -> None:
     """Shows new scores of a run, or of its export, in the model card, and enters them into the manifest."""
     owner = owner_of(run)
     if is_finished(owner):
-        new = f"{(run / place).relative_to(owner).as_posix()}/"
+        new = f"{(run / place).absolute().relative_to(owner.absolute()).as_posix()}/"
         if (owner / CARD).exists() and fault(owner, CARD, read_manifest(owner).get(CARD, {})):
             log.warning(
                 "%s was edited, so it stays without these scores; to have it made anew, delete it", owner / CARD

@@ -180,11 +180,14 @@ def test_an_export_that_is_interrupted_leaves_nothing(copy, known_model, monkeyp
     assert content(copy) == before and not list(copy.glob(".*"))
 
 
-def test_scores_of_an_export_are_entered_into_its_run(copy):
-    shutil.rmtree(copy / "onnx" / "test")
-    write_manifest(copy)
-    inference.main(["--checkpoint", str(copy / "onnx"), *CPU])
-    assert require_intact(copy)
+def test_scores_of_an_export_are_entered_into_its_run(copy, monkeypatch):
+    for folder, name in ((copy, "onnx"), (copy / "onnx_int8", ".")):
+        monkeypatch.chdir(folder)
+        shutil.rmtree(Path(name) / "test")
+        write_manifest(copy)
+        others = require_intact(copy)
+        inference.main(["--checkpoint", name, *CPU])
+        assert require_intact(copy) == others + 2
 
 
 @pytest.mark.parametrize("place", ["ner.tagging.score.score", "hub.write_card"])
