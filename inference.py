@@ -182,8 +182,8 @@ def data_options(arguments: Arguments, own: dict[str, Any]) -> tuple[DataArgumen
     """The data options to score with, and whether they name the run's own data, as a whole.
 
     An option that was not given comes from `own`, the checkpoint's `args.yaml`; if the options name other data, only
-    the languages come from there. Where that names no data, all data are its own. Raises `InputError` where other data
-    have no file for the split that is scored.
+    the languages come from there. Where `own` names no data, all data are the run's own. Raises `InputError` where
+    other data have no file for the split that is scored.
     """
     given, split = arguments.given, arguments.inference.split
     named = {"dataset" if name == "train_file" else name for name in DATA & given.keys()}

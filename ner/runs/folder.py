@@ -39,7 +39,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def require_writable(folder: Path) -> None:
-    """Raises `InputError` unless a folder can be written or, if it is absent, made, as it cannot on a lost drive."""
+    """Raises `InputError` unless a folder can be written, or made if it is absent: on a lost drive, it cannot."""
     existing = next((each for each in (folder, *folder.resolve().parents) if each.exists()), folder)
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"{existing} is not a folder that can be written; name another --output_dir, or copy the run")

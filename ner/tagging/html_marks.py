@@ -45,7 +45,7 @@ def marked(text: str, marks: list[Mark], hues: dict[str, int]) -> str:
 
 @contextmanager
 def on_page(file: TextIO | None, source: str, checkpoint: str, classes: list[str]) -> Iterator[Show]:
-    """Writes a page of tagged text around what is done in the block: a function that adds a record to it.
+    """Gives a function that adds a record to a page of tagged text, and ends the page after the block.
 
     Without a file, the function does nothing.
     """

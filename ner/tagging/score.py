@@ -59,10 +59,10 @@ def score(
 ) -> ScoredSplit:
     """Tags the sentences of a source's split and compares the tags with the gold ones.
 
-    Gold entities whose class the tagger does not know are scored as `O`, and their number is logged. `fingerprint` is
-    that of `sentences`, unless they were in other labels before. If `calibrate`, the calibration is one that suits
-    these sentences, instead of the tagger's. Raises `InputError` where the tagger and the data have no class in common,
-    and where the model gives no finite scores.
+    Gold entities whose class the tagger does not know are scored as `O`, and their number is logged. Where the
+    sentences had other labels before, `fingerprint` is the one that they had. If `calibrate`, the calibration is one
+    that suits these sentences, instead of the tagger's. Raises `InputError` where the tagger and the data have no class
+    in common, and where the model gives no finite scores.
     """
     s = in_known_labels(tagger, sentences)
     ids, best_ids, entities, probabilities = tagger.tag_words(s.words, s.lengths, progress)
