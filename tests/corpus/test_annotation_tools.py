@@ -198,14 +198,31 @@ def test_a_wrong_record_is_named(tmp_path, record, message):
     assert "train.jsonl:3: not a record of doccano: " in str(error.value) and message in str(error.value)
 
 
-def test_label_studio_without_plain_text(tmp_path):
-    region = {"type": "labels", "to_name": "text", "value": {"start": 0.5, "end": 1.5, "labels": ["Speech"]}}
-    task = {"data": {"text": "a"}, "annotations": [{"result": [region]}]}
-    with pytest.raises(InputError, match=r"train.jsonl:1: not a record of Label Studio: .*which is no span"):
-        read(tmp_path, json.dumps([task]))
-    task = {"data": {"title": "a", "body": "b"}, "annotations": [{"result": []}]}
-    with pytest.raises(InputError, match=r"jsonl:1: not a record of Label Studio: found the fields title, body; "):
-        read(tmp_path, json.dumps([task]))
+def label_studio_task(data: dict[str, str], *regions: tuple[str, float, float]) -> str:
+    """An export of one task, whose regions have the name of their text, a start and an end."""
+    result = [
+        {"type": "labels", "to_name": name, "value": {"start": start, "end": end, "labels": ["A"]}}
+        for name, start, end in regions
+    ]
+    return json.dumps([{"data": data, "annotations": [{"result": result}]}])
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (label_studio_task({"text": "a"}, ("text", 0.5, 1.5)), "which is no span"),
+        (label_studio_task({"title": "a", "body": "b"}), "found the fields title, body; "),
+        (label_studio_task({"title": "a", "text": "b"}, ("title", 0, 1), ("text", 0, 1)), "labels of several texts"),
+    ],
+)
+def test_label_studio_without_one_plain_text(tmp_path, task, message):
+    with pytest.raises(InputError, match=f"train.jsonl:1: not a record of Label Studio: .*{message}"):
+        read(tmp_path, task)
+
+
+def test_label_studio_reads_the_text_beside_other_fields(tmp_path):
+    task = label_studio_task({"title": "x y", "text": "a b"}, ("text", 2, 3))
+    assert read(tmp_path, task) == [(["a", "b"], ["O", "B-A"])]
 
 
 def random_text(rng: random.Random) -> str:
