@@ -50,8 +50,7 @@ def plan(study: Study, options: argparse.Namespace) -> None:
 
 def run(study: Study, options: argparse.Namespace) -> None:
     """Makes the runs that are not finished, `--jobs` at a time. Raises `InputError` if some failed; the others stay."""
-    wanted = wanted_runs(study, options)
-    missing = [run for run in wanted if not is_recorded(study, run)]
+    missing = [run for run in wanted_runs(study, options) if not is_recorded(study, run)]
     failed, begun = [], time.monotonic()
     if not missing:
         log.info("nothing to do: the runs are finished")

@@ -40,7 +40,7 @@ def annotation_tool(path: Path, content: bytes) -> str | None:
 
 
 def json_lines(path: Path) -> bytes:
-    """The content of a JSON file with a record in each line: line N of what was a list is its record N."""
+    """The content of a JSON file as JSON lines. Line N of a list is its record N."""
     content = checked_content(path)
     if not content.lstrip().startswith(b"["):
         return content
@@ -48,7 +48,7 @@ def json_lines(path: Path) -> bytes:
 
 
 def parsed(place: str, content: bytes) -> Any:
-    """What JSON means. Raises `InputError` for anything else."""
+    """The value of a text in JSON. Raises `InputError`, with its place, for any other text."""
     try:
         return json.loads(content)
     except ValueError as error:
