@@ -14,7 +14,7 @@ from uuid import uuid4
 import yaml
 from filelock import FileLock, Timeout
 
-from ner.errors import InputError, message_of
+from ner.errors import InputError, message_of, nearest
 
 WRITING = ".writing-"  # begins the name of what is not whole yet; nobody needs what a killed process leaves of it
 
@@ -97,6 +97,11 @@ class PlainLoader(yaml.SafeLoader):
 PlainLoader.add_implicit_resolver(  # YAML 1.1 requires a point, JSON and Python do not
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
+
+
+def similar(path: Path) -> str:
+    """The name beside a path that is most like its own, to be appended to a message; empty if there is none."""
+    return nearest(path.name, os.listdir(path.parent)) if os.path.isdir(path.parent) else ""
 
 
 def read_as(path: Path, parse: Callable[[str], Any]) -> Any:

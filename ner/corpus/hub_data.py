@@ -10,6 +10,7 @@ import pyarrow as pa
 from ner.corpus.sources import SPLIT_WORDS, Source
 from ner.corpus.tagged_records import record_table
 from ner.errors import InputError, message_of
+from ner.files import similar
 from ner.hub_files import LOG_IN, MissingFileError
 
 log = logging.getLogger("ner")
@@ -52,7 +53,8 @@ def loaded(dataset: str, config: str | None) -> Any:
 
     place = f"{dataset} (dataset on the Hub)"
     by_hand = f"download it with `hf download {dataset} --repo-type dataset --local-dir FOLDER`, and name its files"
-    log.info("%s: found no file or folder of that name; loading the data set from the Hub", dataset)
+    log.info("%s: found no file or folder of that name; loading the data set from the Hub%s", dataset,
+             similar(Path(dataset)))  # fmt: skip
     try:
         try:
             builder = datasets.load_dataset_builder(dataset, config)

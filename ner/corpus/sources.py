@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ner.errors import InputError, nearest
+from ner.errors import InputError
+from ner.files import similar
 from ner.hub_files import MissingFileError, fetch, is_repo_id
 
 SAMPLE = Path(__file__).parents[2] / "sample"
@@ -101,11 +102,6 @@ def require_dataset(source: Source) -> None:
             f"--dataset: found no file or folder {source.dataset!r}; expected `sample`, a file, a folder, or a Hub id "
             f"OWNER/NAME{similar(source.folder)}"
         )
-
-
-def similar(path: Path) -> str:
-    """The name beside a path that is most like its own, to be appended to a message; empty if there is none."""
-    return nearest(path.name, os.listdir(path.parent)) if os.path.isdir(path.parent) else ""
 
 
 def only_language(source: Source, place: object) -> str:

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from ner.checkpoint_names import local_checkpoint
-from ner.corpus.sources import Source, named_file, require_dataset, similar
+from ner.corpus.sources import Source, named_file, require_dataset
 from ner.errors import InputError, at
+from ner.files import similar
 from ner.options import Parser
 
 ARGUMENTS = Path(__file__).parents[2] / "arguments.py"

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from ner.errors import InputError, message_of, nearest
-from ner.files import read_as
+from ner.files import read_as, similar
 from ner.runs.first_check import option_names
 from ner.scoring.removal_design import balanced_triples, detectable_effect, fits, one_at_a_time_runs
 from ner.scoring.significance import ALPHA, SeedComparison
@@ -100,6 +100,8 @@ def read_study(
     By default, its runs are in `runs/NAME`, and their records in `records/` there. Raises `InputError` for keys and
     values that a study does not have.
     """
+    if not path.exists():
+        raise InputError(f"{path}: no such file{similar(path)}")
     content = read_as(path, partial(yaml.load, Loader=TextLoader))
     folder = output_dir or Path("runs") / path.stem
     try:
