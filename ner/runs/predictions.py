@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ner.errors import InputError
 from ner.files import read_as
@@ -32,8 +33,18 @@ def read_predictions(path: Path) -> Predictions:
         )
     rows = read_as(path, lambda text: [json.loads(line) for line in text.rstrip("\n").split("\n")])
     for number, row in enumerate(rows, 1):
-        is_whole = isinstance(row, dict) and {"tokens", "gold", "predicted"} <= row.keys()
-        if not is_whole or not len(row["tokens"]) == len(row["gold"]) == len(row["predicted"]):
-            raise InputError(f"{path}:{number}: expected tokens, gold and predicted of one length; score the run again")
+        if not is_scored(row):
+            raise InputError(
+                f"{path}:{number}: expected tokens, gold and predicted, three lists of strings of one length; score "
+                "the run again"
+            )
     tokens, gold, predicted = ([row[side] for row in rows] for side in ("tokens", "gold", "predicted"))
     return Predictions(tokens, gold, predicted, [row.get("lang", "") for row in rows])
+
+
+def is_scored(row: Any) -> bool:
+    """Whether a row has tokens, gold and predicted tags: three lists of strings of one length."""
+    sides: list[Any] = [row.get(name) for name in ("tokens", "gold", "predicted")] if isinstance(row, dict) else [None]
+    if not all(isinstance(side, list) for side in sides) or len(set(map(len, sides))) > 1:
+        return False
+    return all(isinstance(text, str) for side in sides for text in side)

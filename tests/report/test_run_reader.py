@@ -39,6 +39,15 @@ def test_predictions_that_were_cut_are_named(tmp_path, fails):
 
 
 @pytest.mark.parametrize(
+    "change", [{"gold": ["O"]}, {"predicted": None}, {"gold": [1, 2], "predicted": [0, 0]}, {"tokens": "ab"}]
+)
+def test_a_line_of_other_records_is_named(tmp_path, change, fails):
+    row = {"tokens": ["a", "b"], "gold": ["O", "B-PER"], "predicted": ["O", "O"]}
+    run = write_run(tmp_path / "run", [row, row | change])
+    assert "predictions.jsonl:2: expected tokens, gold and predicted, three lists" in fails(report.main, run)
+
+
+@pytest.mark.parametrize(
     ("name", "text"), [("config.json", "null"), ("environment.json", "[]"), ("args.yaml", "[1]"), ("config.json", "{")]
 )
 def test_wrong_records_are_named(tmp_path, name, text, fails):
