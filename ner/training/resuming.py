@@ -40,21 +40,21 @@ class RunRecord(TrainerCallback, ExportableState):
 def checkpoint_to_resume(run: Path) -> Path | None:
     """The last whole checkpoint of a run folder; None where there is none yet, and the training begins again.
 
-    Raises `InputError` for a checkpoint without the model or the optimizer's state.
+    Raises `InputError` for a checkpoint without the model or one of the states, which Trainer would begin anew.
     """
     whole = [folder for folder in checkpoints_in(run) if (folder / STATE).is_file()]  # others were not saved completely
     if not whole:
         log.info("%s: no whole checkpoint yet, so the training begins again", run)
         return None
-    require_files(whole[-1], "model.safetensors", "optimizer.pt")
+    require_files(whole[-1], "model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state*.pth")
     log.info("resuming from %s", whole[-1])
     return whole[-1]
 
 
 def require_files(folder: Path, *names: str) -> None:
-    """Raises `InputError` where a checkpoint lacks one of some files."""
+    """Raises `InputError` where a checkpoint has no file of one of some names or patterns."""
     for name in names:
-        if not (folder / name).is_file():
+        if not any(folder.glob(name)):
             raise InputError(
                 f"{folder}: has no {name}; expected a whole checkpoint, which --save_only_model does not write; delete "
                 "it to resume from an earlier one, or delete the run and begin again"

@@ -1,6 +1,7 @@
 """A run that is interrupted and resumed ends as the run that was not, and nothing else is resumed."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -185,8 +186,10 @@ def test_no_code_of_a_damaged_state_is_run(run, corpus, encoders, tmp_path, fail
         state.write_bytes(whole)
 
 
-def test_a_checkpoint_that_lost_a_file_does_not_begin_the_training_again(run, tmp_path):
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state*.pth"])
+def test_a_checkpoint_that_lost_a_file_does_not_begin_the_training_again(name, run, tmp_path):
     folder = interrupted(run, tmp_path / "run", 8)
-    (folder / "checkpoint-8" / "optimizer.pt").unlink()
-    with pytest.raises(InputError, match=r"checkpoint-8: has no optimizer.pt"):
+    assert checkpoint_to_resume(folder) == folder / "checkpoint-8"
+    next((folder / "checkpoint-8").glob(name)).unlink()
+    with pytest.raises(InputError, match=re.escape(f"checkpoint-8: has no {name}")):
         checkpoint_to_resume(folder)
