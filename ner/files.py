@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -21,7 +22,7 @@ WRITING = ".writing-"  # begins the name of what is not whole yet; nobody needs 
 
 @contextmanager
 def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
-    """A UTF-8 file to write, which takes the place of `path` when the block ends without an error.
+    """A UTF-8 file to write, which takes the place and the permissions of `path` when the block ends without an error.
 
     Until then it has another name, in the same folder. After an error it is removed; but with the name `kept`, it stays
     unless it is empty, and the next block of that name appends to it. Half a surrogate pair, which UTF-8 cannot hold,
@@ -31,6 +32,9 @@ def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
     unfinished = kept or Path(path).with_name(f"{WRITING}{uuid4().hex}")
     try:
         with open(unfinished, "a" if kept else "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            if os.path.isfile(path) and not os.path.islink(path):
+                with suppress(PermissionError):  # a disk without permissions, such as one of Windows in WSL
+                    shutil.copymode(path, unfinished)
             yield file
         os.replace(unfinished, path)
     except BaseException as error:

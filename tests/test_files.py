@@ -66,6 +66,15 @@ def test_a_new_file_has_the_usual_permissions_and_replaces_a_link_not_its_target
     assert file.read_text() == "mine" and sorted(os.listdir(tmp_path)) == ["ahead", "file", "link", "out"]
 
 
+@pytest.mark.parametrize("permissions", [0o600, 0o755])
+def test_a_replaced_file_keeps_its_permissions(permissions, file, tmp_path):
+    file.chmod(permissions)
+    with whole_file(file) as new:
+        assert [mode(path) for path in tmp_path.iterdir()] == [permissions] * 2  # nobody else reads the new one either
+        new.write("new")
+    assert (file.read_text(), mode(file), os.listdir(tmp_path)) == ("new", permissions, ["file"])
+
+
 def test_the_longest_name_can_be_written(tmp_path):
     for name in ("a" * 255, "é" * 127):
         write_text(tmp_path / name, name)
