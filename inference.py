@@ -260,6 +260,10 @@ def tag(arguments: Arguments) -> None:
     """Tags `--text`, or the lines or rows of `--input_file`, in order, with a limited number of them in memory."""
     options = arguments.inference
     source = options.text, options.input_file, options.text_column
+    if options.input_file == "-" and sys.stdin is None:
+        raise InputError("--input_file: standard input is closed; expected text there; name a file, or give a pipe")
+    if options.output_file is None and options.html is None and sys.stdout is None:
+        raise InputError("--output_file: standard output is closed; expected a file or a pipe; name a file")
     to_terminal = options.output_file is None and options.html is None and sys.stdout.isatty()
     typed = options.input_file == "-" and PartialState().num_processes == 1 and sys.stdin.isatty()
     size = 1 if typed else LINES * PartialState().num_processes  # a person who types wants each answer at once

@@ -68,6 +68,19 @@ def test_nothing_is_continued_in_what_is_no_file(place):
         assert skip_tagged(file, iter([("a", {})]), lambda tagged: None) == 0
 
 
+@pytest.mark.parametrize(
+    ("stream", "words", "message"),
+    [
+        ("stdin", ("--input_file", "-"), "--input_file: standard input is closed"),
+        ("stdout", ("--text", "a"), "--output_file: standard output is closed"),
+    ],
+)
+def test_a_closed_stream_is_reported(stream, words, message, monkeypatch):
+    with monkeypatch.context() as closed, pytest.raises(InputError, match=message):
+        closed.setattr(sys, stream, None)
+        inference.main(["--checkpoint", "none", *words])
+
+
 @pytest.mark.slow
 def test_names_from_a_checkpoint_do_not_reach_a_terminal_raw(quick_run, monkeypatch, capsys):
     text, odd = "a \x1b[31mstorm\x9b1m", "X\x1b]0;title\x07\n\u202e"
