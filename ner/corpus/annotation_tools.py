@@ -50,9 +50,17 @@ def json_lines(path: Path) -> bytes:
 def parsed(place: str, content: bytes) -> Any:
     """The value of a text in JSON. Raises `InputError`, with its place, for any other text."""
     try:
-        return json.loads(content)
-    except ValueError as error:
+        return json.loads(content, object_pairs_hook=unique_keys)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: cannot be read as JSON: {error}; correct the line") from None
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises `ValueError` for a key that is there twice."""
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"the key {max(keys, key=keys.count)!r} is there twice in an object")
+    return dict(pairs)
 
 
 def records(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
