@@ -22,6 +22,8 @@ SCORED = [
 FILES = (*PUSHED, CARD, "trainer_state.json", *SCORED)  # patterns of all that makes a run
 ADDED = (*FOLDERS[1:], f"{SCORES}/")  # what a run's owner may delete again, with its whole folder
 
+REMEDY = "copy the run again from a place where it is whole, or train it again"
+
 
 def entry(path: Path) -> dict[str, Any]:
     """What a manifest says of a file."""
@@ -47,7 +49,10 @@ def read_manifest(run: Path) -> dict[str, Any]:
             f"{run}: holds no {MANIFEST}; expected the folder of a finished run; finish its training with "
             "--resume_from_checkpoint true, or train it again in a new folder"
         )
-    return dict(read_record(path)["files"])
+    files = read_record(path).get("files")
+    if not isinstance(files, dict):
+        raise InputError(f"{path}: found no list of files; {REMEDY}")
+    return files
 
 
 def require_intact(run: Path) -> int:
@@ -55,10 +60,7 @@ def require_intact(run: Path) -> int:
     recorded = read_manifest(run)
     damage = [text for name, expected in recorded.items() if (text := fault(run, name, expected))]
     if damage:
-        raise InputError(
-            f"{run}: not as {MANIFEST} records it: {'; '.join(damage)}; copy the run again from a place where it is "
-            "whole, or train it again"
-        )
+        raise InputError(f"{run}: not as {MANIFEST} records it: {'; '.join(damage)}; {REMEDY}")
     return sum((run / name).is_file() for name in recorded)  # the others were deleted by the run's owner
 
 

@@ -46,6 +46,8 @@ def test_files_that_are_cut_or_missing_are_named(run, fails):
     (run / "tokenizer.json").unlink()
     message = fails(hub.main, "verify", run)
     assert "records it: model.safetensors has changed; tokenizer.json is missing; copy the run again" in message
+    (run / "manifest.json").write_text('{"filds": {}}')
+    assert f"{run / 'manifest.json'}: found no list of files; copy" in fails(hub.main, "verify", run)
     (run / "manifest.json").unlink()
     message = fails(hub.main, "verify", run)
     assert f"{run}: holds no manifest.json; expected the folder of a finished run; finish its training with" in message
