@@ -301,7 +301,7 @@ def test_the_same_corpus_from_spacy(tmp_path):
     assert table["line"].to_pylist() == [[1], [2], [3], [5]] and table["document"].to_pylist() == [1, 2, 3, 5]
 
 
-def test_sentences_of_spacy(tmp_path):
+def test_sentences_of_spacy(tmp_path, caplog):
     spacy = pytest.importorskip("spacy")
     words = ["\n", "I", "saw", "St.", "Louis", ".", "\n\n", "It", "rains", "."]
     tags = ["O", "O", "O", "B-LOC", "I-LOC", "O", "O", "O", "O", "O"]
@@ -318,6 +318,7 @@ def test_sentences_of_spacy(tmp_path):
     ]  # fmt: skip
     assert table["tags"].to_pylist()[0] == ["O", "O", "B-LOC", "I-LOC", "O"]
     assert table["document"].to_pylist() == [1, 1, 2, 3, 3]
+    assert "train.spacy: 2 tokens have no annotation, neither an entity nor O; read as O" in caplog.text
 
 
 def test_spacy_files_that_cannot_be_used(tmp_path):
