@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ner.corpus.sources import SPLIT_WORDS, Source
+from ner.corpus.sources import SPLIT_WORDS, WITHOUT_HUB, Source
 from ner.corpus.tagged_records import record_table
 from ner.errors import InputError, message_of
 from ner.files import similar
@@ -68,7 +68,8 @@ def loaded(dataset: str, config: str | None) -> Any:
             return builder.as_dataset()
     except (DatasetsError, HTTPError, OSError, RuntimeError, ValueError, pa.ArrowException) as error:
         found = message_of(error, 400).rstrip(".")
-        raise InputError(f"{place}: {found}; check the name and --dataset_config, or {LOG_IN}") from None
+        remedy = f"check the name and --dataset_config, or {LOG_IN}; or {WITHOUT_HUB}"
+        raise InputError(f"{place}: {found}; {remedy}") from None
     raise InputError(f"{place}: found files of the kind {builder.name}; expected Parquet; {by_hand}")
 
 

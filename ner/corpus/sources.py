@@ -13,6 +13,7 @@ from ner.hub_files import MissingFileError, fetch, is_repo_id
 SAMPLE = Path(__file__).parents[2] / "sample"
 MULTINERD = "Babelscape/multinerd"
 MULTINERD_FILES = {"train": "train/train_{}.jsonl", "validation": "val/val_{}.jsonl", "test": "test/test_{}.jsonl"}
+WITHOUT_HUB = "name --dataset sample, or a local file or folder, to continue without the Hub"
 SPLIT_WORDS = {  # in the names of files, and of splits on the Hub
     "train": {"train"},
     "validation": {"dev", "valid", "validation", "val", "testa"},
@@ -81,8 +82,8 @@ def split_files(source: Source, split: str) -> list[tuple[Path, str]]:
         return [(folder, only_language(source, folder))]
     if os.path.isdir(folder):
         return [(path, code) for code in languages for path in files_in(folder, split, code, len(languages) == 1)]
-    remedy = "name --dataset sample, or a local file or folder, to continue without it"
-    return [(fetch(MULTINERD, MULTINERD_FILES[split].format(code), "dataset", remedy), code) for code in languages]
+    files = [(MULTINERD_FILES[split].format(code), code) for code in languages]
+    return [(fetch(MULTINERD, name, "dataset", WITHOUT_HUB), code) for name, code in files]
 
 
 def named_file(source: Source, split: str) -> Path | None:

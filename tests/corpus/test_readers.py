@@ -65,11 +65,12 @@ def test_odd_names_are_no_data_sets(name):
         read(name, ["en"], "train")
 
 
-def test_no_network_names_the_ways_to_go_on():
-    with pytest.raises(
-        InputError, match=r"offline mode is enabled.*HF_HUB_OFFLINE.*; name --dataset sample, or a local file or folder"
-    ):
-        read("Babelscape/multinerd", ["en"], "train")
+@pytest.mark.parametrize(
+    ("name", "said"), [("Babelscape/multinerd", "offline mode is enabled.*HF_HUB_OFFLINE"), ("conll2003", "Offline")]
+)
+def test_no_network_names_the_ways_to_go_on(name, said):
+    with pytest.raises(InputError, match=rf"{said}.*; (or )?name --dataset sample, or a local file or folder"):
+        read(name, ["en"], "train")
 
 
 def test_fingerprints_tell_tokens_tags_and_borders_apart(tmp_path):
