@@ -101,11 +101,11 @@ def in_known_labels(tagger: Tagger, sentences: Sentences) -> Sentences:
             f"{tagger.place}: found the classes {', '.join(tagger.classes)}, and in the data {', '.join(classes)}; "
             "expected a class in common; check --checkpoint and --dataset"
         )
-    entities = spans(sentences.tags, sentences.lengths)
-    dropped = int(np.isin(entities.class_index, [classes.index(c) for c in unknown]).sum())
-    if dropped:
+    of_entities = spans(sentences.tags, sentences.lengths).class_index
+    dropped = of_entities[np.isin(of_entities, [classes.index(c) for c in unknown])]
+    if len(dropped):
         log.info(
             "%d gold entities are scored as O, because the checkpoint does not know their classes: %s",
-            dropped, ", ".join(unknown),
+            len(dropped), ", ".join(classes[i] for i in np.unique(dropped)),
         )  # fmt: skip
     return sentences.with_names(label_names(tagger.classes))
