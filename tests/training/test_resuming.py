@@ -58,9 +58,13 @@ def test_resuming_within_an_epoch_gives_the_same_weights_and_predictions(samplin
 def test_a_run_without_a_whole_checkpoint_begins_again(run, corpus, encoders, tmp_path, caplog):
     folder = interrupted(run, tmp_path / "run", 8)
     (folder / "checkpoint-8" / "trainer_state.json").unlink()  # killed while it saved
+    for place in ("test", "scores/other-test-0"):  # of weights that no longer exist
+        (folder / place).mkdir(parents=True)
+        (folder / place / "metrics.json").write_text("{}")
     train.main(argv(corpus, encoders["bert"], folder, *RESUME))
     assert "no whole checkpoint yet, so the training begins again" in caplog.text
     assert differ_by(run, folder) == 0
+    assert not (folder / "test").exists() and not (folder / "scores").exists()
 
 
 def test_early_stopping_is_as_patient_as_before(run, corpus, encoders, tmp_path):
