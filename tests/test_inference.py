@@ -312,8 +312,10 @@ def test_wrong_checkpoints_and_data(run, tmp_path, fails):
     assert "found no folder" in message("--checkpoint", tmp_path / "nothing")
     assert "--output_dir: found no run" in message("--output_dir", tmp_path / "nothing")
     assert "offline mode is enabled" in message("--checkpoint", "someone/some-tagger", "--text", "a")
-    write_jsonl(tmp_path / "test" / "test_en.jsonl", [{"tokens": ["a"], "tags": ["B-MISC"]}])
-    assert "expected a class in common" in message("--checkpoint", run, "--dataset", tmp_path)
+    for tags, name in (({"tags": ["B-MISC"]}, "MISC"), ({"ner_tags": [17]}, "FOOD")):
+        write_jsonl(tmp_path / "test" / "test_en.jsonl", [{"tokens": ["a"]} | tags])
+        said = message("--checkpoint", run, "--dataset", tmp_path)
+        assert f"and in the data {name}; expected a class in common" in said
 
 
 def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_its_datas_name(tmp_path, monkeypatch):

@@ -95,17 +95,18 @@ def score(
 def in_known_labels(tagger: Tagger, sentences: Sentences) -> Sentences:
     """The sentences with the labels that the tagger knows."""
     classes = classes_of(sentences.names)
-    unknown = [c for c in classes if c not in tagger.classes]
-    if len(unknown) == len(classes):
+    class_of_each = spans(sentences.tags, sentences.lengths).class_index  # [entity]
+    present = [classes[i] for i in np.unique(class_of_each)]
+    unknown = [c for c in present if c not in tagger.classes]
+    if len(unknown) == len(present):
         raise InputError(
-            f"{tagger.place}: found the classes {', '.join(tagger.classes)}, and in the data {', '.join(classes)}; "
+            f"{tagger.place}: found the classes {', '.join(tagger.classes)}, and in the data {', '.join(present)}; "
             "expected a class in common; check --checkpoint and --dataset"
         )
-    of_entities = spans(sentences.tags, sentences.lengths).class_index
-    dropped = of_entities[np.isin(of_entities, [classes.index(c) for c in unknown])]
-    if len(dropped):
+    if unknown:
+        dropped = np.isin(class_of_each, [classes.index(c) for c in unknown]).sum()
         log.info(
             "%d gold entities are scored as O, because the checkpoint does not know their classes: %s",
-            len(dropped), ", ".join(classes[i] for i in np.unique(dropped)),
+            dropped, ", ".join(unknown),
         )  # fmt: skip
     return sentences.with_names(label_names(tagger.classes))
