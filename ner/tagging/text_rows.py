@@ -23,7 +23,7 @@ def input_rows(text: str | None, path: str | None, text_column: str | None = Non
     `text_column`, the file is a table, and its rows are given. Raises `InputError` for what cannot be read so.
     """
     if text is not None:
-        yield lines(text.split("\n"))
+        yield lines(text.removesuffix("\n").split("\n"))
     elif path == "-":
         yield lines(decoded(sys.stdin.buffer, "standard input"))
     else:

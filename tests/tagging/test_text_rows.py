@@ -38,6 +38,13 @@ run_script(main)
 TEXT = "one\ntwo\u2028\nthree\n"
 
 
+@pytest.mark.parametrize("text", ["a", "a\n", "a\r\n\nb", "\n", "a\u2028\n\n"])
+def test_a_text_has_the_lines_that_it_has_in_a_file(text, tmp_path):
+    (tmp_path / "in.txt").write_bytes(text.encode())
+    with input_rows(text, None) as rows, input_rows(None, str(tmp_path / "in.txt")) as rows_of_file:
+        assert list(rows) == list(rows_of_file)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "out"),
