@@ -145,6 +145,8 @@ def names_beside(folders: Sequence[Path]) -> Sequence[str] | None:
     for path in (folder / "labels.txt" for folder in folders):
         if path.is_file():
             names = [line.strip() for line in checked_content(path).decode().rstrip().split("\n")]
+            if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+                raise InputError(f"{path}: found {twice[0]!r} twice; expected a name for each number; fix the file")
             log.info("tags: numbers mean the %d label names in %s", len(names), path)
             return names
     return None

@@ -64,6 +64,12 @@ def test_a_number_without_a_name_is_refused(conll):
         read(str(conll), ["en"], "train")
 
 
+def test_two_numbers_with_one_name_are_refused(conll):
+    write_labels(conll, [*CONLL, "B-PER"])
+    with pytest.raises(InputError, match=r"labels.txt: found 'B-PER' twice; expected a name for each number"):
+        read(str(conll), ["en"], "train")
+
+
 def test_names_of_numbers_may_stand_beside_a_file_or_in_the_data_sets_folder(tmp_path):
     names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]  # 3 is B-ORG in MultiNERD
     for name in ("a/data/train.jsonl", "a/data/dev.jsonl", "b/other.jsonl"):
