@@ -44,7 +44,8 @@ def read_predictions(path: Path) -> Predictions:
 
 def is_scored(row: Any) -> bool:
     """Whether a row has tokens, gold and predicted tags: three lists of strings of one length."""
-    sides: list[Any] = [row.get(name) for name in ("tokens", "gold", "predicted")] if isinstance(row, dict) else [None]
-    if not all(isinstance(side, list) for side in sides) or len(set(map(len, sides))) > 1:
-        return False
-    return all(isinstance(text, str) for side in sides for text in side)
+    match row:
+        case {"tokens": list(tokens), "gold": list(gold), "predicted": list(predicted)}:
+            is_text = all(isinstance(text, str) for side in (tokens, gold, predicted) for text in side)
+            return is_text and len(tokens) == len(gold) == len(predicted)
+    return False
