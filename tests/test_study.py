@@ -253,6 +253,8 @@ def test_a_mistyped_study_names_the_file_that_is_most_like_it():
         ({"settings": {"a": {}}, "curves": {"PER": {"x": "a"}}}, "could not convert string to float: 'x'"),
         ({"settings": {"a": {}}, "curves": {"PER": ["a"]}}, "docs/study.md says what a study file has"),
         ({"settings": {"a": {}}, "removal": {"classes": ["A", "B"]}}, "found removal and settings; expected no"),
+        ({"settings": {"a": {}}, "comparisons": {"x": []}}, "x: found no setting; expected some of a"),
+        ({"settings": {"a": {}}, "threads": 0}, "threads: found 0; expected 1 or more"),
         ({"settings": {"a": {}}, "split": "dev"}, "split: found 'dev'; expected test or validation"),
         ({"removal": {"classes": ["A"], "size": 3}}, "unexpected keyword argument 'size'; docs/study.md says"),
         ({"removal": {"replicates": 3}}, "'classes'; docs/study.md says what a study file has"),

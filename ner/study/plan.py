@@ -156,16 +156,21 @@ def study_of(
     across = str(curves.pop("across", ""))
     lines = {score: {float(place): setting for place, setting in line.items()} for score, line in curves.items()}
     for shown, chosen in [*comparisons.items(), *((y, line.values()) for y, line in lines.items())]:
+        if not chosen:
+            raise InputError(f"{shown}: found no setting; expected some of {', '.join(settings)}")
         for setting in chosen:
             if setting not in settings:
                 raise InputError(f"{shown}: found the setting {setting!r}; expected some of {', '.join(settings)}")
+    threads = int(content.get("threads", 1))
+    if threads < 1:
+        raise InputError(f"threads: found {threads}; expected 1 or more")
     split = content.get("split", "test")
     if split not in ("test", "validation"):
         raise InputError(f"split: found {split!r}; expected test or validation")
     return Study(
         name, str(content.get("question", name)), str(content.get("program", "train.py")), runs, comparisons,
         split, {name: float(points) for name, points in (content.get("spread") or {}).items()},
-        int(content.get("threads", 1)), removal.get("classes", []), across, lines, output_dir, records,
+        threads, removal.get("classes", []), across, lines, output_dir, records,
     )  # fmt: skip
 
 
