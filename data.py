@@ -101,7 +101,7 @@ def training_data(options: DataArguments) -> TrainingData:
     rows |= {"repeated": len(train) - unrepeated, "training_rows": len(train), "validation_rows": len(validation)}
 
     log.info(
-        "train: read %(read)d, dropped %(duplicates_dropped)d duplicates and %(leaks_dropped)d that are also in "
+        "train: read %(read)d, dropped %(duplicates_dropped)d duplicates and %(leaks_dropped)d also in "
         "validation or test, kept %(kept)d, repeated %(repeated)d: %(training_rows)d rows",
         rows,
     )
@@ -196,7 +196,7 @@ def main(argv: list[str]) -> None:
     with written_together(folder) as new:
         write_text(new / "findings.jsonl", "".join(f"{line}\n" for line in lines))
         write_plots(splits, options.selected_categories, new)
-    log.info("wrote findings.jsonl and pictures of the classes in %s", folder)
+    log.info("wrote findings.jsonl (rows counted from 0) and pictures of the classes in %s", folder)
     print(audit(splits, faults), flush=True)
     for lang, own in languages.items() if len(languages) > 1 else ():
         print(f"\n\n=== {printable(lang)} ===\n\n{audit(own, [f for f in faults if f.lang == lang])}", flush=True)

@@ -54,7 +54,7 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
     lines += ["\nfaults", *fault_lines(splits, findings)]
     if "test" in splits:
         lines.append(
-            f"\nhalf-width of the 95 % Wilson interval for a recall of {RECALL} at the test support, in points"
+            f"\nhow precisely the test split measures a recall of {RECALL}: half of Wilson's 95 % interval, in points"
         )
         for name, support in class_counts(splits["test"]).items():
             if support:
