@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
         "runs", nargs="+", type=Path, metavar="RUN", help="run folders; the others are compared with the first"
     )
     parser.add_argument(
-        "--classes", nargs="+", metavar="CLASS", help="compare on these classes only (default: all that all runs know)"
+        "--classes", nargs="+", metavar="CLASS", help="compare on these only (default: the classes that all runs know)"
     )
     parser.add_argument(
         "--output_dir", type=Path, default=Path("runs/report"), help="folder for the report (default: runs/report)"

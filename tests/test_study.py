@@ -448,7 +448,7 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
     assert "share</text>" in (tmp_path / "out" / "curves.svg").read_text(encoding="utf-8")
     assert "The settings know different classes, or were scored on other data, so none is named the best." in lines
     assert [r.message.split(": ")[1] for r in caplog.records if r.levelname == "WARNING"] == [
-        "4 of 8 runs are not finished, and left out",
+        "4 of 8 runs are not finished, and are left out",
         "found no comparison of the finished runs, whose predictions are not all here, so nothing is tested",
     ]
     study.main(["plan", str(file), *where])

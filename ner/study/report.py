@@ -40,7 +40,7 @@ def compared(study: Study, group: str, name: str) -> tuple[dict[str, Any], bool]
     runs = [run for setting in study.comparisons[name] for run in study.runs_of(group, setting)]
     made = [run for run in runs if is_recorded(study, run)]
     if len(made) < len(runs):
-        log.warning("%s: %d of %d runs are not finished, and left out", f"{group}/{name}".lstrip("/"),
+        log.warning("%s: %d of %d runs are not finished, and are left out", f"{group}/{name}".lstrip("/"),
                     len(runs) - len(made), len(runs))  # fmt: skip
     place = study.records / group / f"{name}.json"
     micro = {Path(run.name).name: recorded_scores(study, run)["f1"]["micro"] for run in made}
