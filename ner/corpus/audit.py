@@ -54,7 +54,7 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
     lines += ["\nfaults", *fault_lines(splits, findings)]
     if "test" in splits:
         lines.append(
-            f"\nhow precisely the test split measures a recall of {RECALL}: half of Wilson's 95 % interval, in points"
+            f"\nhow far off a recall of {RECALL} on the test split may be: half of Wilson's 95 % interval, in points"
         )
         for name, support in class_counts(splits["test"]).items():
             if support:
