@@ -131,7 +131,6 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--masked_training true --masked_share 1.5", "--masked_share: found 1.5; expected 0 to 1"),
         ("--masked_training true --masked_share 0.5 --masking drop_others", "found drop_others and 0.5; expected as_O"),
         ("a b", "^a: no such file"),
-        ("configs/quickstat.yaml", "no such file; expected a YAML file .* did you mean 'quickstart.yaml'"),
         ("--seed 1 stray", "found 'stray'"),
         ("-x", "found '-x'"),
     ],

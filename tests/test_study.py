@@ -237,11 +237,6 @@ def test_a_setting_that_a_file_has_twice_is_refused(again, tmp_path):
         read_study(tmp_path / "x.yaml")
 
 
-def test_a_mistyped_study_names_the_file_that_is_most_like_it():
-    with pytest.raises(InputError, match=r"maskin.yaml: no such file; did you mean 'masking.yaml'"):
-        read_study(ROOT / "studies" / "maskin.yaml")
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
