@@ -17,7 +17,6 @@ if __name__ == "__main__":
 
 import logging
 import shlex
-import shutil
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -49,7 +48,7 @@ from ner.files import read_record, write_json, write_text
 from ner.labels import classes_of, tag_lists
 from ner.options import described
 from ner.runs.environment import environment
-from ner.runs.files import SCORES
+from ner.runs.files import METRICS, PREDICTIONS, SCORES
 from ner.runs.folder import in_first_process, require_trainable, training_in
 from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
@@ -256,8 +255,10 @@ def write_results(
     run: Path, trainer: TaggingTrainer, arguments: Arguments, data: TrainingData, scored: ScoredSplit, seconds: float
 ) -> None:
     """Writes the records and scores of the trained model into the run folder, and last its manifest."""
-    for place in ("test", SCORES):  # an unfinished run may have been scored, and then trained anew
-        shutil.rmtree(run / place, ignore_errors=True)
+    for path in (*run.glob("test/*"), *run.glob(f"{SCORES}/*/*")):
+        if path.name in (METRICS, PREDICTIONS):
+            log.warning("deleted %s: the run was scored before its training ended, maybe with other weights", path)
+            path.unlink()
     trainer.state.save_to_json(str(run / "trainer_state.json"))
     config = read_record(run / "config.json")
     write_json(run / "config.json", config | {CALIBRATION: asdict(scored.calibration)})

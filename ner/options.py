@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ner.errors import CommandParser, InputError, at, message_of, nearest
-from ner.files import PlainLoader, read_as, similar
+from ner.files import PlainLoader, read_as
 
 
 def option(default: Any, help: str) -> Any:
@@ -76,8 +76,8 @@ class Parser(CommandParser):
     def parsed_file(self, path: str) -> dict[str, Any]:
         """The options that a YAML file sets, by name. Raises `InputError`, with the line, for a wrong one."""
         if not os.path.exists(path):
-            expected = "expected a YAML file of options, or --field value"
-            raise InputError(f"{path}: no such file; {expected}{similar(Path(path))}")
+            like = nearest(path, map(str, Path(path).parent.glob("*.yaml")))
+            raise InputError(f"{path}: no such file{like}; expected a YAML file of options, or --field value")
         root = read_as(Path(path), partial(yaml.compose, Loader=PlainLoader))
         if not isinstance(root, yaml.MappingNode | None):
             raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")

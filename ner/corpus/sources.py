@@ -82,8 +82,8 @@ def split_files(source: Source, split: str) -> list[tuple[Path, str]]:
         return [(folder, only_language(source, folder))]
     if os.path.isdir(folder):
         return [(path, code) for code in languages for path in files_in(folder, split, code, len(languages) == 1)]
-    files = [(MULTINERD_FILES[split].format(code), code) for code in languages]
-    return [(fetch(MULTINERD, name, "dataset", WITHOUT_HUB), code) for name, code in files]
+    name = MULTINERD_FILES[split]
+    return [(fetch(MULTINERD, name.format(code), "dataset", WITHOUT_HUB), code) for code in languages]
 
 
 def named_file(source: Source, split: str) -> Path | None:

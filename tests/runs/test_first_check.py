@@ -34,10 +34,7 @@ def ran(script: str, *words: str) -> subprocess.CompletedProcess:
         (["train.py", "--learnin_rate", "3"], "unknown option --learnin_rate; did you mean 'learning_rate'?"),
         (["train.py", "--overwrite_output_dir", "true"], "--overwrite_output_dir; did you mean 'output_dir'?"),
         (["train.py", "confgs/x.yaml"], "confgs/x.yaml: no such file; expected"),
-        (
-            ["train.py", "configs/fst.yaml"],
-            "fst.yaml: no such file; expected a YAML file of options, or --field value; did you mean 'fast.yaml'?",
-        ),
+        (["train.py", "configs/fst.yaml"], "configs/fst.yaml: no such file; did you mean 'configs/fast.yaml'?"),
         (["train.py", "--dataset", "tests/nothing"], "found no file or folder 'tests/nothing'"),
         (["inference.py", "--checkpoint=tests"], "--checkpoint: the folder tests holds no config.json"),
         (["inference.py", "--input_file", "tests/conftst.py"], "--input_file: found no file 'tests/conftst.py'; check"),

@@ -61,10 +61,11 @@ def test_a_run_without_a_whole_checkpoint_begins_again(run, corpus, encoders, tm
     for place in ("test", "scores/other-test-0"):  # of weights that no longer exist
         (folder / place).mkdir(parents=True)
         (folder / place / "metrics.json").write_text("{}")
+        (folder / place / "mine.txt").write_text("a file of the run's owner")
     train.main(argv(corpus, encoders["bert"], folder, *RESUME))
     assert "no whole checkpoint yet, so the training begins again" in caplog.text
     assert differ_by(run, folder) == 0
-    assert not (folder / "test").exists() and not (folder / "scores").exists()
+    assert [path.name for path in folder.rglob("*") if path.parent.name in ("test", "other-test-0")] == ["mine.txt"] * 2
 
 
 def test_early_stopping_is_as_patient_as_before(run, corpus, encoders, tmp_path):
