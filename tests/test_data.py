@@ -343,8 +343,10 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "e.g. train row 2 (en): ANIM Jaguar" in printed
     of_train = [(f["fault"][:10], f["row"], f["shown"]) for f in findings(tmp_path / "run") if f["split"] == "train"]
+    acme = "( Acme ) and Acme )"
     assert of_train == [
         *(("repeated: ", row, f"as row {row - 4}: {' '.join(rows[row - 4]['tokens'])}") for row in range(4, 8)),
+        *(("leaks: sen", row, f"tokens of validation row 0: {acme}") for row in (0, 4)),
         *(("unbalanced", row, "ORG Acme )") for row in (0, 4)),
         *(("same text,", row, "ANIM Jaguar (ORG 4, ANIM 2)") for row in (2, 6)),
     ]
@@ -365,7 +367,27 @@ def test_several_languages_are_audited_each_by_itself(tmp_path, capsys):
         assert ["ANIM", str(animals), str(animals // 2)] in lines
         assert ["ORG", str(organisations), str(organisations // 2)] in lines
     found = [(f["fault"][:8], f["split"], f["lang"], f["row"]) for f in findings(tmp_path / "run")]
-    assert found == [("repeated", "train", "it", 1)]
+    assert found == [
+        ("leaks: s", "train", "en", 0), ("repeated", "train", "it", 1), ("leaks: s", "train", "it", 0),
+        ("leaks: s", "train", "it", 1),
+    ]  # fmt: skip
+
+
+def test_the_audit_names_conflicting_sentences_and_wrong_transitions(tmp_path):
+    """Row 2 repeats row 0, and row 3 the tags of row 1: each conflicting sentence is shown where it first occurs."""
+    tags = (["B-LOC", "O"], ["O", "I-PER"], ["B-LOC", "O"], ["O", "I-PER"], ["B-ORG", "I-LOC"])
+    write_jsonl(tmp_path / "train/train_en.jsonl", [row(["Paris", "sat"], each) for each in tags])
+    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["Rome"], ["I-LOC"])])
+    data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
+    found = [(f["fault"][:11], f["split"], f["row"], f["shown"]) for f in findings(tmp_path / "run")]
+    assert [f for f in found if not f[0].startswith("same text")] == [
+        *(("repeated: s", "train", i, f"as row {i - 2}: Paris sat") for i in (2, 3)),
+        *(("conflicting", "train", i, "tokens of row 0: Paris sat") for i in (1, 4)),
+        ("illegal tra", "train", 1, "I-PER sat"),
+        ("illegal tra", "train", 3, "I-PER sat"),
+        ("illegal tra", "train", 4, "I-LOC sat"),
+        ("illegal tra", "validation", 0, "I-LOC Rome"),
+    ]
 
 
 def test_brackets_and_quotes_are_balanced():

@@ -17,7 +17,8 @@ from ner.scoring.intervals import wilson_interval
 
 QUANTILES = (0, 25, 50, 75, 95, 99, 100)
 EXAMPLES = 3
-REPEATED = "repeated: same tokens and tags"
+REPEATED, CONFLICTING = "repeated: same tokens and tags", "conflicting: same tokens, different tags"
+ILLEGAL, LEAK = "illegal transitions to I-", "leaks: sentences in {} and in {}"
 UNBALANCED, AMBIGUOUS = "unbalanced brackets or quotes", "same text, several classes"
 PAIRS = dict(zip("([{（［【《〈「『", ")]}）］】》〉」』", strict=True))  # noqa: RUF001
 QUOTES = (*'"«»“”„', "``", "''")  # which opens and which closes depends on the language: they are counted
@@ -67,16 +68,16 @@ def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[s
     """The lines on repeated, conflicting and leaked sentences, wrong transitions, and findings."""
     number = Counter((f.fault, f.split) for f in findings)
     lines = [row(f"  {REPEATED}", [len(s) - len(without_duplicates(s)) for s in splits.values()])]
-    lines.append(row("  conflicting: same tokens, different tags", [conflicting(s) for s in splits.values()]))
+    lines.append(row(f"  {CONFLICTING}", [conflicting(s) for s in splits.values()]))
     illegal = [int(wrong_transitions(s.tags, s.lengths).sum()) for s in splits.values()]
-    lines.append(row("  illegal transitions to I-", illegal))
+    lines.append(row(f"  {ILLEGAL}", illegal))
     for fault in (UNBALANCED, AMBIGUOUS):
         lines.append(row(f"  {fault}", [number[fault, name] for name in splits]))
         for f in [f for f in findings if f.fault == fault][:EXAMPLES]:
             lines.append(f"      e.g. {f.split} row {f.row} ({printable(f.lang)}): {printable(f.shown)}")
     for a, b in combinations(splits, 2):
         shared = pc.is_in(pc.unique(token_keys(splits[a])), value_set=token_keys(splits[b]))
-        lines.append(f"  leaks: sentences in {a} and in {b}: {pc.sum(shared).as_py() or 0}")
+        lines.append(f"  {LEAK.format(a, b)}: {pc.sum(shared).as_py() or 0}")
     return lines
 
 
@@ -108,31 +109,61 @@ def by_language(splits: dict[str, Sentences]) -> dict[str, dict[str, Sentences]]
 
 
 def findings(lang: str, splits: dict[str, Sentences]) -> list[Finding]:
-    """Repeated sentences, entities with a bracket or quote that nothing closes, and entities whose text usually has
-    another class.
+    """The faults of `splits`, which hold the sentences of one language: in another one, a word may mean something else.
 
-    `splits` hold the sentences of one language: in another one, the same word may mean something else.
+    They are repeated, conflicting and leaked sentences, illegal transitions, entities with a bracket or quote that
+    nothing closes, and entities whose text usually has another class.
     """
-    result: list[Finding] = []
+    return [*equal_sentences(lang, splits), *illegal_transitions(lang, splits), *odd_entities(lang, splits)]
+
+
+def equal_sentences(lang: str, splits: dict[str, Sentences]) -> Iterator[Finding]:
+    """Sentences with the tokens of an earlier one, or of one in a later split."""
+    keys = {split: token_keys(sentences) for split, sentences in splits.items()}
+    for place, (split, sentences) in enumerate(splits.items()):
+        ids, rows = pa.array(sentence_ids(sentences)), np.arange(len(sentences))
+        same, same_tokens = first_rows(ids, ids), first_rows(keys[split], keys[split])
+        faults = [
+            (REPEATED, same != rows, same, "as row"),
+            (CONFLICTING, (same == rows) & (same_tokens != rows), same_tokens, "tokens of row"),
+        ]
+        for other in [*splits][place + 1 :]:
+            first = first_rows(keys[split], keys[other])
+            faults.append((LEAK.format(split, other), first >= 0, first, f"tokens of {other} row"))
+        for fault, has_fault, first, relation in faults:
+            for i, words in zip(rows[has_fault].tolist(), sentences.select(rows[has_fault]).token_lists(), strict=True):
+                yield Finding(fault, split, lang, i, f"{relation} {first[i]}: {surface_form(words):.200}")
+
+
+def illegal_transitions(lang: str, splits: dict[str, Sentences]) -> Iterator[Finding]:
+    """Words whose I- tag continues no entity of its class."""
+    for split, sentences in splits.items():
+        rows = np.repeat(np.arange(len(sentences)), sentences.lengths)
+        for j in np.flatnonzero(wrong_transitions(sentences.tags, sentences.lengths)).tolist():
+            tag, word = sentences.names[sentences.tags[j]], sentences.words[j].as_py()
+            yield Finding(ILLEGAL, split, lang, int(rows[j]), f"{tag} {word}")
+
+
+def odd_entities(lang: str, splits: dict[str, Sentences]) -> Iterator[Finding]:
+    """Entities with a bracket or quote that nothing closes, and those whose text usually has another class."""
     classes_by_surface: dict[str, Counter[str]] = {}
     for split, sentences in splits.items():
-        ids = sentence_ids(sentences)
-        first = np.unique(ids, return_index=True)[1][ids]  # the row [sentence] where each sentence occurs first
-        repeats = np.flatnonzero(first != np.arange(len(ids)))
-        for i, words in zip(repeats.tolist(), sentences.select(repeats).token_lists(), strict=True):
-            result.append(Finding(REPEATED, split, lang, i, f"as row {first[i]}: {surface_form(words):.200}"))
         for i, surface, name in entity_surfaces(sentences):
             classes_by_surface.setdefault(surface, Counter())[name] += 1
             if unbalanced(surface):
-                result.append(Finding(UNBALANCED, split, lang, i, f"{name} {surface}"))
+                yield Finding(UNBALANCED, split, lang, i, f"{name} {surface}")
     for split, sentences in splits.items():
         for i, surface, name in entity_surfaces(sentences):
             counts = classes_by_surface[surface]
             # Only the rarer classes are shown: they are mistakes more often than the usual one.
             if counts[name] < max(counts.values()):
                 senses = ", ".join(f"{c} {n}" for c, n in counts.most_common())
-                result.append(Finding(AMBIGUOUS, split, lang, i, f"{name} {surface} ({senses})"))
-    return result
+                yield Finding(AMBIGUOUS, split, lang, i, f"{name} {surface} ({senses})")
+
+
+def first_rows(keys: pa.Array, others: pa.Array) -> np.ndarray:
+    """For each key, the index of the first equal one in `others`, -1 if there is none, as [key]."""
+    return pc.index_in(keys, value_set=others).fill_null(-1).to_numpy()
 
 
 def entity_surfaces(sentences: Sentences) -> Iterator[tuple[int, str, str]]:
