@@ -40,21 +40,19 @@ from ner.encoder.precision import asked_precision
 from ner.errors import InputError, at, printable
 from ner.files import optional_json, read_record
 from ner.hub_files import fetch_optional, public_name
-from ner.runs.files import CARD, METRICS, ONNX_FOLDERS, SCORES
-from ner.runs.folder import CHECKPOINT, is_finished, is_run, require_writable
-from ner.runs.manifest import fault, read_manifest, write_manifest
-from ner.runs.model_card import write_card
+from ner.runs.files import METRICS, SCORES
+from ner.runs.folder import is_run, owner_of, require_writable
+from ner.runs.model_card import enter_scores
 from ner.scoring.score_table import score_table
 from ner.tagging.html_marks import on_page
-from ner.tagging.output import Record, output, record, skip_tagged
+from ner.tagging.output import Record, marked_text, output, record, skip_tagged
 from ner.tagging.score import score
 from ner.tagging.tagger import Tagger
-from ner.tagging.text_rows import Row, input_rows, row_count
+from ner.tagging.text_rows import Row, groups_of, input_rows, row_count
 
 log = logging.getLogger("ner")
 DATA = {"dataset", "dataset_config", "train_file", "validation_file", "test_file"}  # the options that name data
 LINES = 2_048  # lines, or rows of a table, that are sorted by length and tagged together
-CHARACTERS = 2**22  # of rows that are tagged together: long ones must not fill the memory
 
 
 def main(argv: list[str]) -> dict[str, Any] | None:
@@ -229,28 +227,6 @@ def real_path(name: str) -> str:
     return os.path.realpath(os.path.expanduser(name))
 
 
-def owner_of(run: Path) -> Path:
-    """The run that an export or a `checkpoint-N` belongs to; any other folder belongs to itself."""
-    place = run.absolute()  # `.` has no name
-    is_part = place.name in ONNX_FOLDERS or CHECKPOINT.fullmatch(place.name)
-    return place.parent if is_part and is_run(place.parent) else run
-
-
-def enter_scores(run: Path, place: str) -> None:
-    """Shows new scores of a run, or of its export, in the model card, and enters them into the manifest."""
-    owner = owner_of(run)
-    if is_finished(owner):
-        new = f"{(run / place).absolute().relative_to(owner.absolute()).as_posix()}/"
-        if (owner / CARD).exists() and fault(owner, CARD, read_manifest(owner).get(CARD, {})):
-            log.warning(
-                "%s was edited, so it stays without these scores; to have it made anew, delete it", owner / CARD
-            )
-            write_manifest(owner, (new,))
-        else:
-            write_card(owner)
-            write_manifest(owner, (CARD, new))
-
-
 def is_first() -> bool:
     """True in the process that reads text and writes, the only one unless `accelerate launch` started more."""
     return PartialState().is_main_process
@@ -317,31 +293,6 @@ def tagged_groups(tagger: Tagger, rows: Iterator[Row], size: int, min_score: flo
             return
         found = [[e for e in entities if e.score >= min_score] for entities in tagger.tag(texts)]
         yield [record(row, entities) for row, entities in zip(group, found, strict=False)]
-
-
-def groups_of(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    """The rows in lists of `size`, or of fewer that have CHARACTERS together."""
-    group: list[Row] = []
-    characters = 0
-    for row in rows:
-        group.append(row)
-        characters += len(row[0])
-        if len(group) == size or characters >= CHARACTERS:
-            yield group
-            group, characters = [], 0
-    yield group
-
-
-def marked_text(text: str, entities: list[dict[str, Any]]) -> str:
-    """A text with its entities marked, then one line for each entity; for a terminal."""
-    text = printable(text)  # each character by one, so that the offsets stay right
-    parts, lines, done = [], [], 0
-    for e in entities:
-        start, end, name = e["start"], e["end"], printable(e["type"])
-        parts += [text[done:start], f"\x1b[1m[{text[start:end]}]\x1b[0m\x1b[2m{name}\x1b[0m"]
-        lines.append(f"  {name:<6} {text[start:end]}  ({start}-{end}, {e['score']:.0%})")
-        done = end
-    return "\n".join(["".join(parts) + text[done:], *(lines or ["  no entity"])])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import inference
 import train
 from ner.encoder import precision as precision_module
 from ner.errors import InputError
+from ner.runs.folder import owner_of
 from ner.runs.manifest import require_intact
 from ner.scoring import calibration
 from ner.tagging import onnx_export, prediction, tagger
@@ -289,8 +290,8 @@ def test_a_checkpoint_of_the_hub_replaces_no_scores_of_a_run(tmp_path, monkeypat
 
 
 def test_a_run_that_is_called_like_an_export_belongs_to_itself(run):
-    assert inference.owner_of(run / "onnx") == run
-    assert inference.owner_of(run.parent / "onnx") == run.parent / "onnx"
+    assert owner_of(run / "onnx") == run
+    assert owner_of(run.parent / "onnx") == run.parent / "onnx"
 
 
 def test_scores_that_are_interrupted_leave_the_earlier_ones(run, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ import inference
 from ner import Entity, Tagger
 from ner.files import locked
 from ner.labels import flat_ids, spans
+from ner.tagging.output import marked_text
 
 pytestmark = pytest.mark.slow
 
@@ -59,10 +60,10 @@ def test_a_least_score_leaves_out_what_is_below(run, tmp_path, capsys):
 
 def test_entities_are_marked_on_a_terminal():
     entity = {"type": "LOC", "start": 17, "end": 27, "score": 0.5}
-    shown = inference.marked_text("a \x1b[31mstorm hit Lake Inari.", [entity])
+    shown = marked_text("a \x1b[31mstorm hit Lake Inari.", [entity])
     assert "\x1b[31m" not in shown and "[Lake Inari]" in shown
     assert shown.splitlines()[1].split()[:3] == ["LOC", "Lake", "Inari"]
-    assert "no entity" in inference.marked_text("nothing", [])
+    assert "no entity" in marked_text("nothing", [])
 
 
 def test_three_lines_of_python_tag_as_the_command_does(run, capsys):
@@ -208,6 +209,6 @@ def test_long_rows_are_tagged_a_few_at_a_time(run, tmp_path, capsys, monkeypatch
                 for line in tagged(capsys, *tag)]  # fmt: skip
 
     expected = found()
-    monkeypatch.setattr(inference, "CHARACTERS", 1_000)
+    monkeypatch.setattr("ner.tagging.text_rows.CHARACTERS", 1_000)
     monkeypatch.setattr(Tagger, "tag", measured)
     assert found() == expected and len(sizes) > 10 and max(sizes) <= 1_000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ner.errors import InputError
 from ner.files import WRITING, locked, optional_json
-from ner.runs.files import MANIFEST
+from ner.runs.files import MANIFEST, ONNX_FOLDERS
 
 LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
@@ -36,6 +36,13 @@ def is_run(folder: Path) -> bool:
 def is_finished(folder: Path) -> bool:
     """Whether the folder holds a finished run of this project."""
     return is_run(folder) and (folder / MANIFEST).is_file()
+
+
+def owner_of(run: Path) -> Path:
+    """The run that an export or a `checkpoint-N` belongs to; any other folder belongs to itself."""
+    place = run.absolute()  # `.` has no name
+    is_part = place.name in ONNX_FOLDERS or CHECKPOINT.fullmatch(place.name)
+    return place.parent if is_part and is_run(place.parent) else run
 
 
 def require_writable(folder: Path) -> None:

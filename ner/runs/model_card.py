@@ -1,5 +1,6 @@
 """The model card of a run folder, rendered from the run's records by `templates/model_card.md.j2`. No torch."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from ner.files import optional_json, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import templates
 from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS
+from ner.runs.folder import is_finished, owner_of
+from ner.runs.manifest import fault, read_manifest, write_manifest
 from ner.scoring.score_table import ABOUT_CONFIDENCE, CONFIDENCE, class_table, confidence_cells, language_table, percent
 
+log = logging.getLogger("ner")
 SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "accuracy": "Token accuracy"}
 TEMPLATES = templates(Path(__file__).parent / "templates")
 TEMPLATES.filters |= {
@@ -24,6 +28,21 @@ TEMPLATES.filters |= {
 def write_card(run: Path) -> None:
     """Writes the model card into the run folder. Raises `InputError` as `model_card` does."""
     write_text(run / CARD, model_card(run))
+
+
+def enter_scores(run: Path, place: str) -> None:
+    """Shows new scores of a run, or of its export, in the model card, and enters them into the manifest."""
+    owner = owner_of(run)
+    if is_finished(owner):
+        new = f"{(run / place).absolute().relative_to(owner.absolute()).as_posix()}/"
+        if (owner / CARD).exists() and fault(owner, CARD, read_manifest(owner).get(CARD, {})):
+            log.warning(
+                "%s was edited, so it stays without these scores; to have it made anew, delete it", owner / CARD
+            )
+            write_manifest(owner, (new,))
+        else:
+            write_card(owner)
+            write_manifest(owner, (CARD, new))
 
 
 def model_card(run: Path) -> str:

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from ner.errors import InputError
+from ner.errors import InputError, printable
 from ner.files import locked, whole_file
 from ner.tagging.html_marks import Show
 from ner.tagging.text_rows import Row
@@ -90,3 +90,15 @@ def record(row: Row, entities: list[Entity]) -> Record:
     """The record of a row and its entities."""
     text, others = row
     return {"text": text, "entities": list(map(asdict, entities)), **others}
+
+
+def marked_text(text: str, entities: list[dict[str, Any]]) -> str:
+    """A text with its entities marked, then one line for each entity; for a terminal."""
+    text = printable(text)  # each character by one, so that the offsets stay right
+    parts, lines, done = [], [], 0
+    for e in entities:
+        start, end, name = e["start"], e["end"], printable(e["type"])
+        parts += [text[done:start], f"\x1b[1m[{text[start:end]}]\x1b[0m\x1b[2m{name}\x1b[0m"]
+        lines.append(f"  {name:<6} {text[start:end]}  ({start}-{end}, {e['score']:.0%})")
+        done = end
+    return "\n".join(["".join(parts) + text[done:], *(lines or ["  no entity"])])

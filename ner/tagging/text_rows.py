@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from ner.errors import InputError, message_of, nearest
 
 Row = tuple[str, dict[str, Any]]  # a text, and the other columns of a table's row, as JSON can hold them
+CHARACTERS = 2**22  # of rows that are tagged together: long ones must not fill the memory
 LONGEST = 2**27  # characters of a CSV field: a quote that nothing closes must not take the rest of a file into memory
 
 
@@ -41,6 +42,19 @@ def row_count(text: str | None, path: str | None, text_column: str | None = None
         return None
     with input_rows(text, path, text_column) as rows:
         return sum(1 for _ in rows)
+
+
+def groups_of(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    """The rows in lists of `size`, or of fewer that have CHARACTERS together."""
+    group: list[Row] = []
+    characters = 0
+    for row in rows:
+        group.append(row)
+        characters += len(row[0])
+        if len(group) == size or characters >= CHARACTERS:
+            yield group
+            group, characters = [], 0
+    yield group
 
 
 def lines(content: Iterable[str]) -> Iterator[Row]:
