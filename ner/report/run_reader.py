@@ -45,14 +45,15 @@ def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
 
 
 def read_run(folder: Path, name: str, split: str = "test") -> Run:
-    """The run in a folder, as it was scored on a split, under a name. The folder may also be one in a run's `scores/`.
+    """The run in a folder, as it was scored on a split, under a name. The folder may also be that of some scores.
 
     Raises `InputError` for a folder without predictions, and for records that cannot be used.
     """
     place = folder / split
-    if folder.resolve().parent.name == SCORES and (folder / PREDICTIONS).is_file():
-        place, split = folder, optional_json(folder / METRICS).get("split", split)
-        folder = folder.resolve().parents[1]
+    if (folder / PREDICTIONS).is_file():  # RUN/validation, or RUN/scores/...
+        place = folder.resolve()
+        split = optional_json(place / METRICS).get("split", place.name)
+        folder = place.parents[1] if place.parent.name == SCORES else place.parent
     found = read_predictions(place / PREDICTIONS)
     labels = optional_json(folder / "config.json").get("id2label", {})
     used = {tag for tags in (*found.gold, *found.predicted) for tag in tags}

@@ -80,3 +80,15 @@ def test_a_report_says_which_split_was_scored(tmp_path):
     for name in ("report.md", "report.html"):
         text = (tmp_path / "out" / name).read_text(encoding="utf-8")
         assert "validation sentences" in text and "test sentences" not in text
+
+
+def test_a_folder_of_scores_is_compared_as_the_split_that_it_is(tmp_path):
+    """Runs are compared on the validation split by naming these folders; their classes and arguments are the runs'."""
+    places = []
+    for name in ("a", "b"):
+        run = write_run(tmp_path / name, ROWS, ["PER", "ORG", "LOC", "DIS", "X"], seed=1, learning_rate=len(places))
+        places.append((run / "test").rename(run / "validation"))
+    result = report_of(tmp_path, *places)
+    assert result["split"] == "validation" and [*result["runs"]] == ["a/validation", "b/validation"]
+    assert all("X" in each["own"]["classes"] for each in result["runs"].values())
+    assert [d["what"] for d in result["differing"]] == ["--learning_rate"]
