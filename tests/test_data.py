@@ -293,10 +293,21 @@ def test_the_audit_and_the_plots_count(small, tmp_path, capsys, monkeypatch):
         "sentences 8 1 1", "tokens 19 2 2", "ANIM 3 0 0", "DIS 3 0 0", "LOC 1 1 0", "sentences without entities 2 0 1",
         "repeated: same tokens and tags 1 0 0", "conflicting: same tokens, different tags 1 0 0",
         "leaks: sentences in train and in validation: 1", "leaks: sentences in train and in test: 1",
+        "leaks: sentences in validation and in test: 0",
     ):  # fmt: skip
         assert line in printed
+    assert printed.endswith("Wilson's 95 % interval, in points")  # its test split has no entity
     assert drawn["masked-dataset.png"]["train"] == {"PER": 1, "ORG": 0, "LOC": 1, "ANIM": 3, "DIS": 3}
     assert drawn["default-dataset.png"]["train"]["FOOD"] == 1
+
+
+def test_the_audit_has_quantiles_of_the_lengths(tmp_path, capsys):
+    rows = [row([f"w{i}"] * length, ["B-DIS"] * length) for i, length in enumerate(range(1, 102))]
+    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
+    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["rabies", "kills"], ["B-DIS", "O"])])
+    data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
+    quantiles = re.findall(r"^  (\d+) % +(\d+) +(\d+)$", capsys.readouterr().out, re.MULTILINE)
+    assert quantiles == [(str(q), str(q + 1), "2") for q in (0, 25, 50, 75, 95, 99, 100)]
 
 
 def test_an_audit_of_other_classes_has_no_picture_of_the_default_ones_and_refuses_an_unknown_one(tmp_path, fails):
