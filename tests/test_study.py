@@ -33,6 +33,7 @@ from ner.study import running
 from ner.study.class_map import changed_mentions, record_parts
 from ner.study.map_page import opened_cell
 from ner.study.plan import detectable, read_study, what_runs_find
+from ner.study.records import record
 from ner.study.report import chosen, comparison_parts
 
 QUICK = {"num_train_epochs": 1, "use_cpu": True, "learning_rate": 1e-3}
@@ -269,7 +270,8 @@ def test_wrong_studies_are_refused(tmp_path, content, message):
 
 def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, caplog):
     gained = "lr_scheduler_type: cosine\nclassifier_learning_rate: 0.1\n"
-    same = "gradient_accumulation_steps: 1\nreport_to: none\n"  # the default, and one that no run records
+    same = "gradient_accumulation_steps: 1\n"  # the default
+    same += "report_to: none\nhub_model_id: me/tagger\n"  # which no run records
     (tmp_path / "c.yml").write_text(f"num_train_epochs: 5\n{gained}{same}")
     setting = {"config": str(tmp_path / "c.yml"), "learning_rate": "3e-4"}
     file = write(tmp_path / "s.yaml", settings={"a": setting}, encoders="x/enc")
@@ -285,7 +287,8 @@ def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, capl
         assert "--num_train_epochs is 3.0 instead of 5 in finished runs (1), which are not made again" in caplog.text
         assert "--lr_scheduler_type is linear instead of cosine" in caplog.text
         assert "--classifier_learning_rate is None instead of 0.1" in caplog.text
-        assert "gradient_accumulation_steps" not in caplog.text and "report_to" not in caplog.text
+        assert "gradient_accumulation_steps" not in caplog.text
+        assert "report_to" not in caplog.text and "hub_model_id" not in caplog.text
 
 
 def test_a_finished_run_that_is_not_recorded_yet_is_said_if_it_has_other_options(tmp_path, caplog):
@@ -299,7 +302,20 @@ def test_a_finished_run_that_is_not_recorded_yet_is_said_if_it_has_other_options
             (run / "manifest.json").write_text("{}")
         study.main(["plan", str(file), "--output_dir", str(tmp_path / "out")])
         assert ("--learning_rate is 0.0003 instead of 1e-3 in finished runs (1)" in caplog.text) == is_finished
+        assert ("instead of" in caplog.text) == is_finished
     assert "a.conll" not in caplog.text
+
+
+def test_a_record_has_the_splits_that_were_scored_and_the_options_in_their_order(tmp_path):
+    run, folder = tmp_path / "run", tmp_path / "record"
+    write_record(run, HALF, "validation", update_steps=1)
+    write(run / "args.yaml", seed=1, dataset="sample")
+    record(run, folder)
+    record(run, folder)  # into the folder of an earlier record
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
+        "args.yaml", "environment.json", "validation/metrics.json",
+    }  # fmt: skip
+    assert (folder / "args.yaml").read_text() == "seed: 1\ndataset: sample\n"
 
 
 def test_scripts_find_the_modules_of_the_study_and_a_log_that_is_no_utf8_is_shown(tmp_path, fails, caplog, monkeypatch):

@@ -140,8 +140,7 @@ def experiment_records(
     real difference in its family; macro F1 has no family.
     """
     titles = ["micro", "macro", *support]
-    several = len(experiments[0]) > 1
-    others = sum((len(members) > 1) == several for members in experiments[1:])  # the rest are not tested
+    others = sum(len(members) > 1 for members in experiments[1:])  # one seed against several is not tested
     tested = [c for c, n in support.items() if n]
     tests = {"micro": others} | dict.fromkeys(tested, others * len(tested))  # in the family of each
     levels = np.array([ALPHA / (tests.get(title) or 1) for title in titles])
