@@ -85,6 +85,13 @@ def test_the_report_says_how_classes_were_removed(tmp_path):
     assert result["differing"] == []
 
 
+def test_what_all_experiments_have_in_common_is_not_said_of_each(tmp_path):
+    two, options = without(ROWS, "ORG"), RARE | {"masked_training": True}
+    runs = [write_run(tmp_path / str(up), two, ["PER", "LOC"], upsample=up, **options) for up in (False, True)]
+    trained = [group["trained"] for group in report_of(tmp_path, *runs)["groups"]]
+    assert trained == ["", "up-sampled (sentences with DIS or ANIM appear 2 times)"]
+
+
 def test_many_differences_stay_readable(tmp_path, capsys):
     """The opening names a few, and a table has all."""
     many = {f"option_{i}": i for i in range(30)}
