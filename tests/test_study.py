@@ -318,6 +318,23 @@ def test_a_record_has_the_splits_that_were_scored_and_the_options_in_their_order
     assert (folder / "args.yaml").read_text() == "seed: 1\ndataset: sample\n"
 
 
+@pytest.mark.parametrize(("seconds", "text"), [(29.4, "29 s"), (60.0, "1 min"), (3900.0, "1 h 5 min")])
+def test_a_run_whose_training_is_finished_is_only_scored(seconds, text, tmp_path, monkeypatch, caplog):
+    file, run, called = write(tmp_path / "s.yaml", settings={"a": {}}), tmp_path / "out" / "a-1", []
+    run.mkdir(parents=True)
+    write(run / "args.yaml", dataset="sample", model_checkpoint="enc", masked_training=False, output_dir=str(run))
+    (run / "manifest.json").write_text("{}")
+
+    def script(planned: object, name: str, *words: str, log_of: Path) -> None:
+        called.append(name)
+        write_record(log_of, HALF, update_steps=1, train_seconds=seconds)
+
+    monkeypatch.setattr(running, "script", script)
+    study.main(["run", str(file), "--output_dir", str(tmp_path / "out")])
+    assert called == ["inference.py"]
+    assert caplog.messages[-1] == f"1 of 1: a-1 has F1 50.0 on test, after {text} of training"
+
+
 def test_scripts_find_the_modules_of_the_study_and_a_log_that_is_no_utf8_is_shown(tmp_path, fails, caplog, monkeypatch):
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "own_module.py").write_text("")
