@@ -384,12 +384,16 @@ def test_several_languages_are_audited_each_by_itself(tmp_path, capsys):
     ]  # fmt: skip
 
 
-def test_the_audit_names_conflicting_sentences_and_wrong_transitions(tmp_path):
+def test_the_audit_names_conflicting_sentences_and_wrong_transitions(tmp_path, capsys):
     """Row 2 repeats row 0, and row 3 the tags of row 1: each conflicting sentence is shown where it first occurs."""
     tags = (["B-LOC", "O"], ["O", "I-PER"], ["B-LOC", "O"], ["O", "I-PER"], ["B-ORG", "I-LOC"])
     write_jsonl(tmp_path / "train/train_en.jsonl", [row(["Paris", "sat"], each) for each in tags])
     write_jsonl(tmp_path / "val/val_en.jsonl", [row(["Rome"], ["I-LOC"])])
     data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
+    printed = capsys.readouterr().out
+    assert re.findall(r"illegal transitions to I- +(\d+) +(\d+)\n +e.g. train row 1 \(en\): I-PER sat\n", printed) == [
+        ("3", "1")
+    ]
     found = [(f["fault"][:11], f["split"], f["row"], f["shown"]) for f in findings(tmp_path / "run")]
     assert [f for f in found if not f[0].startswith("same text")] == [
         *(("repeated: s", "train", i, f"as row {i - 2}: Paris sat") for i in (2, 3)),

@@ -65,13 +65,11 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
 
 
 def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[str]:
-    """The lines on repeated, conflicting and leaked sentences, wrong transitions, and findings."""
+    """The lines on repeated, conflicting and leaked sentences, over all languages, and on the other findings."""
     number = Counter((f.fault, f.split) for f in findings)
     lines = [row(f"  {REPEATED}", [len(s) - len(without_duplicates(s)) for s in splits.values()])]
     lines.append(row(f"  {CONFLICTING}", [conflicting(s) for s in splits.values()]))
-    illegal = [int(wrong_transitions(s.tags, s.lengths).sum()) for s in splits.values()]
-    lines.append(row(f"  {ILLEGAL}", illegal))
-    for fault in (UNBALANCED, AMBIGUOUS):
+    for fault in (ILLEGAL, UNBALANCED, AMBIGUOUS):
         lines.append(row(f"  {fault}", [number[fault, name] for name in splits]))
         for f in [f for f in findings if f.fault == fault][:EXAMPLES]:
             lines.append(f"      e.g. {f.split} row {f.row} ({printable(f.lang)}): {printable(f.shown)}")

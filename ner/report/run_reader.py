@@ -50,7 +50,7 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
     Raises `InputError` for a folder without predictions, and for records that cannot be used.
     """
     place = folder / split
-    if (folder / PREDICTIONS).is_file():  # RUN/validation, or RUN/scores/...
+    if (folder / PREDICTIONS).is_file() and not place.exists():  # RUN/validation, or RUN/scores/...
         place = folder.resolve()
         split = optional_json(place / METRICS).get("split", place.name)
         folder = place.parents[1] if place.parent.name == SCORES else place.parent

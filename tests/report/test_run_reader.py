@@ -92,3 +92,9 @@ def test_a_folder_of_scores_is_compared_as_the_split_that_it_is(tmp_path):
     assert result["split"] == "validation" and [*result["runs"]] == ["a/validation", "b/validation"]
     assert all("X" in each["own"]["classes"] for each in result["runs"].values())
     assert [d["what"] for d in result["differing"]] == ["--learning_rate"]
+
+
+def test_a_file_in_a_run_folder_that_is_called_like_predictions_is_not_taken_for_its_scores(tmp_path):
+    run = write_run(tmp_path / "run", ROWS)
+    (run / "predictions.jsonl").write_text('{"text": "what its owner had tagged", "entities": []}\n')
+    assert report_of(tmp_path, run)["split"] == "test"
