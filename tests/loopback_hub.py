@@ -133,7 +133,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         else:
             siblings = [{"rfilename": name} for name in files]
             sha = CONVERTED if files is self.server.repos.get(("converted", repo_id)) else MAIN
-            self.answer({"id": repo_id, "sha": sha, "siblings": siblings, "tags": [], "private": False})
+            private = self.server.private.get(repo_id, False)
+            self.answer({"id": repo_id, "sha": sha, "siblings": siblings, "tags": [], "private": private})
 
     def resolve(self, kind: str, repo_id: str, revision: str, name: str) -> None:
         files = self.files(kind, repo_id, revision)

@@ -42,6 +42,13 @@ def test_push_and_load_back_by_id(run, corpus, tmp_path, loopback_hub, capsys):
     assert predictions(tmp_path / "tiny-tagger" / "test") == predictions(run / "test")
 
 
+def test_nothing_private_goes_to_a_public_repository(run, loopback_hub, fails):
+    loopback_hub.repos["models", "someone/public"], loopback_hub.private["someone/public"] = {}, False
+    message = fails(hub.main, "push", run, "--repo_id", "someone/public", "--private")
+    assert "someone/public: not pushed: the repository exists and is public; expected a private one; make it" in message
+    assert not loopback_hub.repos["models", "someone/public"]
+
+
 def test_a_run_that_is_not_whole_is_neither_pushed_nor_exported(run, corpus, tmp_path, loopback_hub, fails, capsys):
     copy, repo_id = shutil.copytree(run, tmp_path / "copy"), "someone/verified"
     weights = (copy / "model.safetensors").read_bytes()

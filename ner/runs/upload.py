@@ -42,6 +42,11 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
         stage(run, Path(folder))
         try:
             repository = api.create_repo(repo_id, private=private, exist_ok=True)
+            if private and not api.model_info(repository.repo_id).private:
+                raise InputError(
+                    "the repository exists and is public; expected a private one; make it private in its settings on "
+                    "the Hub, or name another"
+                )
             api.upload_folder(  # and deletes such files of an earlier run, such as exports of other weights
                 repo_id=repository.repo_id, folder_path=folder, commit_message=message, delete_patterns=list(PUSHED)
             )
