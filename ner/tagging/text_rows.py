@@ -90,10 +90,15 @@ def table_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[Row]:
 
 
 def csv_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The place where it ends, and the columns, of each row of a CSV file, or with `.tsv` of one with tabs."""
+    """The place where it ends, and the columns, of each row of a CSV file, or with `.tsv` of one with tabs.
+
+    Where the comma is the decimal separator, Excel separates columns by semicolons.
+    """
     csv.field_size_limit(LONGEST)
-    delimiter = "\t" if path.lower().endswith(".tsv") else ","
-    rows = csv.reader(decoded(file, path), delimiter=delimiter, strict=True)
+    content = decoded(file, path)
+    first = next(content, "")
+    delimiter = "\t" if path.lower().endswith(".tsv") else ";" if ";" in first and "," not in first else ","
+    rows = csv.reader(chain([first], content), delimiter=delimiter, strict=True)
     try:
         names = next(rows, [])
         require_columns(f"{path}:1", names, text_column)

@@ -113,8 +113,9 @@ def test_csv_jsonl_and_parquet_give_the_same_rows(tmp_path):
     texts = ['say "hi", then\r\n\nleave\u2028', "", "tab\there", "a" * 300_000, "\ufeff\u00e9\x85 "]
     table = {"id": [str(i) for i in range(len(texts))], "body": texts, "": [" x"] * len(texts)}
     rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
-    for suffix, delimiter, encoding in ((".csv", ",", "utf-8"), (".TSV", "\t", "utf-8-sig")):
-        with open(tmp_path / f"t{suffix}", "w", encoding=encoding, newline="") as file:
+    separated = (("t.csv", ",", "utf-8"), ("excel.csv", ";", "utf-8-sig"), ("t.TSV", "\t", "utf-8-sig"))
+    for name, delimiter, encoding in separated:
+        with open(tmp_path / name, "w", encoding=encoding, newline="") as file:
             writer = csv.DictWriter(file, table, delimiter=delimiter)
             writer.writeheader()
             writer.writerows(rows)
@@ -124,7 +125,7 @@ def test_csv_jsonl_and_parquet_give_the_same_rows(tmp_path):
         (tmp_path / name).write_text("\n".join(lines), encoding="utf-8-sig", newline="")
     pq.write_table(pa.table(table), tmp_path / "t.parquet", row_group_size=2)
     expected = [(row["body"], {"id": row["id"], "": " x"}) for row in rows]
-    for name in ("t.csv", "t.TSV", "t.jsonl", "t.ndjson", "t.parquet"):
+    for name in ("t.csv", "excel.csv", "t.TSV", "t.jsonl", "t.ndjson", "t.parquet"):
         assert rows_of(tmp_path / name) == expected, name
         assert row_count(None, str(tmp_path / name), "body") == len(texts)
 
@@ -174,7 +175,7 @@ def test_values_that_json_does_not_have(tmp_path):
         ("t.csv", "", "t.csv:1: found no column 'body'; expected a row with the names of the columns first"),
         ("t.csv", "body,text\n", "t.csv:1: tagged text would have the key 'text' twice; .*; rename one"),
         ("t.csv", "entities,body\n", "t.csv:1: tagged text would have the key 'entities' twice"),
-        ("t.csv", "id;body\n7;a\n", "t.csv:1: found no column 'body'; expected one of 'id;body'"),
+        ("t.csv", "id;body\n7;a;b\n", "t.csv:2: found 3 fields; expected 2"),
         ("t.tsv", "id\tbodi\n", "t.tsv:1: found no column 'body'; expected one of 'id', 'bodi'; did you mean 'bodi'"),
         ("t.jsonl", '{"body": "x"}\n{"body"\n', "t.jsonl:2: found no JSON: .*; expected an object in each line"),
         ("t.jsonl", '\n["x"]\n', r't.jsonl:2: found \["x"\]; expected an object'),
