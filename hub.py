@@ -80,7 +80,7 @@ def main(argv: list[str]) -> None:
     for command in (card, upload, onnx, check):
         command.add_argument("run", type=Path, help="a run folder")
     upload.add_argument("--repo_id", required=True, help="the repository on the Hub, OWNER/NAME")
-    upload.add_argument("--private", action="store_true", help="make a new repository private; push to no public one")
+    upload.add_argument("--private", action="store_true", help="make a new repository private, and refuse a public one")
     options = parser.parse_args(argv)
     if not options.run.is_dir():
         raise InputError(f"{options.run}: found no such folder; expected a run folder; check its name")

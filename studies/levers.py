@@ -29,7 +29,7 @@ from studies.soup import Soup
 def main(argv: list[str]) -> None:
     parser = CommandParser(description=__doc__)
     parser.add_argument("--layer_decay", type=float, default=1, help="each layer's learning rate over the one above")
-    parser.add_argument("--dropout", type=float, help="the probability of the encoder's and the classifier's dropout")
+    parser.add_argument("--dropout", type=float, help="the probability of every torch.nn.Dropout layer")
     parser.add_argument("--average", type=float, default=0, help="average the weights over this last share of updates")
     parser.add_argument("--cycles", type=int, default=1, help="cycles of the learning rate, averaged at their ends")
     parser.add_argument("--soup_members", type=int, default=1, help="trainings from the same start, averaged")

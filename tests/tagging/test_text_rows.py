@@ -175,6 +175,7 @@ def test_values_that_json_does_not_have(tmp_path):
         ("t.csv", "", "t.csv:1: found no column 'body'; expected a row with the names of the columns first"),
         ("t.csv", "body,text\n", "t.csv:1: tagged text would have the key 'text' twice; .*; rename one"),
         ("t.csv", "entities,body\n", "t.csv:1: tagged text would have the key 'entities' twice"),
+        ("t.csv", "id;body,b\n7;a,1\n", "t.csv:1: found no column 'body'; expected one of 'id;body', 'b'"),
         ("t.csv", "id;body\n7;a;b\n", "t.csv:2: found 3 fields; expected 2"),
         ("t.tsv", "id\tbodi\n", "t.tsv:1: found no column 'body'; expected one of 'id', 'bodi'; did you mean 'bodi'"),
         ("t.jsonl", '{"body": "x"}\n{"body"\n', "t.jsonl:2: found no JSON: .*; expected an object in each line"),
