@@ -49,3 +49,9 @@ def write_run(folder: Path, rows: list[dict], classes: list[str] | None = None, 
 def report_of(tmp_path, *arguments: object) -> dict:
     report.main([*map(str, arguments), "--output_dir", str(tmp_path / "out")])
     return json.loads((tmp_path / "out" / "report.json").read_text())
+
+
+def table_of(text: str, title: str) -> dict[str, list[str]]:
+    """A table of a Markdown text: the cells of each row, by the row's name."""
+    lines = text.split(f"**{title}**\n\n")[1].split("\n\n")[0].splitlines()
+    return {name: cells for name, *cells in (line[2:-2].split(" | ") for line in lines)}

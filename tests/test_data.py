@@ -101,6 +101,13 @@ def test_upsampling_repeats_by_the_factor_and_not_its_square(small):
     assert prepared.rows["training_rows"] == len(rows) == 11
 
 
+def test_masking_that_removes_nothing_says_so(small, caplog):
+    for kept in (MULTINERD_CLASSES[1:], MULTINERD_CLASSES):
+        assert "masking removes nothing" not in caplog.text
+        training_data(options(small, masked_training=True, selected_categories=[*kept]))
+    assert "masking removes nothing: --selected_categories names all classes of the data" in caplog.text
+
+
 def test_words_of_removed_classes_are_left_out_of_the_loss(small):
     """Wherever up-sampling moves their sentences."""
     masked = {"masked_training": True, "upsample": True}

@@ -30,7 +30,7 @@ from ner.report.page import html_page
 from ner.report.pictures import line_plot
 from ner.report.tables import table
 from ner.study import running
-from ner.study.class_map import changed_mentions, record_parts
+from ner.study.class_map import changed_mentions, class_map, record_parts
 from ner.study.map_page import opened_cell
 from ner.study.plan import detectable, read_study, what_runs_find
 from ner.study.records import record
@@ -392,6 +392,20 @@ def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path, monkey
     assert "All scores are on the test split." in (tmp_path / "out" / "study.md").read_text(encoding="utf-8")
 
 
+def test_a_run_without_a_class_has_no_f1_of_it_and_no_micro_f1_to_compare(tmp_path, monkeypatch, caplog, fails):
+    drawn = []
+    monkeypatch.setattr("ner.study.report.line_plot", lambda f1, **names: drawn.append(f1) or line_plot(f1, **names))
+    where = ["--records", tmp_path / "records", "--output_dir", tmp_path / "out"]
+    for name, of_b in (("a-1", {"f1": 0.3}), ("b-1", None)):
+        scores = {"overall": {"f1": 0.5}, "per_class": {"A": {"f1": 0.5}, "B": of_b}}
+        write_record(tmp_path / "records" / name, scores, update_steps=1)
+    for title, curves in (("s", {"B": {0: "a", 1: "b"}, "micro": {0: "a", 1: "b"}}), ("t", {"C": {0: "a"}})):
+        write(tmp_path / f"{title}.yaml", settings={"a": {}, "b": {}}, curves={"across": "share"} | curves)
+    study.main(["report", *map(str, [tmp_path / "s.yaml", *where])])
+    assert drawn[0] == {"B": [(0, 30), (1, 0)]} and "so micro F1 is not drawn" in caplog.text
+    assert "curves: no run has an F1 of 'C'" in fails(study.main, "report", tmp_path / "t.yaml", *where)
+
+
 def test_choosing_the_best_of_equals_flatters_it_by_as_much_as_new_seeds_are_worse():
     def scores(f1: dict[str, dict[int, float]], *more: str) -> dict[str, dict[int, dict]]:
         names = ("micro", "A", *more)
@@ -436,6 +450,7 @@ def test_groups_of_one_setting_are_chosen_together(tmp_path):
     assert [row[0] for row in means["rows"]] == ["a-1", "a-3", "b-1", "b-3"]
     assert [each["title"] for each in differences] == [f"{name} against a-1" for name in ("a-3", "b-1", "b-3")]
     texts = [content for kind, content in parts if kind == "p"]
+    assert texts[0].startswith("No difference is shown between a-3 (2 seeds) and a-1 (2 seeds) in micro F1 (")
     assert any(text.startswith("The best is a: 65.0 (") for text in texts)
     assert "Note that these runs also differ in precision in training." in texts
 
@@ -484,11 +499,12 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
 
 
 def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path, undrawn):
-    """Their args.yaml is the same but for the seed."""
+    """Their args.yaml is the same but for the seed, and for where each machine has the data."""
     file = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, program="studies/levers.py", seeds=2)
     out, rows = tmp_path / "out", scored_runs.sentences(random.Random(0))
     for name in ("a-1", "a-2", "b-2"):
-        scored_runs.write_run(out / name, scored_runs.with_noise(rows, 0.2, len(name)), seed=int(name[-1]))
+        noisy, data = scored_runs.with_noise(rows, 0.2, len(name)), f"/machine_{name[-1]}/data"
+        scored_runs.write_run(out / name, noisy, seed=int(name[-1]), dataset=data)
         write_record(out / "records" / name, HALF, run=out / name, update_steps=1)
     study.main(["report", str(file), "--output_dir", str(out)])
     groups = optional_json(out / "records" / "report.json")["groups"]
@@ -577,6 +593,27 @@ def test_the_records_of_the_repository_give_its_tables(name, place, least, cited
         assert row in shown and text in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_records_of_the_map_give_what_its_page_and_the_readme_say(tmp_path, capsys):
+    records = ROOT / "results" / "interference"
+    where = ["--records", str(records), "--output_dir", str(tmp_path)]
+    study.main(["report", str(ROOT / "studies" / "interference.yaml"), *where])
+    shown, page = capsys.readouterr().out, " ".join((records / "README.md").read_text(encoding="utf-8").split())
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "Of 140 pairs of classes, over 78 runs: 5 with a loss, 0 with a gain, 37 with" in shown
+    assert "98 of the 140 pairs are open" in page and "five of the 140 effects are significant" in readme
+    for text in (shown, page):
+        assert "rank correlation -0.28, p = 0.002" in text
+    clearest = scored_runs.table_of(
+        shown, "The clearest effects, and the parts of their errors for each 100 gold entities"
+    )
+    cited = {"LOC → ANIM": "ANIM loses 2.0", "LOC → ORG": "ORG 1.1", "PER → ORG": "ORG loses 1.2",
+             "FOOD → ANIM": "ANIM loses 1.3", "ORG → LOC": "LOC loses 0.4"}  # fmt: skip
+    assert set(list(clearest)[2:7]) == set(cited)
+    for pair, text in cited.items():
+        assert abs(float(clearest[pair][0])) == pytest.approx(float(text.split()[-1]), abs=0.051)
+        assert text in page and text in readme
+
+
 def test_each_recorded_comparison_is_that_of_the_runs_beside_it():
     comparisons = {path: optional_json(path) for path in (ROOT / "results").rglob("*.json")}
     comparisons = {path: content for path, content in comparisons.items() if "groups" in content}
@@ -656,7 +693,7 @@ def removal(tmp_path) -> tuple[Path, Path]:
     return file, tmp_path / "records"
 
 
-def test_a_removal_study_shows_which_class_leans_on_which(removal, tmp_path, capsys):
+def test_a_removal_study_shows_which_class_depends_on_which(removal, tmp_path, capsys):
     file, records = removal
     study.main(["report", str(file), "--records", str(records), "--output_dir", str(tmp_path / "out")])
     shown = capsys.readouterr().out
@@ -672,6 +709,7 @@ def test_a_removal_study_shows_which_class_leans_on_which(removal, tmp_path, cap
     page = (tmp_path / "out" / "study.html").read_text(encoding="utf-8")
     (loss,) = re.findall(r'<td class="shade below" style="--share: 1.0">\s*<button[^>]*><bdi>(.*)</bdi>', page)
     assert loss == f"{effect:.1f} ↓"
+    assert "](map.svg)" in shown and "<figure>" not in page  # where the table is the picture
 
 
 def test_a_map_needs_an_unmasked_run_and_tells_the_missing(removal, tmp_path, capsys, caplog):
@@ -698,10 +736,10 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
     whole, without, unrecorded, other = planned.runs[:4]
     assert (whole.removed, without.removed) == ([], ["A", "B", "D"])
     for run, gold, predicted in (
-        (whole, ["B-A", "B-C", "O"], ["B-A", "O", "B-C"]),
-        (without, ["O", "B-C", "O"], ["B-C", "B-C", "O"]),
+        (whole, ["B-C", "B-A", "B-C", "O"], ["B-C", "B-A", "O", "B-C"]),
+        (without, ["B-C", "O", "B-C", "O"], ["B-C", "B-C", "B-C", "O"]),
     ):
-        line = {"id": 0, "lang": "en", "tokens": ["<b>", "y", "z"], "gold": gold, "predicted": predicted}
+        line = {"id": 0, "lang": "en", "tokens": ["x", "<b>", "y", "z"], "gold": gold, "predicted": predicted}
         write_jsonl(runs / run.name / "test" / "predictions.jsonl", [line])
         write_record(records / run.name, HALF, run=runs / run.name, update_steps=1)
     shutil.copytree(runs / whole.name, runs / unrecorded.name)  # another process has yet to record it
@@ -710,21 +748,25 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
     record_parts(planned, "")
     of_whole, of_without = (optional_json(records / run.name / "parts.json") for run in (whole, without))
     assert not (records / other.name / "parts.json").exists()
+    with pytest.raises(InputError, match="scored on different data"):
+        class_map(planned, "")
     shutil.rmtree(records / other.name)
     assert (of_whole["C"]["missed"], of_whole["C"]["no mention"], of_whole["A"]["missed"]) == (1, 1, 0)
     assert (of_without["C"]["A"], of_without["C"]["missed"], of_without["A"]["swapped"]) == (1, 0, 1)
     mentions = changed_mentions(planned, "")["A", "C"]
     assert [(m["before"], m["within"], m["after"]) for m in mentions] == [
-        ("<b> y", "z", ""), ("", "<b>", "y z"), ("<b>", "y", "z")]  # fmt: skip
+        ("x <b> y", "z", ""), ("x", "<b>", "y z"), ("x <b>", "y", "z"), ("", "x", "<b> y z")]  # fmt: skip
     assert mentions[1]["about"] == "gold: A; predicted as C in 1 of 1 runs without A, and in 0 of 1 with it"
     cell = {"removed": "A", "measured": "C", "effect": -2.0, "low": -3.0, "high": -1.0, "p": 0.0001, "verdict": "lower"}
     opened = opened_cell(cell | {"parts": {"missed": 2.0}}, {("A", "C"): mentions})
     map_table = table("map", ["removed", "C"], [["A", "-2.0 ↓"]], [[-1.0]], [[opened]])
     page = html_page([map_table, map_table], "Study")  # as with two encoders
     assert "-2.00 points of F1, 95 % interval -3.00 to -1.00, p &lt; 0.001" in page
-    assert "<mark>&lt;b&gt;</mark> y z" in page and "<h3>C without A: lower</h3>" in page
+    assert "x <mark>&lt;b&gt;</mark> y z" in page and "<h3>C without A: lower</h3>" in page
     ids = re.findall(' id="(cell[^"]*)"', page)
     assert re.findall('popovertarget="([^"]*)"', page) == ids and len(set(ids)) == 2
+    (runs / without.name / "test" / "predictions.jsonl").unlink()
+    assert changed_mentions(planned, "") == {}
 
 
 @pytest.mark.parametrize(("has_gpu", "threads", "jobs"), [(True, 1, 1), (False, 1, 3), (False, 2, 1), (False, 4, 1)])

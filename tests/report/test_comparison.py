@@ -1,9 +1,10 @@
 """What runs are compared on: experiments and their seeds, chosen classes, and the sentences in each language."""
 
 import random
+import re
 
 import pytest
-from scored_runs import CLASSES, report_of, sentences, with_noise, without, write_run
+from scored_runs import CLASSES, report_of, sentences, table_of, with_noise, without, write_run
 
 import report
 from ner.scoring.significance import holm
@@ -45,7 +46,12 @@ def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, rows, capsys
     assert 0 < d["detectable"] < min(c["detectable"] for c in by_class)
     text = capsys.readouterr().out
     assert "b (3 seeds) is higher than a (3 seeds)" in text and "one seed each" not in text
-    assert f"| ±{100 * d['detectable']:.1f} |" in text and "| \N{EN DASH} |" in text
+    assert f"| ±{100 * d['detectable']:.1f} |" in text and "“Detectable” is the smallest true difference" in text
+    assert re.search(r"^\| macro \|.*\| described only \|.*\| \N{EN DASH} \|  \|$", text, re.MULTILINE)
+    means = table_of(text, "Mean F1 ± standard deviation over seeds")
+    for title in ("micro", "macro", *CLASSES):
+        cells = [f"{100 * g['f1'][title]['mean']:.1f} ± {100 * g['f1'][title]['sd']:.1f}" for g in (first, second)]
+        assert means[title][:2] == cells
     assert "**Confusion of a0**" in text and "**Confusion of a1**" not in text
 
     alone = write_run(tmp_path / "c", with_noise(rows, 0.1, 99), masked_training=True, seed=0, optim="x")
@@ -55,12 +61,59 @@ def test_runs_that_differ_in_seed_only_are_one_experiment(tmp_path, rows, capsys
         each["detectable"] for each in (d, *by_class)
     ]
 
+    more = [
+        write_run(tmp_path / f"d{seed}", with_noise(rows, 0.15, 50 + seed), masked_training=True, seed=seed, optim="y")
+        for seed in range(3)
+    ]
+    _, second, third = report_of(tmp_path, *folders, *more)["groups"]
+    both = [group["difference"][c] for group in (second, third) for c in CLASSES]  # the family of the classes
+    assert [c["p_holm"] for c in both] == pytest.approx(holm([c["p"] for c in both]))
+    assert second["difference"]["micro"]["detectable"] > d["detectable"]  # of two tests instead of one
+
     d = report_of(tmp_path, *folders[:2], folders[3])["groups"][1]["difference"]["micro"]
     assert d["difference"] is not None and d["low"] is d["high"] is d["p"] is d["detectable"] is None
     assert "p_holm" not in d and "Micro F1 of b0 minus a (2 seeds): " in capsys.readouterr().out
 
     assert len(report_of(tmp_path, *folders[:3])["groups"]) == 1
     assert "**Micro F1 of a (3 seeds) is " in capsys.readouterr().out
+
+
+def test_copies_of_sentences_are_no_evidence_for_a_difference(tmp_path, rows):
+    p = []
+    for copies in (1, 3):
+        noisy = [with_noise(rows, 0.3, k) * copies for k in (0, 1)]
+        runs = [write_run(tmp_path / f"{name}{copies}", each) for name, each in zip("ab", noisy, strict=True)]
+        result = report_of(tmp_path, *runs)
+        micro_by_language = [of["differences"][0] for of in result["by_language"].values()]
+        p.append([d["p"] for d in (*result["groups"][1]["difference"].values(), *micro_by_language)])
+    assert p[0] == p[1] and any(each is not None and each < 1 for each in p[0])
+
+
+def test_errors_to_check_by_eye(tmp_path, capsys):
+    gold = ["B-PER", "I-PER", "O", "B-LOC", "O", "B-ORG"]
+    for name, predicted in (("a", gold), ("b", ["B-PER", "O", "O", "B-ORG", "B-LOC", "O"])):
+        row = {"id": 0, "lang": "en", "tokens": list("uvwxyz"), "gold": gold, "predicted": predicted}
+        write_run(tmp_path / name, [row])
+    report_of(tmp_path, tmp_path / "a", tmp_path / "b")
+    text, page = capsys.readouterr().out, (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    kinds = {
+        "type": ["0", "1"],
+        "boundary": ["0", "1"],
+        "both": ["0", "0"],
+        "missed": ["0", "1"],
+        "spurious": ["0", "1"],
+    }
+    assert table_of(text, "Errors by kind") == {"kind": ["a", "b"]} | {"---": ["--:"] * 2} | kinds
+    assert table_of(text, "Confusion of b") == {
+        "gold": ["PER", "ORG", "LOC", "other borders", "missed"],
+        "---": ["--:"] * 5,
+        "PER": ["0", "0", "0", "1", "0"],
+        "ORG": ["0", "0", "0", "0", "1"],
+        "LOC": ["0", "1", "0", "0", "0"],
+        "other borders": ["1", "0", "0", "0", "0"],
+        "spurious": ["0", "0", "1", "0", "0"],
+    }
+    assert page.count("--share: 1.0") == 3 + 5  # a row of a has one kind of cell, and so has each of b
 
 
 def test_a_repeated_seed_is_another_experiment(tmp_path, rows):
@@ -120,10 +173,9 @@ def test_a_language_is_compared_as_if_it_were_alone(tmp_path, rows):
         assert of["sentences"] == alone["sentences"] == len(own[0])
         assert of["gold_entities"] == sum(alone["support"].values())
         for name in names:
-            here, there = of["runs"][name], alone["runs"][name]
-            assert (here["overall"], here["per_class"]) == (there["overall"], there["per_class"])
-            for score, limits in there["intervals"]["overall"].items():
-                assert here["intervals"]["overall"][score] == pytest.approx(limits)
+            assert of["runs"][name]["overall"] == alone["runs"][name]["overall"]
+        f1 = table_of(text, "Micro F1 by language")[lang]
+        assert [cell.split()[0] for cell in f1[:3]] == [f"{100 * of['runs'][n]['overall']['f1']:.1f}" for n in names]
         for d, group in zip(of["differences"], alone["groups"][1:], strict=True):
             assert [d[k] for k in NUMBERS] == [group["difference"]["micro"][k] for k in NUMBERS]
             p.append(d["p"])

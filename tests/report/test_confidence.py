@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from base64 import b64decode
 
 import numpy as np
 from scored_runs import CLASSES, ROWS, report_of, sentences, with_noise, write_run
@@ -30,6 +32,16 @@ def test_scores_are_shown_for_the_runs_that_have_them(tmp_path):
     assert f"| {100 * at['precision']:.1f} ({100 * at['coverage']:.1f}) |" in row
     assert "| c |" not in table
     assert "All classes of a run count: do not compare" in table
+
+    out = tmp_path / "out"
+    shown = re.findall(
+        r'<img class="(\w+)"[^>]* src="data:image/svg\+xml;base64,([^"]+)"', (out / "report.html").read_text()
+    )
+    assert [(kind, b64decode(data)) for kind, data in shown] == [
+        (kind, (out / f"{name}{suffix}.svg").read_bytes())
+        for name in ("differences", "class_f1")
+        for kind, suffix in (("light", ""), ("dark", "-dark"))
+    ]
 
     report_of(tmp_path, tmp_path / "c")
     assert "Scores of entities" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")

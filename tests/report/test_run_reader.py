@@ -7,6 +7,14 @@ import report
 from ner.report.page import write_report
 from ner.report.run_reader import read_runs
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    """The report's default folder is then not that of the person who runs the tests."""
+    monkeypatch.chdir(tmp_path)
+
 
 def test_runs_that_cannot_be_compared_are_refused(tmp_path, fails):
     first = write_run(tmp_path / "first", ROWS)
@@ -57,18 +65,28 @@ def test_wrong_records_are_named(tmp_path, name, text, fails):
     assert not (tmp_path / "out").exists()
 
 
-def test_scores_of_other_data_are_compared_with_the_records_of_their_runs(tmp_path):
+@pytest.mark.parametrize("place", ["validation", "scores/other-test-1"])
+def test_a_folder_of_scores_is_compared_with_the_records_of_its_run(tmp_path, place):
     places = []
     for name in ("a", "b"):
         run = write_run(tmp_path / name, ROWS, ["PER", "ORG", "LOC", "DIS", "X"], seed=1, learning_rate=len(places))
         (run / "scores").mkdir()
-        places.append((run / "test").rename(run / "scores" / "other-test-1"))
+        places.append((run / "test").rename(run / place))
     result = report_of(tmp_path, *places)
-    assert [*result["runs"]] == ["a/scores/other-test-1", "b/scores/other-test-1"]
+    assert [*result["runs"]] == [f"a/{place}", f"b/{place}"]
+    assert result["split"] == place.split("/")[-1]  # without metrics.json, which records it
     assert all("X" in each["own"]["classes"] for each in result["runs"].values())  # of config.json
     assert [d["what"] for d in result["differing"]] == ["--learning_rate"]
-    (places[0] / "metrics.json").write_text('{"split": "validation"}')
-    assert report_of(tmp_path, places[0])["split"] == "validation"
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "the runs differ in --learning_rate (“Other differences”, below)." in text
+
+
+def test_the_split_of_other_scores_is_the_recorded_one(tmp_path):
+    run = write_run(tmp_path / "run", ROWS)
+    (run / "scores").mkdir()
+    place = (run / "test").rename(run / "scores" / "other-validation-1")
+    (place / "metrics.json").write_text('{"split": "validation"}')
+    assert report_of(tmp_path, place)["split"] == "validation"
     plain = [write_run(tmp_path / "scores" / name, ROWS) for name in ("a", "b")]  # runs in a folder of that name
     assert [*report_of(tmp_path, *plain)["runs"]] == ["a", "b"]
 
@@ -80,18 +98,6 @@ def test_a_report_says_which_split_was_scored(tmp_path):
     for name in ("report.md", "report.html"):
         text = (tmp_path / "out" / name).read_text(encoding="utf-8")
         assert "validation sentences" in text and "test sentences" not in text
-
-
-def test_a_folder_of_scores_is_compared_as_the_split_that_it_is(tmp_path):
-    """Runs are compared on the validation split by naming these folders; their classes and arguments are the runs'."""
-    places = []
-    for name in ("a", "b"):
-        run = write_run(tmp_path / name, ROWS, ["PER", "ORG", "LOC", "DIS", "X"], seed=1, learning_rate=len(places))
-        places.append((run / "test").rename(run / "validation"))
-    result = report_of(tmp_path, *places)
-    assert result["split"] == "validation" and [*result["runs"]] == ["a/validation", "b/validation"]
-    assert all("X" in each["own"]["classes"] for each in result["runs"].values())
-    assert [d["what"] for d in result["differing"]] == ["--learning_rate"]
 
 
 def test_a_file_in_a_run_folder_that_is_called_like_predictions_is_not_taken_for_its_scores(tmp_path):

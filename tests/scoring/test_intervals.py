@@ -111,6 +111,13 @@ def test_macro_f1_of_two_like_independent_classes_is_narrower_by_the_root_of_two
     assert np.ptp(limits["overall"]["macro_f1"]) == pytest.approx(np.mean(widths) / math.sqrt(2), rel=0.03)
 
 
+def test_macro_f1_of_classes_that_are_right_or_wrong_together_has_their_interval():
+    hits = np.random.default_rng(0).random(400) < 0.7
+    entities = np.stack([hits, np.zeros(400), ~hits], axis=1)[:, None].repeat(2, axis=1)
+    limits = intervals(Counts(["X", "Y"], entities, np.ones((400, 2)), np.zeros((400, 2))))
+    assert limits["overall"]["macro_f1"] == pytest.approx(limits["per_class"]["X"]["f1"])
+
+
 def test_influence_is_the_derivative_of_each_f1():
     rng = np.random.default_rng(1)
     entities = rng.integers(0, 4, (30, 3, 3)).astype(float)

@@ -39,6 +39,7 @@ def test_scores_equal_seqevals_to_the_last_digit_on_any_sequence():
             assert values["recall"] == seqeval["recall"]
             assert values["f1"] == seqeval["f1-score"]
             assert values["support"] == seqeval["support"]
+            assert values["jaccard"] == pytest.approx(values["f1"] / (2 - values["f1"]))
             only = [[[t if t[2:] == name else "O" for t in tags] for tags in side] for side in (gold, predicted)]
             assert values["accuracy"] == accuracy_score(*only)
         if len(present) == len(ours["per_class"]):
@@ -128,11 +129,14 @@ def test_the_evaluate_metric_gives_the_same_scores_at_once_one_by_one_and_in_bat
 
 
 def test_the_table_shows_each_class_and_lines_up_whatever_the_names():
-    counted = counts_of_tags([["B-PER", "O"], ["B-LOC", "O"]], [["B-PER", "B-ORG"], ["O", "O"]])
+    gold = [["B-PER", "O"], ["B-LOC", "O"], ["B-PER", "O"]]
+    counted = counts_of_tags(gold, [["B-PER", "B-ORG"], ["O", "O"], ["B-PER", "O"]])
     text = score_table(scores(counted) | {"intervals": intervals(counted)})
     rows = text.splitlines()
     assert [line.split()[0] for line in rows] == ["class", "PER", "ORG", "LOC", "overall", "macro"]
     assert rows[2].split() == ["ORG", *["\N{EN DASH}"] * 5, "0"] and len({len(line) for line in rows[:-1]}) == 1
+    assert rows[1].split()[-2:] == ["100.00", "2"] and rows[5].split()[:3] == ["macro", "F1", "50.0"]
+    assert rows[4].split()[1:4] + rows[4].split()[-2:] == ["66.7", "66.7", "66.7", "66.67", "3"]
 
 
 def test_the_table_has_a_row_for_each_language_whose_name_cannot_move_the_cursor():

@@ -1,13 +1,13 @@
 """Tagging in batches: order restored, several at once, and what goes wrong in one of them."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
 import torch
 
 from ner.encoder.encoding import IGNORED, Encoded
+from ner.tagging import prediction
 from ner.tagging.prediction import Batching, batches, batching_for, word_logits
 
 PAD = 0
@@ -47,17 +47,12 @@ def test_batches_hold_the_positions_and_pairs_that_they_may():
     assert max(map(len, found)) > 10
 
 
-def test_windows_whose_pairs_are_too_many_are_tagged_one_batch_at_a_time():
-    threads = set()
-
-    def logits(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        threads.add(threading.get_ident())
-        time.sleep(0.01)  # else one thread may do the work of two
-        return logits_by_id(input_ids, attention_mask)
-
-    batching = Batching(10_000, 2, pairs=600)  # two windows of 30 have 1,800
-    word_logits(logits, LABELS, PAD, encoded(60), batching, False)
-    assert len(threads) == 1
+def test_windows_whose_pairs_are_too_many_are_tagged_one_batch_at_a_time(monkeypatch):
+    sizes, pool = [], prediction.ThreadPoolExecutor
+    monkeypatch.setattr(prediction, "ThreadPoolExecutor", lambda size, **more: sizes.append(size) or pool(size, **more))
+    for pairs in (600, 2000):  # two windows of 30 have 1,800
+        word_logits(logits_by_id, LABELS, PAD, encoded(60), Batching(10_000, 2, pairs), False)
+    assert sizes == [1, 2]
 
 
 def test_two_batches_are_tagged_at_once():
