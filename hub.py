@@ -89,7 +89,9 @@ def main(argv: list[str]) -> None:
     elif options.command == "push":
         repository = push(options.run, options.repo_id, private=options.private or None)
         print(repository)
-        print(f"to score or use it: python inference.py --checkpoint {repository.repo_id}", file=sys.stderr)
+        print(
+            f"to score it: python inference.py --checkpoint {repository.repo_id} --output_dir FOLDER", file=sys.stderr
+        )
     elif options.command == "onnx":
         for line in export(options.run):
             print(line)

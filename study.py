@@ -1,7 +1,7 @@
-"""Many runs for one question: plan them, make them, and compare them.
+"""Many runs for one question: plan, train and compare them.
 
     python study.py plan   studies/masking.yaml              # the commands, one a line
-    python study.py run    studies/masking.yaml [--jobs 2]   # makes the runs that are not finished
+    python study.py run    studies/masking.yaml [--jobs 2]   # trains and scores those that are not finished
     python study.py report studies/masking.yaml              # writes study.md and study.html
 
 docs/study.md says what a study file has.

@@ -1,4 +1,4 @@
-"""Which class leans on which: the effect of removing a class from the training data on each class that stays.
+"""Which class depends on which: the effect of removing a class from the training data on each class that stays.
 
 Runs remove sets of classes (`removal_design`). The model is additive: a class's score in a run is the score with all
 classes, plus an effect for each class that the run removed, plus what the seed does. If some classes matter only
