@@ -15,7 +15,6 @@ if __name__ == "__main__":
 
         run_script(lambda words: parse(words, __doc__))
 
-import json
 import logging
 from dataclasses import asdict, replace
 from functools import partial
@@ -39,7 +38,7 @@ from ner.corpus.selection import (
 )
 from ner.corpus.sentences import Sentences
 from ner.errors import InputError, nearest, printable
-from ner.files import write_text, written_together
+from ner.files import write_jsonl, written_together
 from ner.hub_files import public_name
 from ner.labels import classes_of
 
@@ -188,13 +187,12 @@ def main(argv: list[str]) -> None:
     if "output_dir" in arguments.given:
         folder = Path(arguments.training.output_dir) / "data"
     if "selected_categories" in arguments.given:
-        options = replace(options, masked_training=True)  # so that reading checks these classes
+        options.masked_training = True  # so that reading checks these classes
     splits, _, _ = read_splits(options)
     languages = by_language(splits)
     faults = [finding for lang, own in languages.items() for finding in findings(lang, own)]
-    lines = (json.dumps(asdict(fault), ensure_ascii=False) for fault in faults)
     with written_together(folder) as new:
-        write_text(new / "findings.jsonl", "".join(f"{line}\n" for line in lines))
+        write_jsonl(new / "findings.jsonl", map(asdict, faults))
         write_plots(splits, options.selected_categories, new)
     log.info("wrote findings.jsonl (rows counted from 0) and pictures of the classes in %s", folder)
     print(audit(splits, faults), flush=True)

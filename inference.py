@@ -38,7 +38,7 @@ from ner.corpus.sentences import Sentences
 from ner.encoder.checkpoints import quiet
 from ner.encoder.precision import asked_precision
 from ner.errors import InputError, at, printable
-from ner.files import optional_json, read_record
+from ner.files import optional_record, read_record
 from ner.hub_files import fetch_optional, public_name
 from ner.runs.files import METRICS, SCORES
 from ner.runs.folder import is_run, owner_of, require_writable
@@ -158,7 +158,7 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
     Raises `InputError` for a checkpoint of the Hub that was trained on a folder, unless an option names the data.
     """
     if Path(checkpoint).is_dir():
-        return optional_json(owner_of(Path(checkpoint)) / "args.yaml")
+        return optional_record(owner_of(Path(checkpoint)) / "args.yaml")
     try:
         args_yaml = fetch_optional(checkpoint, "args.yaml", "name the data with --dataset and --languages")
     except InputError as error:
@@ -211,7 +211,7 @@ def is_own_record(run: Path, split: str, fingerprint: str, tagger: Tagger, is_ow
     constrained = getattr(config, "constrained_decoding", tagger.constrained)
     if (tagger.constrained, tagger.window) != (constrained, getattr(config, "trained_window", tagger.window)):
         return False
-    earlier = optional_json(owner_of(run) / split / METRICS)
+    earlier = optional_record(owner_of(run) / split / METRICS)
     return earlier.get("data_fingerprint") == fingerprint if earlier else is_own
 
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from ner.errors import CommandParser, InputError, run_script
-from ner.files import optional_json
+from ner.files import optional_record
 from ner.report.run_reader import compared_classes, read_runs
 
 
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
 def require_own(folder: Path) -> None:
     """Raises `InputError` where a report would replace a file that `report.py` did not write."""
     present = [name for name in ("report.html", "report.md", "report.json") if os.path.lexists(folder / name)]
-    if present and not optional_json(folder / "report.json").keys() >= {"classes", "groups"}:
+    if present and not optional_record(folder / "report.json").keys() >= {"classes", "groups"}:
         raise InputError(
             f"--output_dir: {folder} holds a {present[0]} that report.py did not write; expected a new folder, or one "
             "with an earlier report; name another"

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -44,11 +43,11 @@ from ner.encoder.checkpoints import CALIBRATION, load_for_training
 from ner.encoder.encoding import IGNORED, UNLABELLED, Encoded, encode, window_size
 from ner.encoder.precision import asked_precision, choose_precision, set_precision, use_one_gpu
 from ner.errors import InputError, at
-from ner.files import read_record, write_json, write_text
+from ner.files import read_record, write_json, write_yaml
 from ner.labels import classes_of, tag_lists
 from ner.options import described
 from ner.runs.environment import environment
-from ner.runs.files import METRICS, PREDICTIONS, SCORES
+from ner.runs.files import METRICS, PREDICTIONS, SCORES, STATE
 from ner.runs.folder import in_first_process, require_trainable, training_in
 from ner.runs.manifest import write_manifest
 from ner.runs.model_card import write_card
@@ -111,7 +110,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         if checkpoint:
             in_first_process(lambda: find_best_again(checkpoint, options.load_best_model_at_end))
         if options.should_save:
-            write_text(run / "args.yaml", yaml.safe_dump(recorded(arguments), sort_keys=False, allow_unicode=True))
+            write_yaml(run / "args.yaml", recorded(arguments))
         seconds = record.seconds + train(trainer, checkpoint)
         with saving(run):
             trainer.save_model(str(run))
@@ -259,7 +258,7 @@ def write_results(
         if path.name in (METRICS, PREDICTIONS):
             log.warning("deleted %s: the run was scored before its training ended, maybe with other weights", path)
             path.unlink()
-    trainer.state.save_to_json(str(run / "trainer_state.json"))
+    trainer.state.save_to_json(str(run / STATE))
     config = read_record(run / "config.json")
     write_json(run / "config.json", config | {CALIBRATION: asdict(scored.calibration)})
     options = arguments.training

@@ -20,7 +20,15 @@ import numpy as np
 
 from ner.report.run_reader import Run, read_runs
 from ner.scoring.intervals import intervals
-from ner.scoring.scores import Counts, cluster_ids, cluster_sums, f1_scores, gold_entities, mean_over_supported
+from ner.scoring.scores import (
+    Counts,
+    cluster_ids,
+    cluster_sums,
+    counts_of_tags,
+    f1_scores,
+    gold_entities,
+    mean_over_supported,
+)
 from ner.scoring.significance import differences, seed_comparison
 
 PARTS = ("scores", "differences", "seeds")
@@ -71,7 +79,7 @@ def main() -> None:
 
 def counts_of(run: Run, classes: list[str]) -> np.ndarray:
     """The counts of each distinct sentence, [cluster, class, 3]."""
-    return cluster_sums(run.counts(classes).entities, cluster_ids(run.tokens))
+    return cluster_sums(counts_of_tags(run.gold, run.predicted, classes).entities, cluster_ids(run.tokens))
 
 
 def gold_support(entities: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast, s
 
 import train
 from ner.files import WRITING
-from ner.runs.folder import LOCK, checkpoints_in, is_finished
+from ner.runs.folder import LOCK, checkpoints_in, is_finished, whole_checkpoints
 from ner.training.trainer import TaggingTrainer
 
 WORDS = "a storm hit the coast while people of town said nothing new about it and left for home by night".split()
@@ -133,7 +133,7 @@ def left_behind(run: Path) -> str:
     if is_finished(run):
         return "a finished run"
     checkpoints = checkpoints_in(run)
-    whole = sum((folder / "trainer_state.json").is_file() for folder in checkpoints)
+    whole = len(whole_checkpoints(run))
     return f"{whole} whole, {len(checkpoints) - whole} half checkpoints"
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from ner.errors import InputError, message_of, nearest
 
+ROOT = Path(__file__).parents[1]  # of this repository
 WRITING = ".writing-"  # begins the name of what is not whole yet; nobody needs what a killed process leaves of it
 
 
@@ -88,6 +89,17 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def write_jsonl(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Writes a JSON object a line. Raises `OSError` where the system refuses."""
+    with whole_file(path) as file:
+        file.writelines(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
+
+
+def write_yaml(path: Path, content: dict[str, Any]) -> None:
+    """Writes a YAML file. Raises `OSError` where the system refuses."""
+    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
 class PlainLoader(yaml.SafeLoader):
     """Loads YAML without aliases, with which a few hundred bytes can expand to gigabytes; `1e-5` is a number."""
 
@@ -101,6 +113,10 @@ class PlainLoader(yaml.SafeLoader):
 PlainLoader.add_implicit_resolver(  # YAML 1.1 requires a point, JSON and Python do not
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
+
+
+from_json = partial(json.loads, parse_constant=lambda name: None)  # NaN and infinity, which JSON lacks, are null
+from_yaml = partial(yaml.load, Loader=PlainLoader)
 
 
 def similar(path: Path) -> str:
@@ -123,14 +139,12 @@ def read_record(path: Path) -> dict[str, Any]:
 
     Raises `InputError` for any other content.
     """
-    from_yaml = partial(yaml.load, Loader=PlainLoader)
-    from_json = partial(json.loads, parse_constant=lambda name: None)
     content = read_as(path, from_yaml if path.suffix == ".yaml" else from_json)
     if not isinstance(content, dict):
         raise InputError(f"{path}: found no mapping; expected the record of a run")
     return content
 
 
-def optional_json(path: Path) -> dict[str, Any]:
+def optional_record(path: Path) -> dict[str, Any]:
     """What `read_record` returns, or an empty mapping where there is no such file."""
     return read_record(path) if os.path.exists(path) else {}

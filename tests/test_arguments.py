@@ -7,7 +7,7 @@ import yaml
 from arguments import FIXED, parse, recorded
 from ner.encoder.precision import asked_precision, choose_precision, set_precision
 from ner.errors import InputError
-from ner.files import optional_json
+from ner.files import optional_record
 from ner.options import described
 
 OTHER_VALUES = dict.fromkeys(sorted(FIXED), "true") | {
@@ -230,7 +230,7 @@ def test_what_is_recorded_parses_to_the_same_and_holds_no_secret(tmp_path):
     (tmp_path / "args.yaml").write_text(text)
     b = parsed(tmp_path / "args.yaml")
     assert recorded(b) == recorded(a)
-    assert optional_json(tmp_path / "args.yaml")["run_name"] == "2e-5_batch16"  # begins as a number does
+    assert optional_record(tmp_path / "args.yaml")["run_name"] == "2e-5_batch16"  # begins as a number does
     assert json.dumps(recorded(b)["lr_scheduler_type"]) == '"cosine"'
     assert (b.training.adam_beta1, b.training.learning_rate) == (0.8, 3e-4)
 

@@ -294,6 +294,7 @@ def test_a_copy_of_multinerd_of_another_size_is_warned_of(small, monkeypatch, ca
 def test_the_audit_and_the_plots_count(small, tmp_path, capsys, monkeypatch):
     drawn = {}
     monkeypatch.setattr("ner.report.pictures.draw", lambda bars, title, path: drawn.update({path.name: bars.args[0]}))
+    monkeypatch.chdir(tmp_path)
     data.main(["--dataset", str(small), "--output_dir", str(tmp_path / "run")])
     printed = " ".join(capsys.readouterr().out.split())
     for line in (
@@ -306,6 +307,9 @@ def test_the_audit_and_the_plots_count(small, tmp_path, capsys, monkeypatch):
     assert printed.endswith("Wilson's 95 % interval, in points")  # its test split has no entity
     assert drawn["masked-dataset.png"]["train"] == {"PER": 1, "ORG": 0, "LOC": 1, "ANIM": 3, "DIS": 3}
     assert drawn["default-dataset.png"]["train"]["FOOD"] == 1
+    # As train.py takes it: nothing is masked, so DIS and ANIM can be up-sampled.
+    data.main(["--dataset", str(small), "--selected_categories", "PER", "--upsample", "true"])
+    assert drawn["masked-dataset.png"]["train"] == {"PER": 1}
 
 
 def test_the_audit_has_quantiles_of_the_lengths(tmp_path, capsys):

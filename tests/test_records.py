@@ -7,7 +7,7 @@ from scored_runs import ROWS, write_run
 
 import report
 from ner.errors import InputError
-from ner.files import optional_json, read_record, write_json
+from ner.files import optional_record, read_record, write_json
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_what_was_written_is_read(tmp_path):
     content = {"dataset": os.fsdecode(b"d\xff"), "a": [1, 2.5, None, {"b": "é"}]}
     write_json(tmp_path / "metrics.json", content)
     assert read_record(tmp_path / "metrics.json") == content
-    assert optional_json(tmp_path / "none.json") == {} == optional_json(tmp_path / "metrics.json" / "none.json")
+    assert optional_record(tmp_path / "none.json") == {} == optional_record(tmp_path / "metrics.json" / "none.json")
     (tmp_path / "state.json").write_text('{"log_history": [{"grad_norm": NaN}, {"grad_norm": -Infinity}]}')  # Trainer's
     assert read_record(tmp_path / "state.json") == {"log_history": [{"grad_norm": None}] * 2}
 

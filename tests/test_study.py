@@ -25,7 +25,7 @@ import train
 from arguments import parse
 from benchmarks import time_to_score
 from ner.errors import InputError
-from ner.files import optional_json
+from ner.files import optional_record
 from ner.report.page import html_page
 from ner.report.pictures import line_plot
 from ner.report.tables import table
@@ -93,7 +93,7 @@ def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, 
     capsys.readouterr()
     study.main(["report", str(file), *where])
     shown, records = capsys.readouterr().out, tmp_path / "runs" / "records"
-    own = [optional_json(records / f"default-{seed}" / "test" / "metrics.json")["overall"]["f1"] for seed in (1, 2)]
+    own = [optional_record(records / f"default-{seed}" / "test" / "metrics.json")["overall"]["f1"] for seed in (1, 2)]
     cell = f"{100 * statistics.mean(own):.1f} ± {100 * statistics.stdev(own):.1f} |"
     assert next(line for line in shown.splitlines() if line.startswith("| default |")).endswith(cell)
     assert "**masked against default**" in shown and "(both/report.html)" in shown
@@ -104,7 +104,7 @@ def test_runs_are_made_once_recorded_without_text_and_compared(scripts, corpus, 
     other = ["--output_dir", str(tmp_path / "elsewhere"), "--records", str(records)]
     study.main(["report", str(file), *where[:4], *other])  # from the records alone
     assert capsys.readouterr().out == shown.replace("[The whole report](both/report.html)\n", "").rstrip("\n") + "\n"
-    environment = optional_json(records / "default-1" / "environment.json")
+    environment = optional_record(records / "default-1" / "environment.json")
     environment.pop("train_seconds")
     (records / "default-1" / "environment.json").write_text(json.dumps(environment))  # as of an old run
     study.main(["report", str(file), *where[:4], *other])
@@ -243,6 +243,7 @@ def test_a_setting_that_a_file_has_twice_is_refused(again, tmp_path):
     [
         ({"setings": {"a": {}}}, "found the key 'setings'; expected .*; did you mean 'settings'"),
         ({"settings": {"a": {"learning_rat": 1}}}, "a: unknown option learning_rat; did you mean 'learning_rate'"),
+        ({"settings": {"a": {"learning-rate": 1}}}, "a: unknown option learning-rate; did you mean 'learning_rate'"),
         ({"settings": {"a": {}}, "common": {"sed": 1}}, "a: unknown option sed; did you mean 'seed'"),
         ({"settings": {"a": {}}, "comparisons": {"x": ["a", "b"]}}, "x: found the setting 'b'; expected some of a"),
         ({"settings": {"a": {}}, "curves": {"PER": {0: "a", 1: "b"}}}, "PER: found the setting 'b'; expected some of"),
@@ -266,6 +267,12 @@ def test_a_setting_that_a_file_has_twice_is_refused(again, tmp_path):
 def test_wrong_studies_are_refused(tmp_path, content, message):
     with pytest.raises(InputError, match=message):
         read_study(write(tmp_path / "s.yaml", **content))
+
+
+def test_what_the_settings_compare_is_not_replaced_on_the_command_line(tmp_path, fails):
+    file = write(tmp_path / "s.yaml", settings={"a": {"model_checkpoint": "x"}, "b": {"model_checkpoint": "y"}})
+    message = fails(study.main, "plan", file, "--encoders", "z")
+    assert "s.yaml: a: found model_checkpoint, which --encoders would replace; leave one out" in message
 
 
 def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, caplog):
@@ -507,7 +514,7 @@ def test_settings_that_another_program_tells_apart_are_compared_as_such(tmp_path
         scored_runs.write_run(out / name, noisy, seed=int(name[-1]), dataset=data)
         write_record(out / "records" / name, HALF, run=out / name, update_steps=1)
     study.main(["report", str(file), "--output_dir", str(out)])
-    groups = optional_json(out / "records" / "report.json")["groups"]
+    groups = optional_record(out / "records" / "report.json")["groups"]
     assert [group["runs"] for group in groups] == [["a-1", "a-2"], ["b-2"]]
 
 
@@ -531,7 +538,7 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
     before = (records / "report.json").read_bytes()
     study.main([*report, "--split", "validation"])
     assert (records / "report.json").read_bytes() == before
-    assert optional_json(records / "report_validation.json")["sentences"] == len(rows) - 1
+    assert optional_record(records / "report_validation.json")["sentences"] == len(rows) - 1
     assert "so nothing is tested" not in caplog.text
     for name in ("a-2", "b-2"):  # made on another machine
         write_record(records / name, HALF, update_steps=1)
@@ -615,14 +622,14 @@ def test_the_records_of_the_map_give_what_its_page_and_the_readme_say(tmp_path, 
 
 
 def test_each_recorded_comparison_is_that_of_the_runs_beside_it():
-    comparisons = {path: optional_json(path) for path in (ROOT / "results").rglob("*.json")}
+    comparisons = {path: optional_record(path) for path in (ROOT / "results").rglob("*.json")}
     comparisons = {path: content for path, content in comparisons.items() if "groups" in content}
     for path, content in comparisons.items():
         split = (
             "validation" if path.stem.endswith("_validation") or path.is_relative_to(ROOT / "results/fast") else "test"
         )
         runs = [run for group in content["groups"] for run in group["runs"]]
-        scored = [optional_json(path.parent / run / split / "metrics.json")["overall"]["f1"] for run in runs]
+        scored = [optional_record(path.parent / run / split / "metrics.json")["overall"]["f1"] for run in runs]
         assert content["micro"] == dict(zip(runs, scored, strict=True)), path
     assert len(comparisons) > 20
 
@@ -703,7 +710,7 @@ def test_a_removal_study_shows_which_class_depends_on_which(removal, tmp_path, c
     assert -10.5 < effect < -9.5 and "| lower |" in row and "+10.0" in row  # 30 more false alarms on 300 mentions
     found = {
         (cell["removed"], cell["measured"]): cell
-        for cell in optional_json(tmp_path / "out" / "study.json")["map"]["effects"]
+        for cell in optional_record(tmp_path / "out" / "study.json")["map"]["effects"]
     }
     assert found["A", "B"]["verdict"] == "lower" and ("A", "G") not in found
     page = (tmp_path / "out" / "study.html").read_text(encoding="utf-8")
@@ -746,7 +753,7 @@ def test_parts_are_counted_on_the_entities_of_all_classes_and_the_changed_mentio
     write_jsonl(runs / other.name / "test" / "predictions.jsonl", [line, line])
     write_record(records / other.name, HALF | {"data_fingerprint": "other"}, run=runs / other.name, update_steps=1)
     record_parts(planned, "")
-    of_whole, of_without = (optional_json(records / run.name / "parts.json") for run in (whole, without))
+    of_whole, of_without = (optional_record(records / run.name / "parts.json") for run in (whole, without))
     assert not (records / other.name / "parts.json").exists()
     with pytest.raises(InputError, match="scored on different data"):
         class_map(planned, "")

@@ -91,6 +91,7 @@ def span_table(path: Path, content: bytes, tool: str, misaligned: str) -> pa.Tab
             text, items, lang = found
             words = word_offsets(text)
             spans = [span for item in items or [] for span in spans_of(item)]
+            pa.array([text, lang or None, *(name for *_, name in spans)], pa.string())  # raises if it is no UTF-8 text
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"{path}:{line}: not a record of {tool}: {message_of(error, 200)}; "

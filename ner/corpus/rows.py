@@ -2,7 +2,7 @@
 
 A reader is a function from a file to a table of sentences with the columns of `COLUMNS`: `line` (the line of each
 token, or only that of the sentence), `tokens`, `tags` (label names in any tag scheme, or MultiNERD's numbers), `lang`
-(null if the file's name or an option says it), and `document` (its number; null if documents are not marked).
+(null if the file's name or an option says it), and `document` (its number; null or -1 if documents are not marked).
 """
 
 import codecs

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ner.errors import InputError
-from ner.files import similar
+from ner.files import ROOT, similar
 from ner.hub_files import MissingFileError, fetch, is_repo_id
 
-SAMPLE = Path(__file__).parents[2] / "sample"
+SAMPLE = ROOT / "sample"
 MULTINERD = "Babelscape/multinerd"
 MULTINERD_FILES = {"train": "train/train_{}.jsonl", "validation": "val/val_{}.jsonl", "test": "test/test_{}.jsonl"}
 WITHOUT_HUB = "name --dataset sample, or a local file or folder, to continue without the Hub"

@@ -15,7 +15,7 @@ from ner.report.run_reader import Run, runs_by_experiment
 from ner.runs.environment import PACKAGES
 from ner.scoring.error_analysis import Entities, entities_of, error_analysis, errors
 from ner.scoring.intervals import scores_and_intervals, scores_by_language
-from ner.scoring.scores import Counts, cluster_ids, cluster_sums, gold_entities
+from ner.scoring.scores import Counts, cluster_ids, cluster_sums, counts_of_tags, gold_entities
 from ner.scoring.significance import ALPHA, differences, holm, seed_comparison, seed_scores
 
 # Arguments that an experiment varies, that change no number, or that show in the environment.
@@ -41,7 +41,7 @@ def comparison(runs: list[Run], classes: list[str], entities: list[Entities]) ->
 
     `by_language` is only there if there are several languages.
     """
-    counts = [run.counts(classes) for run in runs]
+    counts = [counts_of_tags(run.gold, run.predicted, classes) for run in runs]
     cluster = cluster_ids(runs[0].tokens)
     sums = [cluster_sums(c.entities, cluster) for c in counts]
     support = dict(zip(classes, map(int, gold_entities(sums[0].sum(axis=0))), strict=True))
@@ -125,7 +125,10 @@ def differing_options(runs: list[Run]) -> list[str]:
 def run_record(run: Run, shared: Counts, cluster: np.ndarray) -> dict[str, Any]:
     """The scores of a run on the compared classes, and under `own` those on all classes that it knows."""
     scores = scores_and_intervals(shared, cluster)
-    own = scores if run.classes == shared.classes else scores_and_intervals(run.counts(run.classes), cluster)
+    if run.classes == shared.classes:
+        own = scores
+    else:
+        own = scores_and_intervals(counts_of_tags(run.gold, run.predicted, run.classes), cluster)
     return scores | {"own": {"classes": run.classes} | own, "update_steps": run.environment.get("update_steps")}
 
 
@@ -189,8 +192,7 @@ def language_records(
     langs, of_runs = np.array(runs[0].langs), [scores_by_language(c, cluster, runs[0].langs) for c in counts]
     records: dict[str, Any] = {}
     for lang, first in of_runs[0].items():
-        own_cluster = np.unique(cluster[langs == lang], return_inverse=True)[1]
-        sums = [cluster_sums(c.entities[langs == lang], own_cluster) for c in counts]
+        sums = [cluster_sums(c.entities[langs == lang], cluster[langs == lang]) for c in counts]
         support = {c: values["support"] if values else 0 for c, values in first["per_class"].items()}
         _, *others = experiment_records(sums, experiments, support)
         for other in others:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.errors import InputError, nearest
-from ner.files import optional_json
+from ner.files import optional_record
 from ner.labels import classes_of, label_names
 from ner.runs.files import METRICS, PREDICTIONS, SCORES
 from ner.runs.predictions import Predictions, read_predictions
@@ -52,10 +52,10 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
     place = folder / split
     if (folder / PREDICTIONS).is_file() and not place.exists():  # RUN/validation, or RUN/scores/...
         place = folder.resolve()
-        split = optional_json(place / METRICS).get("split", place.name)
+        split = optional_record(place / METRICS).get("split", place.name)
         folder = place.parents[1] if place.parent.name == SCORES else place.parent
     found = read_predictions(place / PREDICTIONS)
-    labels = optional_json(folder / "config.json").get("id2label", {})
+    labels = optional_record(folder / "config.json").get("id2label", {})
     used = {tag for tags in (*found.gold, *found.predicted) for tag in tags}
     try:
         classes = [classes_of(names) for names in (labels.values(), used)]
@@ -66,9 +66,9 @@ def read_run(folder: Path, name: str, split: str = "test") -> Run:
         name=name,
         split=split,
         classes=classes[0] or classes[1],
-        args={name: value for name, value in optional_json(folder / "args.yaml").items() if name not in NAMES},
-        environment=optional_json(folder / "environment.json"),
-        metrics=optional_json(place / METRICS),
+        args={name: value for name, value in optional_record(folder / "args.yaml").items() if name not in NAMES},
+        environment=optional_record(folder / "environment.json"),
+        metrics=optional_record(place / METRICS),
     )
 
 

@@ -6,8 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ner.files import ROOT
+
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
-REPOSITORY = Path(__file__).parents[2]
 
 
 def environment(device: Any) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def git_commit() -> str | None:
     """The commit of this repository, `-dirty` where tracked files differ from it; None outside git."""
     describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(["git", "-C", str(REPOSITORY), *describe], capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", "-C", str(ROOT), *describe], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

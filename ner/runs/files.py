@@ -7,6 +7,7 @@ CARD, MANIFEST = "README.md", "manifest.json"  # the last two files of a trainin
 ONNX, ONNX_FOLDERS = "model.onnx", ("onnx", "onnx_int8")  # the exported models; each folder is a complete checkpoint
 BASELINE = "onnx/run_in_float32.json"  # test metrics of the run's own weights in float32, for comparison with exports
 WEIGHTS = "model.safetensors"
+STATE = "trainer_state.json"  # what Trainer logged; the last file that it writes into a checkpoint
 INDEX = "model.safetensors.index.json"  # of a large model: which shard holds which weights
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")  # a fast one's
 

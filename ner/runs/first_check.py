@@ -9,10 +9,9 @@ from pathlib import Path
 from ner.checkpoint_names import local_checkpoint
 from ner.corpus.sources import Source, named_file, require_dataset
 from ner.errors import InputError, at
-from ner.files import similar
+from ner.files import ROOT, similar
 from ner.options import Parser
-
-ARGUMENTS = Path(__file__).parents[2] / "arguments.py"
+from ner.runs.files import SPLITS
 
 
 def first_check(words: list[str], checkpoint: str = "") -> None:
@@ -29,7 +28,7 @@ def first_check(words: list[str], checkpoint: str = "") -> None:
         dataset = values.get("train_file") or values.get("dataset") or "sample"
         source = Source(dataset, validation_file=values.get("validation_file"), test_file=values.get("test_file"))
         require_dataset(source)
-        for split in ("validation", "test"):
+        for split in SPLITS:
             named_file(source, split)
     text = values.get("input_file", "-")
     if text not in ("-", "") and not os.path.exists(text):
@@ -43,7 +42,7 @@ def option_names() -> set[str]:
     """The names of all options, from the source of `arguments.py` and of `transformers.TrainingArguments`."""
     found = importlib.util.find_spec("transformers")  # without importing it
     folder = Path(found.origin).parent if found and found.origin else Path()
-    text = "".join(path.read_text(encoding="utf-8") for path in (ARGUMENTS, folder / "training_args.py"))
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "arguments.py", folder / "training_args.py"))
     fields = dict(re.findall(r"^    (\w+): (\w*)", text, re.MULTILINE))
     other_names = re.findall('"--([a-z_]+)"', text)
     return {*fields, *(f"no_{name}" for name, kind in fields.items() if kind == "bool"), *other_names}

@@ -6,17 +6,17 @@ without a manifest holds an unfinished run.
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from ner.errors import InputError
-from ner.files import WRITING, locked, optional_json
-from ner.runs.files import MANIFEST, ONNX_FOLDERS
+from ner.files import WRITING, locked, optional_record
+from ner.runs.files import MANIFEST, ONNX_FOLDERS, STATE
 
 LOCK = ".lock"
 CHECKPOINT = re.compile(r"checkpoint-[1-9][0-9]*")
-STATE = "trainer_state.json"  # the last file that Trainer writes into a checkpoint
 RUN_ARGUMENTS = {"dataset", "model_checkpoint", "masked_training", "output_dir"}  # in the args.yaml of every run
 # What a folder may hold before its training: the lock, an audit of `data.py`, and what macOS leaves in folders.
 NEW = {LOCK, "data", ".DS_Store"}
@@ -28,9 +28,14 @@ def checkpoints_in(run: Path) -> list[Path]:
     return sorted(checkpoints, key=lambda path: int(path.name.removeprefix("checkpoint-")))
 
 
+def whole_checkpoints(run: Path) -> list[Path]:
+    """Those that were saved completely."""
+    return [path for path in checkpoints_in(run) if (path / STATE).is_file()]
+
+
 def is_run(folder: Path) -> bool:
     """Whether the folder holds a run of this project, finished or not."""
-    return optional_json(folder / "args.yaml").keys() >= RUN_ARGUMENTS
+    return optional_record(folder / "args.yaml").keys() >= RUN_ARGUMENTS
 
 
 def is_finished(folder: Path) -> bool:
@@ -58,10 +63,11 @@ def require_trainable(run: Path, resumes: bool) -> None:
     if is_finished(run):
         raise InputError(
             f"--output_dir: {run} holds a finished run, which training never changes; expected a new folder; name "
-            f"another, or delete it first; for more epochs, start a new run from it: --model_checkpoint {run}"
+            f"another, or delete it first; for more epochs, start a new run from it: --model_checkpoint "
+            f"{shlex.quote(str(run))}"
         )
     if is_run(run):
-        if not resumes and any((checkpoint / STATE).is_file() for checkpoint in checkpoints_in(run)):
+        if not resumes and whole_checkpoints(run):
             raise InputError(
                 f"--output_dir: {run} holds an unfinished run; continue it with --resume_from_checkpoint true, name "
                 "another folder, or delete it first"

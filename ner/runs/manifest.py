@@ -10,7 +10,7 @@ from typing import Any
 
 from ner.errors import InputError
 from ner.files import read_record, write_json
-from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, PUSHED, SCORES, SPLITS
+from ner.runs.files import CARD, MANIFEST, METRICS, ONNX_FOLDERS, PREDICTIONS, PUSHED, SCORES, SPLITS, STATE
 
 FOLDERS = ("", *(f"{folder}/" for folder in ONNX_FOLDERS))  # of the run and of its exports
 SCORED = [
@@ -19,7 +19,7 @@ SCORED = [
     for place in (*SPLITS, f"{SCORES}/*")
     for name in (METRICS, PREDICTIONS)
 ]
-FILES = (*PUSHED, CARD, "trainer_state.json", *SCORED)  # patterns of all that makes a run
+FILES = (*PUSHED, CARD, STATE, *SCORED)  # patterns of all that makes a run
 ADDED = (*FOLDERS[1:], f"{SCORES}/")  # what a run's owner may delete again, with its whole folder
 
 REMEDY = "copy the run again from a place where it is whole, or train it again"

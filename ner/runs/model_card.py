@@ -7,8 +7,9 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from ner.corpus.sources import MULTINERD
 from ner.errors import InputError, printable
-from ner.files import optional_json, write_text
+from ner.files import optional_record, write_text
 from ner.hub_files import is_repo_id, public_name
 from ner.markdown import templates
 from ner.runs.files import BASELINE, CARD, METRICS, ONNX, ONNX_FOLDERS
@@ -51,9 +52,9 @@ def model_card(run: Path) -> str:
     The scores are those of the test split, or of validation where test was not scored. Raises `InputError` where the
     folder holds no finished run.
     """
-    config, environment = optional_json(run / "config.json"), optional_json(run / "environment.json")
-    args = optional_json(run / "args.yaml")
-    scored = {split: found for split in ("test", "validation") if (found := optional_json(run / split / METRICS))}
+    config, environment = optional_record(run / "config.json"), optional_record(run / "environment.json")
+    args = optional_record(run / "args.yaml")
+    scored = {split: found for split in ("test", "validation") if (found := optional_record(run / split / METRICS))}
     if not (config and environment and args and scored):
         raise InputError(f"{run}: lacks a config.json, environment.json, args.yaml or scores; expected a finished run")
     name, (split, metrics) = printable(run.resolve().name), next(iter(scored.items()))
@@ -89,7 +90,7 @@ def metadata(name: str, args: dict[str, Any], scored: dict[str, dict[str, Any]])
         model_name=name,
         eval_results=results,
         language=list(dict.fromkeys(re.split("[-_]", code)[0].lower() for code in args["languages"])),  # ISO 639
-        license="cc-by-nc-sa-4.0" if dataset == "Babelscape/multinerd" else "other",
+        license="cc-by-nc-sa-4.0" if dataset == MULTINERD else "other",
         library_name="transformers",
         pipeline_tag="token-classification",
         tags=["named-entity-recognition"],
@@ -106,7 +107,7 @@ def export_table(run: Path) -> list[list[str]]:
     A row has a name, the size in MB, F1 in percent, and the difference to float32 in points. Scores of other sentences
     are left out.
     """
-    baseline = optional_json(run / BASELINE)
+    baseline = optional_record(run / BASELINE)
     if not baseline:
         return []
     variants = [("this run in float32, safetensors", "model*.safetensors", BASELINE)]
@@ -114,7 +115,7 @@ def export_table(run: Path) -> list[list[str]]:
         variants.append((f"{folder}/, {precision}", f"{folder}/{ONNX}", f"{folder}/test/{METRICS}"))
     rows = [["variant", "MB", "test F1", "difference in points"]]
     for name, weights, place in variants:
-        metrics = optional_json(run / place)
+        metrics = optional_record(run / place)
         if metrics.get("data_fingerprint") == baseline["data_fingerprint"]:
             size = sum(path.stat().st_size for path in run.glob(weights))
             f1, own_f1 = (100 * m["overall"]["f1"] for m in (metrics, baseline))

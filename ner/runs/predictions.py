@@ -1,13 +1,13 @@
 """The predictions of a scored split."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ner.errors import InputError
 from ner.files import read_as
-from ner.scoring.scores import Counts, counts_of_tags
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,13 @@ class Predictions:
     predicted: list[list[str]]
     langs: list[str]
 
-    def counts(self, classes: list[str]) -> Counts:
-        """The counts over some classes, while every other tag counts as `O`."""
-        return counts_of_tags(self.gold, self.predicted, classes)
-
 
 def read_predictions(path: Path) -> Predictions:
     """The content of a `predictions.jsonl`. Raises `InputError` where there is none, and for a line that is none."""
     if not path.exists():
         raise InputError(
             f"{path.parent}: found no {path.name}; expected the scores of a run; check its name, or score it: "
-            f"python inference.py --checkpoint {path.parents[1]}"
+            f"python inference.py --checkpoint {shlex.quote(str(path.parents[1]))}"
         )
     rows = read_as(path, lambda text: [json.loads(line) for line in text.rstrip("\n").split("\n")])
     for number, row in enumerate(rows, 1):

@@ -1,17 +1,17 @@
 """Pushing a run folder to the Hub: a short list of files, and no local path in any of them."""
 
 import os
+import shlex
 import shutil
 import tempfile
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-import yaml
 from huggingface_hub import HfApi, RepoUrl, get_token
 from huggingface_hub.errors import HTTPError
 
 from ner.errors import InputError, message_of, printable
-from ner.files import read_record, write_text
+from ner.files import read_record, write_text, write_yaml
 from ner.hub_files import LOG_IN, is_repo_id
 from ner.runs.files import CARD, PUSHED, WEIGHTS
 from ner.runs.manifest import require_intact, write_manifest
@@ -53,7 +53,7 @@ def push(run: Path, repo_id: str, private: bool | None = None, token: str | None
         except (HTTPError, OSError, RuntimeError, ValueError) as error:
             raise InputError(
                 f"{repo_id}: not pushed: {message_of(error, 500).rstrip('.')}; the run in {run} is whole; try again: "
-                f"python hub.py push {run} --repo_id {repo_id}{' --private' if private else ''}"
+                f"python hub.py push {shlex.quote(str(run))} --repo_id {repo_id}{' --private' if private else ''}"
             ) from error
     return repository
 
@@ -73,8 +73,7 @@ def stage(run: Path, folder: Path) -> None:
         staged = folder / path.relative_to(run)
         staged.parent.mkdir(parents=True, exist_ok=True)
         if path.name == "args.yaml":
-            args = without_local_paths(read_record(path))
-            write_text(staged, yaml.safe_dump(args, sort_keys=False, allow_unicode=True))
+            write_yaml(staged, without_local_paths(read_record(path)))
         else:
             shutil.copyfile(path, staged)
     write_manifest(folder)

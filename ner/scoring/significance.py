@@ -55,7 +55,7 @@ def differences(first: np.ndarray, other: np.ndarray, rounds: int = RANDOMISATIO
     return [Difference(*map(float, each)) for each in zip(observed, low, high, p, strict=True)]
 
 
-def half_width(variance: np.ndarray, degrees_of_freedom: np.ndarray | float) -> np.ndarray:
+def half_width(variance: np.ndarray | float, degrees_of_freedom: np.ndarray | float) -> np.ndarray:
     """Half the width of the 95 % interval by Student's t, of the shape of `variance`."""
     return np.sqrt(variance) * stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ner.errors import InputError
-from ner.files import optional_json, write_json
+from ner.files import optional_record, write_json
 from ner.runs.files import METRICS
 from ner.runs.predictions import read_predictions
 from ner.scoring.error_analysis import entities_of
@@ -65,13 +65,13 @@ def class_map(study: Study, group: str) -> dict[str, Any]:
     whole = [i for i, run in enumerate(runs) if not run.removed]
     if not whole:
         return {}
-    scored = [optional_json(study.records / run.name / study.split / METRICS) for run in runs]
+    scored = [optional_record(study.records / run.name / study.split / METRICS) for run in runs]
     if len({each.get("data_fingerprint") for each in scored}) > 1:
         where = study.records / group
         raise InputError(f"{where}: the runs of the map were scored on different data; expected the same")
     metrics = [each["per_class"] for each in scored]
     support = {y: metrics[whole[0]][y]["support"] if metrics[whole[0]].get(y) else 0 for y in classes}
-    machines = [optional_json(study.records / run.name / "environment.json") for run in runs]
+    machines = [optional_record(study.records / run.name / "environment.json") for run in runs]
     stratum = np.array([f"{m.get('accelerators') or m.get('processor')} {m.get('precision')}" for m in machines])
     removed = removal_table(runs, classes)
     values = np.array([[f1_points(each.get(y), support[y]) for y in classes] for each in metrics])
@@ -80,7 +80,7 @@ def class_map(study: Study, group: str) -> dict[str, Any]:
         return {}
     p, (low, high) = family_wise_p(removed, values, stratum), found.interval()
     words = verdicts(found.effect, p, equivalence_p(found))
-    parts = [optional_json(study.records / run.name / PARTS) for run in runs]
+    parts = [optional_record(study.records / run.name / PARTS) for run in runs]
     by_part, confusion = {}, None
     if all(parts):
         by_part = effects_on_parts(removed, parts, support, stratum)

@@ -12,6 +12,7 @@ import yaml
 
 from ner.errors import InputError, message_of, nearest
 from ner.files import read_as, similar
+from ner.runs.files import SPLITS
 from ner.runs.first_check import option_names
 from ner.scoring.removal_design import balanced_triples, detectable_effect, fits, one_at_a_time_runs
 from ner.scoring.significance import ALPHA, SeedComparison
@@ -136,9 +137,13 @@ def study_of(
     for setting, options in settings.items():
         given = [*common, *options]
         for option in given if "program" not in content else ():
-            if (underscored := option.replace("-", "_")) not in known:
-                raise InputError(f"{setting}: unknown option {option}{nearest(underscored, known)}")
-        for option, key in (("seed", "seeds"), ("dataset", "datasets"), ("model_checkpoint", "encoders")):
+            if option not in known:
+                raise InputError(f"{setting}: unknown option {option}{nearest(option, known)}")
+        for option, key, asked in (
+            ("seed", "seeds", None), ("dataset", "datasets", datasets), ("model_checkpoint", "encoders", encoders),
+        ):  # fmt: skip
+            if asked and option in options:
+                raise InputError(f"{setting}: found {option}, which --{key} would replace; leave one out")
             if option in given and (key == "seeds" or key in content):
                 raise InputError(f"{setting}: found {option}; expected {key}, a key of the study, in its place")
         if "selected_categories" in options and not {"masked_training", "config"}.intersection(given):
@@ -165,7 +170,7 @@ def study_of(
     if threads < 1:
         raise InputError(f"threads: found {threads}; expected 1 or more")
     split = content.get("split", "test")
-    if split not in ("test", "validation"):
+    if split not in SPLITS:
         raise InputError(f"split: found {split!r}; expected test or validation")
     return Study(
         name, str(content.get("question", name)), str(content.get("program", "train.py")), runs, comparisons,

@@ -5,13 +5,12 @@ import shutil
 import statistics
 from collections import Counter
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ner.files import PlainLoader, optional_json, read_as, write_json, write_text
+from ner.files import PlainLoader, from_yaml, optional_record, read_as, write_json, write_yaml
 from ner.hub_files import public_name
 from ner.runs.files import METRICS, NOT_RECORDED, PREDICTIONS, SPLITS
 from ner.runs.folder import checkpoints_in, is_finished
@@ -33,7 +32,7 @@ def is_recorded(study: Study, run: PlannedRun) -> bool:
 def predictions_of(study: Study, run: PlannedRun) -> Path | None:
     """The predictions of a recorded run; None where there are none, or of other scores than the record has."""
     scored, recorded = (folder / run.name / study.split for folder in (study.output_dir, study.records))
-    is_same = optional_json(scored / METRICS) == optional_json(recorded / METRICS)
+    is_same = optional_record(scored / METRICS) == optional_record(recorded / METRICS)
     return scored / PREDICTIONS if is_same and (scored / PREDICTIONS).is_file() else None
 
 
@@ -42,10 +41,9 @@ def record(run: Path, folder: Path) -> None:
     for split in SPLITS:
         if (run / split / METRICS).is_file():
             (folder / split).mkdir(parents=True, exist_ok=True)
-            write_json(folder / split / METRICS, optional_json(run / split / METRICS))
-    args = without_local_paths(optional_json(run / "args.yaml"))
-    write_text(folder / "args.yaml", yaml.safe_dump(args, sort_keys=False))
-    write_json(folder / "environment.json", without_local_paths(optional_json(run / "environment.json")))
+            write_json(folder / split / METRICS, optional_record(run / split / METRICS))
+    write_yaml(folder / "args.yaml", without_local_paths(optional_record(run / "args.yaml")))
+    write_json(folder / "environment.json", without_local_paths(optional_record(run / "environment.json")))
 
 
 def warn_of_other_options(study: Study) -> None:
@@ -55,12 +53,13 @@ def warn_of_other_options(study: Study) -> None:
         folder = study.records / run.name
         if not is_recorded(study, run) and is_finished(study.output_dir / run.name):
             folder = study.output_dir / run.name
-        args = optional_json(folder / "args.yaml")
+        args = optional_record(folder / "args.yaml")
         config = Path(run.options.get("config", ""))
         if not args or (study.removable and not run.removed):
             continue
-        given = read_as(config, partial(yaml.load, Loader=PlainLoader)) if config.is_file() else None
-        options = {name: value for name, value in ((given or {}) | run.options).items() if value is not None}
+        given = read_as(config, from_yaml) if config.is_file() else None
+        given = {name.replace("-", "_"): value for name, value in (given or {}).items()}
+        options = {name: value for name, value in (given | run.options).items() if value is not None}
         if "train_file" in options:
             options["dataset"] = options.pop("train_file")  # as args.yaml has it
         names = {name for name in options if name not in NO_PART and not name.startswith("hub_")}
@@ -99,10 +98,10 @@ def drop_checkpoints(run: Path) -> None:
 
 def recorded_scores(study: Study, run: PlannedRun) -> dict[str, Any]:
     """The F1 of a recorded run, `micro` and that of each class, as fractions; the fingerprint of the `data` that were
-    scored, its updates, and the seconds it took. What a record lacks is None.
+    scored, its updates, and the seconds it took. An old record has no `data` or `seconds`: None.
     """
     folder = study.records / run.name
-    metrics, environment = optional_json(folder / study.split / METRICS), optional_json(folder / "environment.json")
+    metrics, environment = optional_record(folder / study.split / METRICS), optional_record(folder / "environment.json")
     classes = {c: scores["f1"] for c, scores in metrics["per_class"].items() if scores}
     return {
         "f1": {"micro": metrics["overall"]["f1"]} | classes,

@@ -9,10 +9,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from scipy.special import stdtrit
-
 from ner.errors import InputError
-from ner.files import optional_json, write_json, write_text, written_together
+from ner.files import optional_record, write_json, write_text, written_together
 from ner.report.findings import enumeration, finding, mean_cell, points
 from ner.report.page import html_page, report_markdown, write_report
 from ner.report.pictures import line_plot, report_picture
@@ -20,6 +18,7 @@ from ner.report.run_reader import compared_classes, read_runs
 from ner.report.tables import Part, difference_table, table
 from ner.runs.upload import without_local_paths
 from ner.scoring.score_table import EMPTY
+from ner.scoring.significance import half_width
 from ner.study.class_map import LEAST_MENTIONS, changed_mentions, class_map, record_parts
 from ner.study.map_page import MAP_PICTURE, map_parts
 from ner.study.plan import Study
@@ -53,7 +52,7 @@ def compared(study: Study, group: str, name: str) -> tuple[dict[str, Any], bool]
         ]
         result, _ = write_report(study.output_dir / group / name, read, compared_classes(read, None))
         write_json(place, {key: result[key] for key in RECORDED} | {"micro": micro})
-    recorded = optional_json(place)
+    recorded = optional_record(place)
     if micro != recorded.get("micro", {}):
         log.warning("%s: found no comparison of the finished runs, whose predictions are not all here, so nothing is "
                     "tested", place)  # fmt: skip
@@ -223,7 +222,7 @@ def chosen(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     rivals = [setting for setting in f1 if f1[setting].keys() >= seeds.keys()]
     if len(seeds) < 2 or len(rivals) < 2:
         return f"The best is {best}: {top:.1f}. No other setting has the same two or more seeds to test the choice on."
-    half = 100 * float(stdtrit(len(seeds) - 1, 0.975)) * statistics.stdev(seeds.values()) / len(seeds) ** 0.5
+    half = 100 * float(half_width(statistics.variance(seeds.values()) / len(seeds), len(seeds) - 1))
     gains = []
     for left_out in seeds:
         others = {name: statistics.mean(f1[name][seed] for seed in seeds if seed != left_out) for name in rivals}

@@ -9,13 +9,13 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from ner.errors import InputError
-from ner.files import optional_json
-from ner.runs.folder import is_finished
+from ner.files import ROOT, optional_record
+from ner.runs.files import METRICS
+from ner.runs.folder import is_finished, whole_checkpoints
 from ner.study.plan import PlannedRun, Study
 from ner.study.records import drop_checkpoints, record, recorded_scores
 
 SCORING = ("per_device_eval_batch_size", "use_cpu")  # options of a run that its scoring takes too
-ROOT = Path(__file__).parents[2]
 RUNNING: list[subprocess.Popen] = []  # the scripts that were started
 STOPPED = threading.Event()  # those that are started from now on are ended at once
 
@@ -28,10 +28,10 @@ def make(study: Study, planned: PlannedRun, keep_checkpoints: bool) -> str:
     place = study.output_dir / planned.name
     place.parent.mkdir(parents=True, exist_ok=True)
     if not is_finished(place):
-        resumed = ["--resume_from_checkpoint", "true"] if list(place.glob("checkpoint-*/trainer_state.json")) else []
+        resumed = ["--resume_from_checkpoint", "true"] if whole_checkpoints(place) else []
         script(study, study.program, *planned.words, "--output_dir", str(place), *resumed, log_of=place)
-    if not (place / study.split / "metrics.json").is_file():
-        args = optional_json(place / "args.yaml")
+    if not (place / study.split / METRICS).is_file():
+        args = optional_record(place / "args.yaml")
         own = [f"--{name}={args[name]}" for name in SCORING if name in args]
         script(study, "inference.py", "--checkpoint", str(place), "--split", study.split, *own, log_of=place)
     if not keep_checkpoints:

@@ -1,6 +1,5 @@
 """From a tagger and a labelled split to its scores: the one path that training, `inference.py` and `hub.py` take."""
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from ner.corpus.sentences import Sentences
 from ner.corpus.sources import Source
 from ner.errors import InputError
-from ner.files import write_json, write_text, written_together
+from ner.files import write_json, write_jsonl, written_together
 from ner.hub_files import public_name
 from ner.labels import classes_of, label_names, spans, spans_in, tag_lists, wrong_transitions
 from ner.runs.files import METRICS, PREDICTIONS
@@ -38,12 +37,12 @@ class ScoredSplit:
         s = self.sentences
         predicted = tag_lists(self.ids, s.lengths, s.names)
         rows = zip(s.langs, s.token_lists(), s.tag_lists(), predicted, strict=True)
-        lines = [
-            json.dumps({"id": i, "lang": lang, "tokens": tokens, "gold": gold, "predicted": tags}, ensure_ascii=False)
+        records = (
+            {"id": i, "lang": lang, "tokens": tokens, "gold": gold, "predicted": tags}
             for i, (lang, tokens, gold, tags) in enumerate(rows)
-        ]
+        )
         with written_together(folder) as new:
-            write_text(new / PREDICTIONS, "".join(f"{line}\n" for line in lines))
+            write_jsonl(new / PREDICTIONS, records)
             write_json(new / METRICS, self.metrics)
 
 

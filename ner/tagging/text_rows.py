@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ner.errors import InputError, message_of, nearest
+from ner.files import from_json
 
 Row = tuple[str, dict[str, Any]]  # a text, and the other columns of a table's row, as JSON can hold them
 CHARACTERS = 2**22  # of rows that are tagged together: long ones must not fill the memory
@@ -124,7 +124,7 @@ def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[st
         place = f"{path}:{number}"
         try:
             row = from_json(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{place}: found no JSON: {error}; expected an object in each line; correct it") from None
         if not isinstance(row, dict):
             raise InputError(f"{place}: found {line.strip():.60}; expected an object in each line; correct it")
@@ -134,12 +134,12 @@ def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[st
 
 def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The place and the columns of each row of a Parquet file; times, and other values that JSON lacks, as text."""
-    from pyarrow import ArrowException, ArrowInvalid
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     try:
         table = ParquetFile(file, buffer_size=2**16, pre_buffer=False)  # not whole row groups in memory
-    except ArrowInvalid as error:
+    except (ArrowException, OSError) as error:
         raise InputError(f"{path}: is no whole Parquet file: {message_of(error, 200)}") from None
     require_columns(path, table.schema_arrow.names, text_column)
     rows, number = chain.from_iterable(batch.to_pylist() for batch in table.iter_batches(batch_size=256)), 0
@@ -158,7 +158,6 @@ def as_text(value: Any) -> str:
 TABLES = {
     ".csv": csv_rows, ".tsv": csv_rows, ".jsonl": jsonl_rows, ".ndjson": jsonl_rows, ".parquet": parquet_rows,
 }  # fmt: skip
-from_json = partial(json.loads, parse_constant=lambda name: None)  # JSON has neither NaN nor infinity: null
 
 
 def require_columns(place: str, names: list[str], text_column: str) -> None:

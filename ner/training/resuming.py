@@ -11,7 +11,8 @@ from transformers.trainer_callback import ExportableState
 
 from ner.errors import InputError
 from ner.files import read_record, write_json
-from ner.runs.folder import STATE, checkpoints_in
+from ner.runs.files import STATE, WEIGHTS
+from ner.runs.folder import whole_checkpoints
 
 log = logging.getLogger("ner")
 # What a resumed run may change. The data are compared by their fingerprints, the batches by the sentences per update.
@@ -42,11 +43,11 @@ def checkpoint_to_resume(run: Path) -> Path | None:
 
     Raises `InputError` for a checkpoint without the model or one of the states, which Trainer would begin anew.
     """
-    whole = [folder for folder in checkpoints_in(run) if (folder / STATE).is_file()]  # others were not saved completely
+    whole = whole_checkpoints(run)
     if not whole:
         log.info("%s: no whole checkpoint yet, so the training begins again", run)
         return None
-    require_files(whole[-1], "model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state*.pth")
+    require_files(whole[-1], WEIGHTS, "optimizer.pt", "scheduler.pt", "rng_state*.pth")
     log.info("resuming from %s", whole[-1])
     return whole[-1]
 
@@ -98,5 +99,5 @@ def find_best_again(folder: Path, is_needed: bool) -> None:
     if state["best_model_checkpoint"]:
         best = folder.parent / Path(state["best_model_checkpoint"]).name
         if is_needed:
-            require_files(best, "model.safetensors")
+            require_files(best, WEIGHTS)
         write_json(folder / STATE, state | {"best_model_checkpoint": str(best)})

@@ -187,6 +187,9 @@ def test_many_spans_that_do_not_fit_are_counted(tmp_path):
     [
         ({"text": "a", "label": [[0, "1", "A"]]}, "found [0, '1', 'A'], which is no span"),
         ({"text": "a", "label": [[0, 1, None]]}, "'NoneType' object has no attribute 'split'"),
+        ({"text": "\ud83d", "label": []}, "surrogates not allowed"),
+        ({"text": "a", "label": [[0, 1, "\ud83d"]]}, "surrogates not allowed"),
+        ({"text": "a", "label": [], "lang": 3}, "Expected bytes, got a 'int' object"),
         ({"text": None, "label": []}, "expected string or bytes-like object, got 'NoneType'"),
         ({"text": "a"}, "'label'; expected a text"),
     ],
