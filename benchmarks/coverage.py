@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ner.report.run_reader import Run, read_runs
+from ner.report.run_reader import Run, compared_classes, read_runs
 from ner.scoring.intervals import intervals
 from ner.scoring.scores import (
     Counts,
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     runs = read_runs(options.runs)
+    compared_classes(runs, None)  # refuses runs on other sentences
     for size in options.sentences:
         if "scores" in options.only:
             score_coverage(runs[0], size, options.rounds)

@@ -1,13 +1,17 @@
-"""The README's picture of a report, in light and in dark colours: the finding, the differences and their table.
+"""Pictures of two runs in light and in dark colours: the README's of a report, or that of the page of `demo.py`.
 
-    python -m benchmarks.pictures RUN_A RUN_B     # writes readmefiles/report-light.png and report-dark.png
+    python -m benchmarks.pictures RUN_A RUN_B            # writes readmefiles/report-light.png and report-dark.png
+    python -m benchmarks.pictures RUN_A RUN_B --demo     # writes readmefiles/demo-light.png and demo-dark.png
 
-Needs Debian's chromium and chromium-driver, and selenium from requirements-test.txt.
+Needs Debian's chromium and chromium-driver, and selenium from requirements-test.txt; `--demo` also gradio from
+requirements-demo.txt.
 """
 
 import argparse
 import base64
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,8 +21,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 import report
 
 FOLDER = Path(__file__).parent.parent / "readmefiles"
-WIDTH, SCALE = 830, 1.2  # pixels of the page, and of the picture for each of these
-TOP = """
+SCALE = 1.2  # pixels of a picture for each of the page
+REPORT_TOP = """  // the finding, the differences and their table
 const content = document.getElementById("parts"), first = (selector) => content.querySelector(selector);
 content.replaceChildren(...content.querySelectorAll("#parts > p:not(h2 ~ p)"), first("figure"), first("h2 ~ .tables"));
 content.querySelectorAll("caption a").forEach((link) => link.remove());
@@ -27,20 +31,39 @@ const main = document.querySelector("main");
 main.style.padding = "1rem 1.25rem 0.5rem";
 return main.getBoundingClientRect().height;
 """
+DEMO_TOP = """
+const found = document.querySelector("#entities:has(mark)");
+return found && found.getBoundingClientRect().bottom + 12;
+"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs=2, metavar="RUN")
-    runs = parser.parse_args().runs
+    parser.add_argument("--demo", action="store_true")
+    options = parser.parse_args()
+    if not options.demo:
+        with tempfile.TemporaryDirectory() as folder:
+            report.main([*options.runs, "--output_dir", folder])
+            draw("report", Path(folder, "report.html").as_uri(), 830, REPORT_TOP)
+        return
+    command = [sys.executable, "demo.py", *options.runs]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as server:
+        try:
+            assert server.stdout
+            draw("demo", server.stdout.readline().split()[1], 1000, DEMO_TOP)
+        finally:
+            server.terminate()
+
+
+def draw(name: str, address: str, width: int, height: str) -> None:
+    """Writes the pictures of a page, as `screenshot` makes them."""
     browser = chromium()
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            report.main([*runs, "--output_dir", folder])
-            for scheme in ("light", "dark"):
-                path = FOLDER / f"report-{scheme}.png"
-                path.write_bytes(screenshot(browser, Path(folder, "report.html").as_uri(), scheme, WIDTH, TOP))
-                print(f"wrote {path}")
+        for scheme in ("light", "dark"):
+            path = FOLDER / f"{name}-{scheme}.png"
+            path.write_bytes(screenshot(browser, address, scheme, width, height))
+            print(f"wrote {path}")
     finally:
         browser.quit()
 

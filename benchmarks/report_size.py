@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from ner.files import ROOT
+
 NOISE = 0.02  # share of the predicted tags that are replaced by random ones
 
 

@@ -11,6 +11,7 @@ process to the end of the first update.
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,9 +25,8 @@ import torch
 from arguments import parse
 from benchmarks import ours
 from benchmarks.corpus import LANGUAGES
+from ner.files import ROOT
 from ner.runs.environment import cpu_name
-
-ROOT = Path(__file__).parent.parent
 
 
 def prepare(dataset: Path, encoder: str) -> float:
@@ -86,7 +86,7 @@ def measurements(part: str, options: argparse.Namespace) -> list[tuple[float, fl
         printed = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         if status:
-            raise SystemExit(f"{part}: failed; run it by itself: {' '.join(command)}")
+            raise SystemExit(f"{part}: failed; STARTED=0 {shlex.join(command)} shows why")
         result.append((float(printed), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6))
     return result
 

@@ -4,7 +4,8 @@
 
 FOLDER is laid out like MultiNERD (`train/train_en.jsonl`, ...) and PATH holds an encoder. Each recipe runs in its own
 process. They take turns, A B A B, and a ratio compares one turn of each. The medians, and the lowest and highest ratio,
-are printed. `--run` names a run to tag with, exported by `hub.py onnx`. Without it, one is trained for an epoch.
+are printed. `--run` names a run to tag with, scored by `inference.py` and then exported by `hub.py onnx`. Without it,
+one is trained for an epoch.
 """
 
 import argparse
@@ -28,10 +29,11 @@ import numpy as np
 import torch
 
 from benchmarks import ours, plain
+from ner.encoder.precision import multiplies_bfloat16
+from ner.files import ROOT
 from ner.runs.environment import cpu_name
 from ner.runs.files import BASELINE
 
-ROOT = Path(__file__).parent.parent
 PARTS = ("training", "tagging", "preparation", "scoring", "memory")
 MULTINERD_ROWS = 131_280
 HEAD = f"{'':34}{'plain':>11}{'ours':>11}{'ratio':>8}   lowest-highest"
@@ -102,11 +104,12 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
             for steps, batch, s in zip((plain_steps, our_steps), (16, options.batch), seconds, strict=True)
         ]
         row("training, sentences", *rates)
-        peaks = [b.submit(product_rate, kind).result() for kind in (torch.float32, torch.bfloat16)]
+        ours_in = torch.bfloat16 if multiplies_bfloat16(torch.device("cpu")) else torch.float32
+        peaks = {kind: b.submit(product_rate, kind).result() for kind in (torch.float32, torch.bfloat16)}
     operations = training_operations(options.dataset, encoder)
-    for name, peak, rate in zip(("float32", "bfloat16"), peaks, rates, strict=True):
-        share = operations * np.median(rate) / peak
-        print(f"  {share:.0%} of the {peak / 1e9:,.0f} GFLOP/s that a {name} matrix product reaches")
+    for kind, rate in zip((torch.float32, ours_in), rates, strict=True):
+        share = operations * np.median(rate) / peaks[kind]
+        print(f"  {share:.0%} of the {peaks[kind] / 1e9:,.0f} GFLOP/s that a matrix product reaches in {kind}")
 
 
 def training_operations(dataset: Path, encoder: str) -> float:

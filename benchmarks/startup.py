@@ -12,9 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from ner.files import ROOT
+
 PLAIN = """
 from transformers import pipeline
 print(pipeline("token-classification", {run!r})("Rabies kills bats."))

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, TrainerCallback
 
 import train
 from ner.encoder.encoding import IGNORED, Encoded
-from ner.errors import CommandParser, run_script
+from ner.errors import CommandParser, InputError, run_script
 from ner.labels import ranges
 from ner.training.trainer import TaggingTrainer, build_trainer
 from studies.losses import LOSSES
@@ -45,7 +45,7 @@ def with_levers(
     levers: argparse.Namespace, options: Any, model: PreTrainedModel, tokenizer: Any, inputs: tuple[Encoded, Encoded],
     *others: Any, **named: Any,
 ) -> TaggingTrainer:  # fmt: skip
-    """`build_trainer` with the measures asked for."""
+    """`build_trainer` with the techniques asked for."""
     training, validation = inputs
     if levers.repeat:
         training = repeated(training, model.config.id2label, levers.repeat)
@@ -60,6 +60,8 @@ def with_levers(
             np.bincount(training.labels[training.labels != IGNORED], minlength=model.config.num_labels), levers.strength
         )
     if levers.layer_decay != 1:
+        if options.classifier_learning_rate is not None:
+            raise InputError("--layer_decay, --classifier_learning_rate: found both; expected one; leave one out")
         trainer.optimizer = optimizer(trainer, levers.layer_decay)
     if levers.cycles > 1:
         Soup(trainer, levers.cycles, restart=False)

@@ -186,8 +186,9 @@ def test_the_five_experiments_and_the_recipes():
     assert {name: (v.data.masked_training, v.data.upsample) for name, v in a.items()} == {
         "distilbert_default": (False, False), "distilbert_default_upsampled": (False, True),
         "distilbert_masked": (True, False), "distilbert_masked_upsampled": (True, True),
-        "roberta_default": (False, False), "quickstart": (False, False), "fast": (False, False),
-        "recommended": (False, False), "recommended_base": (False, False), "recommended_multilingual": (False, False),
+        "roberta_default": (False, False), "quickstart": (False, False), "plain": (False, False),
+        "fast": (False, False), "recommended": (False, False), "recommended_base": (False, False),
+        "recommended_multilingual": (False, False),
     }  # fmt: skip
     assert a["roberta_default"].model.model_checkpoint == "roberta-base"
     encoder_and_data = {"model_checkpoint", "dataset", "languages", "masked_training", "bf16"}
