@@ -32,8 +32,9 @@ BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
 # Options of transformers with which scores would be wrong or missing, a run wrongly recorded, or nothing would happen.
 FIXED = {
     "auto_find_batch_size", "batch_eval_metrics", "bf16_full_eval", "dataloader_drop_last", "dataloader_in_order",
-    "debug", "do_predict", "enable_jit_checkpoint", "eval_do_concat_batches", "fp16_full_eval", "hub_revision",
-    "hub_strategy", "label_names", "prediction_loss_only", "save_on_each_node",
+    "debug", "do_predict", "enable_jit_checkpoint", "eval_do_concat_batches", "eval_use_gather_object",
+    "fp16_full_eval", "hub_revision", "hub_strategy", "label_names", "length_column_name", "prediction_loss_only",
+    "save_on_each_node",
 }  # fmt: skip
 # The options that say where a run's sentences are, and how they are read.
 READING = (*(field.name for field in dataclasses.fields(Source)), "tag_scheme")
@@ -224,6 +225,12 @@ class TrainingArguments(transformers.TrainingArguments):
         if self.bf16 and not torch.accelerator.is_available():
             self.use_cpu = True  # what would happen anyway, but transformers refuses bfloat16 without this option
         super().__post_init__()
+        never = self.eval_strategy == "epoch" and self.max_steps < 0 and self.eval_delay > self.num_train_epochs
+        if self.load_best_model_at_end and (never or self.eval_strategy == "no"):
+            raise InputError(
+                "--load_best_model_at_end: found no evaluation by which a checkpoint could be the best; expected some; "
+                "give another --eval_strategy or --eval_delay (in epochs, or in steps), or set it to false"
+            )
         if self.load_best_model_at_end and self.save_strategy == "steps" and self.save_steps != self.eval_steps:
             raise InputError(
                 f"--save_steps, --eval_steps: found {self.save_steps:g} and {self.eval_steps:g}; expected the same, "

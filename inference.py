@@ -179,14 +179,15 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
 def data_options(arguments: Arguments, own: dict[str, Any]) -> tuple[DataArguments, bool]:
     """The data options to score with, and whether they name the run's own data, as a whole.
 
-    An option that was not given comes from `own`, the checkpoint's `args.yaml`; if the options name other data, only
-    the languages come from there. Where `own` names no data, all data are the run's own. Raises `InputError` where
-    other data have no file for the split that is scored.
+    An option that was not given comes from `own`, the checkpoint's `args.yaml`. If the options name other data, only
+    the languages come from there and, for a file, the data set, whose labels.txt says what numbers mean. Where `own`
+    names no data, all data are the run's own. Raises `InputError` where other data have no file for the split that is
+    scored.
     """
     given, split = arguments.given, arguments.inference.split
     named = {"dataset" if name == "train_file" else name for name in DATA & given.keys()}
     is_own = all(is_same_data_set(getattr(arguments.data, name), own.get(name)) for name in named)
-    recorded = ({*READING} if is_own else {"languages"}) & own.keys()
+    recorded = ({*READING} if is_own else {"languages", "dataset"} - named) & own.keys()
     options = replace(arguments.data, **{name: own[name] for name in recorded - given.keys()})
     if not is_own and not options.source.file_option(split):
         if "dataset" not in named:

@@ -107,6 +107,7 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     trainer = make_trainer(options, model, tokenizer, inputs, epoch_scores(data), callbacks)
 
     with training_in(run):
+        in_first_process(lambda: require_trainable(run, options.resume_from_checkpoint))  # another one may have ended
         if checkpoint:
             in_first_process(lambda: find_best_again(checkpoint, options.load_best_model_at_end))
         if options.should_save:

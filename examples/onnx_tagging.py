@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnxruntime import InferenceSession
+from onnxruntime import InferenceSession, SessionOptions
 from tokenizers import Tokenizer
 
 from ner.errors import CommandParser, InputError, run_script
@@ -38,9 +38,12 @@ class OnnxTagger:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
         self.unknown = settings.get("unk_token") or settings["mask_token"]
+        options = SessionOptions()
+        options.add_session_config_entry("session.x64quantprecision", "1")  # int8 could overflow on x86 without VNNI
         self.session = InferenceSession(
-            folder / "model.onnx", providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
-        )  # that fusion makes the model slower on a CPU
+            folder / "model.onnx", options, providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion"],  # which makes the model slower on a CPU
+        )  # fmt: skip
 
     def tag(self, text: str) -> list[dict[str, Any]]:
         """The entities of a text, in order. Raises `InputError` where the text is longer than the model's window."""

@@ -1,6 +1,7 @@
 """A person's mistake: one message on standard error, exit status 2, no traceback."""
 
 import argparse
+import errno
 import io
 import logging
 import os
@@ -99,12 +100,16 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     except InputError as error:
         status, message = 2, f"error: {error}" if first else ""
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would complain of the rest at exit
+        drop_output()
         status = 141
     except OSError as error:
-        if error.filename is None:
-            raise
-        status, message = 2, f"error: {error.filename}: {error.strerror}"
+        place = error.filename
+        if place is None:
+            if error.errno != errno.ENOSPC:
+                raise
+            place = "standard output"  # what this project writes into has a name
+            drop_output()
+        status, message = 2, f"error: {place}: {error.strerror}"
     except (MemoryError, RuntimeError) as error:
         if not is_exhausted(error):
             raise
@@ -116,6 +121,11 @@ def run_script(main: Callable[[list[str]], object]) -> None:
         print(printable(message.replace("\n", " ")), file=sys.stderr)
     if status:
         sys.exit(status)
+
+
+def drop_output() -> None:
+    """Drops what standard output could not take, of which Python would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stop(number: int, frame: object) -> NoReturn:

@@ -57,6 +57,8 @@ def locked(lock: Path, message: str) -> Iterator[None]:
         held = FileLock(lock).acquire(timeout=0)
     except Timeout:
         raise InputError(message) from None
+    except OSError as error:  # as on a network disk without locks
+        raise InputError(f"{lock.parent}: no file can be locked: {message_of(error)}; name another folder") from None
     with held:
         try:
             yield

@@ -57,6 +57,9 @@ class Parser(CommandParser):
         config = words[0] if words and words[0][:1] not in ("", "-") else ""
         in_file = self.parsed_file(config) if config else {}
         on_command_line = self.parsed(words[1:] if config else words)
+        for name, value in on_command_line.items():
+            if isinstance(value, list) and value[1:] and value[-1].endswith((".yaml", ".yml")):
+                raise InputError(f"--{name}: found {value[-1]} among its values; expected the config file first")
         sources = dict.fromkeys(in_file, config) | dict.fromkeys(on_command_line, "command line")
         return in_file | on_command_line, sources
 

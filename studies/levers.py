@@ -47,6 +47,8 @@ def with_levers(
 ) -> TaggingTrainer:  # fmt: skip
     """`build_trainer` with the techniques asked for."""
     training, validation = inputs
+    if options.resume_from_checkpoint and (levers.average or max(levers.cycles, levers.soup_members) > 1):
+        raise InputError("--resume_from_checkpoint: no checkpoint has the average; delete the run, and begin again")
     if levers.repeat:
         training = repeated(training, model.config.id2label, levers.repeat)
     if levers.all_sub_tokens:

@@ -28,14 +28,20 @@ def weighted(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]
     weights = np.minimum(np.sqrt(counts[1:].max() / counts), strength)
     weights[0] = 1
     weights = torch.tensor(weights, dtype=torch.float32)
-    return partial(over_words, lambda logits, gold: functional.cross_entropy(logits, gold, weights, reduction="none"))
+    return partial(
+        over_words,
+        lambda logits, gold: functional.cross_entropy(logits, gold, weights.to(logits.device), reduction="none"),
+    )
 
 
 def adjusted(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:
     """Cross-entropy of logits plus `strength` times the logarithm of a label's frequency (Menon et al. 2021)."""
     counts = np.maximum(counts, 1)
     shift = torch.tensor(strength * np.log(counts / counts.sum()), dtype=torch.float32)
-    return partial(over_words, lambda logits, gold: functional.cross_entropy(logits + shift, gold, reduction="none"))
+    return partial(
+        over_words,
+        lambda logits, gold: functional.cross_entropy(logits + shift.to(logits.device), gold, reduction="none"),
+    )
 
 
 def crf(counts: np.ndarray, strength: float) -> Callable[..., torch.Tensor]:

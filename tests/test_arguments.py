@@ -133,6 +133,9 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("a b", "^a: no such file"),
         ("--seed 1 stray", "found 'stray'"),
         ("-x", "found '-x'"),
+        ("--save_strategy best --eval_strategy no", "--load_best_model_at_end: found no evaluation by which"),
+        ("--eval_delay 500", "--load_best_model_at_end: found no evaluation by which"),
+        ("--languages en de c.yaml", "--languages: found c.yaml among its values; expected the config file first"),
     ],
 )
 def test_wrong_options(command_line, message):

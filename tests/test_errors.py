@@ -74,6 +74,14 @@ def test_a_pipe_whose_reader_has_gone_is_no_error(code):
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+def test_a_full_disk_under_standard_output_is_one_message():
+    with open("/dev/full", "w") as full:
+        done = ended("print('a')", full.fileno())
+    assert (done.returncode, done.stderr) == (2, "error: standard output: No space left on device\n")
+
+
 def test_an_audit_shows_odd_names_as_one_line():
     sentences = evaluation_sentences(DataArguments(dataset="sample"), "validation")
     named = replace(sentences, names=[name.replace("PER", "P\x1b\nR") for name in sentences.names])

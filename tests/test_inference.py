@@ -16,6 +16,7 @@ from trained_runs import CPU, argv, content, predictions, read_json, tagged
 
 import inference
 import train
+from arguments import DataArguments
 from ner.encoder import precision as precision_module
 from ner.errors import InputError
 from ner.runs.folder import owner_of
@@ -327,6 +328,24 @@ def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_
     arguments = inference.parse(["--dataset", "sample"], "")
     options, _ = inference.data_options(arguments, inference.own_args(arguments, "someone/tagger"))
     assert (options.dataset, options.languages) == ("sample", ["it"])
+
+
+def test_numbers_in_another_file_mean_what_they_mean_in_the_runs_data(tmp_path):
+    for split in ("train", "val"):
+        write_jsonl(tmp_path / "data" / split / f"{split}_en.jsonl", [{"tokens": ["a"], "ner_tags": [7]}])
+    (tmp_path / "data" / "labels.txt").write_text("O\n1\n2\n3\n4\n5\n6\nB-MISC\n")
+    file = write_jsonl(tmp_path / "new.jsonl", [{"tokens": ["b"], "ner_tags": [7]}])
+    arguments = inference.parse(["--test_file", str(file)], "")
+    options, is_own = inference.data_options(arguments, {"dataset": str(tmp_path / "data"), "languages": ["en"]})
+    assert not is_own and inference.evaluation_sentences(options, "test").tag_lists() == [["B-MISC"]]
+
+
+def test_a_split_is_scored_without_the_files_of_the_others(tmp_path):
+    write_jsonl(tmp_path / "test.jsonl", [{"tokens": ["a"], "tags": ["B-X"]}])
+    for name in ("train.jsonl", "train.conll"):
+        (tmp_path / name).write_text("two files of one split\n")
+    options = DataArguments(dataset=str(tmp_path), validation_file=str(tmp_path / "gone.jsonl"))
+    assert inference.evaluation_sentences(options, "test").tag_lists() == [["B-X"]]
 
 
 def test_a_sentence_that_training_left_out_is_no_training_sentence(tmp_path, caplog):

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from ner.encoder.encoding import IGNORED, Encoded
+from ner.errors import InputError
 from ner.training.losses import crf_loss
 from studies import levers
 from studies.losses import LOSSES
@@ -61,6 +62,12 @@ def test_the_weights_are_averaged_over_the_last_updates():
         model.weight.data.fill_(step**2)
         average.on_step_end(None, SimpleNamespace(global_step=step, max_steps=6), None, model=model)
     assert model.weight.item() == pytest.approx((16 + 25 + 36) / 3)
+
+
+def test_an_average_is_not_resumed():
+    asked = SimpleNamespace(average=0.5, cycles=1, soup_members=1)
+    with pytest.raises(InputError, match="--resume_from_checkpoint: no checkpoint has the average"):
+        levers.with_levers(asked, SimpleNamespace(resume_from_checkpoint=True), None, None, (ROWS, ROWS))
 
 
 @pytest.mark.parametrize("restart", [True, False])

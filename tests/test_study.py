@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -280,12 +281,12 @@ def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, capl
     same = "gradient_accumulation_steps: 1\n"  # the default
     same += "report_to: none\nhub_model_id: me/tagger\n"  # which no run records
     (tmp_path / "c.yml").write_text(f"num_train_epochs: 5\n{gained}{same}")
-    setting = {"config": str(tmp_path / "c.yml"), "learning_rate": "3e-4"}
+    setting = {"config": str(tmp_path / "c.yml"), "learning_rate": "3e-4", "selected_categories": ["@name"]}
     file = write(tmp_path / "s.yaml", settings={"a": setting}, encoders="x/enc")
     folder = tmp_path / "out" / "records" / "a-1"
     write_record(folder, HALF, update_steps=1)
-    write(folder / "args.yaml", dataset="first", model_checkpoint="enc", num_train_epochs=3.0, learning_rate=3e-4,
-          classifier_learning_rate=None, seed=1)  # fmt: skip
+    write(folder / "args.yaml", dataset="first", model_checkpoint="enc", selected_categories=["@name"],
+          num_train_epochs=3.0, learning_rate=3e-4, classifier_learning_rate=None, seed=1)  # fmt: skip
     for data, said in (("some/first", False), ("second", True)):
         caplog.clear()
         study.main(["plan", str(file), "--datasets", data, "--output_dir", str(tmp_path / "out")])
@@ -387,14 +388,14 @@ def test_each_group_has_a_picture_beside_the_page_that_names_it(tmp_path, monkey
     drawn = []
     monkeypatch.setattr("ner.study.report.line_plot", lambda f1, **names: drawn.append(f1) or line_plot(f1, **names))
     curves = {"across": "share", "micro": {0: "a", 1: "b"}}
-    datasets = {"one": "x", "two": "y"}
+    datasets = {"one": "x", "my two": "y"}
     file = write(tmp_path / "s.yaml", settings={"a": {}, "b": {}}, datasets=datasets, curves=curves)
     for run in read_study(file).runs:
         write_record(tmp_path / "out" / "records" / run.name, HALF, update_steps=1)
     study.main(["report", str(file), "--output_dir", str(tmp_path / "out")])
     pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", (tmp_path / "out" / "study.md").read_text(encoding="utf-8"))
-    assert pictures == ["one-curves.svg", "two-curves.svg"]
-    assert all((tmp_path / "out" / picture).is_file() for picture in pictures)
+    assert pictures == ["one-curves.svg", "my%20two-curves.svg"]
+    assert all((tmp_path / "out" / unquote(picture)).is_file() for picture in pictures)
     assert drawn == [{"micro": [(0, 50), (1, 50)]}] * 4  # in light and in dark colours
     assert "All scores are on the test split." in (tmp_path / "out" / "study.md").read_text(encoding="utf-8")
 

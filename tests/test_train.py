@@ -9,11 +9,12 @@ import torch
 import yaml
 from architectures import SIZES
 from conftest import ROOT
-from trained_runs import argv, differ_by, read_json, weights
+from trained_runs import argv, content, differ_by, read_json, weights
 from transformers import AutoConfig, AutoModel, TrainerCallback
 from transformers.trainer_pt_utils import safe_globals
 
 import train
+from data import training_data
 from ner.encoder import precision
 from ner.labels import MULTINERD_CLASSES, label_names
 from ner.training.trainer import build_trainer
@@ -161,6 +162,18 @@ def test_each_way_to_remove_classes_gives_its_run_and_card(quick_run, corpus, en
     for masking in ("as_O", "ignore"):
         trained(f"none_{masking}", *masked, "--masking", masking, "--masked_share", 0)
         assert differ_by(quick_run, tmp_path / f"none_{masking}") == 0
+
+
+def test_a_run_that_another_training_finishes_meanwhile_is_left_alone(
+    quick_run, corpus, encoders, tmp_path, monkeypatch, fails
+):
+    def meanwhile(options):
+        shutil.copytree(quick_run, tmp_path / "run")
+        return training_data(options)
+
+    monkeypatch.setattr(train, "training_data", meanwhile)
+    assert "holds a finished run" in fails(train.main, *argv(corpus, encoders["bert"], tmp_path / "run"))
+    assert content(tmp_path / "run") == content(quick_run)
 
 
 def test_a_new_run_starts_from_a_finished_one(upsampled_run, tmp_path):

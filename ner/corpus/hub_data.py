@@ -19,8 +19,16 @@ CONVERTED = "refs/convert/parquet"  # the branch in which the Hub keeps data set
 
 def hub_splits(source: Source) -> dict[str, str]:
     """The data set's own names of the splits that it has. Raises `InputError` as `loaded` does."""
-    names = loaded(source.dataset, source.dataset_config)
-    return {split: name for split, words in SPLIT_WORDS.items() for name in names if name.lower() in words}
+    found: dict[str, str] = {}
+    for name in loaded(source.dataset, source.dataset_config):
+        for split in (split for split, words in SPLIT_WORDS.items() if name.lower() in words):
+            if split in found:
+                raise InputError(
+                    f"{source.dataset} (dataset on the Hub): found {found[split]} and {name}; expected one {split} "
+                    f"split; download it, and name its file: --{split}_file"
+                )
+            found[split] = name
+    return found
 
 
 def hub_table(source: Source, split: str) -> tuple[str, pa.Table]:

@@ -66,7 +66,7 @@ def read_raw(source: Source, split: str) -> RawSplit:
     Warns if English MultiNERD has another number of sentences. Raises `InputError` with file and line for whatever is
     wrong, `MissingFileError` if there is no file for the split.
     """
-    if is_divided(source) and (split == "train" or not has_split(source, split)):
+    if (split == "train" or not has_split(source, split)) and is_divided(source):
         return read_divided(source)[0][split]
     raw = read_whole(source, split)
     size, expected = len(raw.sentences), MULTINERD_ENGLISH_ROWS[split]

@@ -105,11 +105,15 @@ def record_table(
             )
         tags = named(place, tags, lines, names)
     lang = table["lang"] if "lang" in table.column_names else pa.nulls(len(table), pa.string())
+    try:
+        lang = lang.cast(pa.string())
+    except pa.ArrowException:
+        raise InputError(f"{place}: found {lang.type} in lang; expected text; rename the column") from None
     columns = {
         "line": list_column(np.array(lines), np.ones(len(table))),
         "tokens": tokens.cast(WORDS),
         "tags": tags,
-        "lang": lang.cast(pa.string()),
+        "lang": lang,
         "document": pa.nulls(len(table), pa.int64()),
     }
     return f"{form} with {token_column} and {tag_column}", pa.table(columns)

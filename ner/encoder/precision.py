@@ -6,6 +6,8 @@ import torch
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel, TrainingArguments
 
+from ner.errors import InputError
+
 log = logging.getLogger("ner")
 PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}  # accelerate's names, and torch's
 FLOAT32_ONLY = {"deberta", "fnet", "mra", "xmod"}  # transformers' code for these fails in bfloat16
@@ -29,6 +31,8 @@ def asked_precision(options: TrainingArguments) -> str | None:
         return None
     if options.bf16 is False and not options.fp16:
         return "float32"
+    if options.mixed_precision not in PRECISIONS:
+        raise InputError(f"--mixed_precision: found {options.mixed_precision}; expected {', '.join(PRECISIONS)}")
     return PRECISIONS[options.mixed_precision]
 
 

@@ -15,7 +15,7 @@ from ner.scoring.error_analysis import KINDS, Entities
 TITLE = "Comparison of runs"
 TEMPLATES = templates(Path(__file__).parent / "templates")
 TEMPLATES.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
-TEMPLATES.filters["printable"] = printable
+TEMPLATES.filters["printable"] = lambda text: printable(" ".join(text.split()))  # white space of all kinds is text
 
 
 def write_report(folder: Path, runs: list[Run], classes: list[str]) -> tuple[dict[str, Any], str]:

@@ -23,7 +23,8 @@ def first_check(words: list[str], checkpoint: str = "") -> None:
     parser.add_argument("-h", "--help", nargs="*")
     for name in parser.defaults:
         parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", nargs="*")
-    values = {name: value[0] for name, value in parser.given(words)[0].items() if value}
+    given = parser.given(words)[0]
+    values = {name: value[0] for name, value in given.items() if value}
     if not {"text", "input_file"} & values.keys():  # tagging text reads no data set
         dataset = values.get("train_file") or values.get("dataset") or "sample"
         source = Source(dataset, validation_file=values.get("validation_file"), test_file=values.get("test_file"))
@@ -33,7 +34,7 @@ def first_check(words: list[str], checkpoint: str = "") -> None:
     text = values.get("input_file", "-")
     if text not in ("-", "") and not os.path.exists(text):
         raise InputError(f"--input_file: found no file {text!r}; check the path{similar(Path(text))}")
-    if values.get(checkpoint) and "resume_from_checkpoint" not in values:  # resuming may do without the encoder
+    if values.get(checkpoint) and "resume_from_checkpoint" not in given:  # resuming may do without the encoder
         with at(f"--{checkpoint}"):
             local_checkpoint(values[checkpoint])
 

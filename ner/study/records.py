@@ -84,7 +84,10 @@ def default_values() -> dict[str, Any]:
 
 def meant(text: str) -> Any:
     """What a value of an option means, however it is written; of a path, its last part."""
-    return yaml.load(text, PlainLoader) if "/" not in text else Path(public_name(text)).name
+    try:
+        return yaml.load(text, PlainLoader) if "/" not in text else Path(public_name(text)).name
+    except yaml.YAMLError:  # such as @name
+        return text
 
 
 def drop_checkpoints(run: Path) -> None:

@@ -15,6 +15,7 @@ from ner.runs.files import ONNX, ONNX_FOLDERS
 from ner.tagging.prediction import Logits
 
 log = logging.getLogger("ner")
+LARGEST = 2**31 - 2**24  # bytes of weights in a file: protobuf's limit, with room for the graph
 QUANTIZER = "onnx.quantize"  # what onnxruntime's quantization signs its models with
 
 
@@ -29,6 +30,12 @@ def export(run: Path) -> None:
         log.info("%s: exported before; to export it again, delete its %s first", run, " and ".join(ONNX_FOLDERS))
         return
     model, tokenizer = load_for_tagging(str(run))
+    size = 4 * model.num_parameters()
+    if size > LARGEST:
+        raise InputError(
+            f"{run}: has {size / 1e9:.1f} GB of weights in float32; expected less than 2 GB, all that an ONNX file "
+            "holds; use the run itself"
+        )
     with written_together(run) as new:
         full, small = (new / folder for folder in ONNX_FOLDERS)
         for folder in (full, small):
@@ -63,6 +70,7 @@ def write_onnx(model: PreTrainedModel, path: Path) -> None:
     for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]  # the exporter's notes, with the paths of the sources on this machine
     onnx.save(exported, path)
+    path.with_name(f"{path.name}.data").unlink(missing_ok=True)  # where torch puts the weights of larger models
 
 
 def write_int8(source: Path, path: Path) -> None:

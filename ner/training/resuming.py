@@ -1,6 +1,7 @@
 """Resuming: from which checkpoint a run continues, and whether it belongs to the same training."""
 
 import logging
+import os
 import re
 import time
 from pathlib import Path
@@ -78,6 +79,9 @@ def require_same(folder: Path, facts: dict[str, Any]) -> None:
     """Raises `InputError` if facts differ from those of the run that is resumed; it names each with both values."""
     before = record_of(folder)["facts"]
     before, facts = (of | {"sentences per update": sentences_per_update(of)} for of in (before, facts))
+    encoder = "--model_checkpoint"  # recorded with its whole path, even where it is gone by now
+    if os.path.abspath(os.path.expanduser(facts[encoder])) == before[encoder]:
+        facts[encoder] = before[encoder]
     changed = [
         f"{name} {facts.get(name)} instead of {before.get(name)}"
         for name in before | facts
@@ -98,6 +102,9 @@ def find_best_again(folder: Path, is_needed: bool) -> None:
     state = read_record(folder / STATE)
     if state["best_model_checkpoint"]:
         best = folder.parent / Path(state["best_model_checkpoint"]).name
-        if is_needed:
-            require_files(best, WEIGHTS)
+        if is_needed and not (best / WEIGHTS).is_file():
+            raise InputError(
+                f"{best}: has no {WEIGHTS}; expected the run's best checkpoint; copy it back, or delete the run and "
+                "begin again"
+            )
         write_json(folder / STATE, state | {"best_model_checkpoint": str(best)})

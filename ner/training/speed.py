@@ -101,7 +101,7 @@ def fast_dropout(model: PreTrainedModel) -> Iterator[None]:
 
 
 class UsedEmbedding(nn.Embedding):
-    """The embedding `whole` with the rows of the ids `used` (ascending) only; any other id raises an `IndexError`."""
+    """The embedding `whole` with the rows of the ids `used` (ascending) only; any other id is an error."""
 
     row_of_id: torch.Tensor
 
@@ -143,7 +143,7 @@ def train_used_rows(model: PreTrainedModel, inputs: tuple[Encoded, ...], others:
     is_used = np.zeros(whole.num_embeddings, dtype=bool)
     for part in inputs:
         is_used[part.input_ids] = True
-    for id_ in (*others, model.config.pad_token_id, whole.padding_idx):
+    for id_ in (*others, getattr(model.config, "pad_token_id", None), whole.padding_idx):
         if id_ is not None and 0 <= id_ < len(is_used):
             is_used[id_] = True
     model.set_submodule(places[0], UsedEmbedding(whole, torch.from_numpy(np.flatnonzero(is_used)).to(model.device)))

@@ -174,7 +174,7 @@ def saving(place: Path) -> Iterator[None]:
             raise
         raise InputError(
             f"{place}: cannot be saved: {message_of(error, 200)}; expected free space; make some, "
-            "and continue from the last whole checkpoint with --resume_from_checkpoint true"
+            "and go on with --resume_from_checkpoint true, from the last whole checkpoint if there is one"
         ) from error
 
 

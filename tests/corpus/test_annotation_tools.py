@@ -123,6 +123,8 @@ def test_after_an_emoji_offsets_are_read_as_the_tool_counts(tmp_path):
     text, span = "😀北京", {"start": 2, "end": 3, "label": "A"}  # each character is a word
     assert read(tmp_path, json.dumps({"text": text, "label": [span]}))[0][1] == ["O", "B-A", "O"]
     assert read(tmp_path, json.dumps({"text": text, "spans": [span]}))[0][1] == ["O", "O", "B-A"]
+    span["labels"] = [span.pop("label")]  # as in Label Studio's JSON_MIN
+    assert read(tmp_path, json.dumps({"text": text, "label": [span]}))[0][1] == ["O", "O", "B-A"]
 
 
 def test_lines_classes_and_languages(tmp_path):

@@ -111,6 +111,8 @@ def test_options_name_other_columns(tmp_path):
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["a"], "tags": [1]}]', r"json:2: .*/tags/"),
         ("train.json", b'[{"tokens": ["a"], "ner_tags": [' + b"9" * 20 + b"]}]", r"train.json: Failed to conv"),
         ("train.jsonl", b'{"tokens": ["a"], "labels": [1]}', r"numbers in labels and the key 'labels', .* labels.txt"),
+        ("train.parquet", parquet([{"tokens": [], "tags": [], "lang": ["en"]}], names=None), r"in lang; expected text"),
+        ("train.jsonl", b'{"tokens": ["a"], "tags": ["B-micro"]}', r"train.jsonl: found the class 'micro', as an aver"),
         ("train.parquet", b"PAR1", r"train.parquet: cannot be read as Parquet"),
         ("train.parquet", parquet([{"tokens": ["a"], "ner_tags": [None]}], names=None), r"parquet:1: found no list, "),
         ("train.parquet", parquet([{"tokens": [None], "tags": ["O"]}], names=None), r"parquet:1: found no list, or nu"),
@@ -189,6 +191,11 @@ def test_what_was_loaded_from_the_hub_is_there_while_it_fails(hub):
     hub.failing = None
 
 
+CARD = b"---\nconfigs:\n- config_name: default\n  data_files:\n" + b"".join(
+    b"  - {split: %s, path: a.parquet}\n" % split for split in (b"train", b"dev", b"testa")
+) + b"---\n"  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -207,6 +214,10 @@ def test_what_was_loaded_from_the_hub_is_there_while_it_fails(hub):
             r"someone/ner-x4/train: found numbers in ner_tags and the key 'id', .* to labels.txt",
         ),
         ({"test.parquet": parquet(records("tags", TAGS), names=None)}, r"has no train split, but test"),
+        (
+            {"README.md": CARD, "a.parquet": parquet(records("tags", TAGS), names=None)},
+            r"found dev and testa; expected one validation split; download it, and name its file: --validation_file",
+        ),
     ],
 )
 def test_other_repositories_of_the_hub_are_refused(hub, files, message, request):

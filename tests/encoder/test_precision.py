@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, TrainingAr
 
 from ner.encoder import precision as precision_module
 from ner.encoder.checkpoints import load_for_training
+from ner.errors import InputError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -54,6 +55,11 @@ def test_what_was_asked_for_comes_before_the_hardware(given, precision, monkeypa
         precision_module.set_precision(settled, precision)
         assert (settled.bf16, settled.fp16) == (precision == "bfloat16", precision == "float16")
         assert precision_module.asked_precision(settled) == precision
+
+
+def test_a_precision_of_accelerate_that_trainer_does_not_have_is_refused():
+    with pytest.raises(InputError, match="--mixed_precision: found fp8; expected no, bf16, fp16"):
+        chosen(mixed_precision="fp8")
 
 
 def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):

@@ -4,7 +4,7 @@ import pytest
 
 from ner.report.comparison import experiment_names
 from ner.report.findings import finding, interval_in_points, points, verdict
-from ner.report.page import report_markdown
+from ner.report.page import html_page, report_markdown
 from ner.report.tables import tables
 
 
@@ -44,6 +44,10 @@ def result(**compared: tuple[dict, dict, dict]) -> dict:
         "clusters": 10, "groups": groups, "runs": {g["name"]: run | {"update_steps": 1212} for g in groups},
         "errors": {g["name"]: errors for g in groups}, "differing": [], "unrecorded": [],
     }  # fmt: skip
+
+
+def test_white_space_of_all_kinds_is_shown_as_such():
+    assert ">1 000 F1<" in html_page([("lead", "1\u202f000\u3000F1")], "A study")
 
 
 @pytest.mark.parametrize(

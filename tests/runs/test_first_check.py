@@ -82,6 +82,7 @@ def test_what_a_command_does_not_read_may_be_absent(tmp_path):
         first_check([str(tmp_path / "args.yaml")], "checkpoint")
     resumed = [str(tmp_path / "args.yaml"), "--dataset", "sample", "--resume_from_checkpoint", "true"]
     first_check(resumed, "model_checkpoint")
+    first_check(resumed[:-1], "model_checkpoint")
     with pytest.raises(InputError, match="--model_checkpoint"):
         first_check(resumed[:3], "model_checkpoint")
 

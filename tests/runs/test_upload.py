@@ -108,7 +108,7 @@ def test_links_within_the_run_and_to_it_are_followed(run, tmp_path, loopback_hub
 
 def test_the_id_that_the_hub_answers_is_advised(run, loopback_hub, capsys):
     hub.main(["push", str(run), "--repo_id", "me"])
-    assert "--checkpoint someone/me\n" in capsys.readouterr().err
+    assert "--checkpoint someone/me --output_dir FOLDER\n" in capsys.readouterr().err
     assert "model.safetensors" in loopback_hub.repos["models", "someone/me"]
 
 

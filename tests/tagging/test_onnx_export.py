@@ -163,6 +163,13 @@ def test_an_export_without_its_model_is_refused(copy, fails):
     assert "or the model.onnx of an export" in message
 
 
+def test_a_model_that_is_too_large_for_a_file_is_refused(copy, monkeypatch, fails):
+    for folder in ONNX_FOLDERS:
+        shutil.rmtree(copy / folder)
+    monkeypatch.setattr(onnx_export, "LARGEST", 1000)
+    assert "GB of weights in float32; expected less than 2 GB" in fails(hub.main, "onnx", copy)
+
+
 def test_an_export_replaces_nothing(copy, caplog):
     before = content(copy)
     onnx_export.export(copy)

@@ -1,6 +1,7 @@
 """A run that is interrupted and resumed ends as the run that was not, and nothing else is resumed."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -98,7 +99,7 @@ def test_the_best_checkpoint_moves_with_the_run(run, corpus, encoders, tmp_path,
     assert differ_by(run, moved) == 0 and differ_by(moved / "checkpoint-8", moved) == 0
     shutil.rmtree(gone / "checkpoint-8")
     message = fails(train.main, *argv(corpus, encoders["bert"], "gone", *RESUME))
-    assert "gone/checkpoint-8: has no model.safetensors" in message
+    assert "gone/checkpoint-8: has no model.safetensors; expected the run's best checkpoint" in message
 
 
 def test_what_does_not_change_the_weights_may_differ_and_the_seconds_of_all_parts_are_counted(run, corpus, tmp_path):
@@ -108,7 +109,7 @@ def test_what_does_not_change_the_weights_may_differ_and_the_seconds_of_all_part
     content = state(folder / "checkpoint-16")
     record = content["stateful_callbacks"]["RunRecord"]["args"]
     assert 0 < record["seconds"] < record_of(run / "checkpoint-32")["seconds"]
-    record["seconds"], record["facts"]["--model_checkpoint"] = 1000.0, "gone"
+    record["seconds"], record["facts"]["--model_checkpoint"] = 1000.0, os.path.abspath("gone")
     (folder / "checkpoint-16" / "trainer_state.json").write_text(json.dumps(content))
     more = ("--save_total_limit", 2, "--per_device_eval_batch_size", 5, "--logging_steps", 1, "--run_name", "again")
     train.main(argv(tmp_path / "copy", "gone", folder, *more, *RESUME))

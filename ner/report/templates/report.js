@@ -47,10 +47,10 @@ function select() {
 
 // The tokens with a mark around each entity: [start, end, class, look, kind of error]. Those that overlap an earlier one
 // follow the sentence.
-function line(tokens, entities) {
-  const result = element("bdi"), words = (start, end) => tokens.slice(start, end).join(" "), covered = [];
+function line(tokens, entities, lang) {
+  const result = element("bdi", lang ? { lang } : {}), words = (start, end) => tokens.slice(start, end).join(" "), covered = [];
   const mark = ([start, end, className, look, kind]) => element("mark", { class: look }, words(start, end), " ",
-    element("small", {}, name(className + (kind ? `, ${kind}` : ""))));
+    element("small", { lang: "en" }, name(className + (kind ? `, ${kind}` : ""))));
   let done = 0;
   for (const entity of [...entities].sort(([a], [b]) => a - b)) {
     if (entity[0] < done) covered.push(entity);
@@ -68,11 +68,11 @@ function article([tokens, gold, predicted, wrong, id, lang]) {
     const kind = (entity) => wrong[r].find(([, , p]) => `${p}` === `${entity}`)?.[0];
     const found = predicted[r].map((entity) => [...entity, kind(entity) ? "wrong" : "right", kind(entity)]);
     const missed = wrong[r].filter(([, , p]) => !p).map(([, g]) => [...g, "missed", "missed"]);
-    return side(run, line(tokens, [...found, ...missed]));
+    return side(run, line(tokens, [...found, ...missed], lang));
   });
   const about = name([`id ${id}`, lang].filter(Boolean).join(", "));
   const marked = gold.map((entity) => [...entity, "gold"]);
-  return element("article", {}, element("h3", {}, about), side("gold", line(tokens, marked)), ...runs);
+  return element("article", {}, element("h3", {}, about), side("gold", line(tokens, marked, lang)), ...runs);
 }
 
 function draw() {
