@@ -103,6 +103,7 @@ def test_tokens_and_names_are_text(page):
     assert not all_of(page, "article img") and not all_of(page, "#parts b")
     line = next(bdi for bdi in all_of(page, "article .side > bdi") if RIGHT_TO_LEFT in bdi.text)
     assert line.value_of_css_property("unicode-bidi") == "isolate"
+    assert {line.get_attribute("lang") for line in all_of(page, "article .side > :last-child")} == {"de", "en"}
 
 
 def test_it_opens_with_the_finding_the_picture_and_the_contents(page):

@@ -97,7 +97,8 @@ def span_table(path: Path, content: bytes, tool: str, misaligned: str) -> pa.Tab
                 f"{path}:{line}: not a record of {tool}: {message_of(error, 200)}; "
                 "expected a text, and spans with start, end and class; fix the record"
             ) from None
-        if tool == "doccano" and not any("labels" in item for item in items or []):  # else it is from Label Studio
+        # Label Studio's JSON_MIN looks like doccano's, but for the key `labels`.
+        if tool == "doccano" and not any(isinstance(item, dict) and "labels" in item for item in items or []):
             spans = from_utf16(text, spans)
         tags, wrong = bio_tags(text, words, spans)
         total += len(spans)

@@ -48,7 +48,8 @@ function select() {
 // The tokens with a mark around each entity: [start, end, class, look, kind of error]. Those that overlap an earlier one
 // follow the sentence.
 function line(tokens, entities, lang) {
-  const result = element("bdi", lang ? { lang } : {}), words = (start, end) => tokens.slice(start, end).join(" "), covered = [];
+  const result = element("bdi", /^[a-z]{2,3}(-\w+)*$/i.test(lang) ? { lang } : {}), covered = [];
+  const words = (start, end) => tokens.slice(start, end).join(" ");
   const mark = ([start, end, className, look, kind]) => element("mark", { class: look }, words(start, end), " ",
     element("small", { lang: "en" }, name(className + (kind ? `, ${kind}` : ""))));
   let done = 0;
