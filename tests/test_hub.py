@@ -17,6 +17,7 @@ from trained_runs import CPU, argv, content, predictions, read_json
 import hub
 import inference
 import train
+from arguments import parse
 from ner.errors import InputError
 from ner.runs import model_card as model_cards
 from ner.runs import upload
@@ -171,6 +172,13 @@ def test_a_network_that_fails_in_the_middle_loses_nothing(broken, run, loopback_
     hub.main(["push", str(run), "--repo_id", repo_id])
     assert loopback_hub.repos["models", repo_id]["model.safetensors"] == before["model.safetensors"]
     assert content(run) == before
+
+
+def test_a_run_is_pushed_under_the_name_of_its_folder_unless_an_option_names_another():
+    asked = ["--push_to_hub", "true", "--hub_token", "hf_x", "--output_dir", "runs/mine"]
+    for more, name in (([], "mine"), (["--hub_model_id", "someone/else"], "someone/else")):
+        arguments = parse([*asked, *more], None)
+        assert train.push_target(arguments) == name and not arguments.training.push_to_hub  # Trainer pushes nothing
 
 
 def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loopback_hub, capsys):

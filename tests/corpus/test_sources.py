@@ -31,6 +31,7 @@ def present_splits(source: Source) -> list[str]:
         ("train_en.tsv", "dev_en.tsv", "test_en.tsv"),  # its original release
         ("eng.train", "eng.testa", "eng.testb"),  # CoNLL-2003
         ("train.txt", "valid.txt", "test.txt"),
+        ("train.bio", "dev.iob", "test.iob2"),
         ("onto.train.ner", "onto.development.txt", "x"),  # neither ending nor word is known
         ("NER-de-train.tsv", "NER-de-dev.tsv", "NER-de-test.tsv"),  # GermEval
         ("data/train-00000-of-00001.parquet", "data/validation-00000-of-00001.parquet", "data/test.parquet"),
