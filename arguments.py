@@ -47,7 +47,7 @@ class DataArguments:
     _argument_group_name = "data"
 
     dataset: str = option("Babelscape/multinerd", "A Hub id, a folder, a file, or `sample`.")
-    dataset_config: str | None = option(None, "The config of a Hub id that has several.")
+    dataset_config: str | None = option(None, "Which config to read, if the data set on the Hub has several.")
     train_file: str | None = option(None, "The same as --dataset FILE.")
     validation_file: str | None = option(None, "The file of the validation split.")
     test_file: str | None = option(None, "The file of the test split.")
@@ -55,13 +55,13 @@ class DataArguments:
     token_column: str | None = option(None, "The column of the tokens: its name, or its number from 1.")
     tag_column: str | None = option(None, "The column of the tags: its name, or its number from 1.")
     tag_scheme: str = option(
-        "auto", f"How the tags show where an entity begins and ends: {' '.join(SCHEMES)}; or auto, to recognise it."
+        "auto", f"How the tags show where an entity begins and ends: {', '.join(SCHEMES)}; or auto, to recognise it."
     )
     misaligned: str = option("error", "What to do with spans that do not fit the words of their text: error or skip.")
     split_seed: int = option(42, "Seed that divides data without a validation split. --seed has no effect on this.")
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
-    masked_training: bool = option(False, "Experiment B: train without the classes outside selected_categories.")
+    masked_training: bool = option(False, "Experiment B: mask the classes that selected_categories does not name.")
     selected_categories: list[str] = option(["PER", "ORG", "LOC", "DIS", "ANIM"], "The classes that masking keeps.")
     masking: str = option(
         "as_O",
@@ -140,8 +140,8 @@ class ModelArguments:
     )
     max_length: int | None = option(
         None,
-        "Longest window in sub-tokens, with special ones; if not given, the model's in training, and a checkpoint is "
-        "used as it was trained.",
+        "The most sub-tokens in a window, special ones included. If not given: in training, what the model takes, or "
+        "512 if it has no limit; later, what the checkpoint was trained with.",
     )
     case_markers: bool = option(False, "Tell an uncased encoder which words have capitals, by a marker after each.")
     constrained_decoding: bool | None = option(
@@ -160,7 +160,10 @@ class TrainingArguments(transformers.TrainingArguments):
 
     _argument_group_name = "training (and most other fields of transformers.TrainingArguments)"
 
-    output_dir: str = option("runs/distilbert_default", "The run folder.")
+    output_dir: str = option(
+        "runs/distilbert_default",
+        "The run folder. In it, data.py writes to data/, and inference.py makes a folder for the scores of a Hub id.",
+    )
     learning_rate: float = option(2e-5, "The peak learning rate.")
     classifier_learning_rate: float | None = option(
         None, "The peak rate of the classifier, which begins with random weights; if not given, learning_rate."
@@ -170,7 +173,7 @@ class TrainingArguments(transformers.TrainingArguments):
     per_device_eval_batch_size: int = option(
         32,
         "Sentences in an evaluation batch of each process during training. After training and in inference.py, it sets "
-        "the number of sub-tokens in a batch instead: at most 512 times this number, on a CPU 32 times.",
+        "the number of sub-tokens in a batch instead: at most 512 times this number, on a CPU 32 times, or one window.",
     )
     weight_decay: float = option(0.01, "AdamW's weight decay.")
     eval_strategy: str = option("epoch", "When to score the validation split: no, steps or epoch.")
@@ -179,10 +182,10 @@ class TrainingArguments(transformers.TrainingArguments):
         1, "How many checkpoints to keep, the best included; during training, the last is kept too."
     )
     load_best_model_at_end: bool = option(True, "At the end, use the best checkpoint instead of the last.")
-    metric_for_best_model: str = option("f1", f"The metric that decides which checkpoint is best: {' '.join(BEST_BY)}.")
-    greater_is_better: bool | None = option(None, "Is a higher metric better? If not given, true except for loss.")
+    metric_for_best_model: str = option("f1", f"The metric that says which checkpoint is best: {', '.join(BEST_BY)}.")
+    greater_is_better: bool | None = option(None, "Whether higher is better; if not given, true except for loss.")
     bf16: bool | None = option(None, "Compute in bfloat16; if not given, where that is faster than float32.")
-    train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {' '.join(SAMPLING)}.")
+    train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {', '.join(SAMPLING)}.")
     fast_dropout: bool = option(True, "Use faster dropout when training on a CPU.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
@@ -215,7 +218,7 @@ class TrainingArguments(transformers.TrainingArguments):
         require(self, lambda name: name.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model")
         for f in dataclasses.fields(self):
             if f.name in FIXED and (value := getattr(self, f.name)) != f.default:
-                raise InputError(f"--{f.name}: found {value}; expected its default, on which this project relies")
+                raise InputError(f"--{f.name}: found {value}; expected {f.default!r}, as here; leave the option out")
         if self.crf_loss and self.label_smoothing_factor:
             raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
         if self.disable_tqdm is None:
@@ -228,8 +231,8 @@ class TrainingArguments(transformers.TrainingArguments):
         never = self.eval_strategy == "epoch" and self.max_steps < 0 and self.eval_delay > self.num_train_epochs
         if self.load_best_model_at_end and (never or self.eval_strategy == "no"):
             raise InputError(
-                "--load_best_model_at_end: found no evaluation by which a checkpoint could be the best; expected some; "
-                "give another --eval_strategy or --eval_delay (in epochs, or in steps), or set it to false"
+                "--load_best_model_at_end: found no evaluation by which a checkpoint could be the best; expected at "
+                "least one; change --eval_strategy or --eval_delay, or give --load_best_model_at_end false"
             )
         if self.load_best_model_at_end and self.save_strategy == "steps" and self.save_steps != self.eval_steps:
             raise InputError(
@@ -251,7 +254,7 @@ class InferenceArguments:
 
     checkpoint: str | None = option(None, "A run folder or a Hub id; if not given, output_dir.")
     split: str = option("test", "The labelled split to score: test or validation.")
-    text: str | None = option(None, "Tag this text instead of scoring.")
+    text: str | None = option(None, "Tag this text, line by line, instead of scoring.")
     input_file: str | None = option(None, "Tag the lines of this file instead of scoring; - is standard input.")
     text_column: str | None = option(None, "Tag this column of the input file, a table: CSV, TSV, JSONL or Parquet.")
     output_file: str | None = option(

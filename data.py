@@ -186,7 +186,7 @@ def main(argv: list[str]) -> None:
     folder = Path("runs/data") / (Path(public_name(options.dataset)).name or "data")
     if "output_dir" in arguments.given:
         folder = Path(arguments.training.output_dir) / "data"
-    if "selected_categories" in arguments.given:
+    if arguments.given.get("selected_categories") == "command line":
         options.masked_training = True  # so that reading checks these classes
     splits, _, _ = read_splits(options)
     languages = by_language(splits)

@@ -11,6 +11,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from ner.corpus.sentences import Sentences
+from ner.corpus.sources import Source
 from ner.errors import CommandParser, InputError, run_script
 from ner.files import read_record, write_json
 from ner.runs.files import BASELINE, CARD, MANIFEST, METRICS, ONNX_FOLDERS
@@ -31,33 +33,45 @@ def export(run: Path) -> list[str]:
 
     folders = tuple(f"{folder}/" for folder in ONNX_FOLDERS)
     require_intact(run)
+    sentences = own_test_sentences(run)
     onnx_export.export(run)
     write_manifest(run, folders)
-    if not (run / "test" / METRICS).is_file():
-        log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
-                 "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
+    if sentences is None:
         return []
-    lines = scored_exports(run)
+    lines = scored_exports(run, *sentences)
     write_card(run)
     write_manifest(run, (CARD, *folders))
     return lines
 
 
-def scored_exports(run: Path) -> list[str]:
+def own_test_sentences(run: Path) -> tuple[Sentences, Source] | None:
+    """The run's test sentences, and where they are; None, which the log explains, if its exports cannot be compared."""
+    from arguments import READING, DataArguments
+    from data import evaluation_sentences
+
+    if not (run / "test" / METRICS).is_file():
+        log.info("the test split was not scored, so the exports are not compared with the run; to compare them, run "
+                 "python inference.py --checkpoint %s and then this command again", shlex.quote(str(run)))  # fmt: skip
+        return None
+    args = read_record(run / "args.yaml")
+    options = DataArguments(**{name: args[name] for name in READING if name in args})
+    try:
+        return evaluation_sentences(options, "test"), options.source
+    except (InputError, OSError) as error:
+        log.warning("the exports are not compared with the run, because its data cannot be read: %s", error)
+        return None
+
+
+def scored_exports(run: Path, sentences: Sentences, source: Source) -> list[str]:
     """Scores the exports, and the run's own weights in float32, on the run's test split, and writes their scores.
 
     Returns a line of text for each export.
     """
-    from arguments import READING, DataArguments
-    from data import evaluation_sentences
     from ner.tagging.score import score
     from ner.tagging.tagger import Tagger
 
-    args = read_record(run / "args.yaml")
-    options = DataArguments(**{name: args[name] for name in READING if name in args})
-    sentences = evaluation_sentences(options, "test")
     own, *exports = [
-        score(Tagger.load(run / folder, precision="float32"), sentences, options.source, "test")
+        score(Tagger.load(run / folder, precision="float32"), sentences, source, "test")
         for folder in ("", *ONNX_FOLDERS)
     ]
     write_json(run / BASELINE, own.metrics)

@@ -82,6 +82,8 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         if not getattr(arguments.data, switch) and getattr(arguments.data, name) != getattr(DataArguments(), name):
             log.warning("--%s has no effect without --%s true", name, switch)
     use_one_gpu(options)
+    if asked_precision(options) == "float16" and options.device.type == "cpu":
+        raise InputError("--fp16: found no GPU; expected one; leave the option out, or resume the run on a GPU")
 
     in_first_process(lambda: require_trainable(run, options.resume_from_checkpoint))
     require_trackers(options.report_to)
@@ -178,8 +180,6 @@ def load_model(
     model.config.constrained_decoding = chosen.constrained_decoding is not False
     model.config.trained_window = window_size(tokenizer, model, chosen.max_length)  # the run is scored with it too
     precision = choose_precision(asked_precision(options), options.device, model.config.model_type)
-    if precision == "float16" and options.device.type == "cpu":
-        raise InputError("--fp16: found no GPU; expected one; leave the option out, or resume the run on a GPU")
     set_precision(options, precision)
     remark_on_rate(model.config, options.learning_rate)
     return model, tokenizer

@@ -70,7 +70,7 @@ class Parser(CommandParser):
         if unknown and unknown[0].startswith("--"):
             name = unknown[0][2:].partition("=")[0]
             like = nearest(name.replace("-", "_"), self.defaults)
-            raise InputError(f"unknown option --{name}{like}; --help lists the options")
+            raise InputError(f"unknown option --{name}{like or '; --help lists the options'}")
         if unknown:
             found = f"found {' '.join(unknown)!r}, which belongs to no option"
             raise InputError(f"{found}; expected FILE.yaml first, then --field value; only lists take several values")
@@ -80,7 +80,7 @@ class Parser(CommandParser):
         """The options that a YAML file sets, by name. Raises `InputError`, with the line, for a wrong one."""
         if not os.path.exists(path):
             like = nearest(path, map(str, Path(path).parent.glob("*.yaml")))
-            raise InputError(f"{path}: no such file{like}; expected a YAML file of options, or --field value")
+            raise InputError(f"{path}: no such file{like or '; expected a YAML file of options, or --field value'}")
         root = read_as(Path(path), partial(yaml.compose, Loader=PlainLoader))
         if not isinstance(root, yaml.MappingNode | None):
             raise InputError(f"{path}: found no `field: value` lines; expected a mapping of options")

@@ -289,6 +289,9 @@ def test_a_copy_of_multinerd_of_another_size_is_warned_of(small, monkeypatch, ca
     monkeypatch.setattr(readers, "read_whole", lambda source, split: read_whole(Source(str(small)), split))
     training_data(DataArguments())
     assert "train: read 8 sentences; MultiNERD's English has 131280" in caplog.text
+    caplog.clear()
+    training_data(DataArguments(languages=["en", "de"]))
+    assert "train: read 8 sentences; MultiNERD's English has 131280" in caplog.text
 
 
 def test_the_audit_and_the_plots_count(small, tmp_path, capsys, monkeypatch):

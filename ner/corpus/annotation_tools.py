@@ -44,15 +44,16 @@ def json_lines(path: Path) -> bytes:
     content = checked_content(path)
     if not content.lstrip().startswith(b"["):
         return content
-    return "\n".join(map(json.dumps, parsed(f"{path}:1", content))).encode()
+    return "\n".join(map(json.dumps, parsed(path, content))).encode()
 
 
-def parsed(place: str, content: bytes) -> Any:
-    """The value of a text in JSON. Raises `InputError`, with its place, for any other text."""
+def parsed(path: Path, content: bytes, first: int = 1) -> Any:
+    """The value of a text in JSON, from the line `first` of a file. Raises `InputError`, with the line, for another."""
     try:
         return json.loads(content, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{place}: cannot be read as JSON: {error}; correct the line") from None
+        line, problem = first + getattr(error, "lineno", 1) - 1, getattr(error, "msg", error)
+        raise InputError(f"{path}:{line}: cannot be read as JSON: {problem}; correct the line") from None
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def records(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects in the `json_lines` of a file, with the numbers of their lines."""
     for number, line in enumerate(io.BytesIO(content), 1):
         if line.strip():
-            record = parsed(f"{path}:{number}", line)
+            record = parsed(path, line.strip(), number)
             if not isinstance(record, dict):
                 raise InputError(f"{path}:{number}: found no JSON object; expected a record; fix it")
             yield number, record

@@ -105,8 +105,8 @@ def require_columns(place: str, columns: list[str], form: Form) -> None:
     least = max(form.token, form.tag) + 1
     if form.indexed and not (len(columns) >= least and columns[0].isdecimal()):
         raise InputError(
-            f"{place}: found {len(columns)} columns that begin with {columns[0]!r}; expected at least {least} that "
-            "begin with an index; fix the line, or if the first column has the tokens, name it: --token_column 1"
+            f"{place}: found {len(columns)} columns, the first {columns[0]!r}; expected at least {least}, the first an "
+            "index; fix the line, or if the first column has the tokens, name it: --token_column 1"
         )
     if not form.indexed and len(columns) != form.count:
         raise InputError(

@@ -60,11 +60,12 @@ def require_writable(folder: Path) -> None:
 def require_trainable(run: Path, resumes: bool) -> None:
     """Raises `InputError` unless the folder is new, or holds an unfinished run that can begin again or be resumed."""
     require_writable(run)
-    if is_finished(run):
+    finished = owner_of(run)
+    if is_finished(finished):
         raise InputError(
-            f"--output_dir: {run} holds a finished run, which training never changes; expected a new folder; name "
+            f"--output_dir: {finished} holds a finished run, which training never changes; expected a new folder; name "
             f"another, or delete it first; for more epochs, start a new run from it: --model_checkpoint "
-            f"{shlex.quote(str(run))}"
+            f"{shlex.quote(str(finished))}"
         )
     if is_run(run):
         if not resumes and whole_checkpoints(run):

@@ -27,13 +27,18 @@ def read_predictions(path: Path) -> Predictions:
             f"{path.parent}: found no {path.name}; expected the scores of a run; check its name, or score it: "
             f"python inference.py --checkpoint {shlex.quote(str(path.parents[1]))}"
         )
-    rows = read_as(path, lambda text: [json.loads(line) for line in text.rstrip("\n").split("\n")])
-    for number, row in enumerate(rows, 1):
+    rows = []
+    for number, line in enumerate(read_as(path, lambda text: text.rstrip("\n").split("\n")), 1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
         if not is_scored(row):
             raise InputError(
                 f"{path}:{number}: expected tokens, gold and predicted, three lists of strings of one length; score "
                 "the run again"
             )
+        rows.append(row)
     tokens, gold, predicted = ([row[side] for row in rows] for side in ("tokens", "gold", "predicted"))
     return Predictions(tokens, gold, predicted, [row.get("lang", "") for row in rows])
 

@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedConfig, PreTrainedTokenizerFast
 
 from ner.checkpoint_names import resolve_checkpoint
-from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging
+from ner.encoder.checkpoints import CALIBRATION, label_set, load_for_tagging, loading
 from ner.encoder.encoding import encode, window_size
 from ner.encoder.precision import choose_precision, in_precision
 from ner.errors import InputError
@@ -78,7 +78,8 @@ class Tagger:
         device = torch.device("cpu" if exported else device)
         batching = batching_for(batch_size, device)
         if exported:
-            logits, precision = onnx_logits(Path(location) / ONNX, batching.at_once)
+            with loading(location):
+                logits, precision = onnx_logits(Path(location) / ONNX, batching.at_once)
             if precision == "int8":  # one scale for the activations of all windows of a batch: each by itself
                 batching = replace(batching, positions=1)
         else:

@@ -1,6 +1,7 @@
 """Text to tag: the lines of a text, a file or standard input, or a column of a table, read a little at a time."""
 
 import csv
+import io
 import json
 import os
 import sys
@@ -24,7 +25,7 @@ def input_rows(text: str | None, path: str | None, text_column: str | None = Non
     `text_column`, the file is a table, and its rows are given. Raises `InputError` for what cannot be read so.
     """
     if text is not None:
-        yield lines(text.removesuffix("\n").split("\n"))
+        yield lines(io.StringIO(text or "\n", newline="\n"))
     elif path == "-":
         yield lines(decoded(sys.stdin.buffer, "standard input"))
     else:
@@ -60,7 +61,7 @@ def groups_of(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
 def lines(content: Iterable[str]) -> Iterator[Row]:
     r"""Lines without their `\n` or `\r\n`; nothing else ends a line."""
     for line in content:
-        yield line.removesuffix("\n").removesuffix("\r"), {}
+        yield line[:-2] if line.endswith("\r\n") else line.removesuffix("\n"), {}
 
 
 def decoded(content: Iterable[bytes], place: str) -> Iterator[str]:
@@ -125,7 +126,8 @@ def jsonl_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[st
         try:
             row = from_json(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{place}: found no JSON: {error}; expected an object in each line; correct it") from None
+            found = f"found no JSON: {getattr(error, 'msg', error)}"
+            raise InputError(f"{place}: {found}; expected an object in each line; correct it") from None
         if not isinstance(row, dict):
             raise InputError(f"{place}: found {line.strip():.60}; expected an object in each line; correct it")
         require_columns(place, list(row), text_column)
@@ -140,7 +142,7 @@ def parquet_rows(file: BinaryIO, path: str, text_column: str) -> Iterator[tuple[
     try:
         table = ParquetFile(file, buffer_size=2**16, pre_buffer=False)  # not whole row groups in memory
     except (ArrowException, OSError) as error:
-        raise InputError(f"{path}: is no whole Parquet file: {message_of(error, 200)}") from None
+        raise InputError(f"{path}: is not a complete Parquet file: {message_of(error, 200)}") from None
     require_columns(path, table.schema_arrow.names, text_column)
     rows, number = chain.from_iterable(batch.to_pylist() for batch in table.iter_batches(batch_size=256)), 0
     try:

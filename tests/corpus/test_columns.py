@@ -56,7 +56,7 @@ def test_a_line_that_begins_with_a_hash_is_a_token_if_it_has_a_tag(tmp_path):
         ("token,tag\nOslo,B-LOC\n", {}, r"train.conll: found 'token,tag'; expected a token and its tag in each line"),
         ("a N O\n", {"tag_column": "4"}, r"--tag_column: found '4'; expected a number from 1 to 3, a column of"),
         ("a N O\n", {"token_column": "word"}, r"--token_column: found 'word'; expected a number from 1 to 3"),
-        ("0\tO\tIn\n1\tB-LOC\n", {"token_column": "3", "tag_column": "2"}, r"conll:2: found 2 columns that begin"),
+        ("0\tO\tIn\n1\tB-LOC\n", {"token_column": "3", "tag_column": "2"}, r"conll:2: found 2 columns, the first"),
     ],
 )
 def test_wrong_columns_are_named(tmp_path, text, columns, message):
@@ -66,6 +66,6 @@ def test_wrong_columns_are_named(tmp_path, text, columns, message):
 
 def test_a_first_sentence_of_a_number_is_no_index_if_an_option_says_so(tmp_path):
     text = "1 CD B-NP O\n\nEU NNP B-NP B-ORG\n"
-    with pytest.raises(InputError, match=r"train.conll:3: found 4 columns that begin with 'EU'; .*--token_column 1$"):
+    with pytest.raises(InputError, match=r"train.conll:3: found 4 columns, the first 'EU'; .*--token_column 1$"):
         read(tmp_path, text)
     assert read(tmp_path, text, token_column="1")[1] == [(["1"], ["O"]), (["EU"], ["B-ORG"])]

@@ -27,7 +27,7 @@ def folder_with(tmp_path, content: bytes | str, name: str = "train/train_en.json
         ("a\tO\n\nb\tO\nc\tPER\n", 4, "unknown tag 'PER'"),
         ("a\tO\n# note\nb\tPER\n", 3, "unknown tag 'PER'"),
         ("a\tO\n12\tb\tB-LOC\n", 2, "found 3 columns; expected 2, as in the first line with a token"),
-        ("1\ta\tO\n\n1-2\tdu\tO\n", 3, "found 3 columns that begin with '1-2'"),
+        ("1\ta\tO\n\n1-2\tdu\tO\n", 3, "found 3 columns, the first '1-2'"),
     ],
 )
 def test_a_wrong_tsv_line_is_named(tmp_path, text, line, message):

@@ -101,12 +101,13 @@ def test_options_name_other_columns(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("train.json", b"[\n{}\n{}]", r"train.json:3: cannot be read as JSON: Expecting ',' delimiter; correct"),
         ("train.json", b"[{]", r"train.json:1: cannot be read as JSON: "),
         ("train.json", b"[" * 100_000, r"train.json:1: cannot be read as JSON: maximum recursion depth"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"], "tags": ["B-A"]}]', r"json:1: .* key 'tags' is there twice"),
         ("train.jsonl", b'{"text": "a", "label": [[0, 1, "A"]], "label": []}', r"json.:1: .* key 'label' is there twi"),
         ("train.json", b'[{}, {"tokens": ["a"], "tags": ["O"]}]', r"train.json:1: found no keys; expected tokens"),
-        ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["b"]}]', r"json:2: found no list, "),
+        ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["b"]}]', r"json:2: found null in "),
         ("train.json", b'[{"text": "a", "label": []}, 3]', r"json:2: found no JSON object"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["a"], "tags": [1]}]', r"json:2: .*/tags/"),
         ("train.json", b'[{"tokens": ["a"], "ner_tags": [' + b"9" * 20 + b"]}]", r"train.json: Failed to conv"),
@@ -114,8 +115,8 @@ def test_options_name_other_columns(tmp_path):
         ("train.parquet", parquet([{"tokens": [], "tags": [], "lang": ["en"]}], names=None), r"in lang; expected text"),
         ("train.jsonl", b'{"tokens": ["a"], "tags": ["B-micro"]}', r"train.jsonl: found the class 'micro', as an aver"),
         ("train.parquet", b"PAR1", r"train.parquet: cannot be read as Parquet"),
-        ("train.parquet", parquet([{"tokens": ["a"], "ner_tags": [None]}], names=None), r"parquet:1: found no list, "),
-        ("train.parquet", parquet([{"tokens": [None], "tags": ["O"]}], names=None), r"parquet:1: found no list, or nu"),
+        ("train.parquet", parquet([{"tokens": ["a"], "ner_tags": [None]}], names=None), r"parquet:1: found null in "),
+        ("train.parquet", parquet([{"tokens": [None], "tags": ["O"]}], names=None), r"parquet:1: found null in tokens"),
     ],
 )
 def test_wrong_records_are_named(tmp_path, name, content, message):

@@ -43,7 +43,7 @@ def test_tags_in_another_scheme_are_named(tmp_path, fails):
 def test_predictions_that_were_cut_are_named(tmp_path, fails):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "predictions.jsonl").write_text('{"tokens": ["a"], "gold": ["O"], "predicted": ["O')
-    assert "predictions.jsonl: cannot be read: " in fails(report.main, tmp_path)
+    assert "predictions.jsonl:1: expected tokens, gold and predicted, " in fails(report.main, tmp_path)
 
 
 @pytest.mark.parametrize(

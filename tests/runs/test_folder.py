@@ -60,6 +60,13 @@ def test_every_other_folder_is_refused(names, resumes, message, tmp_path):
         require_trainable(write(tmp_path / "run", *names), resumes)
 
 
+@pytest.mark.parametrize("part", ["onnx", "checkpoint-8"])
+def test_a_part_of_a_finished_run_is_refused(part, tmp_path):
+    run = write(tmp_path / "run", "args.yaml", "manifest.json", f"{part}/args.yaml")
+    with pytest.raises(InputError, match="run holds a finished run, which training never changes"):
+        require_trainable(run / part, resumes=False)
+
+
 def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
     write(tmp_path, "file")
     for run in (tmp_path / "file", tmp_path / "file" / "run"):

@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+import yaml
 from architectures import KINDS
 from trained_runs import CPU, content, predictions, read_json
 
@@ -157,7 +158,22 @@ def test_a_run_that_was_not_scored_is_exported_and_says_so(copy, known_model, ca
     assert (copy / "onnx_int8" / "model.onnx").is_file() and not (copy / "onnx_int8" / "test").exists()
 
 
+def test_exports_of_a_run_whose_data_are_gone_are_not_compared(copy, known_model, caplog):
+    for folder in ONNX_FOLDERS:
+        shutil.rmtree(copy / folder)
+    args = yaml.safe_load((copy / "args.yaml").read_text())
+    (copy / "args.yaml").write_text(yaml.safe_dump(args | {"dataset": "/gone"}))
+    write_manifest(copy)
+    hub.main(["onnx", str(copy)])
+    assert "not compared with the run, because its data cannot be read: --dataset: found no file" in caplog.text
+    assert (copy / "onnx_int8" / "model.onnx").is_file() and not (copy / "onnx_int8" / "test").exists()
+
+
 def test_an_export_without_its_model_is_refused(copy, fails):
+    (copy / "onnx_int8" / "model.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    assert "onnx_int8: cannot be loaded: " in fails(
+        inference.main, "--checkpoint", copy / "onnx_int8", "--text", "a", *CPU
+    )
     (copy / "onnx" / "model.onnx").unlink()
     message = fails(inference.main, "--checkpoint", copy / "onnx", "--text", "a", *CPU)
     assert "or the model.onnx of an export" in message

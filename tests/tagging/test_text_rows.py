@@ -38,7 +38,7 @@ run_script(main)
 TEXT = "one\ntwo\u2028\nthree\n"
 
 
-@pytest.mark.parametrize("text", ["a", "a\n", "a\r\n\nb", "\n", "a\u2028\n\n"])
+@pytest.mark.parametrize("text", ["a", "a\r", "a\n", "a\r\n\nb", "\n", "a\u2028\n\n"])
 def test_a_text_has_the_lines_that_it_has_in_a_file(text, tmp_path):
     (tmp_path / "in.txt").write_bytes(text.encode())
     with input_rows(text, None) as rows, input_rows(None, str(tmp_path / "in.txt")) as rows_of_file:
@@ -178,7 +178,7 @@ def test_values_that_json_does_not_have(tmp_path):
         ("t.csv", "id;body,b\n7;a,1\n", "t.csv:1: found no column 'body'; expected one of 'id;body', 'b'"),
         ("t.csv", "id;body\n7;a;b\n", "t.csv:2: found 3 fields; expected 2"),
         ("t.tsv", "id\tbodi\n", "t.tsv:1: found no column 'body'; expected one of 'id', 'bodi'; did you mean 'bodi'"),
-        ("t.parquet", b"PAR1" + b"\xff" * 20 + b"\x08\0\0\0PAR1", "t.parquet: is no whole Parquet file: "),
+        ("t.parquet", b"PAR1" + b"\xff" * 20 + b"\x08\0\0\0PAR1", "t.parquet: is not a complete Parquet file: "),
         ("t.jsonl", "[" * 100_000, "t.jsonl:1: found no JSON: .*; expected an object in each line"),
         ("t.jsonl", '{"body": "x"}\n{"body"\n', "t.jsonl:2: found no JSON: .*; expected an object in each line"),
         ("t.jsonl", '\n["x"]\n', r't.jsonl:2: found \["x"\]; expected an object'),
