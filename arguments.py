@@ -218,7 +218,7 @@ class TrainingArguments(transformers.TrainingArguments):
         require(self, lambda name: name.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model")
         for f in dataclasses.fields(self):
             if f.name in FIXED and (value := getattr(self, f.name)) != f.default:
-                raise InputError(f"--{f.name}: found {value}; expected {f.default!r}, as here; leave the option out")
+                raise InputError(f"--{f.name}: found {value}; expected its default, {f.default!r}; leave it out")
         if self.crf_loss and self.label_smoothing_factor:
             raise InputError("--crf_loss, --label_smoothing_factor: found both; expected one; leave one out")
         if self.disable_tqdm is None:
@@ -227,13 +227,13 @@ class TrainingArguments(transformers.TrainingArguments):
 
         if self.bf16 and not torch.accelerator.is_available():
             self.use_cpu = True  # what would happen anyway, but transformers refuses bfloat16 without this option
-        super().__post_init__()
         never = self.eval_strategy == "epoch" and self.max_steps < 0 and self.eval_delay > self.num_train_epochs
         if self.load_best_model_at_end and (never or self.eval_strategy == "no"):
             raise InputError(
                 "--load_best_model_at_end: found no evaluation by which a checkpoint could be the best; expected at "
                 "least one; change --eval_strategy or --eval_delay, or give --load_best_model_at_end false"
             )
+        super().__post_init__()
         if self.load_best_model_at_end and self.save_strategy == "steps" and self.save_steps != self.eval_steps:
             raise InputError(
                 f"--save_steps, --eval_steps: found {self.save_steps:g} and {self.eval_steps:g}; expected the same, "

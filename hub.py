@@ -24,7 +24,7 @@ log = logging.getLogger("ner")
 
 
 def export(run: Path) -> list[str]:
-    """Exports the run's model to ONNX. If the run's test split was scored, scores the exports too, for the card.
+    """Exports the run's model to ONNX. If its test split was scored and can be read, scores the exports, for the card.
 
     Returns a line of text for each export that was scored. Raises `InputError` if the folder holds no run that can be
     exported, or one that is not as it was written.

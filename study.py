@@ -49,7 +49,7 @@ def plan(study: Study, options: argparse.Namespace) -> None:
 
 
 def run(study: Study, options: argparse.Namespace) -> None:
-    """Makes the runs that are not finished, `--jobs` at a time. Raises `InputError` if some failed; the others stay."""
+    """Trains and scores the runs that are not finished, `--jobs` at a time. Raises `InputError` if some failed."""
     missing = [run for run in wanted_runs(study, options) if not is_recorded(study, run)]
     failed, begun = [], time.monotonic()
     if not missing:
@@ -104,7 +104,7 @@ def report(study: Study, options: argparse.Namespace) -> None:
     """Compares the settings in each group of runs, and writes study.md and study.html to the study's folder."""
     if not any(is_recorded(study, run) for run in study.runs):
         raise InputError(
-            f"{study.records}: found no finished run that was scored on {study.split}; make some with study.py run, "
+            f"{study.records}: found no finished run that was scored on {study.split}; train some with study.py run, "
             "or name the folders of your finished runs: --output_dir, --records"
         )
     if options.datasets or options.encoders:  # else a record's data set may only be elsewhere than the study's
@@ -121,7 +121,7 @@ def main(argv: list[str]) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     only = CommandParser(add_help=False)
     only.add_argument("--only", nargs="+", default=[], metavar="RUN", help="only these runs")
-    for name, command, about in (("plan", plan, "print the commands"), ("run", run, "make the runs"),
+    for name, command, about in (("plan", plan, "print the commands"), ("run", run, "train and score the runs"),
                                  ("report", report, "compare the runs")):  # fmt: skip
         sub = commands.add_parser(name, help=about, parents=[only] if name != "report" else [])
         sub.set_defaults(carry_out=command)
@@ -135,7 +135,7 @@ def main(argv: list[str]) -> None:
             continue
         sub.add_argument("--keep_checkpoints", action="store_true", help="keep the weights of the runs")
         sub.add_argument("--jobs", type=int, help="runs at a time (default: one on a GPU, else what the cores allow)")
-        sub.add_argument("--engine", choices=("local", "ray"), default="local", help="what makes the runs")
+        sub.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the trainings")
     options = parser.parse_args(argv)
     _, options.words = only.parse_known_args(argv[1:])  # each command of a plan has an `--only` of its own
     study = read_study(options.study, options.datasets, options.encoders, options.output_dir, options.records)

@@ -105,11 +105,12 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
         ]
         row("training, sentences", *rates)
         ours_in = torch.bfloat16 if multiplies_bfloat16(torch.device("cpu")) else torch.float32
-        peaks = {kind: b.submit(product_rate, kind).result() for kind in (torch.float32, torch.bfloat16)}
+        kinds = (torch.float32, ours_in)
+        peaks = [b.submit(product_rate, kind).result() for kind in kinds]
     operations = training_operations(options.dataset, encoder)
-    for kind, rate in zip((torch.float32, ours_in), rates, strict=True):
-        share = operations * np.median(rate) / peaks[kind]
-        print(f"  {share:.0%} of the {peaks[kind] / 1e9:,.0f} GFLOP/s that a matrix product reaches in {kind}")
+    for name, kind, peak, rate in zip(("plain", "ours"), kinds, peaks, rates, strict=True):
+        share = operations * np.median(rate) / peak
+        print(f"  {name}: {share:.0%} of the {peak / 1e9:,.0f} GFLOP/s of a matrix product in {str(kind)[6:]}")
 
 
 def training_operations(dataset: Path, encoder: str) -> float:

@@ -58,6 +58,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\t\u200c\u200d" else "\ufffd" for c in text)
 
 
+def on_one_line(text: str) -> str:
+    """The text as `printable` has it, and with single spaces for white space of any kind."""
+    return printable(" ".join(text.split()))
+
+
 def message_of(error: BaseException, limit: int | None = None) -> str:
     """What an exception says, on one line of at most `limit` characters; its class's name where it says nothing."""
     return " ".join(str(error).split())[:limit] or type(error).__name__
@@ -100,16 +105,11 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     except InputError as error:
         status, message = 2, f"error: {error}" if first else ""
     except BrokenPipeError:
-        drop_output()
         status = 141
     except OSError as error:
-        place = error.filename
-        if place is None:
-            if error.errno != errno.ENOSPC:
-                raise
-            place = "standard output"  # what this project writes into has a name
-            drop_output()
-        status, message = 2, f"error: {place}: {error.strerror}"
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        status, message = 2, f"error: {error.filename or 'a file or standard output'}: {error.strerror}"
     except (MemoryError, RuntimeError) as error:
         if not is_exhausted(error):
             raise
@@ -120,12 +120,11 @@ def run_script(main: Callable[[list[str]], object]) -> None:
     if message:
         print(printable(message.replace("\n", " ")), file=sys.stderr)
     if status:
+        try:
+            sys.stdout.flush()
+        except OSError:  # Python would complain at exit of what standard output cannot take
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(status)
-
-
-def drop_output() -> None:
-    """Drops what standard output could not take, of which Python would complain at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stop(number: int, frame: object) -> NoReturn:

@@ -51,14 +51,14 @@ def whole_file(path: Path | str, kept: Path | None = None) -> Iterator[TextIO]:
 def locked(lock: Path, message: str) -> Iterator[None]:
     """Locks a file until the block ends, or the process, however it ends. A block that ends removes the file.
 
-    Raises `InputError` with a message where another process has locked it.
+    Raises `InputError` with a message where another process has locked it, and where the disk has no locks.
     """
     try:
         held = FileLock(lock).acquire(timeout=0)
     except Timeout:
         raise InputError(message) from None
     except OSError as error:  # as on a network disk without locks
-        raise InputError(f"{lock.parent}: no file can be locked: {message_of(error)}; name another folder") from None
+        raise InputError(f"{lock.parent}: a file cannot be locked: {message_of(error)}; name another folder") from None
     with held:
         try:
             yield

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from ner.errors import printable
+from ner.errors import on_one_line
 
 
 def escape(value: object) -> str:
@@ -14,7 +14,7 @@ def escape(value: object) -> str:
 
     What cannot begin markup stays as it is: an underscore within a word, and `<` or `&` before a space.
     """
-    text = printable(" ".join(str(value).split()))
+    text = on_one_line(str(value))
     text = re.sub(r"&(?=[#\w])", "&amp;", text)
     text = re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", text).replace(">", "&gt;")
     return re.sub(r"[\\`*\[\]|#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)

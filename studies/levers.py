@@ -1,9 +1,9 @@
-"""A training with measures that are not options of `train.py`, to see what each does to the scores.
+"""A training with techniques that are not options of `train.py`, to see what each does to the scores.
 
     python -m studies.levers --layer_decay 0.9 --loss focal [OPTIONS OF TRAIN.PY]
 
-Each measure changes the training only. The checkpoint is that of `train.py`, and so are its scores. results/levers has
-what came of them.
+Each technique changes the training only. The checkpoint is that of `train.py`, and so are its scores. results/levers
+has what came of them.
 """
 
 import argparse
@@ -49,6 +49,8 @@ def with_levers(
     training, validation = inputs
     if options.resume_from_checkpoint and (levers.average or max(levers.cycles, levers.soup_members) > 1):
         raise InputError("--resume_from_checkpoint: no checkpoint has the average; delete the run, and begin again")
+    if levers.layer_decay != 1 and options.classifier_learning_rate is not None:
+        raise InputError("--layer_decay, --classifier_learning_rate: found both; expected one; leave one out")
     if levers.repeat:
         training = repeated(training, model.config.id2label, levers.repeat)
     if levers.all_sub_tokens:
@@ -62,8 +64,6 @@ def with_levers(
             np.bincount(training.labels[training.labels != IGNORED], minlength=model.config.num_labels), levers.strength
         )
     if levers.layer_decay != 1:
-        if options.classifier_learning_rate is not None:
-            raise InputError("--layer_decay, --classifier_learning_rate: found both; expected one; leave one out")
         trainer.optimizer = optimizer(trainer, levers.layer_decay)
     if levers.cycles > 1:
         Soup(trainer, levers.cycles, restart=False)

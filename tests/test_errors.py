@@ -79,7 +79,7 @@ def test_a_pipe_whose_reader_has_gone_is_no_error(code):
 def test_a_full_disk_under_standard_output_is_one_message():
     with open("/dev/full", "w") as full:
         done = ended("print('a')", full.fileno())
-    assert (done.returncode, done.stderr) == (2, "error: standard output: No space left on device\n")
+    assert (done.returncode, done.stderr) == (2, "error: a file or standard output: No space left on device\n")
 
 
 def test_an_audit_shows_odd_names_as_one_line():

@@ -1,4 +1,4 @@
-"""The measures of `studies/`, each against a slow computation by hand."""
+"""The techniques of `studies/`, each against a slow computation by hand."""
 
 import math
 from types import SimpleNamespace

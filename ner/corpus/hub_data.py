@@ -17,18 +17,11 @@ log = logging.getLogger("ner")
 CONVERTED = "refs/convert/parquet"  # the branch in which the Hub keeps data sets as Parquet
 
 
-def hub_splits(source: Source) -> dict[str, str]:
+def hub_splits(source: Source) -> dict[str, list[str]]:
     """The data set's own names of the splits that it has. Raises `InputError` as `loaded` does."""
-    found: dict[str, str] = {}
-    for name in loaded(source.dataset, source.dataset_config):
-        for split in (split for split, words in SPLIT_WORDS.items() if name.lower() in words):
-            if split in found:
-                raise InputError(
-                    f"{source.dataset} (dataset on the Hub): found {found[split]} and {name}; expected one {split} "
-                    f"split; download it, and name its file: --{split}_file"
-                )
-            found[split] = name
-    return found
+    names = loaded(source.dataset, source.dataset_config)
+    found = {split: [name for name in names if name.lower() in words] for split, words in SPLIT_WORDS.items()}
+    return {split: own_names for split, own_names in found.items() if own_names}
 
 
 def hub_table(source: Source, split: str) -> tuple[str, pa.Table]:
@@ -41,8 +34,14 @@ def hub_table(source: Source, split: str) -> tuple[str, pa.Table]:
         raise MissingFileError(
             f"{source.dataset} (dataset on the Hub): has no {split} split, but {', '.join(own_names)}"
         )
-    table = loaded(source.dataset, source.dataset_config)[own_names[split]].with_format("arrow")[:]
-    place, rows = Path(source.dataset, own_names[split]), range(1, len(table) + 1)
+    name, *others = own_names[split]
+    if others:
+        raise InputError(
+            f"{source.dataset} (dataset on the Hub): found the splits {name} and {others[0]}; expected one for "
+            f"{split}; download the one to use, and name it: --{split}_file"
+        )
+    table = loaded(source.dataset, source.dataset_config)[name].with_format("arrow")[:]
+    place, rows = Path(source.dataset, name), range(1, len(table) + 1)
     return record_table(place, "Parquet on the Hub", table, source, table.column_names, rows)
 
 

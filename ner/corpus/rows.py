@@ -89,7 +89,10 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
     raw = split.sentences
     found = classes_of(label_names(classes_in(raw, scheme)))
     if averages := [name for name in found if name in ("micro", "macro")]:
-        raise InputError(f"{split.files[0][0]}: found the class {averages[0]!r}, as an average is called; rename it")
+        raise InputError(
+            f"{split.files[0][0]}: found the class {averages[0]!r}; expected another name, because an average of the "
+            "scores is called so; rename it"
+        )
     classes = found if known_classes is None else known_classes
     tags = tagged(raw, scheme, classes)
     wrong = np.flatnonzero(~tags.has("O") & ((tags.class_index < 0) | ~tags.has(SCHEMES[scheme])))

@@ -21,7 +21,7 @@ SPLIT_WORDS = {  # in the names of files, and of splits on the Hub
 }
 WORDS = set().union(*SPLIT_WORDS.values())
 # What differs between the names of shards of a Parquet file: numbers, and a hash that `datasets` once added.
-SHARD = re.compile(r"(?<![^\W\d_])\d+(-[0-9a-f]{16})?(?=.*\.parquet$)")
+SHARD = re.compile(r"(?<![^\W_])\d+(-[0-9a-f]{16})?(?=.*\.parquet$)")
 SUFFIXES = {".jsonl", ".json", ".parquet", ".spacy", ".tsv", ".conll", ".txt", ".bio", ".iob", ".iob2"}
 
 
@@ -133,9 +133,13 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
             raise InputError(
                 f"{folder}: found several files for the {split} split: {names}; expected one; name it: --{split}_file"
             )
-        count = re.search(r"-of-(\d+)", paths[0].name) if paths else None
+        count = re.search(r"\d-of-(\d+).*\.parquet$", paths[0].name.lower()) if paths else None
         if count and len(paths) != int(count[1]):
-            raise InputError(f"{paths[0]}: found {len(paths)} of {int(count[1])} files; expected all; get the others")
+            raise InputError(
+                f"{paths[0]}: found {len(paths)} such files; expected {int(count[1])}, as the name says; download the "
+                "whole data set, or name one file: --"
+                f"{split}_file"
+            )
         if paths:
             return paths
     beside = f", but {', '.join(others[:5])}" if others else ""

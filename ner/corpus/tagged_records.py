@@ -131,7 +131,9 @@ def lists_in(place: Path, table: pa.Table, name: str, lines: Sequence[int]) -> p
         ) from None
     within = pc.list_parent_indices(column).filter(column.flatten().is_null())
     if nulls := [*np.flatnonzero(column.is_null()), *within.to_pylist()]:
-        raise InputError(f"{place}:{lines[min(nulls)]}: found null in {name}, as a list or in one; fix the record")
+        raise InputError(
+            f"{place}:{lines[min(nulls)]}: found null instead of a list, or within one, in {name}; fix the record"
+        )
     return column
 
 

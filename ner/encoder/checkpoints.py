@@ -56,7 +56,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def loading(location: str) -> Iterator[None]:
-    """Around transformers' reading of a checkpoint, whose files can contain anything: each error is an `InputError`."""
+    """Around a library's reading of a checkpoint, whose files can contain anything: each error is an `InputError`."""
     try:
         with quiet():
             yield

@@ -26,7 +26,10 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def asked_precision(options: TrainingArguments) -> str | None:
-    """The precision that `--bf16`, `--fp16` or `accelerate` asks for; None where nothing does."""
+    """The precision that `--bf16`, `--fp16` or `accelerate` asks for; None where nothing does.
+
+    Raises `InputError` for one that this project does not have, such as fp8.
+    """
     if options.bf16 is None and options.mixed_precision == "no":
         return None
     if options.bf16 is False and not options.fp16:

@@ -192,7 +192,8 @@ def language_records(
     langs, of_runs = np.array(runs[0].langs), [scores_by_language(c, cluster, runs[0].langs) for c in counts]
     records: dict[str, Any] = {}
     for lang, first in of_runs[0].items():
-        sums = [cluster_sums(c.entities[langs == lang], cluster[langs == lang]) for c in counts]
+        own_cluster = np.unique(cluster[langs == lang], return_inverse=True)[1]
+        sums = [cluster_sums(c.entities[langs == lang], own_cluster) for c in counts]
         support = {c: values["support"] if values else 0 for c, values in first["per_class"].items()}
         _, *others = experiment_records(sums, experiments, support)
         for other in others:

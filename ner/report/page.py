@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ner.errors import printable
+from ner.errors import on_one_line
 from ner.files import write_json, write_text, written_together
 from ner.markdown import templates
 from ner.report.comparison import comparison, entities_by_run
@@ -15,7 +15,7 @@ from ner.scoring.error_analysis import KINDS, Entities
 TITLE = "Comparison of runs"
 TEMPLATES = templates(Path(__file__).parent / "templates")
 TEMPLATES.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
-TEMPLATES.filters["printable"] = lambda text: printable(" ".join(text.split()))  # white space of all kinds is text
+TEMPLATES.filters["printable"] = on_one_line
 
 
 def write_report(folder: Path, runs: list[Run], classes: list[str]) -> tuple[dict[str, Any], str]:

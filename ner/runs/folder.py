@@ -29,7 +29,7 @@ def checkpoints_in(run: Path) -> list[Path]:
 
 
 def whole_checkpoints(run: Path) -> list[Path]:
-    """Those that were saved completely."""
+    """The `checkpoint-N` that were saved completely, in the order of their numbers."""
     return [path for path in checkpoints_in(run) if (path / STATE).is_file()]
 
 

@@ -33,8 +33,8 @@ def export(run: Path) -> None:
     size = 4 * model.num_parameters()
     if size > LARGEST:
         raise InputError(
-            f"{run}: has {size / 1e9:.1f} GB of weights in float32; expected less than 2 GB, all that an ONNX file "
-            "holds; use the run itself"
+            f"{run}: has {size / 1e9:.1f} GB of weights in float32; expected at most {LARGEST / 1e9:.1f} GB, all "
+            "that an ONNX file holds; use the run itself"
         )
     with written_together(run) as new:
         full, small = (new / folder for folder in ONNX_FOLDERS)

@@ -69,6 +69,12 @@ def record_of(folder: Path) -> dict[str, Any]:
     return record
 
 
+def recorded_encoder(folder: Path, encoder: str) -> str:
+    """The encoder's name as a checkpoint has it: with its whole path, even if the encoder is gone by now."""
+    recorded: str = record_of(folder)["facts"]["--model_checkpoint"]
+    return recorded if os.path.abspath(os.path.expanduser(encoder)) == recorded else encoder
+
+
 def sentences_per_update(facts: dict[str, Any]) -> int:
     """How many sentences an update sees, in all processes."""
     steps = facts.get("--gradient_accumulation_steps", 1)
@@ -79,9 +85,6 @@ def require_same(folder: Path, facts: dict[str, Any]) -> None:
     """Raises `InputError` if facts differ from those of the run that is resumed; it names each with both values."""
     before = record_of(folder)["facts"]
     before, facts = (of | {"sentences per update": sentences_per_update(of)} for of in (before, facts))
-    encoder = "--model_checkpoint"  # recorded with its whole path, even where it is gone by now
-    if os.path.abspath(os.path.expanduser(facts[encoder])) == before[encoder]:
-        facts[encoder] = before[encoder]
     changed = [
         f"{name} {facts.get(name)} instead of {before.get(name)}"
         for name in before | facts

@@ -12,7 +12,7 @@ from reading import read
 from ner.errors import InputError
 
 LISTS = "expected a record with lists, of strings in tokens, and of label names or of numbers in ner_tags; fix the"
-NULL = "found null in {}, as a list or in one; fix the record"
+NULL = "found null instead of a list, or within one, in {}; fix the record"
 TWO_COLUMNS = "found tokens, ner_tags, tags; expected tokens, and exactly one of tags, ner_tags, labels; name the"
 GOOD = '{"tokens": ["Rabies", "kills", "."], "ner_tags": [13, 0, 0], "lang": "en"}'
 

@@ -66,10 +66,10 @@ def test_several_files_are_one_split_only_as_parts_of_parquet(tmp_path):
     assert found(Source(make(tmp_path / "a", *parts)), "train") == parts
     hashed = [f"data/train-0000{i}-of-00002-6ef3991c06080e1{i}.parquet" for i in (0, 1)]
     assert found(Source(make(tmp_path / "d", *hashed)), "train") == hashed
-    with pytest.raises(InputError, match=r"train-00001-of-00002.parquet: found 1 of 2 files; expected all"):
+    with pytest.raises(InputError, match=r"train-00001-of-00002.parquet: found 1 such files; expected 2, as the"):
         split_files(Source(make(tmp_path / "e", parts[1])), "train")
     for others in (
-        ["train_v1.parquet", "train_v2.parquet"],
+        ["train_v10.parquet", "train_v11.parquet"],
         ["train.parquet", "train-small.parquet"],
         ["de/train-0.parquet", "fr/train-0.parquet"],
     ):

@@ -173,7 +173,10 @@ def test_a_language_is_compared_as_if_it_were_alone(tmp_path, rows):
         assert of["sentences"] == alone["sentences"] == len(own[0])
         assert of["gold_entities"] == sum(alone["support"].values())
         for name in names:
-            assert of["runs"][name]["overall"] == alone["runs"][name]["overall"]
+            here, there = of["runs"][name], alone["runs"][name]
+            assert (here["overall"], here["per_class"]) == (there["overall"], there["per_class"])
+            for score, limits in there["intervals"]["overall"].items():
+                assert here["intervals"]["overall"][score] == pytest.approx(limits)
         f1 = table_of(text, "Micro F1 by language")[lang]
         assert [cell.split()[0] for cell in f1[:3]] == [f"{100 * of['runs'][n]['overall']['f1']:.1f}" for n in names]
         for d, group in zip(of["differences"], alone["groups"][1:], strict=True):

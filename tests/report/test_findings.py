@@ -46,7 +46,7 @@ def result(**compared: tuple[dict, dict, dict]) -> dict:
     }  # fmt: skip
 
 
-def test_white_space_of_all_kinds_is_shown_as_such():
+def test_white_space_of_all_kinds_is_shown_as_spaces():
     assert ">1 000 F1<" in html_page([("lead", "1\u202f000\u3000F1")], "A study")
 
 

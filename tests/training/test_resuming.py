@@ -117,6 +117,7 @@ def test_what_does_not_change_the_weights_may_differ_and_the_seconds_of_all_part
     assert {p.name for p in folder.glob("checkpoint-*")} == {"checkpoint-8", "checkpoint-32"}
     assert read_json(folder / "environment.json")["train_seconds"] > 1000
     assert record_of(folder / "checkpoint-32")["seconds"] > 1000
+    assert record_of(folder / "checkpoint-32")["facts"]["--model_checkpoint"] == os.path.abspath("gone")
 
 
 def test_a_batch_may_be_divided_as_after_exhausted_memory(still, corpus, tmp_path, fails):
