@@ -534,7 +534,7 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
                 scores = HALF | {"sentences": len(rows) - (split != "test")}
                 write_record(records / name, scores, split, run, update_steps=1)
     report = ["report", str(file), "--output_dir", str(out)]
-    assert "records: found no finished run that was scored on test; make" in fails(study.main, *report[:3], tmp_path)
+    assert "records: found no finished run that was scored on test; train" in fails(study.main, *report[:3], tmp_path)
     study.main(report)
     before = (records / "report.json").read_bytes()
     study.main([*report, "--split", "validation"])
