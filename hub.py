@@ -33,18 +33,18 @@ def export(run: Path) -> list[str]:
 
     folders = tuple(f"{folder}/" for folder in ONNX_FOLDERS)
     require_intact(run)
-    sentences = own_test_sentences(run)
+    data = own_test_data(run)
     onnx_export.export(run)
     write_manifest(run, folders)
-    if sentences is None:
+    if data is None:
         return []
-    lines = scored_exports(run, *sentences)
+    lines = scored_exports(run, *data)
     write_card(run)
     write_manifest(run, (CARD, *folders))
     return lines
 
 
-def own_test_sentences(run: Path) -> tuple[Sentences, Source] | None:
+def own_test_data(run: Path) -> tuple[Sentences, Source] | None:
     """The run's test sentences, and where they are; None, which the log explains, if its exports cannot be compared."""
     from arguments import READING, DataArguments
     from data import evaluation_sentences

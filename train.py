@@ -124,6 +124,9 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
         if options.should_save:
             write_yaml(run / "args.yaml", recorded(arguments))
         seconds = record.seconds + train(trainer, checkpoint)
+        if options.load_best_model_at_end and trainer.state.best_model_checkpoint is None:
+            log.warning("no evaluation chose a best checkpoint, so the run has the last weights: it made %d updates",
+                        trainer.state.global_step)  # fmt: skip
         with saving(run):
             trainer.save_model(str(run))
         scored = score_validation(trainer, arguments, data)

@@ -176,6 +176,12 @@ def test_a_run_that_another_training_finishes_meanwhile_is_left_alone(
     assert content(tmp_path / "run") == content(quick_run)
 
 
+def test_a_training_that_ends_before_its_first_evaluation_says_so(corpus, encoders, tmp_path, caplog):
+    steps = ("--max_steps", 2, "--eval_strategy", "steps", "--save_strategy", "steps", "--eval_delay", 3)
+    train.main(argv(corpus, encoders["bert"], tmp_path / "run", *steps))
+    assert "no evaluation chose a best checkpoint, so the run has the last weights: it made 2 updates" in caplog.text
+
+
 def test_a_new_run_starts_from_a_finished_one(upsampled_run, tmp_path):
     start = (upsampled_run / "args.yaml", "--model_checkpoint", upsampled_run, "--output_dir", tmp_path / "new")
     train.main([*map(str, start), "--num_train_epochs", "1", "--learning_rate", "0"])

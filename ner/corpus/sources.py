@@ -136,9 +136,8 @@ def files_in(folder: Path, split: str, language: str, alone: bool) -> list[Path]
         count = re.search(r"\d-of-(\d+).*\.parquet$", paths[0].name.lower()) if paths else None
         if count and len(paths) != int(count[1]):
             raise InputError(
-                f"{paths[0]}: found {len(paths)} such files; expected {int(count[1])}, as the name says; download the "
-                "whole data set, or name one file: --"
-                f"{split}_file"
+                f"{paths[0]}: found {len(paths)} such files; expected {int(count[1])}, as the name says; download all, "
+                f"or name one: --{split}_file"
             )
         if paths:
             return paths
