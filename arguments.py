@@ -21,15 +21,13 @@ import transformers
 from ner.corpus.schemes import SCHEMES
 from ner.corpus.sources import Source
 from ner.errors import InputError
-from ner.options import group_of, option, parser_of, require, require_at_least, require_one_of
+from ner.options import group_of, option, parser_of, require, require_at_least
 from ner.runs.files import NOT_RECORDED
 from ner.tagging.text_rows import TABLES
 
-SAMPLING = ("group_by_length", "random", "sequential")
-MASKING = ("as_O", "ignore", "drop_sentences", "drop_others")
 NAME = "a name; without one, leave the option out"  # an empty one comes from an unset shell variable
 BEST_BY = ("f1", "precision", "recall", "macro_f1", "accuracy", "loss")
-# Options of transformers with which scores would be wrong or missing, a run wrongly recorded, or nothing would happen.
+# Options of transformers that would make scores wrong or missing, record a run wrongly, or do nothing.
 FIXED = {
     "auto_find_batch_size", "batch_eval_metrics", "bf16_full_eval", "dataloader_drop_last", "dataloader_in_order",
     "debug", "do_predict", "enable_jit_checkpoint", "eval_do_concat_batches", "eval_use_gather_object",
@@ -55,9 +53,11 @@ class DataArguments:
     token_column: str | None = option(None, "The column of the tokens: its name, or its number from 1.")
     tag_column: str | None = option(None, "The column of the tags: its name, or its number from 1.")
     tag_scheme: str = option(
-        "auto", f"How the tags show where an entity begins and ends: {', '.join(SCHEMES)}; or auto, to recognise it."
+        "auto", "How the tags show where an entity begins and ends; auto recognises it.", choices=("auto", *SCHEMES)
     )
-    misaligned: str = option("error", "What to do with spans that do not fit the words of their text: error or skip.")
+    misaligned: str = option(
+        "error", "What to do with spans that do not fit the words of their text.", choices=("error", "skip")
+    )
     split_seed: int = option(42, "Seed that divides data without a validation split. --seed has no effect on this.")
     max_train_sentences: int | None = option(None, "Use at most this many training sentences, always the same ones.")
     max_eval_sentences: int | None = option(None, "Use at most this many sentences of validation and of test.")
@@ -68,6 +68,7 @@ class DataArguments:
         "How masking removes the other classes. as_O: their words become O. ignore: their words are left out of the "
         "loss. drop_sentences: the training sentences that contain one are left out. drop_others, a control for this: "
         "all classes are kept, and as many other sentences with similar entities are left out.",
+        choices=("as_O", "ignore", "drop_sentences", "drop_others"),
     )
     masked_share: float = option(
         1.0,
@@ -90,14 +91,11 @@ class DataArguments:
                 raise InputError("--dataset, --train_file: found both; expected one; give the file as --dataset FILE")
             self.dataset, self.train_file = self.train_file, None
         require(self, lambda seed: 0 <= seed < 2**32, "0 or more, and less than 2**32", "split_seed")
-        require_one_of(self, ("auto", *SCHEMES), "tag_scheme")
-        require_one_of(self, ("error", "skip"), "misaligned")
         require(
             self, lambda names: len(set(names)) == len(names), "each once; remove the repeated one",
             "languages", "selected_categories", "upsample_categories",
         )  # fmt: skip
         require_at_least(self, 1, "max_train_sentences", "max_eval_sentences", "upsample_factor")
-        require_one_of(self, MASKING, "masking")
         require(self, lambda share: 0 <= share <= 1, "0 to 1", "masked_share")
         needed = {"masking": "masked_training", "masked_share": "masked_training", "upsample_at_random": "upsample"}
         for name, other in needed.items():
@@ -185,7 +183,9 @@ class TrainingArguments(transformers.TrainingArguments):
     metric_for_best_model: str = option("f1", f"The metric that says which checkpoint is best: {', '.join(BEST_BY)}.")
     greater_is_better: bool | None = option(None, "Whether higher is better; if not given, true except for loss.")
     bf16: bool | None = option(None, "Compute in bfloat16; if not given, where that is faster than float32.")
-    train_sampling_strategy: str = option("group_by_length", f"The order of the training rows: {', '.join(SAMPLING)}.")
+    train_sampling_strategy: str = option(
+        "group_by_length", "The order of the training rows.", choices=("group_by_length", "random", "sequential")
+    )
     fast_dropout: bool = option(True, "Use faster dropout when training on a CPU.")
     seed: int = option(42, "Seed of the new classifier's weights, the order of the rows, and dropout.")
     early_stopping_patience: int | None = option(None, "Stop after this many evaluations without improvement.")
@@ -214,7 +214,6 @@ class TrainingArguments(transformers.TrainingArguments):
             self, lambda share: 0 <= share < 1, "at least 0 and less than 1",
             "word_dropout", "label_smoothing_factor", "adam_beta1", "adam_beta2",
         )  # fmt: skip
-        require_one_of(self, SAMPLING, "train_sampling_strategy")
         require(self, lambda name: name.removeprefix("eval_") in BEST_BY, " ".join(BEST_BY), "metric_for_best_model")
         for f in dataclasses.fields(self):
             if f.name in FIXED and (value := getattr(self, f.name)) != f.default:
@@ -253,21 +252,18 @@ class InferenceArguments:
     _argument_group_name = "inference"
 
     checkpoint: str | None = option(None, "A run folder or a Hub id; if not given, output_dir.")
-    split: str = option("test", "The labelled split to score: test or validation.")
+    split: str = option("test", "The labelled split to score.", choices=("test", "validation"))
     text: str | None = option(None, "Tag this text, line by line, instead of scoring.")
     input_file: str | None = option(None, "Tag the lines of this file instead of scoring; - is standard input.")
     text_column: str | None = option(None, "Tag this column of the input file, a table: CSV, TSV, JSONL or Parquet.")
     output_file: str | None = option(
         None, "The file for the tagged lines; if not given, standard output, or with --html nowhere."
     )
-    continue_output: bool = dataclasses.field(  # `continue` is no name for a field
-        default=False, metadata={"aliases": ["--continue"], "help": "Go on with an interrupted output_file."}
-    )
+    continue_output: bool = option(False, "Continue an interrupted output_file.", aliases=["--continue"])  # a keyword
     html: str | None = option(None, "Write an HTML page of the tagged text to this file.")
     min_score: float = option(0.0, "Leave out tagged entities with a lower score.")
 
     def __post_init__(self) -> None:
-        require_one_of(self, ("test", "validation"), "split")
         require(self, lambda score: 0 <= score <= 1, "0 to 1", "min_score")
         require(self, bool, NAME, "checkpoint", "input_file", "output_file", "html")
         if self.text is not None and self.input_file is not None:

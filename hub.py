@@ -110,7 +110,7 @@ def main(argv: list[str]) -> None:
         for line in export(options.run):
             print(line)
     else:
-        print(f"{require_intact(options.run)} files are as {MANIFEST} records them")
+        print(f"{require_intact(options.run)} files match {MANIFEST}")
 
 
 if __name__ == "__main__":

@@ -116,14 +116,14 @@ def score_split(arguments: Arguments) -> dict[str, Any]:
         if not is_own_record(run, split, fingerprint, tagger, is_own):
             place = f"{SCORES}/{os.path.basename(real_path(data))}-{split}-{fingerprint[:8]}"
             log.info(
-                "%s is only for the run's own data, whole and tagged as in training; these scores go elsewhere",
+                "%s holds only scores of the run's own data, whole and tagged as in training; these go elsewhere",
                 run / split,
             )
         replaced = ", in place of earlier scores" if (run / place / METRICS).is_file() else ""
         scored.write(run / place)
         log.info("%s: %d sentences of %s; wrote %s%s", split, len(sentences), data, run / place, replaced)
         enter_scores(run, place)
-        if place != split:
+        if place != split and (is_local or own.get("dataset") == "sample"):  # on the Hub, a path is cut to its end
             remark_on_seen_sentences(own, sentences)
     return scored.metrics
 
@@ -170,8 +170,8 @@ def own_args(arguments: Arguments, checkpoint: str) -> dict[str, Any]:
     data = own.get("dataset", "sample")
     if not DATA & arguments.given.keys() and data != "sample" and "/" not in data:
         raise InputError(
-            f"{checkpoint}: was trained on {data!r}, which its author had; expected `sample`, or a data set on the "
-            "Hub; name the data to score it on: --dataset or --test_file"
+            f"{checkpoint}: was trained on {data!r}, a local data set of its author; expected `sample`, or a data set "
+            "on the Hub; name the data to score it on: --dataset or --test_file"
         )
     return own
 

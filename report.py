@@ -3,9 +3,9 @@
     python report.py runs/distilbert_default runs/distilbert_masked --output_dir runs/report
     python report.py runs/distilbert_default runs/roberta_default --classes PER ORG LOC
 
-It only reads run folders, and `test/predictions.jsonl` in each of them is enough. To compare other
-scores, name their folder instead, such as RUN/validation. It writes report.html, report.md, report.json and the
-pictures (SVG) to the output folder, and prints the tables.
+It only reads run folders, and `test/predictions.jsonl` in each of them is enough. To compare other scores, name their
+folder instead, such as RUN/validation. It writes report.html, report.md, report.json and the pictures (SVG) to the
+output folder, and prints the tables.
 """
 
 import gc

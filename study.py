@@ -54,6 +54,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
     failed, begun = [], time.monotonic()
     if not missing:
         log.info("nothing to do: the runs are finished")
+        return
     STOPPED.clear()
     from ner.study.class_map import record_parts
 
@@ -85,7 +86,7 @@ def run(study: Study, options: argparse.Namespace) -> None:
         raise
     if failed:
         raise InputError(
-            f"{len(failed)} of {len(missing)} runs failed: {', '.join(failed)}; correct what is wrong, and give the "
+            f"{len(failed)} of {len(missing)} runs failed: {', '.join(failed)}; fix the cause, and run the "
             "command again"
         )
 

@@ -19,7 +19,6 @@ import logging
 import shlex
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,15 +56,7 @@ from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import class_metrics
 from ner.training.learning_rate import remark_on_rate
-from ner.training.resuming import (
-    RunRecord,
-    checkpoint_to_resume,
-    find_best_again,
-    record_of,
-    recorded_encoder,
-    require_same,
-)
-from ner.training.speed import fast_dropout
+from ner.training.resuming import RunRecord, checkpoint_to_resume, find_best_again, record_of, require_same
 from ner.training.trainer import TaggingTrainer, build_trainer, require_trackers, saving
 
 log = logging.getLogger("ner")
@@ -97,8 +88,6 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     repository = push_target(arguments)
     token, options.hub_token = options.hub_token, None  # some trackers upload the options
     checkpoint = checkpoint_to_resume(run) if options.resume_from_checkpoint else None
-    if checkpoint:
-        arguments.values["model_checkpoint"] = recorded_encoder(checkpoint, arguments.model.model_checkpoint)
 
     data = training_data(arguments.data)
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it
@@ -234,8 +223,7 @@ def train(trainer: TaggingTrainer, checkpoint: Path | None) -> float:
     batch = options.train_batch_size * options.gradient_accumulation_steps * options.world_size
     order = options.train_sampling_strategy.replace("_", " ")
     log.info("order of the rows: %s; %d sentences per update, over %d process(es)", order, batch, options.world_size)
-    with fast_dropout(trainer.model) if options.fast_dropout and options.device.type == "cpu" else nullcontext():
-        result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    result = trainer.train(str(checkpoint) if checkpoint else None)
     return result.metrics["train_runtime"]
 
 

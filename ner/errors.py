@@ -22,8 +22,7 @@ class InputError(ValueError):
 
 @contextmanager
 def at(place: str) -> Iterator[None]:
-    """Around code that works on what a person gave: its `InputError` begins with where that is, `--option` or
-    `FILE:LINE`."""
+    """Puts a place, `--option` or `FILE:LINE`, in front of an `InputError` of its block."""
     try:
         yield
     except InputError as error:

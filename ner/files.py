@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from ner.errors import InputError, message_of, nearest
 
 ROOT = Path(__file__).parents[1]  # of this repository
-WRITING = ".writing-"  # begins the name of what is not whole yet; nobody needs what a killed process leaves of it
+WRITING = ".writing-"  # begins the names of unfinished files; those that a killed process leaves may be deleted
 
 
 @contextmanager

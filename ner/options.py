@@ -5,7 +5,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from ner.errors import CommandParser, InputError, at, message_of, nearest
 from ner.files import PlainLoader, read_as
 
 
-def option(default: Any, help: str) -> Any:
-    """A dataclass field with its help line; a list becomes a default factory."""
+def option(default: Any, help: str, **more: Any) -> Any:
+    """A dataclass field with its help line and more arguments of argparse; a list becomes a default factory."""
     if isinstance(default, list):
-        return dataclasses.field(default_factory=default.copy, metadata={"help": help})
-    return dataclasses.field(default=default, metadata={"help": help})
+        return dataclasses.field(default_factory=default.copy, metadata={"help": help} | more)
+    return dataclasses.field(default=default, metadata={"help": help} | more)
 
 
 def require(options: Any, holds: Callable[[Any], bool], expected: str, *names: str) -> None:
@@ -35,13 +35,6 @@ def require(options: Any, holds: Callable[[Any], bool], expected: str, *names: s
 def require_at_least(options: Any, least: float, *names: str) -> None:
     """Raises `InputError` unless each named option is None or a finite number of at least `least`."""
     require(options, lambda number: least <= number < math.inf, f"a number of at least {least}", *names)
-
-
-def require_one_of(options: Any, choices: Collection[str], name: str) -> None:
-    """Raises `InputError` unless the named option is one of the choices."""
-    value = getattr(options, name)
-    if value not in choices:
-        raise InputError(f"--{name}: found {value!r}; expected {', '.join(choices)}{nearest(value, choices)}")
 
 
 class Parser(CommandParser):

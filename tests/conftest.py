@@ -9,13 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loopback_hub import LoopbackHub
 
-# Before huggingface_hub is imported. No test asks a network: offline, but for those that ask the loopback server, and
-# not through a proxy. None uses a cache, a token or a setting of the person who runs it.
+# Before huggingface_hub is imported. No test uses a network: all are offline, except those that use the loopback
+# server, and none goes through a proxy. None uses a cache, a token or a setting of the person who runs it.
 for name in [n for n in os.environ if n.startswith(("HF_", "HUGGING", "TRANSFORMERS_", "ACCELERATE_"))]:
     del os.environ[name]
 HUB = LoopbackHub()
@@ -34,6 +34,10 @@ from architectures import ENTITIES, WORDS
 import hub
 import inference
 import train
+from ner.corpus.readers import read_whole
+from ner.corpus.rows import common_scheme, in_bio
+from ner.corpus.sentences import Sentences
+from ner.corpus.sources import Source
 from ner.errors import run_script
 from ner.labels import MULTINERD_CLASSES, label_names
 
@@ -114,17 +118,25 @@ def row(tokens: list[str], tags: list[str], lang: str = "en") -> dict:
     return {"tokens": tokens, "ner_tags": [NAMES.index(t) for t in tags], "lang": lang}
 
 
-def write_corpus(folder: Path) -> Path:
-    """MultiNERD's Hub layout: 120 / 40 / 40 sentences."""
-    rng = random.Random(0)
-    for split, size in (("train", 120), ("val", 40), ("test", 40)):
-        write_jsonl(folder / split / f"{split}_en.jsonl", [row(*sentence(rng)) for _ in range(size)])
+def write_splits(folder: Path, lang: str = "en", **splits: list[dict]) -> Path:
+    """A folder in MultiNERD's layout on the Hub: train/train_en.jsonl and so on."""
+    for split, rows in splits.items():
+        write_jsonl(folder / split / f"{split}_{lang}.jsonl", rows)
     return folder
+
+
+def read(dataset: str, languages: Sequence[str], split: str, known_classes: Sequence[str] | None = None) -> Sentences:
+    """The sentences of a split, in BIO, read by itself as scoring does. A class outside `known_classes` is an error."""
+    raw = read_whole(Source(dataset, languages), split)
+    return in_bio(raw, common_scheme([raw]), known_classes)
 
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
+    """120 / 40 / 40 sentences."""
+    rng, sizes = random.Random(0), {"train": 120, "val": 40, "test": 40}
+    splits = {split: [row(*sentence(rng)) for _ in range(size)] for split, size in sizes.items()}
+    return write_splits(tmp_path_factory.mktemp("corpus"), **splits)
 
 
 @pytest.fixture(scope="session")

@@ -106,9 +106,9 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--crf_loss true --label_smoothing_factor 0.1", "--crf_loss, --label_smoothing_factor: found both"),
         ("--metric_for_best_model f2", "--metric_for_best_model: found 'f2'; expected f1"),
         (f"--early_stopping_patience 1 {NO_EVALUATION}", "--early_stopping_patience: found --eval_strategy no"),
-        ("--train_sampling_strategy randm", "found 'randm'; expected group_by_length, .* did you mean 'random'"),
+        ("--train_sampling_strategy randm", "invalid choice: 'randm' .choose from '?group_by_length.*sequential"),
         ("--lr_scheduler_kwargs {", "training arguments: Expecting property name"),
-        ("--split dev", "--split: found 'dev'; expected test, validation"),
+        ("--split dev", "--split: invalid choice: 'dev' .choose from '?test'?, '?validation"),
         ("--text a --input_file b", "found both"),
         ("--output_file b", "--output_file: found nothing to tag"),
         ("--text a --output_file b.csv", "--output_file: found b.csv; the output is JSON lines; end its name in"),
@@ -127,7 +127,7 @@ NO_EVALUATION = "--eval_strategy no --save_strategy no --load_best_model_at_end 
         ("--masking ignore", "--masking: found ignore without --masked_training; expected --masked_training true"),
         ("--upsample_at_random true", "--upsample_at_random: found True without --upsample; expected --upsample true"),
         ("--masked_share 0.5", "--masked_share: found 0.5 without --masked_training; expected"),
-        ("--masking drop_sentence", "--masking: found 'drop_sentence'; expected .* did you mean 'drop_sentences'"),
+        ("--masking drop_sentence", "--masking: invalid choice: 'drop_sentence' .*drop_sentences"),
         ("--masked_training true --masked_share 1.5", "--masked_share: found 1.5; expected 0 to 1"),
         ("--masked_training true --masked_share 0.5 --masking drop_others", "found drop_others and 0.5; expected as_O"),
         ("a b", "^a: no such file"),
@@ -230,7 +230,7 @@ def test_what_is_recorded_parses_to_the_same_and_holds_no_secret(tmp_path):
     given = recorded(a)  # not what was derived from it
     assert (given["accelerator_config"], given["greater_is_better"]) == ('{"split_batches": true}', None)
     text = yaml.safe_dump(recorded(a))
-    assert "secret" not in text and "push" not in text
+    assert not any(word in text for word in ("secret", "push", "report"))
     assert "warmup" not in text  # equal to transformers' default
     (tmp_path / "args.yaml").write_text(text)
     b = parsed(tmp_path / "args.yaml")

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import NAMES, ROOT, row, write_jsonl
+from conftest import NAMES, row, write_jsonl, write_splits
 from scipy import stats
 
 import data
@@ -36,10 +36,8 @@ def small(tmp_path):
         row(["bats", "sleep"], ["B-ANIM", "O"]),
         row(["nothing"], ["O"]),
     ]
-    write_jsonl(tmp_path / "train/train_en.jsonl", train)
-    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["in", "validation"], ["B-LOC", "B-FOOD"])])
-    write_jsonl(tmp_path / "test/test_en.jsonl", [row(["in", "test"], ["O", "O"])])
-    return tmp_path
+    validation, test = row(["in", "validation"], ["B-LOC", "B-FOOD"]), row(["in", "test"], ["O", "O"])
+    return write_splits(tmp_path, train=train, val=[validation], test=[test])
 
 
 def options(folder, **changes) -> DataArguments:
@@ -161,8 +159,7 @@ def test_a_control_loses_as_many_sentences_and_similar_entities(removed, caplog)
 def test_a_control_that_cannot_be_similar_says_so(tmp_path, caplog):
     food, person = NAMES.index("B-FOOD"), NAMES.index("B-PER")
     rows = [{"tokens": [f"w{i}"], "ner_tags": [food if i < 6 else person]} for i in range(12)]
-    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
-    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["in", "validation"], ["O", "O"])])
+    write_splits(tmp_path, train=rows, val=[row(["in", "validation"], ["O", "O"])])
     control = {"masked_training": True, "masking": "drop_others"}
     assert training_data(options(tmp_path, **control)).train.token_lists() == [[f"w{i}"] for i in range(6)]
     assert "this control drops 6 entities of the kept classes, but drop_sentences drops 0" in caplog.text
@@ -204,8 +201,7 @@ def test_a_share_of_the_mentions_is_masked_and_a_larger_share_adds_others():
 
 def test_as_many_other_sentences_are_repeated_as_a_control(tmp_path, caplog):
     rows = [{"tokens": [f"w{i}"], "ner_tags": [13 if i < 6 else 1 if i < 12 else 0]} for i in range(20)]
-    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
-    write_jsonl(tmp_path / "val/val_en.jsonl", rows[:1])
+    write_splits(tmp_path, train=rows, val=rows[:1])
     rare = {f"w{i}" for i in range(1, 6)}  # w0 is also in validation
     drawn = []
     for masked in (False, True):
@@ -223,8 +219,7 @@ def test_as_many_other_sentences_are_repeated_as_a_control(tmp_path, caplog):
 def test_the_cap_takes_the_first_rows_of_each_language(tmp_path, caplog):
     for lang, size in (("de", 10), ("en", 3)):
         rows = [{"tokens": [f"{lang}{i}"], "ner_tags": [0]} for i in range(size)]
-        write_jsonl(tmp_path / f"train/train_{lang}.jsonl", rows)
-        write_jsonl(tmp_path / f"val/val_{lang}.jsonl", [{"tokens": [lang], "ner_tags": [0]}])
+        write_splits(tmp_path, lang, train=rows, val=[{"tokens": [lang], "ner_tags": [0]}])
     prepared = training_data(options(tmp_path, languages=["en", "de"], max_train_sentences=8))
     assert [t[0] for t in prepared.train.token_lists()] == ["en0", "en1", "en2", "de0", "de1", "de2", "de3", "de4"]
     assert "capped: kept 8 of 13 sentences" in caplog.text
@@ -317,8 +312,7 @@ def test_the_audit_and_the_plots_count(small, tmp_path, capsys, monkeypatch):
 
 def test_the_audit_has_quantiles_of_the_lengths(tmp_path, capsys):
     rows = [row([f"w{i}"] * length, ["B-DIS"] * length) for i, length in enumerate(range(1, 102))]
-    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
-    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["rabies", "kills"], ["B-DIS", "O"])])
+    write_splits(tmp_path, train=rows, val=[row(["rabies", "kills"], ["B-DIS", "O"])])
     data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
     quantiles = re.findall(r"^  (\d+) % +(\d+) +(\d+)$", capsys.readouterr().out, re.MULTILINE)
     assert quantiles == [(str(q), str(q + 1), "2") for q in (0, 25, 50, 75, 95, 99, 100)]
@@ -334,16 +328,13 @@ def test_an_audit_of_other_classes_has_no_picture_of_the_default_ones_and_refuse
     assert "--selected_categories: found 'DRAG'; expected classes of the data" in message and "'DRUG'" in message
 
 
-def test_an_audit_of_the_sample_leaves_tracked_files_alone(tmp_path, monkeypatch, capsys):
-    pictures = ROOT / "readmefiles"
-    before = {path: path.stat().st_mtime_ns for path in pictures.iterdir()}
+def test_an_audit_of_the_sample_writes_to_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     data.main(["--dataset", "sample"])
     assert {path.name for path in (tmp_path / "runs" / "data" / "sample").iterdir()} == {
         "findings.jsonl", "default-dataset.png", "default-dataset-dark.png", "masked-dataset.png",
         "masked-dataset-dark.png",
     }  # fmt: skip
-    assert {path: path.stat().st_mtime_ns for path in pictures.iterdir()} == before
     interval = stats.binomtest(24, 30).proportion_ci(method="wilson")  # the sample's test split has 30 diseases
     assert f"\n  DIS {50 * (interval.high - interval.low):>48.1f}\n" in capsys.readouterr().out
 
@@ -362,8 +353,7 @@ def test_the_audit_names_rows_with_faults(tmp_path, capsys):
         row(["Jaguar", "ran"], ["B-ANIM", "O"]),
         row(["Jaguar", "paid"], ["B-ORG", "O"]),
     ]
-    write_jsonl(tmp_path / "train/train_en.jsonl", rows * 2)
-    write_jsonl(tmp_path / "val/val_en.jsonl", rows[:1])
+    write_splits(tmp_path, train=rows * 2, val=rows[:1])
     data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
     printed = capsys.readouterr().out
     assert "e.g. train row 2 (en): ANIM Jaguar" in printed
@@ -383,8 +373,7 @@ def test_several_languages_are_audited_each_by_itself(tmp_path, capsys):
         "it": [row(["Jaguar", "vende"], ["B-ORG", "O"], "it"), row(["Jaguar", "vende"], ["B-ORG", "O"], "it")],
     }
     for lang, of_language in rows.items():
-        write_jsonl(tmp_path / f"train/train_{lang}.jsonl", of_language)
-        write_jsonl(tmp_path / f"val/val_{lang}.jsonl", of_language[:1])
+        write_splits(tmp_path, lang, train=of_language, val=of_language[:1])
     data.main(["--dataset", str(tmp_path), "--languages", "en", "it", "--output_dir", str(tmp_path / "run")])
     whole, english, italian = re.split("=== (?:en|it) ===", capsys.readouterr().out)
     for part, animals, organisations in ((whole, 2, 2), (english, 2, 0), (italian, 0, 2)):
@@ -401,8 +390,7 @@ def test_several_languages_are_audited_each_by_itself(tmp_path, capsys):
 def test_the_audit_names_conflicting_sentences_and_wrong_transitions(tmp_path, capsys):
     """Row 2 repeats row 0, and row 3 the tags of row 1: each conflicting sentence is shown where it first occurs."""
     tags = (["B-LOC", "O"], ["O", "I-PER"], ["B-LOC", "O"], ["O", "I-PER"], ["B-ORG", "I-LOC"])
-    write_jsonl(tmp_path / "train/train_en.jsonl", [row(["Paris", "sat"], each) for each in tags])
-    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["Rome"], ["I-LOC"])])
+    write_splits(tmp_path, train=[row(["Paris", "sat"], each) for each in tags], val=[row(["Rome"], ["I-LOC"])])
     data.main(["--dataset", str(tmp_path), "--output_dir", str(tmp_path / "run")])
     printed = capsys.readouterr().out
     assert re.findall(r"illegal transitions to I- +(\d+) +(\d+)\n +e.g. train row 1 \(en\): I-PER sat\n", printed) == [
@@ -426,21 +414,10 @@ def test_brackets_and_quotes_are_balanced():
         assert unbalanced(surface), surface
 
 
-def test_a_sentence_of_two_languages_is_repeated_in_the_whole(tmp_path, capsys):
-    for lang in ("de", "en"):
-        write_jsonl(tmp_path / f"train/train_{lang}.jsonl", [row(["Paris"], ["I-LOC"], lang)])
-        write_jsonl(tmp_path / f"val/val_{lang}.jsonl", [row([lang], ["O"], lang)])
-    data.main(["--dataset", str(tmp_path), "--languages", "de", "en", "--output_dir", str(tmp_path / "run")])
-    printed = capsys.readouterr().out
-    assert re.findall(r"repeated: same tokens and tags +(\d+)", printed) == ["1", "0", "0"]
-    assert re.findall(r"illegal transitions to I- +(\d+)", printed) == ["2", "1", "1"]
-
-
 def test_a_control_leaves_out_sentences_of_all_parts_of_the_corpus(tmp_path):
     food = NAMES.index("B-FOOD")
     rows = [{"tokens": [f"w{i}"], "ner_tags": [food if i < 40 else 0]} for i in range(240)]
-    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
-    write_jsonl(tmp_path / "val/val_en.jsonl", [row(["in", "validation"], ["O", "O"])])
+    write_splits(tmp_path, train=rows, val=[row(["in", "validation"], ["O", "O"])])
     kept = training_data(options(tmp_path, masked_training=True, masking="drop_others",
                                  selected_categories=[c for c in MULTINERD_CLASSES if c != "FOOD"])).train  # fmt: skip
     left_out = set(range(240)) - {int(word[1:]) for (word,) in kept.token_lists()}

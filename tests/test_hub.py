@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import row, sentence, write_jsonl
+from conftest import read, row, sentence, write_jsonl
 from huggingface_hub import ModelCard
-from reading import read
 from seqeval.metrics import f1_score
 from trained_runs import CPU, argv, content, predictions, read_json
 
@@ -56,7 +55,7 @@ def test_a_run_that_is_not_whole_is_neither_pushed_nor_exported(run, corpus, tmp
     (copy / "model.safetensors").write_bytes(weights[:-7])
     for words in (("push", copy, "--repo_id", repo_id), ("onnx", copy), ("verify", copy)):
         message = fails(hub.main, *words)
-        assert f"{copy}: not as manifest.json records it: model.safetensors has changed; " in message
+        assert f"{copy}: does not match manifest.json: model.safetensors has changed; " in message
     assert ("models", repo_id) not in loopback_hub.repos and not (copy / "onnx").exists()
     (copy / "model.safetensors").write_bytes(weights)
     hub.main(["push", str(copy), "--repo_id", repo_id])
@@ -70,7 +69,7 @@ def test_a_run_that_is_not_whole_is_neither_pushed_nor_exported(run, corpus, tmp
     capsys.readouterr()
     hub.main(["verify", str(clone)])
     files = len(loopback_hub.repos["models", repo_id])  # the manifest does not count, test/predictions.jsonl is new
-    assert capsys.readouterr().out == f"{files} files are as manifest.json records them\n"
+    assert capsys.readouterr().out == f"{files} files match manifest.json\n"
 
 
 def test_the_card_tells_what_the_run_recorded(run, corpus):
@@ -186,7 +185,8 @@ def test_training_that_cannot_push_keeps_its_run(corpus, encoders, tmp_path, loo
     more = ("--max_steps", "2", "--push_to_hub", "true", "--hub_model_id", "someone/late")
     with pytest.raises(InputError, match=r"is whole; try again: python hub\.py push"):
         train.main(argv(corpus, encoders["bert"], tmp_path / "run", *more))
-    assert "overall" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.out.startswith("class ") and "overall" in printed.out and "loss" in printed.err
     loopback_hub.broken = None
     hub.main(["push", str(tmp_path / "run"), "--repo_id", "someone/late"])
     assert "model.safetensors" in loopback_hub.repos["models", "someone/late"]

@@ -8,8 +8,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from conftest import WORDS, row, write_jsonl
-from reading import read
+from conftest import WORDS, read, row, write_jsonl, write_splits
 from safetensors.torch import load_file, save_file
 from seqeval.metrics import f1_score
 from trained_runs import CPU, argv, content, predictions, read_json, tagged
@@ -57,14 +56,8 @@ def test_scoring_takes_data_and_labels_from_the_run(run, corpus, capsys, caplog)
 
 @pytest.mark.parametrize("bf16", ["false", "true"])
 def test_scoring_the_validation_split_repeats_what_training_wrote(bf16, corpus, encoders, tmp_path, monkeypatch):
-    logits = []
-
-    def word_logits(*arguments):
-        logits.append(prediction.word_logits(*arguments))
-        return logits[-1]
-
-    monkeypatch.setattr(tagger, "word_logits", word_logits)
-    folder, options = tmp_path / "run", ("--use_cpu", "true", "--bf16", bf16)
+    folder, options, logits = tmp_path / "run", ("--use_cpu", "true", "--bf16", bf16), []
+    monkeypatch.setattr(tagger, "word_logits", lambda *a: logits.append(prediction.word_logits(*a)) or logits[-1])
     train.main(argv(corpus, encoders["bert"], folder, "--num_train_epochs", 8, *options))
     before = [(folder / "validation" / name).read_bytes() for name in ("metrics.json", "predictions.jsonl")]
     assert read_json(folder / "validation" / "metrics.json")["overall"]["f1"] > 0.5
@@ -323,7 +316,7 @@ def test_wrong_checkpoints_and_data(run, tmp_path, fails):
 def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_its_datas_name(tmp_path, monkeypatch):
     (tmp_path / "args.yaml").write_text("dataset: mine\nlanguages: [it]\n")
     monkeypatch.setattr(inference, "fetch_optional", lambda *_: tmp_path / "args.yaml")
-    with pytest.raises(InputError, match=r"someone/tagger: was trained on 'mine', which its author had"):
+    with pytest.raises(InputError, match=r"someone/tagger: was trained on 'mine', a local data set of its author"):
         inference.own_args(inference.parse([], ""), "someone/tagger")
     arguments = inference.parse(["--dataset", "sample"], "")
     options, _ = inference.data_options(arguments, inference.own_args(arguments, "someone/tagger"))
@@ -351,8 +344,7 @@ def test_a_split_is_scored_without_the_files_of_the_others(tmp_path):
 def test_a_sentence_that_training_left_out_is_no_training_sentence(tmp_path, caplog):
     """Training drops what stands in its own test split, too."""
     shared, alone, tested = (row([name, "Oslo"], ["O", "B-LOC"]) for name in ("shared", "alone", "tested"))
-    for split, rows in (("train", [shared, alone]), ("val", [row(["v"], ["O"])]), ("test", [shared, tested])):
-        write_jsonl(tmp_path / split / f"{split}_en.jsonl", rows)
+    write_splits(tmp_path, train=[shared, alone], val=[row(["v"], ["O"])], test=[shared, tested])
     own = {"dataset": str(tmp_path), "languages": ["en"]}
     inference.remark_on_seen_sentences(own, read(str(tmp_path), ["en"], "test"))
     assert "training sentences of the checkpoint" not in caplog.text

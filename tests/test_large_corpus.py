@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from reading import read
+from conftest import ROOT, read
 
 from benchmarks.corpus import LANGUAGES, write_corpus
 from ner.corpus.sources import SAMPLE

@@ -145,9 +145,7 @@ def test_what_failed_goes_on_from_its_checkpoint_and_the_others_are_made(tmp_pat
     program.write_text(PROGRAM)
     file = write(tmp_path / "s.yaml", program=str(program), settings={"wrong": {"fails": "once"}, "right": {}})
     command = ["run", str(file), "--output_dir", str(runs), "--jobs", "2"]
-    assert "1 of 2 runs failed: wrong-1; correct what is wrong, and give the command again" in fails(
-        study.main, *command
-    )
+    assert "1 of 2 runs failed: wrong-1; fix the cause, and run the command again" in fails(study.main, *command)
     assert f"wrong-1: {program} failed (status 1): error: it failed; see {runs / 'wrong-1.log'}" in caplog.text
     assert [path.name for path in (runs / "records").iterdir()] == ["right-1"]
     assert not list((runs / "right-1").glob("*.safetensors"))
@@ -261,7 +259,7 @@ def test_a_setting_that_a_file_has_twice_is_refused(again, tmp_path):
         ({"settings": ["a"]}, "docs/study.md says what a study file has"),
         ({"removal": {"classes": ["A", "B"]}, "seeds": 3}, "found removal and seeds; expected no"),
         ({"settings": {"a": {}}, "seeds": 0}, "seeds: found none; expected at least one"),
-        ({"settings": {"a": {}}, "seeds": ["1", "01"]}, "seeds: found 1 01; expected at least one, and different ones"),
+        ({"settings": {"a": {}}, "seeds": ["1", "01"]}, "seeds: found 1 01; expected one or more different seeds"),
         ({"settings": {"a": {"selected_categories": ["PER"]}}}, "a: found selected_categories; expected"),
     ],
 )
@@ -292,7 +290,7 @@ def test_finished_runs_on_other_data_or_of_other_options_are_said(tmp_path, capl
         study.main(["plan", str(file), "--datasets", data, "--output_dir", str(tmp_path / "out")])
         assert ("--dataset is first instead of second in finished runs (1)" in caplog.text) == said
         assert "model_checkpoint" not in caplog.text and "--learning_rate" not in caplog.text
-        assert "--num_train_epochs is 3.0 instead of 5 in finished runs (1), which are not made again" in caplog.text
+        assert "--num_train_epochs is 3.0 instead of 5 in finished runs (1), which are not repeated" in caplog.text
         assert "--lr_scheduler_type is linear instead of cosine" in caplog.text
         assert "--classifier_learning_rate is None instead of 0.1" in caplog.text
         assert "gradient_accumulation_steps" not in caplog.text
@@ -500,7 +498,7 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
     assert "The settings know different classes, or were scored on other data, so none is named the best." in lines
     assert [r.message.split(": ")[1] for r in caplog.records if r.levelname == "WARNING"] == [
         "4 of 8 runs are not finished, and are left out",
-        "found no comparison of the finished runs, whose predictions are not all here, so nothing is tested",
+        "has no comparison of these runs, and some of their predictions are not here, so nothing is tested",
     ]
     study.main(["plan", str(file), *where])
     assert "4 of 8 runs are finished" in caplog.text and "took" not in caplog.text
@@ -546,7 +544,7 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
         shutil.rmtree(out / name)
     study.main(report)
     assert (records / "report.json").read_bytes() == before
-    assert "report.json: found no comparison of the finished runs, whose predictions are not all here" in caplog.text
+    assert "report.json: has no comparison of these runs, and some of their predictions are not here" in caplog.text
     caplog.clear()
     for name in ("a-2", "b-2", "a-1"):
         shutil.rmtree(records / name)
@@ -789,12 +787,3 @@ def test_a_wrong_number_of_jobs_is_refused(tmp_path, options, fails):
     file = write(tmp_path / "s.yaml", settings={"a": {}})
     message = fails(study.main, "run", file, "--output_dir", tmp_path / "runs", *options)
     assert f"--jobs: found {options[1]}; expected 1 or more, and with Ray no --jobs" in message
-
-
-def test_the_records_of_the_map_are_those_of_its_plan_and_the_pages_say_how_many():
-    """Their seeds, and the places of the unmasked runs among them, are part of their names."""
-    planned = {run.name for run in read_study(ROOT / "studies/interference.yaml").runs}
-    for name in ("environment.json", "parts.json"):
-        assert {path.parent.name for path in (ROOT / "results/interference").glob(f"*/{name}")} == planned
-    for page in ("README.md", "results/README.md", "results/interference/README.md", "docs/study.md"):
-        assert f" {len(planned)} runs" in (ROOT / page).read_text(encoding="utf-8"), page

@@ -173,7 +173,7 @@ def test_an_interrupted_output_is_continued_to_the_same_bytes(run, tmp_path, mon
     others = str(write_csv(tmp_path / "others.csv", texts()[1:]))
     for path, line in ((others, 1), (shorter, 41)):
         message = fails(inference.main, *to, "--input_file", path, "--continue", "true")
-        assert f"{kept}:{line}: found another text than in this row of the input" in message
+        assert f"{kept}:{line}: its text is not that of this row of the input" in message
     with locked(tmp_path / f"{kept.name}.lock", ""):
         assert f"{out}: another process writes it" in fails(inference.main, *to, "--continue", "true")
     assert kept.read_bytes() == content

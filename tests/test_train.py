@@ -1,6 +1,7 @@
 """The real command, with tiny random checkpoints: what it writes, and that each option does what it is for."""
 
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -16,7 +17,7 @@ from transformers.trainer_pt_utils import safe_globals
 import train
 from data import training_data
 from ner.encoder import precision
-from ner.labels import MULTINERD_CLASSES, label_names
+from ner.labels import label_names
 from ner.training.trainer import build_trainer
 
 pytestmark = pytest.mark.slow
@@ -37,17 +38,11 @@ def test_the_run_folder_is_complete(upsampled_run, corpus):
     assert rows["training_rows"] == rows["kept"] + rows["repeated"]
     assert rows["repeated"] > 10
     assert environment["update_steps"] == 6 * -(-rows["training_rows"] // 16)
-    assert environment["seed"] == 42 and environment["packages"]["torch"].startswith("2.13.0")
+    assert environment["seed"] == 42 and environment["packages"]["torch"] == version("torch")
+    assert yaml.safe_load((upsampled_run / "args.yaml").read_text())["tag_scheme"] == "bio"
     metrics = read_json(upsampled_run / "validation" / "metrics.json")
     assert list(metrics["per_class"]) == ["PER", "ORG", "LOC", "ANIM", "DIS"]
     assert metrics["sentences"] == 40
-
-
-def test_args_yaml_repeats_the_run(upsampled_run, tmp_path):
-    recorded = yaml.safe_load((upsampled_run / "args.yaml").read_text())
-    assert recorded["masked_training"] is True and recorded["learning_rate"] == 1e-2 and recorded["tag_scheme"] == "bio"
-    assert train.main([str(upsampled_run / "args.yaml"), "--output_dir", str(tmp_path / "again")]) == tmp_path / "again"
-    assert differ_by(upsampled_run, tmp_path / "again") == 0
 
 
 @pytest.mark.parametrize("has", [True, False])
@@ -110,15 +105,6 @@ def test_a_token_is_in_no_file_at_any_time_and_pickles_are_states_alone(
     assert loopback_hub.private["someone/secret"] is True
     assert loopback_hub.repos["models", "someone/secret"]["README.md"] == (run / "README.md").read_bytes()
     assert "hub" not in (run / "args.yaml").read_text()
-
-
-def test_results_go_to_standard_output_and_the_rest_to_standard_error(corpus, encoders, tmp_path, capsys):
-    train.main(argv(corpus, encoders["bert"], tmp_path, "--max_steps", "2"))
-    printed = capsys.readouterr()
-    lines = printed.out.splitlines()
-    assert lines[0].split()[:3] == ["class", "precision", "recall"]
-    assert [line.split()[0] for line in lines[1:]] == [*MULTINERD_CLASSES, "overall", "macro"]
-    assert "loss" in printed.err
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,10 @@ import random
 import pytest
 from conftest import STANDIN
 
+from ner.corpus.sources import SAMPLE
 from ner.word_splitter import word_offsets
+
+CORPORA = [path for path in (*sorted(SAMPLE.rglob("*.jsonl")), STANDIN) if path.is_file()]  # STANDIN is not published
 
 
 def words(text: str) -> list[str]:
@@ -59,16 +62,12 @@ def test_words_are_ordered_disjoint_and_leave_only_white_space():
         assert not text[end:].strip()
 
 
-@pytest.mark.skipif(not STANDIN.is_file(), reason="the stand-in corpus is not beside the repository")
-def test_the_splitter_agrees_with_real_tokens():
-    agreed = total = 0
-    for line in STANDIN.open(encoding="utf-8"):
-        tokens = json.loads(line)["tokens"]
+@pytest.mark.parametrize("path", CORPORA, ids=lambda path: path.name)
+def test_every_border_of_a_token_is_a_border_of_a_word(path):
+    for line in path.open(encoding="utf-8"):
+        tokens, place = json.loads(line)["tokens"], 0
         text = " ".join(tokens)
         ends = {end for _, end in word_offsets(text)}
-        place = 0
         for token in tokens:
             place = text.index(token, place) + len(token)
-            agreed += place in ends
-            total += 1
-    assert agreed == total  # every border of a token is a border of a word
+            assert place in ends, (text, token)

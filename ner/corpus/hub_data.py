@@ -31,9 +31,8 @@ def hub_table(source: Source, split: str) -> tuple[str, pa.Table]:
     """
     own_names = hub_splits(source)
     if split not in own_names:
-        raise MissingFileError(
-            f"{source.dataset} (dataset on the Hub): has no {split} split, but {', '.join(own_names)}"
-        )
+        names = ", ".join(loaded(source.dataset, source.dataset_config))
+        raise MissingFileError(f"{source.dataset} (dataset on the Hub): has no {split} split, but {names}")
     name, *others = own_names[split]
     if others:
         raise InputError(
@@ -68,7 +67,11 @@ def loaded(dataset: str, config: str | None) -> Any:
         except RuntimeError as error:
             if "script" not in str(error):
                 raise
-            log.info("%s: is a script, which is not run; reading the Hub's conversion to Parquet, %s", place, CONVERTED)
+            log.info(
+                "%s: has a loading script, which is not run; reading the Hub's conversion to Parquet, %s",
+                place,
+                CONVERTED,
+            )
             builder = datasets.load_dataset_builder("parquet", data_files=converted_files(dataset, config))
         if isinstance(builder, Parquet | Cache):  # the cache has an earlier load, which the Hub now fails to repeat
             builder.download_and_prepare()

@@ -102,7 +102,7 @@ def words_of_mentions(sentences: Sentences, classes: Sequence[str], share: float
     chosen = of_classes[mentions.class_index] & (numbers[mentions.start] < share)
     words = np.zeros(len(sentences.tags), dtype=bool)
     words[ranges(mentions.start[chosen], (mentions.end - mentions.start)[chosen])] = True
-    number, names = of_classes[mentions.class_index].sum(), " or ".join(classes)
+    number, names = of_classes[mentions.class_index].sum(), " or ".join(classes) or "no class"
     log.info("masking: %d words, in %d of the %d mentions of %s", words.sum(), chosen.sum(), number, names)
     return words
 
@@ -114,7 +114,7 @@ def without_sentences(sentences: Sentences, classes: Sequence[str], others: bool
     class; the same ones at each call. Raises `InputError` if there are too few others.
     """
     left_out = contains(sentences, classes)
-    count, names = int(left_out.sum()), " or ".join(classes)
+    count, names = int(left_out.sum()), " or ".join(classes) or "a removed class"
     used = "as many others" if others else "they"
     log.info("masking: %d of %d sentences contain %s; %s are left out", count, len(sentences), names, used)
     if others:
@@ -185,7 +185,7 @@ def upsampled(sentences: Sentences, classes: Sequence[str], factor: int, at_rand
         if len(others) < count:
             raise InputError(
                 f"--upsample_at_random: found {count} sentences that contain {names}, and {len(others)} others; "
-                "expected as many others at least; name rarer classes: --upsample_categories"
+                "expected at least as many others; name rarer classes: --upsample_categories"
             )
         repeated = np.isin(np.arange(len(sentences)), np.random.default_rng(0).choice(others, count, replace=False))
     return sentences.select(np.repeat(np.arange(len(sentences)), np.where(repeated, factor, 1)))

@@ -66,7 +66,7 @@ class Source:
 
 
 def split_files(source: Source, split: str) -> list[tuple[Path, str]]:
-    """The files of a split, language after language, and the language of each one's sentences unless they name another.
+    """The files of a split in the order of the languages, each with the language of sentences that name none.
 
     Those of MultiNERD on the Hub are downloaded once and then cached. Raises `MissingFileError` where the split has no
     file, and another `InputError` where the data set cannot be found, or several files could be meant.

@@ -34,8 +34,8 @@ def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
 
     Raises `InputError` as `read_run` does, and for a folder that is given twice.
     """
-    paths = [folder.resolve() for folder in folders]
-    if len(set(paths)) < len(paths):
+    paths = [Path(os.path.abspath(folder)) for folder in folders]  # named as they are given, even if they are links
+    if len({path.resolve() for path in paths}) < len(paths):
         raise InputError(f"found {', '.join(map(str, folders))}; expected each run once; remove the repeated one")
     names = [path.name for path in paths]
     if len(set(names)) < len(names):

@@ -85,7 +85,7 @@ def opening(result: dict[str, Any]) -> list[Part]:
             listed += f" (“{OTHER_DIFFERENCES}”, below)"
             about.append(f"Apart from masking, up-sampling and the seed, the runs differ in {listed}.")
         else:
-            about.append("Everything else that all runs record is the same.")
+            about.append("All other recorded values are the same.")
         if result["unrecorded"]:
             about.append(f"Not every run has {enumeration(result['unrecorded'])}.")
     return [*parts, ("p", " ".join(about))]

@@ -1,4 +1,4 @@
-"""A run folder: whether a training may begin or continue there, and that no second one does at the same time.
+"""A run folder: whether a training may begin or continue there, and the lock that keeps out a second one.
 
 A finished run is never changed by training. Its manifest is written last, so a folder with a run's `args.yaml` and
 without a manifest holds an unfinished run.

@@ -60,7 +60,7 @@ def require_intact(run: Path) -> int:
     recorded = read_manifest(run)
     damage = [text for name, expected in recorded.items() if (text := fault(run, name, expected))]
     if damage:
-        raise InputError(f"{run}: not as {MANIFEST} records it: {'; '.join(damage)}; {REMEDY}")
+        raise InputError(f"{run}: does not match {MANIFEST}: {'; '.join(damage)}; {REMEDY}")
     return sum((run / name).is_file() for name in recorded)  # the others were deleted by the run's owner
 
 

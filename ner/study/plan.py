@@ -126,7 +126,7 @@ def study_of(
     seeds = content.get("seeds", "1")
     seeds = seeds if isinstance(seeds, list) else list(map(str, range(1, int(seeds) + 1)))
     if not seeds or len({int(seed) for seed in seeds}) < len(seeds):
-        raise InputError(f"seeds: found {' '.join(seeds) or 'none'}; expected at least one, and different ones")
+        raise InputError(f"seeds: found {' '.join(seeds) or 'none'}; expected one or more different seeds")
     places = (named(datasets or content.get("datasets") or [""]), named(encoders or content.get("encoders") or [""]))
     common, runs = content.get("common") or {}, []
     if not settings and not removal:

@@ -70,7 +70,7 @@ def warn_of_other_options(study: Study) -> None:
                 found[name, " ".join(recorded), " ".join(planned)] += 1
     for (name, recorded_as, planned_as), count in found.items():
         log.warning(
-            "--%s is %s instead of %s in finished runs (%d), which are not made again; for new runs, name another "
+            "--%s is %s instead of %s in finished runs (%d), which are not repeated; for new runs, name another "
             "--output_dir, and another --records if you give one", name, recorded_as, planned_as, count,
         )  # fmt: skip
 

@@ -1,7 +1,6 @@
 """Where tagged text goes: standard output, a pipe, or a file that can be continued after an interruption."""
 
 import errno
-import json
 import logging
 import os
 import sys
@@ -12,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
+from ner.corpus.annotation_tools import parsed
 from ner.errors import InputError, printable
 from ner.files import locked, whole_file
 from ner.tagging.html_marks import Show
@@ -73,10 +73,10 @@ def skip_tagged(file: TextIO, rows: Iterator[Row], show: Show) -> int:
         count = sum(line.endswith(b"\n") for line in before)
         before.seek(0)
         for number, line in enumerate(islice(before, count), 1):
-            tagged = json.loads(line)
-            if tagged["text"] != next(rows, (None, {}))[0]:
+            tagged = parsed(Path(file.name), line, number)
+            if tagged.get("text") != next(rows, (None, {}))[0]:
                 raise InputError(
-                    f"{file.name}:{number}: found another text than in this row of the input; expected the input from "
+                    f"{file.name}:{number}: its text is not that of this row of the input; expected the input from "
                     "before the interruption; go on with that, or delete the file to begin again"
                 )
             show(tagged)

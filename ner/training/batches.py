@@ -1,7 +1,7 @@
 """The training batches: sentences of similar length together, in random order, and some of their words hidden.
 
-Word dropout (Iyyer et al. 2015) as encoders know it from their pre-training: a hidden sub-token becomes the mask token,
-so that a model learns from a word's context too. Its label stays.
+Word dropout (Iyyer et al. 2015), with the mask token of the encoder's pre-training: it replaces hidden sub-tokens, so
+that a model learns from a word's context too. Their labels stay.
 """
 
 from collections.abc import Iterator

@@ -17,7 +17,7 @@ FEW_UPDATES = 300  # with one rate for all; where the classifier has its own, ha
 def class_metrics(classes: list[str]) -> dict[str, str]:
     """The name under which each class's F1 is logged, such as `f1_DIS` for DIS.
 
-    What not every tracker takes in a name is replaced by `_`. Only MLflow needs ASCII, and transformers sees to that.
+    Characters that some trackers reject become `_`. Only MLflow needs ASCII, and transformers sees to that.
     """
     return {c: CLASS_F1 + re.sub(r"[^\w.-]", "_", c) for c in classes}
 

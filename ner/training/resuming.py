@@ -1,7 +1,6 @@
 """Resuming: from which checkpoint a run continues, and whether it belongs to the same training."""
 
 import logging
-import os
 import re
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ log = logging.getLogger("ner")
 # What a resumed run may change. The data are compared by their fingerprints, the batches by the sentences per update.
 MAY_DIFFER = re.compile(
     "--(dataset|validation_file|test_file|tag_scheme|output_dir|save_total_limit|per_device_train_batch_size|"
-    "gradient_accumulation_steps|per_device_eval_batch_size|use_cpu|report_to|run_name|log_.*|logging_.*|"
+    "gradient_accumulation_steps|per_device_eval_batch_size|use_cpu|run_name|log_.*|logging_.*|"
     "dataloader_num_workers|dataloader_pin_memory)"
 )
 
@@ -48,31 +47,20 @@ def checkpoint_to_resume(run: Path) -> Path | None:
     if not whole:
         log.info("%s: no whole checkpoint yet, so the training begins again", run)
         return None
-    require_files(whole[-1], WEIGHTS, "optimizer.pt", "scheduler.pt", "rng_state*.pth")
+    for name in (WEIGHTS, "optimizer.pt", "scheduler.pt", "rng_state*.pth"):
+        if not any(whole[-1].glob(name)):
+            raise InputError(
+                f"{whole[-1]}: has no {name}; expected a whole checkpoint, which --save_only_model does not write; "
+                "delete it to resume from an earlier one, or delete the run and begin again"
+            )
     log.info("resuming from %s", whole[-1])
     return whole[-1]
-
-
-def require_files(folder: Path, *names: str) -> None:
-    """Raises `InputError` where a checkpoint has no file of one of some names or patterns."""
-    for name in names:
-        if not any(folder.glob(name)):
-            raise InputError(
-                f"{folder}: has no {name}; expected a whole checkpoint, which --save_only_model does not write; delete "
-                "it to resume from an earlier one, or delete the run and begin again"
-            )
 
 
 def record_of(folder: Path) -> dict[str, Any]:
     """What `RunRecord` kept in a checkpoint."""
     record: dict[str, Any] = read_record(folder / STATE)["stateful_callbacks"][RunRecord.__name__]["args"]
     return record
-
-
-def recorded_encoder(folder: Path, encoder: str) -> str:
-    """The encoder's name as a checkpoint has it: with its whole path, even if the encoder is gone by now."""
-    recorded: str = record_of(folder)["facts"]["--model_checkpoint"]
-    return recorded if os.path.abspath(os.path.expanduser(encoder)) == recorded else encoder
 
 
 def sentences_per_update(facts: dict[str, Any]) -> int:

@@ -6,7 +6,7 @@ version of transformers no longer has or calls them.
 
 import sys
 from collections.abc import Callable, Iterator, Sized
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
@@ -36,7 +36,7 @@ from ner.training.batches import BatchesOfLikeLength, require_mask, with_hidden_
 from ner.training.callbacks import LogLines, LogLinesAndBars, NoLastEvaluation
 from ner.training.learning_rate import set_rate
 from ner.training.losses import crf_loss, mean_loss
-from ner.training.speed import train_used_rows
+from ner.training.speed import fast_dropout, train_used_rows
 
 # What libraries raise for an option or a file that they refuse.
 REFUSALS = (ValueError, TypeError, ArithmeticError, ImportError, RuntimeError, EOFError, OSError, UnpicklingError)
@@ -46,7 +46,7 @@ class TaggingTrainer(Trainer):
     """Trainer with our batches, evaluation of the rows in the data's order, and no pickle of the options."""
 
     has_begun = False  # whether the model was trained on a batch
-    words_a_row = 1.0  # of the validation data, on average
+    words_per_row = 1.0  # of the validation data, on average
 
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:
         """Trains.
@@ -54,8 +54,12 @@ class TaggingTrainer(Trainer):
         Raises `InputError` for what a library refuses before the model was trained on a batch. Of a checkpoint, pickles
         are read as weights only, so that none of them can run code.
         """
+        is_fast = self.args.fast_dropout and self.args.device.type == "cpu"
         # Trackers of experiments write to standard output, which is for results.
-        with refusals(self, resume_from_checkpoint), redirect_stdout(sys.stderr):
+        with (
+            refusals(self, resume_from_checkpoint), redirect_stdout(sys.stderr),
+            fast_dropout(self.model) if is_fast else nullcontext(),
+        ):  # fmt: skip
             return super().train(resume_from_checkpoint, **named)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
@@ -118,7 +122,7 @@ class TaggingTrainer(Trainer):
         # Without a number of words, which is that of all processes, the loss is the mean over the words of this batch.
         # Of these losses, Trainer takes the mean over rows.
         loss, outputs = super().compute_loss(model, {**inputs, "labels": labels}, return_outputs=True)
-        return loss * (labels != IGNORED).sum() / max(1, rows) / self.words_a_row, outputs
+        return loss * (labels != IGNORED).sum() / max(1, rows) / self.words_per_row, outputs
 
     def _run_epoch(self, *parts: Any, **named: Any) -> None:
         control = self.state.stateful_callbacks["TrainerControl"]["args"]
@@ -218,7 +222,7 @@ def build_trainer(
             "accelerate launch: with FSDP, the model would be saved in parts that nothing here reads; expected "
             "--fsdp_state_dict_type FULL_STATE_DICT"
         )
-    trainer.words_a_row = float((validation.labels != IGNORED).sum() / max(1, len(validation)))
+    trainer.words_per_row = float((validation.labels != IGNORED).sum() / max(1, len(validation)))
     for callback in (PrinterCallback, ProgressCallback):  # they write to standard output, which is for results
         trainer.remove_callback(callback)
     trainer.add_callback(LogLines if options.disable_tqdm else LogLinesAndBars)

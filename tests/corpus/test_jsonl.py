@@ -6,8 +6,7 @@ import re
 import string
 
 import pytest
-from conftest import NAMES, write_jsonl
-from reading import read
+from conftest import NAMES, read, write_jsonl
 
 from ner.errors import InputError
 

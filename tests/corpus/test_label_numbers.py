@@ -1,8 +1,7 @@
 """Numbers mean the names beside the data, and MultiNERD's only where nothing speaks against it."""
 
 import pytest
-from conftest import NAMES, write_jsonl
-from reading import read
+from conftest import NAMES, read, write_jsonl, write_splits
 
 from arguments import DataArguments
 from data import training_data
@@ -42,8 +41,7 @@ def test_names_in_another_scheme_become_bio(conll):
 @pytest.mark.parametrize(("number", "is_refused"), [(8, True), (9, False)])
 def test_a_hundred_training_sentences_without_a_number_above_8_are_not_multinerds(tmp_path, number, is_refused, caplog):
     rows = [{"tokens": [f"w{i}", "x"], "ner_tags": [7, 8]} for i in range(99)]
-    write_jsonl(tmp_path / "val/val_en.jsonl", rows * 2)
-    write_jsonl(tmp_path / "train/train_en.jsonl", rows)
+    write_splits(tmp_path, train=rows, val=rows * 2)
     assert len(read(str(tmp_path), ["en"], "train")) == 99
     write_jsonl(tmp_path / "train/train_en.jsonl", [*rows, {"tokens": ["y"], "ner_tags": [number]}])
     if is_refused:

@@ -7,8 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import seqeval.scheme
-from conftest import write_jsonl
-from reading import read
+from conftest import read, write_jsonl
 
 from arguments import DataArguments
 from data import training_data

@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import trained_runs
-from conftest import sentence
-from reading import read
+from conftest import read, sentence
 from trained_runs import CPU, read_json
 
 import inference
@@ -104,8 +103,6 @@ def test_options_name_other_columns(tmp_path):
         ("train.json", b"[\n{}\n{}]", r"train.json:3: cannot be read as JSON: Expecting ',' delimiter; correct"),
         ("train.json", b"[{]", r"train.json:1: cannot be read as JSON: "),
         ("train.json", b"[" * 100_000, r"train.json:1: cannot be read as JSON: maximum recursion depth"),
-        ("train.json", b'[{"tokens": ["a"], "tags": ["O"], "tags": ["B-A"]}]', r"json:1: .* key 'tags' is there twice"),
-        ("train.jsonl", b'{"text": "a", "label": [[0, 1, "A"]], "label": []}', r"json.:1: .* key 'label' is there twi"),
         ("train.json", b'[{}, {"tokens": ["a"], "tags": ["O"]}]', r"train.json:1: found no keys; expected tokens"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["b"]}]', r"json:2: found null inst"),
         ("train.json", b'[{"text": "a", "label": []}, 3]', r"json:2: found no JSON object"),
@@ -176,7 +173,7 @@ def test_the_hub_gives_configs_and_conversions_and_is_divided(hub, caplog):
     for config in (None, "a"):  # the second time, the library has it in its cache
         hub_data.loaded.cache_clear()
         assert training_data(DataArguments(dataset="someone/ner-script", dataset_config=config)).rows["read"] == 24
-    assert "is a script, which is not run; reading the Hub's conversion to Parquet" in caplog.text
+    assert "has a loading script, which is not run; reading the Hub's conversion to Parquet" in caplog.text
     hub.repos["converted", "someone/ner-script"]["b/train/0000.parquet"] = small
     hub_data.loaded.cache_clear()
     with pytest.raises(InputError, match=r"someone/ner-script .*: found the configs a, b; check the name and --"):
@@ -215,6 +212,10 @@ CARD = b"---\nconfigs:\n- config_name: default\n  data_files:\n" + b"".join(
             r"someone/ner-x4/train: found numbers in ner_tags and the key 'id', .* to labels.txt",
         ),
         ({"test.parquet": parquet(records("tags", TAGS), names=None)}, r"has no train split, but test"),
+        (
+            {"README.md": CARD.replace(b"train", b"train_en"), "a.parquet": parquet(records("tags", TAGS), names=None)},
+            r"has no train split, but train_en, dev, testa",
+        ),
         (
             {"README.md": CARD, "a.parquet": parquet(records("tags", TAGS), names=None)},
             r"found the splits dev and testa; expected one for validation; download .*: --validation_file",

@@ -28,7 +28,7 @@ def test_what_an_experiment_varies_is_no_difference(tmp_path, capsys):
     b = recorded_run(tmp_path / "b", ENVIRONMENT, SCORED, **ARGUMENTS | {"seed": 2}, masked_training=True)
     result = report_of(tmp_path, a, b)
     assert result["differing"] == [] and result["unrecorded"] == []
-    assert " Everything else that all runs record is the same.\n\n## Differences" in capsys.readouterr().out
+    assert " All other recorded values are the same.\n\n## Differences" in capsys.readouterr().out
 
 
 RARE = {"upsample_categories": ["DIS", "ANIM"], "upsample_factor": 2, "upsample_at_random": False}

@@ -35,7 +35,9 @@ def test_one_changed_bit_is_found_in_every_file(run):
         changed = bytes([whole[at] ^ 1 << rng.randrange(8)])
         (run / name).write_bytes(whole[:at] + changed + whole[at + 1 :])
         own = name == "manifest.json"
-        with pytest.raises(InputError, match="manifest.json" if own else rf"records it: {name} has changed; copy"):
+        with pytest.raises(
+            InputError, match="manifest.json" if own else rf"match manifest.json: {name} has changed; copy"
+        ):
             require_intact(run)
         (run / name).write_bytes(whole)
     assert require_intact(run) == len(names) - 1
@@ -45,7 +47,9 @@ def test_files_that_are_cut_or_missing_are_named(run, fails):
     (run / "model.safetensors").write_bytes(b"{")
     (run / "tokenizer.json").unlink()
     message = fails(hub.main, "verify", run)
-    assert "records it: model.safetensors has changed; tokenizer.json is missing; copy the run again" in message
+    assert (
+        "match manifest.json: model.safetensors has changed; tokenizer.json is missing; copy the run again" in message
+    )
     (run / "manifest.json").write_text('{"filds": {}}')
     assert f"{run / 'manifest.json'}: found no list of files; copy" in fails(hub.main, "verify", run)
     (run / "manifest.json").unlink()

@@ -34,6 +34,11 @@ def copy(exported_run, tmp_path) -> Path:
 
 
 @pytest.fixture
+def unexported(exported_run, tmp_path) -> Path:
+    return shutil.copytree(exported_run, tmp_path / "copy", ignore=shutil.ignore_patterns("onnx*"))
+
+
+@pytest.fixture
 def known_model(exported_run, monkeypatch) -> None:
     """An export of the same weights takes the model that was exported before, since exporting takes seconds."""
     monkeypatch.setattr(
@@ -149,24 +154,21 @@ def test_the_precision_of_an_export_is_that_of_its_model_file(copy):
         assert read_json(renamed / "test" / "metrics.json")["precision"] == precision
 
 
-def test_a_run_that_was_not_scored_is_exported_and_says_so(copy, known_model, caplog):
-    for folder in ("test", *ONNX_FOLDERS):
-        shutil.rmtree(copy / folder)
-    write_manifest(copy)
-    hub.main(["onnx", str(copy)])
-    assert f"python inference.py --checkpoint {copy}" in caplog.text
-    assert (copy / "onnx_int8" / "model.onnx").is_file() and not (copy / "onnx_int8" / "test").exists()
+def test_a_run_that_was_not_scored_is_exported_and_says_so(unexported, known_model, caplog):
+    shutil.rmtree(unexported / "test")
+    write_manifest(unexported)
+    hub.main(["onnx", str(unexported)])
+    assert f"python inference.py --checkpoint {unexported}" in caplog.text
+    assert (unexported / "onnx_int8" / "model.onnx").is_file() and not (unexported / "onnx_int8" / "test").exists()
 
 
-def test_exports_of_a_run_whose_data_are_gone_are_not_compared(copy, known_model, caplog):
-    for folder in ONNX_FOLDERS:
-        shutil.rmtree(copy / folder)
-    args = yaml.safe_load((copy / "args.yaml").read_text())
-    (copy / "args.yaml").write_text(yaml.safe_dump(args | {"dataset": "/gone"}))
-    write_manifest(copy)
-    hub.main(["onnx", str(copy)])
+def test_exports_of_a_run_whose_data_are_gone_are_not_compared(unexported, known_model, caplog):
+    args = yaml.safe_load((unexported / "args.yaml").read_text())
+    (unexported / "args.yaml").write_text(yaml.safe_dump(args | {"dataset": "/gone"}))
+    write_manifest(unexported)
+    hub.main(["onnx", str(unexported)])
     assert "not compared with the run, because its data cannot be read: --dataset: found no file" in caplog.text
-    assert (copy / "onnx_int8" / "model.onnx").is_file() and not (copy / "onnx_int8" / "test").exists()
+    assert (unexported / "onnx_int8" / "model.onnx").is_file() and not (unexported / "onnx_int8" / "test").exists()
 
 
 def test_an_export_without_its_model_is_refused(copy, fails):
@@ -179,11 +181,9 @@ def test_an_export_without_its_model_is_refused(copy, fails):
     assert "or the model.onnx of an export" in message
 
 
-def test_a_model_that_is_too_large_for_a_file_is_refused(copy, monkeypatch, fails):
-    for folder in ONNX_FOLDERS:
-        shutil.rmtree(copy / folder)
+def test_a_model_that_is_too_large_for_a_file_is_refused(unexported, monkeypatch, fails):
     monkeypatch.setattr(onnx_export, "LARGEST", 1000)
-    assert "GB of weights in float32; expected at most" in fails(hub.main, "onnx", copy)
+    assert "GB of weights in float32; expected at most" in fails(hub.main, "onnx", unexported)
 
 
 def test_an_export_replaces_nothing(copy, caplog):
@@ -193,14 +193,12 @@ def test_an_export_replaces_nothing(copy, caplog):
     assert content(copy) == before
 
 
-def test_an_export_that_is_interrupted_leaves_nothing(copy, known_model, monkeypatch):
-    for folder in ONNX_FOLDERS:
-        shutil.rmtree(copy / folder)
-    before = content(copy)
+def test_an_export_that_is_interrupted_leaves_nothing(unexported, known_model, monkeypatch):
+    before = content(unexported)
     monkeypatch.setattr(onnx_export, "write_int8", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        onnx_export.export(copy)
-    assert content(copy) == before and not list(copy.glob(".*"))
+        onnx_export.export(unexported)
+    assert content(unexported) == before and not list(unexported.glob(".*"))
 
 
 def test_scores_of_an_export_are_entered_into_its_run(copy, monkeypatch):
@@ -214,12 +212,10 @@ def test_scores_of_an_export_are_entered_into_its_run(copy, monkeypatch):
 
 
 @pytest.mark.parametrize("place", ["ner.tagging.score.score", "hub.write_card"])
-def test_the_command_completes_an_export_that_was_interrupted(place, copy, known_model, monkeypatch):
+def test_the_command_completes_an_export_that_was_interrupted(place, unexported, known_model, monkeypatch):
     """Before the exports are scored."""
-    for folder in ONNX_FOLDERS:
-        shutil.rmtree(copy / folder)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(place, Mock(side_effect=KeyboardInterrupt))
-        hub.main(["onnx", str(copy)])
-    hub.main(["onnx", str(copy)])
-    assert require_intact(copy)
+        hub.main(["onnx", str(unexported)])
+    hub.main(["onnx", str(unexported)])
+    assert require_intact(unexported)

@@ -83,6 +83,13 @@ def test_a_tracker_that_is_not_installed_is_one_message():
         trainer.require_trackers(TrainingArguments(report_to="none_such").report_to)
 
 
+def test_a_tracker_that_is_not_set_up_is_one_message():
+    error = type("MlflowException", (Exception,), {"__module__": "mlflow.exceptions"})("no store at nowhere://")
+    training = Mock(has_begun=False, args=Mock(report_to=["mlflow"]))
+    with pytest.raises(InputError, match=r"--report_to: mlflow cannot begin: .*nowhere"), trainer.refusals(training):
+        raise error
+
+
 @pytest.mark.slow
 def test_evaluation_by_length_has_the_scores_in_order_and_the_mean_loss_over_words(corpus, encoders, tmp_path):
     built: list[TaggingTrainer] = []
@@ -96,7 +103,10 @@ def test_evaluation_by_length_has_the_scores_in_order_and_the_mean_loss_over_wor
     lengths = [len(row["input_ids"]) for row in rows]
     assert lengths == sorted(lengths, reverse=True) and len(set(lengths)) > 3
     best = max(read_json(run / "trainer_state.json")["log_history"], key=lambda entry: entry.get("eval_f1", 0))
-    assert best["eval_f1"] == read_json(run / "validation" / "metrics.json")["overall"]["f1"] > 0.1
+    metrics = read_json(run / "validation" / "metrics.json")
+    assert best["eval_f1"] == metrics["overall"]["f1"] > 0.1
+    of_classes = {name: f1 for name, f1 in best.items() if name.startswith("eval_f1_")}  # for trackers
+    assert of_classes == {f"eval_f1_{c}": own["f1"] for c, own in metrics["per_class"].items() if own} != {}
     model, losses = BertForTokenClassification.from_pretrained(run).eval(), []
     for row in rows:
         with torch.no_grad():
