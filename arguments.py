@@ -81,6 +81,9 @@ class DataArguments:
     upsample_at_random: bool = option(False, "A control: repeat as many other sentences instead, chosen at random.")
 
     def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):  # argparse checks the command line, but not what a run records
+            if (choices := f.metadata.get("choices")) and getattr(self, f.name) not in choices:
+                raise InputError(f"--{f.name}: found {getattr(self, f.name)!r}; expected {', '.join(choices)}")
         require(
             self, lambda codes: all(re.fullmatch("[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", code) for code in codes),
             "codes such as en, de or zh-CN", "languages",
@@ -259,7 +262,7 @@ class InferenceArguments:
     output_file: str | None = option(
         None, "The file for the tagged lines; if not given, standard output, or with --html nowhere."
     )
-    continue_output: bool = option(False, "Continue an interrupted output_file.", aliases=["--continue"])  # a keyword
+    continue_output: bool = option(False, "Continue an interrupted output_file.", aliases=["--continue"])
     html: str | None = option(None, "Write an HTML page of the tagged text to this file.")
     min_score: float = option(0.0, "Leave out tagged entities with a lower score.")
 

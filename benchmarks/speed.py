@@ -5,7 +5,8 @@
 FOLDER is laid out like MultiNERD (`train/train_en.jsonl`, ...) and PATH holds an encoder. Each recipe runs in its own
 process. They take turns, A B A B, and a ratio compares one turn of each. The medians, and the lowest and highest ratio,
 are printed. `--run` names a run to tag with, scored by `inference.py` and then exported by `hub.py onnx`. Without it,
-one is trained for an epoch.
+one is trained for an epoch. `--only embedding` compares updates with all rows of the word embedding ("plain") and with
+those that are used.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from ner.files import ROOT
 from ner.runs.environment import cpu_name
 from ner.runs.files import BASELINE
 
-PARTS = ("training", "embedding", "tagging", "preparation", "scoring", "memory")
+PARTS = ("embedding", "training", "tagging", "preparation", "scoring", "memory")
 MULTINERD_ROWS = 131_280
 HEAD = f"{'':34}{'plain':>11}{'ours':>11}{'ratio':>8}   lowest-highest"
 
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=32, help="sentences a training batch here; the plain recipe: 16")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS[1:])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -104,7 +105,7 @@ def training(options: argparse.Namespace, folder: Path, plain_steps: int = 80, o
 
 
 def embedding(options: argparse.Namespace, folder: Path, steps: int = 40, batch: int = 16) -> None:
-    """Updates here: in the column `plain` with all rows of the word embedding, in `ours` with those that are used."""
+    """Updates with all rows of the word embedding, and with those that are used; the memory of both."""
     encoder = resolve_checkpoint(options.model_checkpoint)
     with two_processes() as (a, b):
         a.submit(ours.train_all_rows).result()

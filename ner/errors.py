@@ -22,7 +22,7 @@ class InputError(ValueError):
 
 @contextmanager
 def at(place: str) -> Iterator[None]:
-    """Puts a place, `--option` or `FILE:LINE`, in front of an `InputError` of its block."""
+    """Prefixes an `InputError` raised in its block with a place: `--option` or `FILE:LINE`."""
     try:
         yield
     except InputError as error:

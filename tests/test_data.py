@@ -268,6 +268,8 @@ def test_a_run_is_scored_in_the_scheme_of_its_own_data():
     own = {"dataset": "sample", "languages": ["en"], "tag_scheme": "iobes"}
     for more, scheme in (((), "iobes"), (("--dataset", "other"), "auto"), (("--tag_scheme", "io"), "io")):
         assert inference.data_options(parse(list(more), "test"), own)[0].tag_scheme == scheme
+    with pytest.raises(InputError, match="--tag_scheme: found 'BIO'; expected auto, bio, "):
+        inference.data_options(parse([], "test"), own | {"tag_scheme": "BIO"})
 
 
 def test_validation_without_an_entity_is_refused(small, tmp_path):
@@ -412,6 +414,15 @@ def test_brackets_and_quotes_are_balanced():
         assert not unbalanced(surface), surface
     for surface in ("( a", "a )", "( a ]", 'a "', "„a"):
         assert unbalanced(surface), surface
+
+
+def test_a_sentence_of_two_languages_is_repeated_in_the_whole(tmp_path, capsys):
+    for lang in ("de", "en"):
+        write_splits(tmp_path, lang, train=[row(["Paris"], ["I-LOC"], lang)], val=[row([lang], ["O"], lang)])
+    data.main(["--dataset", str(tmp_path), "--languages", "de", "en", "--output_dir", str(tmp_path / "run")])
+    printed = capsys.readouterr().out
+    assert re.findall(r"repeated: same tokens and tags +(\d+)", printed) == ["1", "0", "0"]
+    assert re.findall(r"illegal transitions to I- +(\d+)", printed) == ["2", "1", "1"]
 
 
 def test_a_control_leaves_out_sentences_of_all_parts_of_the_corpus(tmp_path):

@@ -201,7 +201,7 @@ def test_a_runs_own_scores_are_of_its_own_data_as_a_whole(masked_run, corpus, tm
     assert scored("--dataset", moved) == "test"
     for options in (("--constrained_decoding", "false"), ("--max_length", "6")):
         assert scored(*options).startswith(f"scores/{corpus.name}-test-")
-        assert f"{run / 'test'} is only for the run's own data" in caplog.text
+        assert f"{run / 'test'} holds only scores of the run's own data" in caplog.text
     assert f"{corpus.name}-test-{own_data[:8]}, in place of earlier scores" in caplog.text
     assert scored("--constrained_decoding", "true", "--max_eval_sentences", len(rows)) == "test"
     assert (run / "README.md").read_bytes() == card and content(run / "test") == own
@@ -313,7 +313,8 @@ def test_wrong_checkpoints_and_data(run, tmp_path, fails):
         assert f"and in the data {name}; expected a class in common" in said
 
 
-def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_its_datas_name(tmp_path, monkeypatch):
+def test_a_folder_that_happens_to_have_the_name_of_a_hub_checkpoints_data_is_not_its_data(run, tmp_path, monkeypatch):
+    """Neither to score it on, nor to look for training sentences in."""
     (tmp_path / "args.yaml").write_text("dataset: mine\nlanguages: [it]\n")
     monkeypatch.setattr(inference, "fetch_optional", lambda *_: tmp_path / "args.yaml")
     with pytest.raises(InputError, match=r"someone/tagger: was trained on 'mine', a local data set of its author"):
@@ -321,6 +322,11 @@ def test_a_checkpoint_of_the_hub_is_not_scored_on_a_folder_that_happens_to_have_
     arguments = inference.parse(["--dataset", "sample"], "")
     options, _ = inference.data_options(arguments, inference.own_args(arguments, "someone/tagger"))
     assert (options.dataset, options.languages) == ("sample", ["it"])
+    own_tagger = inference.load_tagger(str(run), arguments)
+    monkeypatch.setattr(inference, "checkpoint_of", lambda arguments: "someone/tagger")
+    monkeypatch.setattr(inference, "load_tagger", lambda *_: own_tagger)
+    monkeypatch.setattr(inference, "remark_on_seen_sentences", lambda *_: pytest.fail("compared with that folder"))
+    inference.main(["--dataset", "sample", "--languages", "en", "--output_dir", str(tmp_path / "out"), *CPU])
 
 
 def test_numbers_in_another_file_mean_what_they_mean_in_the_runs_data(tmp_path):

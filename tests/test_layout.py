@@ -22,7 +22,6 @@ MODULES = {
         [*ROOT.glob("*.py"), *ROOT.glob("ner/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("studies/*.py")]
     )
 }
-TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 

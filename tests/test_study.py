@@ -258,7 +258,7 @@ def test_a_setting_that_a_file_has_twice_is_refused(again, tmp_path):
         ({"settings": {"a": {}}, "datasets": ["x/a", "y/a"]}, "found x/a, y/a; expected different last parts"),
         ({"settings": ["a"]}, "docs/study.md says what a study file has"),
         ({"removal": {"classes": ["A", "B"]}, "seeds": 3}, "found removal and seeds; expected no"),
-        ({"settings": {"a": {}}, "seeds": 0}, "seeds: found none; expected at least one"),
+        ({"settings": {"a": {}}, "seeds": 0}, "seeds: found none; expected one or more"),
         ({"settings": {"a": {}}, "seeds": ["1", "01"]}, "seeds: found 1 01; expected one or more different seeds"),
         ({"settings": {"a": {"selected_categories": ["PER"]}}}, "a: found selected_categories; expected"),
     ],
@@ -498,7 +498,7 @@ def test_without_a_comparison_the_report_has_the_scores_of_the_finished_runs(tmp
     assert "The settings know different classes, or were scored on other data, so none is named the best." in lines
     assert [r.message.split(": ")[1] for r in caplog.records if r.levelname == "WARNING"] == [
         "4 of 8 runs are not finished, and are left out",
-        "has no comparison of these runs, and some of their predictions are not here, so nothing is tested",
+        "has no comparison of these runs, and some of their predictions are missing, so nothing is tested",
     ]
     study.main(["plan", str(file), *where])
     assert "4 of 8 runs are finished" in caplog.text and "took" not in caplog.text
@@ -544,7 +544,7 @@ def test_a_comparison_on_another_split_leaves_that_of_the_studys_and_one_of_othe
         shutil.rmtree(out / name)
     study.main(report)
     assert (records / "report.json").read_bytes() == before
-    assert "report.json: has no comparison of these runs, and some of their predictions are not here" in caplog.text
+    assert "report.json: has no comparison of these runs, and some of their predictions are missing" in caplog.text
     caplog.clear()
     for name in ("a-2", "b-2", "a-1"):
         shutil.rmtree(records / name)

@@ -51,7 +51,8 @@ def test_the_precision_is_that_of_the_hardware_and_args_yaml_repeats_it_elsewher
 ):
     """Neither run says --use_cpu or --bf16; the second one's machine has other hardware, and no GPU either."""
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: has)
-    options = argv(corpus, encoders["bert"], tmp_path / "a", "--max_steps", "3")
+    more = ("--max_steps", "3", "--masked_training", "true", "--upsample", "true")
+    options = argv(corpus, encoders["bert"], tmp_path / "a", *more)
     start = options.index("--use_cpu")
     train.main(options[:start] + options[start + 4 :])
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: not has)

@@ -50,10 +50,18 @@ def json_lines(path: Path) -> bytes:
 def parsed(path: Path, content: bytes, first: int = 1) -> Any:
     """The value of a text in JSON, from the line `first` of a file. Raises `InputError`, with the line, for another."""
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         line, problem = first + getattr(error, "lineno", 1) - 1, getattr(error, "msg", error)
         raise InputError(f"{path}:{line}: cannot be read as JSON: {problem}; correct the line") from None
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises `ValueError` for a key that is there twice."""
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"the key {max(keys, key=keys.count)!r} is there twice in an object")
+    return dict(pairs)
 
 
 def records(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ner.corpus.selection import contains, sentence_ids, token_keys
+from ner.corpus.selection import contains, sentence_ids, token_keys, without_duplicates
 from ner.corpus.sentences import Sentences
 from ner.errors import printable
 from ner.labels import classes_of, ranges, spans, surface_form, wrong_transitions
@@ -65,15 +65,17 @@ def audit(splits: dict[str, Sentences], findings: list[Finding]) -> str:
 
 
 def fault_lines(splits: dict[str, Sentences], findings: list[Finding]) -> list[str]:
-    """How many findings there are of each fault, with examples; of leaks, between each two splits."""
+    """The lines on repeated, conflicting and leaked sentences, over all languages, and on the other findings."""
     number = Counter((f.fault, f.split) for f in findings)
-    lines = []
-    for fault in (REPEATED, CONFLICTING, ILLEGAL, UNBALANCED, AMBIGUOUS):
+    lines = [row(f"  {REPEATED}", [len(s) - len(without_duplicates(s)) for s in splits.values()])]
+    lines.append(row(f"  {CONFLICTING}", [conflicting(s) for s in splits.values()]))
+    for fault in (ILLEGAL, UNBALANCED, AMBIGUOUS):
         lines.append(row(f"  {fault}", [number[fault, name] for name in splits]))
         for f in [f for f in findings if f.fault == fault][:EXAMPLES]:
             lines.append(f"      e.g. {f.split} row {f.row} ({printable(f.lang)}): {printable(f.shown)}")
     for a, b in combinations(splits, 2):
-        lines.append(f"  {LEAK.format(a, b)}: {number[LEAK.format(a, b), a]}")
+        shared = pc.is_in(pc.unique(token_keys(splits[a])), value_set=token_keys(splits[b]))
+        lines.append(f"  {LEAK.format(a, b)}: {pc.sum(shared).as_py() or 0}")
     return lines
 
 
@@ -87,6 +89,12 @@ def class_counts(sentences: Sentences) -> dict[str, int]:
     classes = classes_of(sentences.names)
     entities = spans(sentences.tags, sentences.lengths)
     return dict(zip(classes, np.bincount(entities.class_index, minlength=len(classes)).tolist(), strict=True))
+
+
+def conflicting(sentences: Sentences) -> int:
+    """Distinct token sequences that occur with more than one tagging."""
+    taggings = pc.value_counts(token_keys(without_duplicates(sentences))).field("counts")
+    return int((taggings.to_numpy() > 1).sum())
 
 
 def by_language(splits: dict[str, Sentences]) -> dict[str, dict[str, Sentences]]:

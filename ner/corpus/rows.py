@@ -91,7 +91,7 @@ def in_bio(split: RawSplit, scheme: str, known_classes: Sequence[str] | None = N
     if averages := [name for name in found if name in ("micro", "macro")]:
         raise InputError(
             f"{split.files[0][0]}: found the class {averages[0]!r}; expected another name, because an average of the "
-            "scores has that one; rename the class"
+            "scores has this name; rename the class"
         )
     classes = found if known_classes is None else known_classes
     tags = tagged(raw, scheme, classes)

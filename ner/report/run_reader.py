@@ -35,7 +35,7 @@ def read_runs(folders: list[Path], split: str = "test") -> list[Run]:
     Raises `InputError` as `read_run` does, and for a folder that is given twice.
     """
     paths = [Path(os.path.abspath(folder)) for folder in folders]  # named as they are given, even if they are links
-    if len({path.resolve() for path in paths}) < len(paths):
+    if len({folder.resolve() for folder in folders}) < len(folders):
         raise InputError(f"found {', '.join(map(str, folders))}; expected each run once; remove the repeated one")
     names = [path.name for path in paths]
     if len(set(names)) < len(names):

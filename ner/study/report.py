@@ -54,7 +54,7 @@ def compared(study: Study, group: str, name: str) -> tuple[dict[str, Any], bool]
         write_json(place, {key: result[key] for key in RECORDED} | {"micro": micro})
     recorded = optional_record(place)
     if micro != recorded.get("micro", {}):
-        log.warning("%s: has no comparison of these runs, and some of their predictions are not here, so nothing is "
+        log.warning("%s: has no comparison of these runs, and some of their predictions are missing, so nothing is "
                     "tested", place)  # fmt: skip
         return {}, False
     return recorded, is_written

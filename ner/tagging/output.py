@@ -74,7 +74,7 @@ def skip_tagged(file: TextIO, rows: Iterator[Row], show: Show) -> int:
         before.seek(0)
         for number, line in enumerate(islice(before, count), 1):
             tagged = parsed(Path(file.name), line, number)
-            if tagged.get("text") != next(rows, (None, {}))[0]:
+            if not isinstance(tagged, dict) or tagged.get("text") != next(rows, (..., {}))[0]:
                 raise InputError(
                     f"{file.name}:{number}: its text is not that of this row of the input; expected the input from "
                     "before the interruption; go on with that, or delete the file to begin again"

@@ -103,6 +103,8 @@ def test_options_name_other_columns(tmp_path):
         ("train.json", b"[\n{}\n{}]", r"train.json:3: cannot be read as JSON: Expecting ',' delimiter; correct"),
         ("train.json", b"[{]", r"train.json:1: cannot be read as JSON: "),
         ("train.json", b"[" * 100_000, r"train.json:1: cannot be read as JSON: maximum recursion depth"),
+        ("train.json", b'[{"tokens": ["a"], "tags": ["O"], "tags": ["B-A"]}]', r"json:1: .* key 'tags' is there twice"),
+        ("train.jsonl", b'{"text": "a", "label": [[0, 1, "A"]], "label": []}', r"json.:1: .* key 'label' is there twi"),
         ("train.json", b'[{}, {"tokens": ["a"], "tags": ["O"]}]', r"train.json:1: found no keys; expected tokens"),
         ("train.json", b'[{"tokens": ["a"], "tags": ["O"]}, {"tokens": ["b"]}]', r"json:2: found null inst"),
         ("train.json", b'[{"text": "a", "label": []}, 3]', r"json:2: found no JSON object"),

@@ -91,6 +91,13 @@ def test_the_split_of_other_scores_is_the_recorded_one(tmp_path):
     assert [*report_of(tmp_path, *plain)["runs"]] == ["a", "b"]
 
 
+def test_linked_runs_are_named_by_their_links(tmp_path):
+    for name in ("a", "b"):
+        write_run(tmp_path / "elsewhere" / f"{name}7", ROWS)
+        (tmp_path / name).symlink_to(tmp_path / "elsewhere" / f"{name}7")
+    assert [run.name for run in read_runs([tmp_path / "a", tmp_path / "b"])] == ["a", "b"]
+
+
 def test_a_report_says_which_split_was_scored(tmp_path):
     run = write_run(tmp_path / "run", ROWS)
     (run / "test").rename(run / "validation")
