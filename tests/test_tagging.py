@@ -174,11 +174,7 @@ def test_an_interrupted_output_is_continued_to_the_same_bytes(run, tmp_path, mon
     for path, line in ((others, 1), (shorter, 41)):
         message = fails(inference.main, *to, "--input_file", path, "--continue", "true")
         assert f"{kept}:{line}: its text is not that of this row of the input" in message
-    for damage, found in (
-        (b"{]\n", "cannot be read as JSON"),
-        (b"3\n", "its text is not that"),
-        (b"{}\n", "its text is"),
-    ):
+    for damage, found in ((b"{]\n", "cannot be read"), (b"3\n", "its text"), (b"{}\n", "its text")):
         kept.write_bytes(damage)
         assert f"{kept}:1: {found}" in fails(inference.main, *to, "--continue", "true")
     kept.write_bytes(content)
