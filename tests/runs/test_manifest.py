@@ -75,5 +75,5 @@ def test_entering_new_scores_hides_no_damage(run):
     (run / "validation" / "metrics.json").write_text("{}")
     (run / "test" / "metrics.json").write_text("{}")
     write_manifest(run, ("test/", "README.md"))
-    with pytest.raises(InputError, match=r"it: model.safetensors has changed; validation/metrics.json has changed; c"):
+    with pytest.raises(InputError, match=r": model.safetensors has changed; validation/metrics.json has changed; c"):
         require_intact(run)
