@@ -56,7 +56,14 @@ from ner.tagging.score import ScoredSplit, score
 from ner.tagging.tagger import Tagger
 from ner.training.callbacks import class_metrics
 from ner.training.learning_rate import remark_on_rate
-from ner.training.resuming import RunRecord, checkpoint_to_resume, find_best_again, record_of, require_same
+from ner.training.resuming import (
+    RunRecord,
+    checkpoint_to_resume,
+    find_best_again,
+    record_of,
+    recorded_encoder,
+    require_same,
+)
 from ner.training.trainer import TaggingTrainer, build_trainer, require_trackers, saving
 
 log = logging.getLogger("ner")
@@ -88,6 +95,8 @@ def main(argv: list[str], make_trainer: Callable[..., TaggingTrainer] = build_tr
     repository = push_target(arguments)
     token, options.hub_token = options.hub_token, None  # some trackers upload the options
     checkpoint = checkpoint_to_resume(run) if options.resume_from_checkpoint else None
+    if checkpoint:
+        arguments.values["model_checkpoint"] = recorded_encoder(checkpoint, arguments.model.model_checkpoint)
 
     data = training_data(arguments.data)
     arguments.values["tag_scheme"] = data.tag_scheme  # recorded: one split, as scoring reads it, may not show it

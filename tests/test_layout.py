@@ -22,6 +22,7 @@ MODULES = {
         [*ROOT.glob("*.py"), *ROOT.glob("ner/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("studies/*.py")]
     )
 }
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
@@ -94,6 +95,12 @@ def test_onnx_and_spacy_are_imported_where_they_are_used():
     for name, tree in TREES.items():
         top = ast.Module([node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)], [])
         assert not {i.split(".")[0] for i in imports(top)} & {"onnx", "onnxruntime", "spacy"}, name
+
+
+def test_no_path_is_edited():
+    scripts = [*MODULES.values(), *TESTS]
+    edited = re.compile(r"^\s*sys\.path\b", re.MULTILINE)
+    assert not [str(p.relative_to(ROOT)) for p in scripts if edited.search(p.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

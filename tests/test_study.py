@@ -788,3 +788,12 @@ def test_a_wrong_number_of_jobs_is_refused(tmp_path, options, fails):
     file = write(tmp_path / "s.yaml", settings={"a": {}})
     message = fails(study.main, "run", file, "--output_dir", tmp_path / "runs", *options)
     assert f"--jobs: found {options[1]}; expected 1 or more, and with Ray no --jobs" in message
+
+
+def test_the_records_of_the_map_are_those_of_its_plan_and_the_pages_say_how_many():
+    """Their seeds, and the places of the unmasked runs among them, are part of their names."""
+    planned = {run.name for run in read_study(ROOT / "studies/interference.yaml").runs}
+    for name in ("environment.json", "parts.json"):
+        assert {path.parent.name for path in (ROOT / "results/interference").glob(f"*/{name}")} == planned
+    for page in ("README.md", "results/README.md", "results/interference/README.md", "docs/study.md"):
+        assert f" {len(planned)} runs" in (ROOT / page).read_text(encoding="utf-8"), page

@@ -1,6 +1,7 @@
 """Resuming: from which checkpoint a run continues, and whether it belongs to the same training."""
 
 import logging
+import os
 import re
 import time
 from pathlib import Path
@@ -61,6 +62,12 @@ def record_of(folder: Path) -> dict[str, Any]:
     """What `RunRecord` kept in a checkpoint."""
     record: dict[str, Any] = read_record(folder / STATE)["stateful_callbacks"][RunRecord.__name__]["args"]
     return record
+
+
+def recorded_encoder(folder: Path, encoder: str) -> str:
+    """The encoder's name as a checkpoint has it: with its whole path, even if the encoder is gone by now."""
+    recorded: str = record_of(folder)["facts"]["--model_checkpoint"]
+    return recorded if os.path.abspath(os.path.expanduser(encoder)) == recorded else encoder
 
 
 def sentences_per_update(facts: dict[str, Any]) -> int:

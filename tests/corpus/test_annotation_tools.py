@@ -333,3 +333,19 @@ def test_spacy_files_that_cannot_be_used(tmp_path):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"train.spacy: spaCy cannot read it"):
             docbin_table(path)
+
+
+@pytest.mark.filterwarnings("ignore:.W030.")  # about each span that does not fit
+def test_tags_agree_with_spacy():
+    training = pytest.importorskip("spacy.training")
+    rng = random.Random(2)
+    for _ in range(500):
+        text = " ".join(random_text(rng).split())
+        words = word_offsets(text)
+        spans = [(*sorted(rng.choices(range(len(text) + 1), k=2)), "A")]
+        spans = [s for s in spans if text[s[0] : s[1]] == text[s[0] : s[1]].strip() != ""]
+        tags, misfits = bio_tags(text, words, spans)
+        theirs = training.offsets_to_biluo_tags(spacy_doc(text, []), spans)
+        without_misfits = ["O" if tag == "-" else tag for tag in theirs]
+        assert training.biluo_to_iob(without_misfits) == tags
+        assert ("-" in theirs) == bool(misfits)

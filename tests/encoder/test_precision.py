@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from architectures import save
-from transformers import TrainingArguments
+from architectures import SIZES, save
+from transformers import AutoConfig, AutoModelForTokenClassification, TrainingArguments
 
 from ner.encoder import precision as precision_module
 from ner.encoder.checkpoints import load_for_training
@@ -67,6 +67,21 @@ def test_a_model_that_fails_in_bfloat16_is_left_in_float32(monkeypatch, caplog):
     assert chosen("deberta") == "float32"
     assert "bfloat16: off, transformers' deberta fails in it" in caplog.text
     assert chosen("deberta", bf16=False) == "float32"
+
+
+MORE = {"deberta": {"relative_attention": True}, "xmod": {"default_language": "en", "languages": ["en"]}}
+
+
+@pytest.mark.parametrize("kind", sorted(precision_module.FLOAT32_ONLY))
+def test_the_models_that_fail_in_bfloat16_still_do(kind):
+    sizes = SIZES | {"vocab_size": 50, "max_position_embeddings": 130} | MORE.get(kind, {})
+    config = AutoConfig.for_model(kind, **sizes)
+    model, ids = AutoModelForTokenClassification.from_config(config), torch.full((1, 128), 5)
+    model(input_ids=ids)
+    with pytest.raises(RuntimeError):
+        with torch.autocast("cpu", torch.bfloat16):
+            model(input_ids=ids).logits.float().sum().backward()
+        model.bfloat16()(input_ids=ids)
 
 
 @pytest.mark.parametrize(("major", "has"), [(7, False), (8, True), (9, True)])
